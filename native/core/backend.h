@@ -1,0 +1,95 @@
+// The seam between the engine and a model: what the scheduler may ask of
+// whatever computes logits. llama.cpp is the real one (native/model); a fake
+// in test/native is the other, so the engine is tested without either.
+// A Backend belongs to the engine thread: no call on it comes from elsewhere,
+// interrupt() apart.
+// A Vocab is immutable and may be read from any thread.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "types.h"
+
+namespace infernode {
+
+struct BatchRow {
+  TokenId token;
+  SequenceId sequence;
+  Position position;
+  bool wants_logits = false;  // of a prefill row; decode rows all have them
+};
+
+enum class DecodeStatus {
+  kOk,
+  kNoRoom,   // nothing was computed and nothing changed
+  kInvalid,  // the backend refuses these rows; nothing changed
+  kFailed,   // the rows' sequences are in an unknown state: clear them
+};
+
+struct BackendLimits {
+  std::int32_t slots = 1;             // sequences at most, ids 0 .. slots-1
+  std::int32_t context_length = 0;    // positions per sequence
+  std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
+  std::int32_t vocabulary_size = 0;
+  bool pads_decode = true;  // false: a dummy row would damage the state
+  // From this many rows of one sequence in a pass, the backend rounds them
+  // differently than one by one; 1: it never does.
+  std::int32_t wide_rows = 1;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual const BackendLimits& limits() const = 0;
+
+  // Computes one row per sequence, ids ascending, and keeps every row's
+  // logits. Blocks until they are readable.
+  virtual DecodeStatus decode(std::span<const BatchRow> rows) = 0;
+
+  // Computes prompt rows: equal counts per sequence, ids consecutive and
+  // ascending, positions consecutive, logits of those that want them. Blocks
+  // until computed.
+  virtual DecodeStatus prefill(std::span<const BatchRow> rows) = 0;
+
+  // Logits of row `row` of the last decode() or prefill(), vocabulary_size
+  // floats, valid until the next of either.
+  virtual std::span<float> logits(std::size_t row) = 0;
+
+  // Forgets positions >= from of a sequence. False: this model cannot cut
+  // there; the caller must clear the sequence (from = 0), which never fails.
+  virtual bool truncate(SequenceId sequence, Position from) = 0;
+
+  // All of one sequence's state as bytes in host memory; empty: it cannot be
+  // read or is larger than `at_most`. Exact: what is computed after restore() is what would have
+  // been computed without it.
+  virtual std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) = 0;
+
+  // Puts a saved state into an empty sequence. False: it stays empty.
+  virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
+
+  // Positions held for a sequence: 0 when empty, else last position + 1.
+  virtual Position resident(SequenceId sequence) const = 0;
+
+  // Makes a running pass end early as kFailed where the device can, and every
+  // later pass too. The last thing a backend is asked; any thread may call.
+  virtual void interrupt() = 0;
+
+  // Compute graphs used again instead of being rebuilt, since creation.
+  virtual std::int64_t graphs_reused() const = 0;
+};
+
+class Vocab {
+ public:
+  virtual ~Vocab() = default;
+  virtual std::int32_t size() const = 0;
+  virtual bool is_end_of_generation(TokenId token) const = 0;
+  // The bytes a token stands for in generated text; may be part of a UTF-8
+  // character; empty for control tokens. Valid as long as the Vocab.
+  virtual std::string_view piece(TokenId token) const = 0;
+};
+
+}  // namespace infernode

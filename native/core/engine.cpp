@@ -1,0 +1,386 @@
+#include "engine.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+// Passes that may fail one after another before the device counts as lost.
+constexpr std::int32_t kFailuresUntilBroken = 8;
+
+// Rows that make waking another sampling thread worth it.
+constexpr std::size_t kRowsPerSampler = 8;
+
+Timings timings_of(const RequestTimes& times, double now) {
+  Timings timings;
+  timings.total_ms = now - times.accepted;
+  const double scheduled = times.scheduled < 0 ? now : times.scheduled;
+  timings.queue_ms = scheduled - times.accepted;
+  if (times.first_token < 0) return timings;
+  timings.prefill_ms = times.first_token - scheduled;
+  timings.decode_ms = times.last_token - times.first_token;
+  return timings;
+}
+
+std::string overflow_sentence(std::size_t prompt, std::int32_t context) {
+  return "The prompt has " + std::to_string(prompt) + " tokens, the context holds " +
+         std::to_string(context) +
+         " and needs one for the answer. Shorten the prompt or create the engine with a larger "
+         "contextLength.";
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
+               EventSink& sink, EngineConfig config, Clock clock)
+    : backend_(std::move(backend)),
+      vocab_(std::move(vocab)),
+      sink_(sink),
+      config_(config),
+      clock_(std::move(clock)),
+      limits_(backend_->limits()),
+      mailbox_(config.queue_limit),
+      scheduler_(limits_),
+      saved_(*backend_, config.saved_states_limit),
+      budget_(limits_.prefill_capacity, config.inter_token_latency_ms),
+      pool_(config.sampler_helpers),
+      scratch_(pool_.workers()) {
+  totals_.cells_total = static_cast<std::int64_t>(limits_.slots) * limits_.context_length;
+  record_stats();
+}
+
+Engine::~Engine() { close(); }
+
+void Engine::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
+                                      GenerateParams params,
+                                      std::shared_ptr<RequestControl> control) {
+  if (prompt.empty())
+    return Failure{ErrorCode::kInvalidOption, "The prompt has no tokens; give at least one."};
+  if (prompt.size() >= static_cast<std::size_t>(limits_.context_length)) {
+    return Failure{ErrorCode::kContextOverflow,
+                   overflow_sentence(prompt.size(), limits_.context_length)};
+  }
+  for (const TokenId token : prompt) {
+    if (token >= 0 && token < limits_.vocabulary_size) continue;
+    return Failure{ErrorCode::kInvalidOption, "Token " + std::to_string(token) +
+                                                  " of the prompt is not in the vocabulary of " +
+                                                  std::to_string(limits_.vocabulary_size) +
+                                                  " tokens."};
+  }
+  auto request = std::make_unique<Request>(id, std::move(prompt), std::move(params),
+                                           std::move(control), limits_.vocabulary_size);
+  request->times.accepted = clock_();
+  if (living_.fetch_add(1) >= config_.queue_limit) {
+    living_.fetch_sub(1);
+    return Failure{ErrorCode::kQueueFull,
+                   "The engine has " + std::to_string(config_.queue_limit) +
+                       " living requests, its limit; try again later or raise queueLimit."};
+  }
+  if (mailbox_.push(std::move(request)) == Pushed::kAccepted) return std::nullopt;
+  living_.fetch_sub(1);
+  const std::lock_guard lock(shared_mutex_);
+  return broken_.value_or(
+      Failure{ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+}
+
+void Engine::close() {
+  mailbox_.close();
+  backend_->interrupt();
+  const std::lock_guard lock(close_mutex_);
+  if (thread_.joinable()) thread_.join();
+}
+
+EngineStats Engine::stats() const {
+  const std::lock_guard lock(shared_mutex_);
+  return published_stats_;
+}
+
+void Engine::run() {
+  try {
+    while (!mailbox_.closed()) {
+      if (!step()) mailbox_.wait();
+    }
+    drain();
+    end_all(FinishReason::kCancelled, std::nullopt);
+  } catch (const std::exception& error) {
+    break_down(error.what());
+  }
+}
+
+// Drain, plan, decode and sample, prefill, emit.
+bool Engine::step() {
+  drain();
+  const double started = clock_();
+  const bool runnable = make_room();
+  const std::vector<DecodeRow> rows = scheduler_.plan_decode();
+  totals_.plan_ms += clock_() - started;
+  if (!rows.empty()) decode(rows);
+  if (runnable) {
+    prefill();
+    ++totals_.steps;
+    if (config_.check_ledger) scheduler_.slots().check(*backend_);
+  }
+  emit();
+  record_stats();
+  return runnable;
+}
+
+void Engine::drain() {
+  for (auto& request : mailbox_.drain()) scheduler_.accept(std::move(request));
+  for (Request* request : scheduler_.review()) end(*request, FinishReason::kCancelled);
+}
+
+bool Engine::make_room() {
+  for (Request* request : scheduler_.paused_in_the_way()) set_aside(*request);
+  for (Request* request : scheduler_.admit()) {
+    if (request->times.scheduled < 0) request->times.scheduled = clock_();
+    saved_.give_back(*request);
+  }
+  while (const auto wanted = scheduler_.next_move()) {
+    if (!saved_.move(*wanted)) break;
+    scheduler_.moved(*wanted);
+    ++totals_.sequence_moves;
+  }
+  return scheduler_.runnable();
+}
+
+void Engine::set_aside(Request& request) {
+  saved_.keep(request);
+  backend_->truncate(request.sequence, 0);
+  scheduler_.preempt(request);
+}
+
+void Engine::decode(const std::vector<DecodeRow>& rows) {
+  std::vector<BatchRow> batch;
+  std::vector<Request*> requests;
+  for (const DecodeRow& row : rows) {
+    batch.push_back(row.row);
+    if (row.request != nullptr) requests.push_back(row.request);
+  }
+  const double started = clock_();
+  const DecodeStatus status = backend_->decode(batch);
+  for (const DecodeRow& row : rows) {
+    if (row.request == nullptr) backend_->truncate(row.row.sequence, row.row.position);
+  }
+  const double elapsed = clock_() - started;
+  totals_.decode_ms += elapsed;
+  if (status != DecodeStatus::kOk) return pass_failed(status, requests);
+  budget_.decoded(elapsed);
+  failures_in_a_row_ = 0;
+  ++totals_.decode_passes;
+  totals_.decode_rows += static_cast<std::int64_t>(requests.size());
+  totals_.padding_rows += static_cast<std::int64_t>(rows.size() - requests.size());
+  std::vector<SampleRow> sampled;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (rows[row].request == nullptr) continue;
+    ++rows[row].request->computed;
+    sampled.push_back({rows[row].request, row});
+  }
+  sample(sampled);
+}
+
+// Of requests whose known tokens are all computed.
+void Engine::sample(const std::vector<SampleRow>& rows) {
+  const double started = clock_();
+  std::vector<std::span<float>> logits;
+  for (const SampleRow& row : rows) logits.push_back(backend_->logits(row.row));
+  std::vector<Sampled> sampled(rows.size());
+  pool_.run(
+      rows.size(),
+      [&](std::size_t index, std::size_t worker) {
+        sampled[index] = sample_row(*rows[index].request, logits[index], scratch_[worker]);
+      },
+      kRowsPerSampler);
+  for (std::size_t i = 0; i < rows.size(); ++i) apply(*rows[i].request, std::move(sampled[i]));
+  totals_.sample_ms += clock_() - started;
+}
+
+Engine::Sampled Engine::sample_row(Request& request, std::span<float> logits,
+                                   SamplerScratch& scratch) const {
+  Sampled sampled;
+  sampled.token = request.sampler.sample(logits, scratch);
+  if (sampled.token == kNoToken) return sampled;
+  request.sampler.accept(sampled.token);
+  const auto& stops = request.params.stop_tokens;
+  sampled.ends_generation =
+      (!request.params.ignore_eos && vocab_->is_end_of_generation(sampled.token)) ||
+      std::find(stops.begin(), stops.end(), sampled.token) != stops.end();
+  if (!sampled.ends_generation) sampled.text = request.text.append(vocab_->piece(sampled.token));
+  return sampled;
+}
+
+void Engine::apply(Request& request, Sampled sampled) {
+  request.suspect = false;
+  const double now = clock_();
+  if (request.times.first_token < 0) {
+    request.times.first_token = now;
+    urgent_ = true;
+  }
+  request.times.last_token = now;
+  if (sampled.token == kNoToken) {
+    return end(request, FinishReason::kError,
+               Failure{ErrorCode::kDecodeFailed,
+                       "The model computed no usable logits (all are NaN or -infinity); "
+                       "the model file may be damaged or every token forbidden by logitBias."});
+  }
+  if (!sampled.ends_generation) {
+    request.known.push_back(sampled.token);
+    ++totals_.generated_tokens;
+    events_.deltas.push_back({request.id, sampled.token, std::move(sampled.text.text)});
+  }
+  if (const auto reason = finish_reason(request, sampled)) end(request, *reason);
+}
+
+std::optional<FinishReason> Engine::finish_reason(const Request& request,
+                                                  const Sampled& sampled) const {
+  if (sampled.ends_generation || sampled.text.stopped) return FinishReason::kStop;
+  const std::int32_t limit = request.params.max_tokens;
+  if (limit > 0 && request.generated_tokens() >= limit) return FinishReason::kLength;
+  if (static_cast<std::int32_t>(request.known.size()) >= limits_.context_length)
+    return FinishReason::kLength;
+  return std::nullopt;
+}
+
+void Engine::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
+  if (request.sequence != kNoSequence) backend_->truncate(request.sequence, 0);
+  std::string rest = request.text.finish();
+  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest)});
+  const Usage usage{request.prompt_tokens, 0, request.generated_tokens()};
+  events_.ends.push_back(
+      {request.id, reason, std::move(failure), usage, timings_of(request.times, clock_())});
+  urgent_ = true;
+  saved_.drop(request);
+  scheduler_.remove(request);
+  living_.fetch_sub(1);
+}
+
+void Engine::emit() {
+  if (!events_.empty() && !may_wait()) publish();
+}
+
+// Events wait only for a short step that follows at once.
+bool Engine::may_wait() const {
+  if (urgent_ || clock_() - published_ms_ >= config_.publish_interval_ms) return false;
+  return !scheduler_.plan_decode().empty();
+}
+
+void Engine::publish() {
+  record_stats();  // who hears of an end finds it in the figures
+  const double started = clock_();
+  sink_.publish(std::exchange(events_, {}));
+  urgent_ = false;
+  published_ms_ = started;
+  totals_.emit_ms += clock_() - started;
+}
+
+void Engine::prefill() {
+  const bool others_generate = !scheduler_.plan_decode().empty();
+  const double started = clock_();
+  for (const PrefillGroup& group : scheduler_.plan_prefill(budget_.rows(others_generate))) {
+    prefill_group(group);
+    if (failures_in_a_row_ > 0) break;  // the plan no longer holds
+  }
+  totals_.prefill_ms += clock_() - started;
+}
+
+void Engine::prefill_group(const PrefillGroup& group) {
+  std::vector<BatchRow> batch;
+  std::vector<SampleRow> ready;
+  for (Request* request : group.requests) {
+    for (std::int32_t i = 0; i < group.count; ++i) {
+      const Position position = request->computed + i;
+      const TokenId token = request->known[static_cast<std::size_t>(position)];
+      batch.push_back({token, request->sequence, position});
+    }
+    if (request->gap() > group.count) continue;
+    batch.back().wants_logits = true;
+    ready.push_back({request, batch.size() - 1});
+  }
+  const double started = clock_();
+  const DecodeStatus status = backend_->prefill(batch);
+  if (status != DecodeStatus::kOk) return pass_failed(status, group.requests);
+  failures_in_a_row_ = 0;
+  const auto rows = static_cast<std::int32_t>(batch.size());
+  budget_.prefilled(rows, clock_() - started);
+  ++totals_.prefill_passes;
+  totals_.prompt_tokens_computed += rows;
+  for (Request* request : group.requests) request->computed += group.count;
+  if (!ready.empty()) sample(ready);
+}
+
+void Engine::clear(Request& request) {
+  if (request.sequence == kNoSequence) return;
+  backend_->truncate(request.sequence, 0);
+  request.computed = 0;
+}
+
+// A failing pass costs only the requests it must: alone it ends its one
+// request; of several, each is computed alone next, and who fails again ends.
+void Engine::pass_failed(DecodeStatus status, const std::vector<Request*>& requests) {
+  if (mailbox_.closed()) return;  // interrupted: run() ends everything next
+  ++totals_.failed_passes;
+  if (++failures_in_a_row_ >= kFailuresUntilBroken) {
+    throw std::runtime_error("eight passes failed one after another");
+  }
+  if (status == DecodeStatus::kNoRoom && scheduler_.running() > 1) {
+    return set_aside(*scheduler_.youngest_running());
+  }
+  if (requests.size() == 1) {
+    clear(*requests.front());
+    return end(
+        *requests.front(), FinishReason::kError,
+        Failure{ErrorCode::kDecodeFailed,
+                "The model failed to compute this request's tokens; others are not affected."});
+  }
+  for (Request* request : requests) {
+    request->suspect = true;
+    if (status == DecodeStatus::kFailed) clear(*request);
+  }
+}
+
+void Engine::break_down(const std::string& reason) {
+  const Failure failure{ErrorCode::kEngineBroken,
+                        "The engine stopped: " + reason + ". Close it and create another one."};
+  {
+    const std::lock_guard lock(shared_mutex_);
+    broken_ = failure;
+  }
+  mailbox_.close();
+  for (auto& request : mailbox_.drain()) scheduler_.accept(std::move(request));
+  end_all(FinishReason::kError, failure);
+}
+
+// The last thing an engine does; the backend is not asked any more, since it
+// may be what broke.
+void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure) {
+  for (const auto& request : scheduler_.living()) {
+    std::string rest = request->text.finish();
+    if (!rest.empty()) events_.deltas.push_back({request->id, kNoToken, std::move(rest)});
+    const Usage usage{request->prompt_tokens, 0, request->generated_tokens()};
+    events_.ends.push_back(
+        {request->id, reason, failure, usage, timings_of(request->times, clock_())});
+  }
+  living_.fetch_sub(scheduler_.living().size());
+  scheduler_.remove_all();
+  if (!events_.empty()) publish();
+  record_stats();
+}
+
+void Engine::record_stats() {
+  totals_.running = scheduler_.running();
+  totals_.waiting = scheduler_.waiting();
+  totals_.preemptions = scheduler_.preemptions();
+  totals_.cells_used = scheduler_.slots().cells_used();
+  totals_.graphs_reused = backend_->graphs_reused();
+  const std::lock_guard lock(shared_mutex_);
+  published_stats_ = totals_;
+}
+
+}  // namespace infernode

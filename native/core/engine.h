@@ -1,0 +1,155 @@
+// The engine: one thread that owns every mutable thing of inference and does
+// the same five things for ever: drain, plan, decode, sample, emit. Prompts
+// are prefilled between sample and emit.
+// submit(), wake(), stats() and close() may be called from any thread; step()
+// is for the engine thread, or for a test that never calls start().
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backend.h"
+#include "events.h"
+#include "mailbox.h"
+#include "prefill_budget.h"
+#include "request.h"
+#include "saved_states.h"
+#include "scheduler.h"
+#include "worker_pool.h"
+
+namespace infernode {
+
+struct EngineConfig {
+  std::size_t queue_limit = 1024;  // living requests (waiting and running), at most
+  std::int32_t sampler_helpers = 0;
+  double inter_token_latency_ms = 100;
+  // Steps shorter than this share a publication, unless one brings a first
+  // token or an end, or nothing follows at once. Waking JavaScript costs a
+  // tenth of a millisecond of both cores of a small machine.
+  double publish_interval_ms = 10;
+  bool check_ledger = false;  // prove the books after each step
+  // Host memory for the states of preempted requests; those beyond it are
+  // computed again, which rounds differently.
+  std::size_t saved_states_limit = std::size_t{1} << 30;
+};
+
+struct EngineStats {
+  std::int32_t running = 0;
+  std::int32_t waiting = 0;
+  std::int64_t steps = 0;
+  std::int64_t decode_passes = 0;
+  std::int64_t prefill_passes = 0;
+  std::int64_t decode_rows = 0;   // rows of requests
+  std::int64_t padding_rows = 0;  // rows that filled holes
+  std::int64_t prompt_tokens_computed = 0;
+  std::int64_t prompt_tokens_cached = 0;
+  std::int64_t generated_tokens = 0;
+  std::int64_t preemptions = 0;
+  std::int64_t sequence_moves = 0;
+  std::int64_t failed_passes = 0;
+  std::int64_t cells_used = 0;
+  std::int64_t cells_total = 0;
+  std::int64_t graphs_reused = 0;
+  double plan_ms = 0;
+  double decode_ms = 0;
+  double sample_ms = 0;
+  double emit_ms = 0;
+  double prefill_ms = 0;
+};
+
+class Engine {
+ public:
+  using Clock = std::function<double()>;  // milliseconds, monotonic
+
+  // `sink` outlives the engine.
+  Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab, EventSink& sink,
+         EngineConfig config, Clock clock);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  void start();
+
+  // Accepts a request, which then ends exactly once in the sink; or refuses it
+  // with a reason, and nothing about it is ever published.
+  std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
+                                std::shared_ptr<RequestControl> control);
+  // Makes the engine look at the controls of its requests again.
+  void wake() { mailbox_.wake(); }
+  // Ends everything that lives as cancelled and joins the thread. Idempotent.
+  void close();
+
+  EngineStats stats() const;
+  const BackendLimits& limits() const { return limits_; }
+
+  // One beat. False when there was nothing to compute.
+  bool step();
+
+ private:
+  struct Sampled {
+    TokenId token = kNoToken;
+    bool ends_generation = false;
+    TextStream::Step text;
+  };
+
+  void run();
+  void drain();
+  bool make_room();
+  void set_aside(Request& request);
+  void decode(const std::vector<DecodeRow>& rows);
+  struct SampleRow {
+    Request* request;
+    std::size_t row;  // of the pass just computed
+  };
+  void sample(const std::vector<SampleRow>& rows);
+  void emit();
+  void publish();
+  bool may_wait() const;
+  void prefill();
+  void prefill_group(const PrefillGroup& group);
+
+  Sampled sample_row(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
+  void apply(Request& request, Sampled sampled);
+  std::optional<FinishReason> finish_reason(const Request& request, const Sampled& sampled) const;
+  void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
+  void clear(Request& request);
+  void pass_failed(DecodeStatus status, const std::vector<Request*>& requests);
+  void break_down(const std::string& reason);
+  void end_all(FinishReason reason, const std::optional<Failure>& failure);
+  void record_stats();
+
+  std::unique_ptr<Backend> backend_;
+  std::shared_ptr<const Vocab> vocab_;
+  EventSink& sink_;
+  const EngineConfig config_;
+  const Clock clock_;
+  const BackendLimits limits_;
+
+  Mailbox<std::unique_ptr<Request>> mailbox_;
+  std::atomic<std::size_t> living_{0};
+  Scheduler scheduler_;
+  SavedStates saved_;
+  PrefillBudget budget_;
+  WorkerPool pool_;
+  std::vector<SamplerScratch> scratch_;  // one per worker of the pool
+  StepEvents events_;
+  bool urgent_ = false;  // events_ holds a first token or an end
+  double published_ms_ = 0;
+  EngineStats totals_;
+  std::int32_t failures_in_a_row_ = 0;
+
+  mutable std::mutex shared_mutex_;  // guards the two below
+  EngineStats published_stats_;
+  std::optional<Failure> broken_;
+
+  std::mutex close_mutex_;
+  std::thread thread_;
+};
+
+}  // namespace infernode

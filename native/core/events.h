@@ -1,0 +1,41 @@
+// What an engine tells the world: at most one delta per request and step, and
+// exactly one end per accepted request. The engine thread publishes once per
+// step; what the sink does with it must not block.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "types.h"
+
+namespace infernode {
+
+struct Delta {
+  RequestId id;
+  TokenId token;     // kNoToken: text that was held back, without a new token
+  std::string text;  // whole UTF-8 characters; may be empty
+};
+
+struct End {
+  RequestId id;
+  FinishReason reason;
+  std::optional<Failure> failure;  // set when reason is kError
+  Usage usage;
+  Timings timings;
+};
+
+struct StepEvents {
+  std::vector<Delta> deltas;
+  std::vector<End> ends;
+  bool empty() const { return deltas.empty() && ends.empty(); }
+};
+
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  // Takes the events; any thread may call.
+  virtual void publish(StepEvents events) = 0;
+};
+
+}  // namespace infernode

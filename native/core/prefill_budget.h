@@ -1,0 +1,45 @@
+// How many prompt rows a step may compute while others generate: as many as
+// fit in the time left of the inter-token latency aimed at, by running means
+// of what rows have cost so far. Engine thread only; the clock is the caller's.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace infernode {
+
+class PrefillBudget {
+ public:
+  PrefillBudget(std::int32_t capacity, double latency_ms)
+      : capacity_(capacity), latency_ms_(latency_ms) {}
+
+  void decoded(double ms) { decode_ms_ = blend(decode_ms_, ms); }
+  void prefilled(std::int32_t rows, double ms) {
+    // A handful of rows costs a whole weight pass: no measure of a row's price.
+    if (rows >= kLeastRows) row_ms_ = blend(row_ms_, ms / rows);
+  }
+
+  // Rows of this step; everything the backend takes when nobody waits.
+  std::int32_t rows(bool others_generate) const {
+    if (!others_generate || row_ms_ <= 0) return capacity_;
+    // Slow decode steps (wide batches, small machines) leave prefill half of
+    // the time, else prompts would starve.
+    const double room_ms = std::max(latency_ms_ - decode_ms_, decode_ms_);
+    const auto rows = static_cast<std::int32_t>(std::min(room_ms / row_ms_, 1e6));
+    return std::clamp(rows, std::min(kLeastRows, capacity_), capacity_);
+  }
+
+ private:
+  static constexpr std::int32_t kLeastRows = 64;  // below, passes are bound by weights
+  static constexpr double kNewShare = 0.2;
+  static double blend(double mean, double sample) {
+    return mean <= 0 ? sample : mean + kNewShare * (sample - mean);
+  }
+
+  std::int32_t capacity_;
+  double latency_ms_;
+  double decode_ms_ = 0;
+  double row_ms_ = 0;
+};
+
+}  // namespace infernode

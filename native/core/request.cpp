@@ -1,0 +1,28 @@
+#include "request.h"
+
+#include <utility>
+
+namespace infernode {
+
+Request::Request(RequestId request_id, std::vector<TokenId> prompt, GenerateParams generate,
+                 std::shared_ptr<RequestControl> request_control, std::int32_t vocabulary_size)
+    : id(request_id),
+      params(std::move(generate)),
+      prompt_tokens(static_cast<std::int32_t>(prompt.size())),
+      control(std::move(request_control)),
+      known(std::move(prompt)),
+      sampler(params.sampling, vocabulary_size),
+      text(params.stop) {
+  sampler.prime(known);
+}
+
+bool Request::lagging() const {
+  const auto unread = [this] {
+    return generated_tokens() - control->acknowledged.load(std::memory_order_seq_cst);
+  };
+  if (unread() <= kUnreadTokensAllowed) return false;
+  control->wants_wake.store(true, std::memory_order_seq_cst);
+  return unread() > kUnreadTokensAllowed;
+}
+
+}  // namespace infernode

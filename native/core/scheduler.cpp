@@ -1,0 +1,252 @@
+#include "scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+// Padding of at most one row in eight is cheaper than copying a sequence's
+// state; the bar is 15 % of all rows.
+constexpr std::int32_t kRowsPerPaddingRow = 8;
+
+std::int32_t rows_of(std::int32_t size, std::int32_t least_gap, std::int32_t capacity) {
+  return size * std::min(least_gap, capacity / size);
+}
+
+}  // namespace
+
+Scheduler::Scheduler(const BackendLimits& limits) : limits_(limits), slots_(limits.slots) {}
+
+void Scheduler::accept(std::unique_ptr<Request> request) {
+  request->arrival = next_arrival_++;
+  living_.push_back(std::move(request));
+}
+
+std::vector<Request*> Scheduler::review() {
+  std::vector<Request*> cancelled;
+  for (const auto& request : living_) {
+    request->paused = request->lagging();
+    if (request->cancelled()) cancelled.push_back(request.get());
+  }
+  return cancelled;
+}
+
+std::int32_t Scheduler::waiting() const {
+  return static_cast<std::int32_t>(living_.size()) - running();
+}
+
+std::vector<Request*> Scheduler::paused_in_the_way() const {
+  std::int32_t wanted = -slots_.free_slots();
+  for (const auto& request : living_) {
+    if (request->sequence == kNoSequence && !request->paused) ++wanted;
+  }
+  std::vector<Request*> found;
+  for (auto it = living_.rbegin(); it != living_.rend() && wanted > 0; ++it) {
+    if (!(*it)->paused || (*it)->sequence == kNoSequence) continue;
+    found.push_back(it->get());
+    --wanted;
+  }
+  return found;
+}
+
+std::vector<Request*> Scheduler::admit() {
+  std::vector<Request*> admitted;
+  for (const auto& request : living_) {
+    if (slots_.free_slots() == 0) break;
+    if (request->sequence != kNoSequence || request->paused) continue;
+    slots_.take(*request);
+    admitted.push_back(request.get());
+  }
+  return admitted;
+}
+
+Request* Scheduler::suspect() const {
+  for (const auto& request : living_) {
+    if (request->suspect && request->sequence != kNoSequence && !request->paused)
+      return request.get();
+  }
+  return nullptr;
+}
+
+// While a suspect runs, it runs alone, so that only it can fail.
+bool Scheduler::runs(const Request& request) const {
+  if (request.sequence == kNoSequence || request.paused) return false;
+  const Request* alone = suspect();
+  return alone == nullptr || alone == &request;
+}
+
+std::vector<SequenceId> Scheduler::decoding_slots() const {
+  std::vector<SequenceId> decoding;
+  const Request* alone = suspect();
+  for (SequenceId slot = 0; slot < slots_.size(); ++slot) {
+    const Request* request = slots_.holder(slot);
+    if (request == nullptr || request->paused || !request->ready_to_decode()) continue;
+    if (alone != nullptr && alone != request) continue;
+    decoding.push_back(slot);
+  }
+  return decoding;
+}
+
+std::optional<SlotMove> Scheduler::next_move() const {
+  const std::vector<SequenceId> decoding = decoding_slots();
+  if (decoding.size() < 2) return std::nullopt;
+  const SequenceId lowest = decoding.front();
+  const SequenceId highest = decoding.back();
+  const std::int32_t rows = highest - lowest + 1;
+  const std::int32_t padding = rows - static_cast<std::int32_t>(decoding.size());
+  const std::int32_t allowed = limits_.pads_decode ? rows / kRowsPerPaddingRow : 0;
+  if (padding <= allowed) return std::nullopt;
+  for (SequenceId slot = lowest + 1; slot < highest; ++slot) {
+    if (slots_.holder(slot) == nullptr) return SlotMove{highest, slot};
+  }
+  return std::nullopt;
+}
+
+std::vector<DecodeRow> Scheduler::plan_decode() const {
+  std::vector<DecodeRow> rows;
+  const std::vector<SequenceId> decoding = decoding_slots();
+  for (const SequenceId slot : decoding) {
+    while (limits_.pads_decode && !rows.empty() && rows.back().row.sequence + 1 < slot) {
+      const SequenceId hole = rows.back().row.sequence + 1;
+      const Request* holder = slots_.holder(hole);
+      const Position position = holder == nullptr ? 0 : holder->computed;
+      rows.push_back({{0, hole, position}, nullptr});
+    }
+    Request* request = slots_.holder(slot);
+    rows.push_back({{request->known.back(), slot, request->computed}, request});
+  }
+  return rows;
+}
+
+// Rows a request still wants prefilled; none when its next row is a decode row.
+std::int32_t Scheduler::wanted_rows(const Request& request) const {
+  return runs(request) && request.gap() > 1 ? request.gap() : 0;
+}
+
+// Cuts a prompt so that its rows stay on one side of wide_rows, as they would
+// in one pass: neither this piece nor what is left of it becomes a narrow one.
+// May exceed the budget by less than wide_rows twice.
+std::int32_t Scheduler::even_count(std::int32_t count, std::int32_t gap) const {
+  const std::int32_t wide = limits_.wide_rows;
+  if (gap < wide || count == gap || count == limits_.prefill_capacity) return count;
+  if (gap < 2 * wide) return std::min(gap, limits_.prefill_capacity);
+  return std::clamp(count, wide, gap - wide);
+}
+
+// Whether a pass of `count` rows of a prompt computes them as a pass of its own
+// would.
+bool Scheduler::may_share(std::int32_t gap, std::int32_t count) const {
+  return gap < limits_.wide_rows || even_count(count, gap) == count;
+}
+
+// The seed's prompt decides; neighbours ride along while that makes the pass
+// larger and changes nobody's rounding.
+PrefillGroup Scheduler::plan_group(SequenceId seed, std::int32_t capacity,
+                                   const std::vector<std::int32_t>& gaps) const {
+  const auto gap_at = [&](SequenceId slot) {
+    return slot < 0 || slot >= slots_.size() ? 0 : gaps[static_cast<std::size_t>(slot)];
+  };
+  SequenceId first = seed;
+  SequenceId last = seed;
+  std::int32_t least = gap_at(seed);
+  const auto size = [&] { return last - first + 1; };
+  const auto grows = [&](SequenceId slot) {
+    const std::int32_t gap = gap_at(slot);
+    if (gap == 0) return false;
+    const std::int32_t shared = std::min(least, gap);
+    if (rows_of(size() + 1, shared, capacity) <= rows_of(size(), least, capacity)) return false;
+    const std::int32_t count = std::min(shared, capacity / (size() + 1));
+    if (!may_share(gap, count)) return false;
+    for (SequenceId member = first; member <= last; ++member) {
+      if (!may_share(gap_at(member), count)) return false;
+    }
+    return true;
+  };
+  while (true) {
+    if (grows(last + 1)) {
+      least = std::min(least, gap_at(++last));
+    } else if (grows(first - 1)) {
+      least = std::min(least, gap_at(--first));
+    } else {
+      break;
+    }
+  }
+  PrefillGroup group{{}, std::min(least, capacity / size())};
+  if (size() == 1) group.count = even_count(group.count, least);
+  for (SequenceId slot = first; slot <= last; ++slot) group.requests.push_back(slots_.holder(slot));
+  return group;
+}
+
+std::vector<PrefillGroup> Scheduler::plan_prefill(std::int32_t budget) const {
+  std::vector<std::int32_t> gaps(static_cast<std::size_t>(slots_.size()), 0);
+  for (SequenceId slot = 0; slot < slots_.size(); ++slot) {
+    const Request* request = slots_.holder(slot);
+    if (request != nullptr) gaps[static_cast<std::size_t>(slot)] = wanted_rows(*request);
+  }
+  std::vector<PrefillGroup> groups;
+  for (const auto& seed : living_) {  // the oldest prompt first
+    if (seed->sequence == kNoSequence) continue;
+    while (budget > 0 && gaps[static_cast<std::size_t>(seed->sequence)] > 0) {
+      const std::int32_t capacity = std::min(budget, limits_.prefill_capacity);
+      PrefillGroup group = plan_group(seed->sequence, capacity, gaps);
+      for (const Request* request : group.requests) {
+        gaps[static_cast<std::size_t>(request->sequence)] -= group.count;
+      }
+      budget -= group.count * static_cast<std::int32_t>(group.requests.size());
+      groups.push_back(std::move(group));
+      // What is left of a prompt by one row is a decode row.
+      for (const Request* request : groups.back().requests) {
+        std::int32_t& gap = gaps[static_cast<std::size_t>(request->sequence)];
+        if (gap == 1) gap = 0;
+      }
+    }
+  }
+  return groups;
+}
+
+void Scheduler::preempt(Request& request) {
+  slots_.release(request);
+  ++preemptions_;
+}
+
+Request* Scheduler::youngest_running() const {
+  for (auto it = living_.rbegin(); it != living_.rend(); ++it) {
+    if ((*it)->sequence != kNoSequence) return it->get();
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Request> Scheduler::remove(Request& request) {
+  if (request.sequence != kNoSequence) slots_.release(request);
+  const auto found = std::find_if(living_.begin(), living_.end(),
+                                  [&](const auto& living) { return living.get() == &request; });
+  INFERNODE_CHECK(found != living_.end(), "a request ends twice");
+  std::unique_ptr<Request> removed = std::move(*found);
+  living_.erase(found);
+  return removed;
+}
+
+void Scheduler::remove_all() {
+  for (const auto& request : living_) {
+    if (request->sequence != kNoSequence) slots_.release(*request);
+  }
+  living_.clear();
+}
+
+bool Scheduler::runnable() const {
+  bool paused_holder = false;
+  for (const auto& request : living_) {
+    if (request->sequence != kNoSequence) {
+      if (!request->paused) return true;
+      paused_holder = true;
+    }
+  }
+  const bool place = slots_.free_slots() > 0 || paused_holder;
+  return place && std::any_of(living_.begin(), living_.end(), [](const auto& request) {
+           return request->sequence == kNoSequence && !request->paused;
+         });
+}
+
+}  // namespace infernode

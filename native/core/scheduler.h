@@ -1,0 +1,99 @@
+// What runs next: admission, decode rows, prefill chunks, preemption. Pure
+// decisions over requests and slots: no clock, no thread, no backend. The
+// engine carries out what is decided here and reports back.
+//
+// The one design decision: decode and prefill never share a pass. A decode
+// pass has one row per sequence, each with logits, so its shape is stable; a
+// prefill pass has many rows per sequence, and logits where a prompt ends.
+// Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "backend.h"
+#include "request.h"
+#include "slot_table.h"
+
+namespace infernode {
+
+struct SlotMove {
+  SequenceId from;
+  SequenceId to;
+};
+
+struct DecodeRow {
+  BatchRow row;
+  Request* request;  // nullptr: padding that fills a hole between live ids
+};
+
+// `count` rows of each request; their slots are consecutive and ascending.
+struct PrefillGroup {
+  std::vector<Request*> requests;
+  std::int32_t count;
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(const BackendLimits& limits);
+
+  // A new request waits for a slot, after all that arrived before it.
+  void accept(std::unique_ptr<Request> request);
+
+  // Looks at every consumer and caller: sets `paused`, returns who cancelled.
+  std::vector<Request*> review();
+
+  // Paused requests whose slots others wait for; youngest first. The engine
+  // sets them aside.
+  std::vector<Request*> paused_in_the_way() const;
+  // Gives free slots to waiting requests in order of arrival.
+  std::vector<Request*> admit();
+
+  // A move that lets one decode pass carry every row with less padding; none
+  // when padding is cheap enough.
+  std::optional<SlotMove> next_move() const;
+  void moved(SlotMove move) { slots_.move(move.from, move.to); }
+
+  // Rows of one decode pass, ids ascending and consecutive where the backend
+  // allows padding.
+  std::vector<DecodeRow> plan_decode() const;
+  // Prefill passes that compute at most `budget` rows in all.
+  std::vector<PrefillGroup> plan_prefill(std::int32_t budget) const;
+
+  // Takes the slot away; the request waits again at its place in the order.
+  void preempt(Request& request);
+  // The youngest request that holds a slot; nullptr when none does.
+  Request* youngest_running() const;
+  // Ends a request's life here. Its slot, if any, must have been cleared.
+  std::unique_ptr<Request> remove(Request& request);
+  void remove_all();
+
+  // True when a step would compute something.
+  bool runnable() const;
+
+  const SlotTable& slots() const { return slots_; }
+  std::int32_t running() const { return slots_.size() - slots_.free_slots(); }
+  std::int32_t waiting() const;
+  const std::vector<std::unique_ptr<Request>>& living() const { return living_; }
+  std::int64_t preemptions() const { return preemptions_; }
+
+ private:
+  Request* suspect() const;
+  bool runs(const Request& request) const;
+  std::vector<SequenceId> decoding_slots() const;
+  std::int32_t wanted_rows(const Request& request) const;
+  PrefillGroup plan_group(SequenceId seed, std::int32_t capacity,
+                          const std::vector<std::int32_t>& gaps) const;
+  std::int32_t even_count(std::int32_t count, std::int32_t gap) const;
+  bool may_share(std::int32_t gap, std::int32_t count) const;
+
+  BackendLimits limits_;
+  SlotTable slots_;
+  std::vector<std::unique_ptr<Request>> living_;  // in order of arrival
+  std::uint64_t next_arrival_ = 0;
+  std::int64_t preemptions_ = 0;
+};
+
+}  // namespace infernode

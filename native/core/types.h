@@ -1,0 +1,124 @@
+// The words every room of the engine shares: ids, request parameters, finish
+// reasons, usage, and the one error type that crosses rooms.
+// Plain values only; nothing here owns a thread, a file or a device.
+// Any thread may use these types; none of them locks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace infernode {
+
+using TokenId = std::int32_t;     // an index into the model's vocabulary
+using SequenceId = std::int32_t;  // a slot of the KV cache, dense from 0
+using Position = std::int32_t;    // a token's place in its sequence, from 0
+using RequestId = std::uint64_t;  // chosen by the caller, unique per engine
+
+constexpr SequenceId kNoSequence = -1;
+constexpr TokenId kNoToken = -1;
+
+// Codes of everything a caller can be told. error_name() gives the spelling
+// that JavaScript sees; src/errors.ts holds the same registry with sentences.
+enum class ErrorCode {
+  kModelNotFound,
+  kModelUnreadable,
+  kModelNotGguf,
+  kModelVersionUnsupported,
+  kModelTruncated,
+  kModelCorrupt,
+  kModelArchitectureUnsupported,
+  kModelLoadFailed,
+  kOutOfMemory,
+  kInvalidOption,
+  kContextOverflow,
+  kQueueFull,
+  kCancelled,
+  kModelClosed,
+  kEngineClosed,
+  kDecodeFailed,
+  kEngineBroken,
+};
+
+std::string_view error_name(ErrorCode code);
+
+// A failure with its code and one sentence: what was expected, what came,
+// what to do. Never holds text of a prompt.
+struct Failure {
+  ErrorCode code;
+  std::string message;
+};
+
+// The same as an exception, for code that cannot return a Failure. Never
+// thrown across a thread or the N-API boundary.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+// A broken invariant of ours: the engine fails every live request with it and
+// declares itself broken.
+class BrokenInvariant : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+#define INFERNODE_CHECK(condition, sentence)                        \
+  do {                                                              \
+    if (!(condition)) throw ::infernode::BrokenInvariant(sentence); \
+  } while (false)
+
+struct LogitBias {
+  TokenId token;
+  float bias;  // added to the logit; -infinity forbids the token
+};
+
+// How one request's next token is chosen. The order of application is
+// llama.cpp's: logit_bias, penalties, top_k, top_p, min_p, temperature, draw.
+struct SamplingParams {
+  float temperature = 0.7f;     // <= 0 takes the most likely token
+  std::int32_t top_k = 0;       // 0: off
+  float top_p = 0.95f;          // 1: off
+  float min_p = 0.0f;           // 0: off
+  float repeat_penalty = 1.0f;  // 1: off
+  float frequency_penalty = 0.0f;
+  float presence_penalty = 0.0f;
+  std::int32_t penalty_window = 64;  // last tokens penalised; -1: all known
+  std::uint64_t seed = 0;
+  std::vector<LogitBias> logit_bias;
+};
+
+struct GenerateParams {
+  SamplingParams sampling;
+  std::int32_t max_tokens = 0;  // 0: until the context is full
+  bool ignore_eos = false;
+  std::vector<std::string> stop;     // stop strings, non-empty UTF-8
+  std::vector<TokenId> stop_tokens;  // besides the model's own
+};
+
+enum class FinishReason { kStop, kLength, kCancelled, kError };
+
+std::string_view finish_reason_name(FinishReason reason);
+
+struct Usage {
+  std::int32_t prompt_tokens = 0;
+  std::int32_t cached_prompt_tokens = 0;
+  std::int32_t completion_tokens = 0;
+};
+
+// Milliseconds of one request's life, from the moment the engine accepted it.
+struct Timings {
+  double queue_ms = 0;    // accepted -> first scheduled
+  double prefill_ms = 0;  // first scheduled -> first token
+  double decode_ms = 0;   // first token -> last token
+  double total_ms = 0;    // accepted -> ended
+};
+
+}  // namespace infernode
