@@ -1,0 +1,238 @@
+#include "model/llama_backend.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+#include "llama.h"
+#include "model/host_limits.h"
+#include "model/llama_runtime.h"
+
+namespace infernode {
+
+namespace {
+
+// Rounds a worker spins for the next graph before it sleeps, in units of
+// 131,072: long enough to bridge sampling between two passes, short enough
+// to leave the core to Node afterwards. ggml's own default spins fifty times
+// as long.
+constexpr std::uint32_t kPollLevel = 1;
+
+// ggml's CPU flash attention computes this many rows of a sequence as a tile,
+// summing in F32 what it sums in F16 for single rows (ops.cpp, v0.5.0).
+constexpr std::int32_t kWideRows = 64;
+
+ggml_type ggml_type_of(KvType type) {
+  switch (type) {
+    case KvType::kF16:
+      return GGML_TYPE_F16;
+    case KvType::kF32:
+      return GGML_TYPE_F32;
+    case KvType::kQ8_0:
+      return GGML_TYPE_Q8_0;
+  }
+  return GGML_TYPE_F16;
+}
+
+// A function of the CPU backend's library, which is loaded, not linked.
+template <typename Function>
+Function* cpu_function(const char* name) {
+  ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+  if (device == nullptr) return nullptr;
+  return reinterpret_cast<Function*>(
+      ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
+}
+
+llama_context_params context_params(const ContextOptions& options, std::int32_t batch) {
+  llama_context_params params = llama_context_default_params();
+  // llama.cpp divides n_ctx by the streams and pads each share to 256.
+  const std::uint32_t share =
+      (static_cast<std::uint32_t>(options.context_length) + 255U) / 256U * 256U;
+  params.n_ctx = share * static_cast<std::uint32_t>(options.slots);
+  params.n_batch = static_cast<std::uint32_t>(batch);
+  params.n_ubatch = params.n_batch;
+  params.n_seq_max = static_cast<std::uint32_t>(options.slots);
+  params.n_outputs_max = params.n_seq_max;
+  params.n_outputs_max_per_seq = 1;
+  params.n_threads = options.threads;
+  params.n_threads_batch = options.threads;
+  params.flash_attn_type =
+      options.flash_attention ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.type_k = ggml_type_of(options.kv_type);
+  params.type_v = ggml_type_of(options.kv_type);
+  params.kv_unified = false;
+  params.no_perf = false;  // counts reused graphs
+  return params;
+}
+
+Error too_big(const LlamaModel& model, const ContextOptions& options) {
+  const MemoryNeeded needed = model.memory_needed(options.slots, options.context_length,
+                                                  options.prefill_chunk, options.kv_type);
+  const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  return {ErrorCode::kOutOfMemory, "A context of " + std::to_string(options.slots) +
+                                       " slots with " + std::to_string(options.context_length) +
+                                       " tokens each needs about " +
+                                       mebibytes(needed.kv_bytes + needed.compute_bytes) + "; " +
+                                       mebibytes(available_memory_bytes()) +
+                                       " are available. Lower slots or contextLength."};
+}
+
+// Linux grants memory it does not have and kills the process later, so the
+// sum is judged first. A GPU's allocator answers for itself.
+void refuse_too_big(const LlamaModel& model, const ContextOptions& options) {
+  const auto& devices = model.info().devices;
+  if (std::any_of(devices.begin(), devices.end(), [](const auto& name) { return name != "CPU"; }))
+    return;
+  const MemoryNeeded needed = model.memory_needed(options.slots, options.context_length,
+                                                  options.prefill_chunk, options.kv_type);
+  const std::uint64_t available = available_memory_bytes();
+  if (available > 0 && needed.kv_bytes + needed.compute_bytes > available)
+    throw too_big(model, options);
+}
+
+}  // namespace
+
+void LlamaBackend::ContextDeleter::operator()(llama_context* context) const { llama_free(context); }
+
+void LlamaBackend::ThreadpoolDeleter::operator()(ggml_threadpool* pool) const {
+  if (auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free"))
+    release(pool);
+}
+
+LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options)
+    : model_(std::move(model)) {
+  const LlamaAbortGuard guard;  // ggml's assertions become exceptions here
+  if (options.slots < 1 ||
+      options.slots > static_cast<std::int32_t>(llama_max_parallel_sequences())) {
+    throw Error(ErrorCode::kInvalidOption, "slots must be 1 to " +
+                                               std::to_string(llama_max_parallel_sequences()) +
+                                               ", got " + std::to_string(options.slots) + ".");
+  }
+  refuse_too_big(*model_, options);
+  const std::int32_t batch = std::max(options.prefill_chunk, options.slots);
+  context_.reset(llama_init_from_model(model_->handle(), context_params(options, batch)));
+  if (context_ == nullptr) throw too_big(*model_, options);
+  limits_.slots = options.slots;
+  limits_.context_length = options.context_length;
+  limits_.prefill_capacity = batch;
+  limits_.vocabulary_size = model_->vocab().size();
+  limits_.wide_rows = kWideRows;
+  limits_.pads_decode = !model_->info().recurrent && !model_->info().hybrid;
+  const auto stop = [](void* flag) {
+    return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
+  };
+  llama_set_abort_callback(context_.get(), stop, &interrupted_);
+  attach_threadpool(options.threads);
+}
+
+LlamaBackend::~LlamaBackend() = default;
+
+void LlamaBackend::attach_threadpool(std::int32_t threads) {
+  if (threads < 2) return;
+  auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
+  if (create == nullptr) return;
+  ggml_threadpool_params params = ggml_threadpool_params_default(threads);
+  params.poll = kPollLevel;
+  threadpool_.reset(create(&params));
+  if (threadpool_ != nullptr) llama_attach_threadpool(context_.get(), threadpool_.get(), nullptr);
+}
+
+// Everything llama_decode would answer with abort() or -1.
+bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
+  if (rows.empty() || rows.size() > static_cast<std::size_t>(limits_.prefill_capacity))
+    return false;
+  SequenceId sequence = kNoSequence;
+  Position expected = 0;
+  for (const BatchRow& row : rows) {
+    if (row.token < 0 || row.token >= limits_.vocabulary_size) return false;
+    if (row.sequence < sequence || row.sequence >= limits_.slots) return false;
+    if (row.sequence != sequence) {
+      sequence = row.sequence;
+      expected = resident(sequence);
+    }
+    if (row.position != expected || row.position >= limits_.context_length) return false;
+    ++expected;
+  }
+  return true;
+}
+
+DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logits) {
+  computed_rows_ = 0;
+  if (!acceptable(rows)) return DecodeStatus::kInvalid;
+  const auto count = static_cast<std::int32_t>(rows.size());
+  llama_batch batch = llama_batch_init(count, 0, 1);
+  for (std::int32_t i = 0; i < count; ++i) {
+    const BatchRow& row = rows[static_cast<std::size_t>(i)];
+    batch.token[i] = row.token;
+    batch.pos[i] = row.position;
+    batch.n_seq_id[i] = 1;
+    batch.seq_id[i][0] = row.sequence;
+    batch.logits[i] = static_cast<std::int8_t>(all_logits || row.wants_logits);
+  }
+  batch.n_tokens = count;
+  const std::int32_t code = llama_decode(context_.get(), batch);
+  llama_batch_free(batch);
+  if (code == 0) {
+    llama_synchronize(context_.get());
+    computed_rows_ = rows.size();
+    return DecodeStatus::kOk;
+  }
+  if (code == 1) return DecodeStatus::kNoRoom;
+  if (code == -1) return DecodeStatus::kInvalid;
+  return DecodeStatus::kFailed;
+}
+
+DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows) {
+  // llama.cpp asserts that it has room for the logits of every row.
+  const bool fits = rows.size() <= static_cast<std::size_t>(limits_.slots);
+  return fits ? compute(rows, true) : DecodeStatus::kInvalid;
+}
+
+DecodeStatus LlamaBackend::prefill(std::span<const BatchRow> rows) {
+  const auto outputs =
+      std::count_if(rows.begin(), rows.end(), [](const BatchRow& row) { return row.wants_logits; });
+  return outputs <= limits_.slots ? compute(rows, false) : DecodeStatus::kInvalid;
+}
+
+std::span<float> LlamaBackend::logits(std::size_t row) {
+  INFERNODE_CHECK(row < computed_rows_, "logits of a row that was not computed");
+  float* values = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(row));
+  INFERNODE_CHECK(values != nullptr, "llama.cpp kept no logits of a decoded row");
+  return {values, static_cast<std::size_t>(limits_.vocabulary_size)};
+}
+
+bool LlamaBackend::truncate(SequenceId sequence, Position from) {
+  INFERNODE_CHECK(sequence >= 0 && sequence < limits_.slots,
+                  "a sequence outside the slots is truncated");
+  if (from >= resident(sequence)) return true;
+  return llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, from == 0 ? -1 : from, -1);
+}
+
+std::vector<std::uint8_t> LlamaBackend::save(SequenceId sequence, std::size_t at_most) {
+  if (resident(sequence) == 0) return {};
+  const std::size_t size = llama_state_seq_get_size(context_.get(), sequence);
+  if (size > at_most) return {};
+  std::vector<std::uint8_t> state(size);
+  state.resize(llama_state_seq_get_data(context_.get(), state.data(), state.size(), sequence));
+  return state;
+}
+
+bool LlamaBackend::restore(SequenceId sequence, std::span<const std::uint8_t> state) {
+  if (resident(sequence) != 0) return false;
+  if (llama_state_seq_set_data(context_.get(), state.data(), state.size(), sequence) != 0)
+    return true;
+  truncate(sequence, 0);
+  return false;
+}
+
+Position LlamaBackend::resident(SequenceId sequence) const {
+  return llama_memory_seq_pos_max(llama_get_memory(context_.get()), sequence) + 1;
+}
+
+std::int64_t LlamaBackend::graphs_reused() const {
+  return llama_perf_context(context_.get()).n_reused;
+}
+
+}  // namespace infernode

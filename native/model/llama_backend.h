@@ -1,0 +1,67 @@
+// The real Backend: one llama_context with one KV stream per sequence. All
+// rules of llama_decode live here: what would abort the process is checked
+// before the call, return codes become a DecodeStatus.
+// Created on any thread, then used by the engine thread alone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/backend.h"
+#include "model/llama_model.h"
+
+struct llama_context;
+struct ggml_threadpool;
+
+namespace infernode {
+
+struct ContextOptions {
+  std::int32_t slots = 1;
+  std::int32_t context_length = 0;  // per slot
+  std::int32_t prefill_chunk = 512;
+  std::int32_t threads = 1;
+  KvType kv_type = KvType::kF16;
+  bool flash_attention = true;
+};
+
+class LlamaBackend final : public Backend {
+ public:
+  // Throws Error(kOutOfMemory) or Error(kInvalidOption).
+  LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options);
+  ~LlamaBackend() override;
+
+  const BackendLimits& limits() const override { return limits_; }
+  DecodeStatus decode(std::span<const BatchRow> rows) override;
+  DecodeStatus prefill(std::span<const BatchRow> rows) override;
+  std::span<float> logits(std::size_t row) override;
+  bool truncate(SequenceId sequence, Position from) override;
+  std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override;
+  bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
+  Position resident(SequenceId sequence) const override;
+  void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }
+  std::int64_t graphs_reused() const override;
+
+ private:
+  struct ContextDeleter {
+    void operator()(llama_context* context) const;
+  };
+  struct ThreadpoolDeleter {
+    void operator()(ggml_threadpool* pool) const;
+  };
+
+  DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
+  bool acceptable(std::span<const BatchRow> rows) const;
+  void attach_threadpool(std::int32_t threads);
+
+  std::shared_ptr<const LlamaModel> model_;
+  std::atomic<bool> interrupted_{false};
+  BackendLimits limits_;
+  // The pool outlives the context that computes with it.
+  std::unique_ptr<ggml_threadpool, ThreadpoolDeleter> threadpool_;
+  std::unique_ptr<llama_context, ContextDeleter> context_;
+  std::size_t computed_rows_ = 0;  // of the last pass, 0 when it failed
+};
+
+}  // namespace infernode

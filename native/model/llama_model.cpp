@@ -1,0 +1,344 @@
+// See llama_model.h. Order of a load: header, rules, parts, memory, page
+// cache, then llama.cpp under a log capture and an abort guard.
+#include "model/llama_model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <climits>
+#include <cmath>
+#include <utility>
+
+#include "ggml-backend.h"
+#include "llama.h"
+#include "model/gguf_parser.h"
+#include "model/host_limits.h"
+#include "model/llama_runtime.h"
+#include "model/model_rules.h"
+#include "model/page_cache.h"
+
+namespace infernode {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostTextBytes = std::size_t{1} << 30;
+constexpr std::uint64_t kMapAlignment = 32;  // ggml's TENSOR_ALIGNMENT
+constexpr float kWarmShare = 0.9f;           // of a load is reading, the rest is setting up
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+void refuse_if_cancelled(const std::atomic<bool>& cancelled, const std::string& path) {
+  if (!cancelled.load()) return;
+  throw Error(ErrorCode::kCancelled, "Loading " + quoted_path(path) + " was cancelled.");
+}
+
+// Passes progress on in rising hundredths and tells whether to go on.
+struct LoadWatch {
+  const ProgressCallback& progress;
+  const std::atomic<bool>& cancelled;
+  float warmed = 0;  // the share of the work done before llama.cpp started
+  int hundredths = -1;
+
+  bool reached(float fraction) {
+    const int now = static_cast<int>(std::lround(std::clamp(fraction, 0.0f, 1.0f) * 100));
+    if (now > hundredths) {
+      hundredths = now;
+      if (progress) progress(static_cast<float>(now) / 100);
+    }
+    return !cancelled.load();
+  }
+
+  // For llama.cpp, which calls it while it reads.
+  static bool on_progress(float fraction, void* self) {
+    auto& watch = *static_cast<LoadWatch*>(self);
+    return watch.reached(watch.warmed + (1 - watch.warmed) * fraction);
+  }
+};
+
+// The file and, when split, its further parts, all judged.
+std::vector<GgufFile> read_parts(const std::string& path) {
+  std::vector<GgufFile> parts;
+  parts.push_back(GgufFile::read(path));
+  const std::vector<std::string> paths = model_part_paths(parts.front(), path);
+  for (std::size_t i = 1; i < paths.size(); ++i) {
+    parts.push_back(GgufFile::read(paths[i]));
+    check_part_number(parts[i], i);
+    check_tensor_rules(parts[i]);
+  }
+  check_model_rules(parts.front());
+  return parts;
+}
+
+// ggml asserts the alignment of memory it did not allocate.
+bool can_map(std::span<const GgufFile> parts, const LoadOptions& options) {
+  return options.memory_map && std::ranges::all_of(parts, [](const GgufFile& part) {
+           return part.alignment() % kMapAlignment == 0;
+         });
+}
+
+void check_memory(std::span<const GgufFile> parts, const LoadOptions& options) {
+  WeightPlacement placement;
+  placement.gpu_layers = options.gpu_layers;
+  placement.memory_map = can_map(parts, options);
+  placement.host_free = available_memory_bytes();
+  if (options.gpu_layers != 0) {
+    for (const DeviceInfo& device : llama_devices()) {
+      if (device.type != DeviceType::kGpu) continue;
+      placement.gpu_free += device.memory_free;
+      ++placement.gpu_count;
+    }
+  }
+  check_weights_fit(parts, placement);
+}
+
+// Reads the files ahead of llama.cpp's mapping, where they fit into memory.
+void warm_files(std::span<const GgufFile> parts, LoadWatch& watch) {
+  std::uint64_t all = 0;
+  for (const GgufFile& part : parts) all += part.file_bytes();
+  const std::uint64_t available = available_memory_bytes();
+  if (available != 0 && all > available) return;
+  std::uint64_t before = 0;
+  for (const GgufFile& part : parts) {
+    const bool whole = warm_page_cache(part.label(), [&](std::uint64_t bytes) {
+      const double done = static_cast<double>(before + bytes) / static_cast<double>(all);
+      return watch.reached(kWarmShare * static_cast<float>(done));
+    });
+    if (!whole) return;
+    before += part.file_bytes();
+  }
+  watch.warmed = kWarmShare;
+}
+
+// llama.cpp's own words for a failed load: what follows "error loading model:"
+// in the first error line that has it.
+std::string reason_in(const std::vector<std::string>& errors) {
+  constexpr std::string_view kMark = "error loading model: ";
+  for (const std::string& line : errors) {
+    const std::size_t at = line.find(kMark);
+    if (at != std::string::npos) return line.substr(at + kMark.size());
+  }
+  return errors.empty() ? "no reason given" : errors.front();
+}
+
+[[noreturn]] void refuse_load(const std::string& path, const GgufFile& file,
+                              const std::vector<std::string>& errors) {
+  const std::string reason = printable(reason_in(errors), 240);
+  const std::string file_name = quoted_path(path);
+  if (reason.find("unknown model architecture") != std::string::npos) {
+    throw Error(ErrorCode::kModelArchitectureUnsupported,
+                file_name + " has architecture '" + printable(file.string("general.architecture")) +
+                    "', which llama.cpp " + llama_version() +
+                    " does not know; choose another model or a newer infernode.");
+  }
+  if (reason.find("unable to allocate") != std::string::npos ||
+      reason.find("bad_alloc") != std::string::npos) {
+    throw Error(ErrorCode::kOutOfMemory, file_name + " did not fit: " + reason + ".");
+  }
+  throw Error(ErrorCode::kModelLoadFailed, file_name + " was refused by llama.cpp: " + reason +
+                                               "; convert or download it again.");
+}
+
+llama_model_params model_params(const LoadOptions& options, bool map, LoadWatch& watch) {
+  static ggml_backend_dev_t no_devices[] = {nullptr};
+  llama_model_params params = llama_model_default_params();
+  params.n_gpu_layers = options.gpu_layers;
+  if (options.gpu_layers == 0) params.devices = no_devices;  // not even scratch on a GPU
+  params.load_mode = map ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
+  params.progress_callback = LoadWatch::on_progress;
+  params.progress_callback_user_data = &watch;
+  return params;
+}
+
+std::string text_of(const char* text) { return text == nullptr ? "" : text; }
+
+}  // namespace
+
+void LlamaModel::Deleter::operator()(llama_model* model) const { llama_model_free(model); }
+
+std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
+                                                   const ProgressCallback& progress,
+                                                   const std::atomic<bool>& cancelled) {
+  const Clock::time_point start = Clock::now();
+  std::vector<GgufFile> parts = read_parts(options.path);
+  check_memory(parts, options);
+  LoadWatch watch{progress, cancelled};
+  const bool map = can_map(parts, options);
+  if (map) warm_files(parts, watch);
+  refuse_if_cancelled(cancelled, options.path);
+
+  const LlamaLogCapture capture;
+  const LlamaAbortGuard guard;
+  Handle handle(
+      llama_model_load_from_file(options.path.c_str(), model_params(options, map, watch)));
+  refuse_if_cancelled(cancelled, options.path);
+  if (handle == nullptr) refuse_load(options.path, parts.front(), capture.errors());
+
+  const std::shared_ptr<LlamaModel> model(
+      new LlamaModel(std::move(parts.front()), std::move(handle)));
+  model->describe(options);
+  model->check_special_tokens();
+  model->info_.load_milliseconds = milliseconds_since(start);
+  return model;
+}
+
+LlamaModel::LlamaModel(GgufFile file, Handle handle)
+    : file_(std::move(file)), handle_(std::move(handle)) {
+  file_.drop_array_bytes();
+  vocab_ = std::make_unique<const LlamaVocab>(raw_vocab());
+}
+
+LlamaModel::~LlamaModel() = default;
+
+const llama_vocab* LlamaModel::raw_vocab() const { return llama_model_get_vocab(handle_.get()); }
+
+void LlamaModel::describe(const LoadOptions& options) {
+  const llama_model* model = handle_.get();
+  const llama_vocab* vocab = raw_vocab();
+  info_.architecture = file_.string("general.architecture");
+  info_.name = file_.string("general.name");
+  std::string description(128, '\0');
+  const std::int32_t length = llama_model_desc(model, description.data(), description.size());
+  description.resize(static_cast<std::size_t>(std::clamp<std::int32_t>(length, 0, 127)));
+  info_.description = description;
+  info_.vocabulary_size = llama_vocab_n_tokens(vocab);
+  info_.context_length = llama_model_n_ctx_train(model);
+  info_.embedding_length = llama_model_n_embd(model);
+  info_.layer_count = llama_model_n_layer(model);
+  info_.parameter_count = llama_model_n_params(model);
+  info_.size_bytes = llama_model_size(model);
+  info_.bos_token = llama_vocab_bos(vocab);
+  info_.eos_token = llama_vocab_eos(vocab);
+  info_.add_bos = llama_vocab_get_add_bos(vocab);
+  const char* chat_template = llama_model_chat_template(model, nullptr);
+  info_.has_chat_template = chat_template != nullptr;
+  info_.chat_template = text_of(chat_template);
+  info_.recurrent = llama_model_is_recurrent(model);
+  info_.hybrid = llama_model_is_hybrid(model);
+  info_.sliding_window = llama_model_n_swa(model);
+  const GgufValue* space = file_.find("tokenizer.ggml.add_space_prefix");
+  const auto* adds_space = space == nullptr ? nullptr : std::get_if<bool>(&space->value);
+  adds_space_ =
+      llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && (adds_space == nullptr || *adds_space);
+
+  for (const DeviceInfo& device : llama_devices()) {
+    if (options.gpu_layers != 0 && device.type == DeviceType::kGpu)
+      info_.devices.push_back(device.name);
+  }
+  const bool everything = options.gpu_layers < 0 || options.gpu_layers > info_.layer_count;
+  if (info_.devices.empty() || !everything) info_.devices.push_back("CPU");
+}
+
+// llama_tokenize asserts these when it adds special tokens.
+void LlamaModel::check_special_tokens() const {
+  const llama_vocab* vocab = raw_vocab();
+  const bool word_piece = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_WPM;
+  const bool bos_missing = (info_.add_bos || word_piece) && info_.bos_token < 0;
+  const bool eos_missing = llama_vocab_get_add_eos(vocab) && info_.eos_token < 0;
+  const bool sep_missing = word_piece && llama_vocab_sep(vocab) < 0;
+  if (!bos_missing && !eos_missing && !sep_missing) return;
+  refuse_model(file_, std::string("its tokenizer adds a ") +
+                          (bos_missing   ? "beginning"
+                           : eos_missing ? "end"
+                                         : "separator") +
+                          " token that the vocabulary does not have");
+}
+
+std::vector<TokenId> LlamaModel::tokenize(std::string_view text, bool add_special,
+                                          bool parse_special) const {
+  if (text.size() > kMostTextBytes) {
+    throw Error(ErrorCode::kInvalidOption, "A text of " + std::to_string(text.size()) +
+                                               " bytes cannot be tokenized, at most " +
+                                               std::to_string(kMostTextBytes) + " are possible.");
+  }
+  // A token takes a byte of the text or more, but for added ones; pages of the
+  // buffer that stay unused are never touched.
+  auto capacity = static_cast<std::int32_t>(text.size() + 16);
+  try {
+    for (;;) {
+      const auto tokens =
+          std::make_unique_for_overwrite<TokenId[]>(static_cast<std::size_t>(capacity));
+      const std::int32_t count =
+          llama_tokenize(raw_vocab(), text.data(), static_cast<std::int32_t>(text.size()),
+                         tokens.get(), capacity, add_special, parse_special);
+      if (count >= 0) return {tokens.get(), tokens.get() + count};
+      if (count == INT32_MIN) throw std::length_error("too many tokens");
+      capacity = -count;
+    }
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::kInvalidOption,
+                std::string("The text cannot be tokenized with this model's vocabulary (") +
+                    error.what() + "); the vocabulary lacks a byte the text needs.");
+  }
+}
+
+std::string LlamaModel::detokenize(std::span<const TokenId> tokens, bool special) const {
+  std::string text;
+  std::string rendered(128, '\0');
+  bool strip_space = adds_space_;
+  for (const TokenId token : tokens) {
+    if (token < 0 || token >= vocab_->size()) {
+      throw Error(ErrorCode::kInvalidOption, "Token " + std::to_string(token) +
+                                                 " is outside the vocabulary of " +
+                                                 std::to_string(vocab_->size()) + " tokens.");
+    }
+    std::string_view piece = vocab_->piece(token);
+    if (piece.empty() && special) {
+      std::int32_t length = 0;
+      while ((length = llama_token_to_piece(raw_vocab(), token, rendered.data(),
+                                            static_cast<std::int32_t>(rendered.size()), 0, true)) <
+             0) {
+        rendered.resize(static_cast<std::size_t>(-length));
+      }
+      text.append(rendered, 0, static_cast<std::size_t>(length));
+      continue;
+    }
+    const bool silent = piece.empty();
+    if (strip_space && piece.starts_with(' ')) piece.remove_prefix(1);
+    strip_space = strip_space && silent;
+    text += piece;
+  }
+  return text;
+}
+
+MemoryNeeded LlamaModel::memory_needed(std::int32_t slots, std::int32_t context_length,
+                                       std::int32_t prefill_chunk, KvType kv_type,
+                                       bool flash_attention) const {
+  MemoryNeeded needed =
+      estimate_memory(file_, {slots, context_length, prefill_chunk, kv_type, flash_attention});
+  needed.weight_bytes = info_.size_bytes;
+  return needed;
+}
+
+LlamaVocab::LlamaVocab(const llama_vocab* vocab) {
+  const std::int32_t count = llama_vocab_n_tokens(vocab);
+  piece_ends_.reserve(static_cast<std::size_t>(count));
+  end_of_generation_.resize(static_cast<std::size_t>(count));
+  std::string piece(128, '\0');
+  for (TokenId token = 0; token < count; ++token) {
+    std::int32_t length = 0;
+    while ((length = llama_token_to_piece(vocab, token, piece.data(),
+                                          static_cast<std::int32_t>(piece.size()), 0, false)) < 0) {
+      piece.resize(static_cast<std::size_t>(-length));
+    }
+    bytes_.append(piece, 0, static_cast<std::size_t>(length));
+    piece_ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+    end_of_generation_[static_cast<std::size_t>(token)] = llama_vocab_is_eog(vocab, token);
+  }
+  bytes_.shrink_to_fit();
+}
+
+bool LlamaVocab::is_end_of_generation(TokenId token) const {
+  return token >= 0 && token < size() && end_of_generation_[static_cast<std::size_t>(token)];
+}
+
+std::string_view LlamaVocab::piece(TokenId token) const {
+  if (token < 0 || token >= size()) return {};
+  const auto index = static_cast<std::size_t>(token);
+  const std::size_t begin = index == 0 ? 0 : piece_ends_[index - 1];
+  return std::string_view(bytes_).substr(begin, piece_ends_[index] - begin);
+}
+
+}  // namespace infernode

@@ -1,0 +1,134 @@
+// A Model: weights and vocabulary, loaded once, immutable afterwards, held by
+// a shared_ptr by each engine that uses it. Judges a file (gguf_file,
+// model_rules, memory) before llama.cpp sees it and turns its failures into
+// codes. Creates no context: that is llama_backend's.
+// load() blocks for as long as the disk takes: call it on a worker thread.
+// Every const method may be called from any thread at any time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/types.h"
+#include "model/gguf_file.h"
+#include "model/memory_estimate.h"
+
+struct llama_model;
+struct llama_vocab;
+
+namespace infernode {
+
+struct LoadOptions {
+  std::string path;             // of the GGUF file; of the first part when split
+  std::int32_t gpu_layers = 0;  // -1: all
+  bool memory_map = true;
+};
+
+// Fraction 0..1, never falling, on the thread that called load(); at most one
+// call per hundredth. Must not throw.
+using ProgressCallback = std::function<void(float fraction)>;
+
+struct ModelInfo {
+  std::string architecture;  // "llama"
+  std::string description;   // llama.cpp's own, e.g. "llama 1B Q8_0"
+  std::string name;          // general.name, or ""
+  std::int32_t vocabulary_size = 0;
+  std::int32_t context_length = 0;  // what the model was trained for
+  std::int32_t embedding_length = 0;
+  std::int32_t layer_count = 0;
+  std::uint64_t parameter_count = 0;
+  std::uint64_t size_bytes = 0;  // of all tensors
+  TokenId bos_token = -1;        // -1 where the model has none
+  TokenId eos_token = -1;
+  bool add_bos = false;
+  bool has_chat_template = false;
+  std::string chat_template;
+  std::vector<std::string> devices;  // that hold weights, e.g. {"CPU"}
+  double load_milliseconds = 0;
+  bool recurrent = false;           // Mamba, RWKV: one state per sequence
+  bool hybrid = false;              // attention and recurrent layers mixed
+  std::int32_t sliding_window = 0;  // positions; 0: full attention
+};
+
+// Every token's bytes in one arena, read out of llama.cpp once at load.
+class LlamaVocab final : public Vocab {
+ public:
+  explicit LlamaVocab(const llama_vocab* vocab);
+
+  std::int32_t size() const override {
+    return static_cast<std::int32_t>(end_of_generation_.size());
+  }
+  // False for a token outside [0, size()).
+  bool is_end_of_generation(TokenId token) const override;
+  // Empty for control tokens and outside [0, size()).
+  std::string_view piece(TokenId token) const override;
+
+ private:
+  std::string bytes_;                      // all pieces, in order of tokens
+  std::vector<std::uint32_t> piece_ends_;  // piece t: [ends[t-1], ends[t])
+  std::vector<bool> end_of_generation_;
+};
+
+class LlamaModel {
+ public:
+  // start_llama_runtime() must have succeeded. Returns a model or throws
+  // Error: GgufFile's codes, kModelArchitectureUnsupported, kOutOfMemory,
+  // kCancelled (soon after `cancelled` turns true) or kModelLoadFailed.
+  static std::shared_ptr<const LlamaModel> load(const LoadOptions& options,
+                                                const ProgressCallback& progress,
+                                                const std::atomic<bool>& cancelled);
+
+  ~LlamaModel();
+  LlamaModel(const LlamaModel&) = delete;
+  LlamaModel& operator=(const LlamaModel&) = delete;
+
+  const ModelInfo& info() const { return info_; }
+  // The header: metadata and tensors (of the first part when split).
+  const GgufFile& file() const { return file_; }
+  const LlamaVocab& vocab() const { return *vocab_; }
+
+  // UTF-8 to tokens. `add_special` adds BOS and the like as the model wants;
+  // `parse_special` reads "<|im_end|>" as the token instead of as text.
+  // Throws Error(kInvalidOption) for a text over 1 GiB and for one that holds
+  // a byte the vocabulary cannot spell.
+  std::vector<TokenId> tokenize(std::string_view text, bool add_special, bool parse_special) const;
+
+  // Tokens to bytes; `special` renders control tokens too. The space a SentencePiece
+  // vocabulary puts before a text's first word is taken away again. Tokens
+  // outside the vocabulary throw Error(kInvalidOption). May end inside a
+  // character.
+  std::string detokenize(std::span<const TokenId> tokens, bool special) const;
+
+  MemoryNeeded memory_needed(std::int32_t slots, std::int32_t context_length,
+                             std::int32_t prefill_chunk, KvType kv_type,
+                             bool flash_attention = true) const;
+
+  // For llama_backend, which makes contexts on it. Lives as long as this.
+  llama_model* handle() const { return handle_.get(); }
+
+ private:
+  struct Deleter {
+    void operator()(llama_model* model) const;
+  };
+  using Handle = std::unique_ptr<llama_model, Deleter>;
+
+  LlamaModel(GgufFile file, Handle handle);
+  void describe(const LoadOptions& options);
+  void check_special_tokens() const;
+  const llama_vocab* raw_vocab() const;
+
+  GgufFile file_;
+  Handle handle_;
+  std::unique_ptr<const LlamaVocab> vocab_;
+  ModelInfo info_;
+  bool adds_space_ = false;  // the vocabulary starts a text with a space
+};
+
+}  // namespace infernode

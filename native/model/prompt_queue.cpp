@@ -1,0 +1,73 @@
+#include "model/prompt_queue.h"
+
+#include <limits>
+#include <utility>
+
+namespace infernode {
+
+PromptQueue::PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine, EventSink& sink)
+    : model_(std::move(model)),
+      engine_(engine),
+      sink_(sink),
+      // Bounded by its caller, which counts living requests before it pushes.
+      mailbox_(std::numeric_limits<std::size_t>::max()),
+      thread_([this] { run(); }) {}
+
+PromptQueue::~PromptQueue() { close(); }
+
+void PromptQueue::push(Prompt prompt) {
+  const RequestId id = prompt.id;
+  if (mailbox_.push(std::move(prompt)) == Pushed::kAccepted) return;
+  refuse(id, FinishReason::kError,
+         Failure{ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+}
+
+void PromptQueue::close() {
+  mailbox_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void PromptQueue::run() {
+  while (true) {
+    mailbox_.wait();
+    const bool closing = mailbox_.closed();
+    for (Prompt& prompt : mailbox_.drain()) {
+      // Asked again for each: close() must not wait for a queue of prompts.
+      if (mailbox_.closed() || prompt.control->cancelled.load()) {
+        refuse(prompt.id, FinishReason::kCancelled, std::nullopt);
+      } else {
+        submit(std::move(prompt));
+      }
+    }
+    if (closing) return;
+  }
+}
+
+void PromptQueue::submit(Prompt prompt) {
+  const RequestId id = prompt.id;
+  std::optional<Failure> failure;
+  try {
+    std::vector<TokenId> tokens;
+    if (const auto* text = std::get_if<PromptText>(&prompt.content)) {
+      tokens = model_->tokenize(text->text, text->add_special, text->parse_special);
+    } else {
+      tokens = std::move(std::get<std::vector<TokenId>>(prompt.content));
+    }
+    failure =
+        engine_.submit(id, std::move(tokens), std::move(prompt.params), std::move(prompt.control));
+  } catch (const Error& error) {
+    failure = Failure{error.code(), error.what()};
+  } catch (const std::exception& error) {
+    failure = Failure{ErrorCode::kInvalidOption,
+                      std::string("The prompt could not be tokenized: ") + error.what()};
+  }
+  if (failure) refuse(id, FinishReason::kError, std::move(failure));
+}
+
+void PromptQueue::refuse(RequestId id, FinishReason reason, std::optional<Failure> failure) {
+  StepEvents events;
+  events.ends.push_back({id, reason, std::move(failure), {}, {}});
+  sink_.publish(std::move(events));
+}
+
+}  // namespace infernode

@@ -1,0 +1,58 @@
+// Turns prompts into tokens between the caller and the engine, on a thread of
+// its own: a long prompt stalls neither JavaScript nor a running step. Keeps
+// the order of submission. Every prompt accepted here either reaches the
+// engine or ends in the sink.
+// push() and close() may be called from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/mailbox.h"
+#include "model/llama_model.h"
+
+namespace infernode {
+
+struct PromptText {
+  std::string text;
+  bool add_special = true;
+  bool parse_special = false;
+};
+
+struct Prompt {
+  RequestId id = 0;
+  std::variant<PromptText, std::vector<TokenId>> content;
+  GenerateParams params;
+  std::shared_ptr<RequestControl> control;
+};
+
+class PromptQueue {
+ public:
+  // Engine and sink outlive the queue.
+  PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine, EventSink& sink);
+  ~PromptQueue();
+  PromptQueue(const PromptQueue&) = delete;
+  PromptQueue& operator=(const PromptQueue&) = delete;
+
+  void push(Prompt prompt);
+  // Ends what still waits as cancelled and joins the thread. Idempotent; one
+  // caller at a time.
+  void close();
+
+ private:
+  void run();
+  void submit(Prompt prompt);
+  void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
+
+  std::shared_ptr<const LlamaModel> model_;
+  Engine& engine_;
+  EventSink& sink_;
+  Mailbox<Prompt> mailbox_;
+  std::thread thread_;
+};
+
+}  // namespace infernode
