@@ -1,0 +1,42 @@
+// What one environment (the main thread or a worker thread) holds of the
+// addon: its constructors and the loads it has in flight. No statics.
+// JavaScript thread only.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string_view>
+
+namespace infernode {
+
+// Where the process's log lines go while this environment's sink is set.
+// Closed at the environment's end: the lines that come later are dropped.
+class LogTarget {
+ public:
+  explicit LogTarget(const Napi::ThreadSafeFunction& function) : function_(function) {}
+
+  // Any thread.
+  void send(int level, std::string_view text);
+  void close();
+
+ private:
+  std::mutex mutex_;
+  Napi::ThreadSafeFunction function_;
+  bool open_ = true;
+};
+
+struct AddonData {
+  Napi::FunctionReference model_constructor;
+  Napi::FunctionReference engine_constructor;
+  std::shared_ptr<LogTarget> log_target;
+  // Set to true at the environment's end, so that its loads stop early.
+  std::set<std::shared_ptr<std::atomic<bool>>> loads;
+
+  static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
+};
+
+}  // namespace infernode

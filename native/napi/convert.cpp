@@ -1,0 +1,258 @@
+#include "napi/convert.h"
+
+#include <utility>
+#include <vector>
+
+namespace infernode {
+
+namespace {
+
+std::int32_t int_field(const Napi::Object& object, const char* name) {
+  return object.Get(name).As<Napi::Number>().Int32Value();
+}
+
+float float_field(const Napi::Object& object, const char* name) {
+  return object.Get(name).As<Napi::Number>().FloatValue();
+}
+
+bool bool_field(const Napi::Object& object, const char* name) {
+  return object.Get(name).As<Napi::Boolean>().Value();
+}
+
+KvType kv_type_from(const std::string& name) {
+  if (name == "f32") return KvType::kF32;
+  return name == "q8_0" ? KvType::kQ8_0 : KvType::kF16;
+}
+
+const char* kv_type_name(KvType type) {
+  switch (type) {
+    case KvType::kF16:
+      return "f16";
+    case KvType::kF32:
+      return "f32";
+    case KvType::kQ8_0:
+      return "q8_0";
+  }
+  return "f16";
+}
+
+SamplingParams sampling_from(const Napi::Object& request) {
+  SamplingParams sampling;
+  sampling.temperature = float_field(request, "temperature");
+  sampling.top_k = int_field(request, "topK");
+  sampling.top_p = float_field(request, "topP");
+  sampling.min_p = float_field(request, "minP");
+  sampling.repeat_penalty = float_field(request, "repeatPenalty");
+  sampling.frequency_penalty = float_field(request, "frequencyPenalty");
+  sampling.presence_penalty = float_field(request, "presencePenalty");
+  sampling.penalty_window = int_field(request, "penaltyWindow");
+  bool lossless = true;
+  sampling.seed = request.Get("seed").As<Napi::BigInt>().Uint64Value(&lossless);
+  const auto bias = request.Get("logitBias").As<Napi::Float64Array>();
+  for (std::size_t i = 0; i + 1 < bias.ElementLength(); i += 2) {
+    sampling.logit_bias.push_back({static_cast<TokenId>(bias[i]), static_cast<float>(bias[i + 1])});
+  }
+  return sampling;
+}
+
+struct ScalarToJs {
+  Napi::Env env;
+  Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
+  Napi::Value operator()(double value) const { return Napi::Number::New(env, value); }
+  Napi::Value operator()(const std::string& value) const { return Napi::String::New(env, value); }
+  // Beyond 2^53 a number would lie.
+  Napi::Value operator()(std::uint64_t value) const {
+    if (value > (1ULL << 53)) return Napi::BigInt::New(env, value);
+    return Napi::Number::New(env, static_cast<double>(value));
+  }
+  Napi::Value operator()(std::int64_t value) const {
+    if (value > (1LL << 53) || value < -(1LL << 53)) return Napi::BigInt::New(env, value);
+    return Napi::Number::New(env, static_cast<double>(value));
+  }
+  Napi::Value operator()(const GgufArray& array) const {
+    if (array.items.size() < array.length) {
+      Napi::Object summary = Napi::Object::New(env);
+      summary.Set("arrayLength", static_cast<double>(array.length));
+      return summary;
+    }
+    Napi::Array items = Napi::Array::New(env, array.items.size());
+    for (std::size_t i = 0; i < array.items.size(); ++i) {
+      items.Set(static_cast<std::uint32_t>(i), std::visit(*this, array.items[i]));
+    }
+    return items;
+  }
+};
+
+Napi::Array strings_to(Napi::Env env, const std::vector<std::string>& strings) {
+  Napi::Array array = Napi::Array::New(env, strings.size());
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    array.Set(static_cast<std::uint32_t>(i), strings[i]);
+  }
+  return array;
+}
+
+}  // namespace
+
+EngineOptions engine_options_from(const Napi::Object& object) {
+  EngineOptions options;
+  options.context.slots = int_field(object, "slots");
+  options.context.context_length = int_field(object, "contextLength");
+  options.context.prefill_chunk = int_field(object, "prefillChunk");
+  options.context.threads = int_field(object, "threads");
+  options.context.kv_type = kv_type_from(object.Get("kvType").ToString());
+  options.context.flash_attention = bool_field(object, "flashAttention");
+  options.config.sampler_helpers = int_field(object, "samplerThreads");
+  options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
+  options.config.inter_token_latency_ms =
+      object.Get("interTokenLatencyMs").As<Napi::Number>().DoubleValue();
+  return options;
+}
+
+Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("slots", options.context.slots);
+  object.Set("contextLength", options.context.context_length);
+  object.Set("prefillChunk", options.context.prefill_chunk);
+  object.Set("threads", options.context.threads);
+  object.Set("kvType", kv_type_name(options.context.kv_type));
+  object.Set("flashAttention", options.context.flash_attention);
+  object.Set("samplerThreads", options.config.sampler_helpers);
+  object.Set("queueLimit", static_cast<double>(options.config.queue_limit));
+  object.Set("interTokenLatencyMs", options.config.inter_token_latency_ms);
+  return object;
+}
+
+Prompt prompt_from(RequestId id, const Napi::Object& request) {
+  Prompt prompt;
+  prompt.id = id;
+  const Napi::Value content = request.Get("prompt");
+  if (content.IsString()) {
+    prompt.content =
+        PromptText{content.As<Napi::String>().Utf8Value(), bool_field(request, "addSpecial"),
+                   bool_field(request, "parseSpecial")};
+  } else {
+    const auto tokens = content.As<Napi::Int32Array>();
+    prompt.content = std::vector<TokenId>(tokens.Data(), tokens.Data() + tokens.ElementLength());
+  }
+  prompt.params.sampling = sampling_from(request);
+  prompt.params.max_tokens = int_field(request, "maxTokens");
+  prompt.params.ignore_eos = bool_field(request, "ignoreEos");
+  const auto stop = request.Get("stop").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < stop.Length(); ++i)
+    prompt.params.stop.push_back(stop.Get(i).ToString());
+  const auto stop_tokens = request.Get("stopTokens").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < stop_tokens.Length(); ++i) {
+    prompt.params.stop_tokens.push_back(stop_tokens.Get(i).ToNumber().Int32Value());
+  }
+  return prompt;
+}
+
+Napi::Object metadata_to(Napi::Env env, const GgufFile& file) {
+  Napi::Object object = Napi::Object::New(env);
+  for (const GgufEntry& entry : file.metadata()) {
+    object.Set(entry.key, std::visit(ScalarToJs{env}, entry.value.value));
+  }
+  return object;
+}
+
+Napi::Array tensors_to(Napi::Env env, const GgufFile& file) {
+  Napi::Array array = Napi::Array::New(env, file.tensors().size());
+  std::uint32_t index = 0;
+  for (const GgufTensor& tensor : file.tensors()) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", tensor.name);
+    object.Set("type", std::string(tensor.type_name));
+    Napi::Array shape = Napi::Array::New(env, tensor.shape.size());
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      shape.Set(static_cast<std::uint32_t>(i), static_cast<double>(tensor.shape[i]));
+    }
+    object.Set("shape", shape);
+    object.Set("bytes", static_cast<double>(tensor.bytes));
+    array.Set(index++, object);
+  }
+  return array;
+}
+
+Napi::Object info_to(Napi::Env env, const LlamaModel& model) {
+  const ModelInfo& info = model.info();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("architecture", info.architecture);
+  object.Set("description", info.description);
+  object.Set("name", info.name);
+  object.Set("metadata", metadata_to(env, model.file()));
+  object.Set("vocabularySize", info.vocabulary_size);
+  object.Set("contextLength", info.context_length);
+  object.Set("embeddingLength", info.embedding_length);
+  object.Set("layerCount", info.layer_count);
+  object.Set("parameterCount", static_cast<double>(info.parameter_count));
+  object.Set("sizeBytes", static_cast<double>(info.size_bytes));
+  object.Set("bosToken", info.bos_token);
+  object.Set("eosToken", info.eos_token);
+  object.Set("addBos", info.add_bos);
+  object.Set("chatTemplate", info.has_chat_template
+                                 ? Napi::Value(Napi::String::New(env, info.chat_template))
+                                 : env.Null());
+  object.Set("devices", strings_to(env, info.devices));
+  object.Set("loadMilliseconds", info.load_milliseconds);
+  return object;
+}
+
+Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) {
+  Napi::Object object = Napi::Object::New(env);
+  const auto set = [&](const char* name, auto value) {
+    object.Set(name, static_cast<double>(value));
+  };
+  set("running", stats.running);
+  set("waiting", stats.waiting);
+  set("steps", stats.steps);
+  set("decodePasses", stats.decode_passes);
+  set("prefillPasses", stats.prefill_passes);
+  set("decodeRows", stats.decode_rows);
+  set("paddingRows", stats.padding_rows);
+  set("promptTokensComputed", stats.prompt_tokens_computed);
+  set("promptTokensCached", stats.prompt_tokens_cached);
+  set("generatedTokens", stats.generated_tokens);
+  set("preemptions", stats.preemptions);
+  set("sequenceMoves", stats.sequence_moves);
+  set("failedPasses", stats.failed_passes);
+  set("kvCellsUsed", stats.cells_used);
+  set("kvCellsTotal", stats.cells_total);
+  set("graphsReused", stats.graphs_reused);
+  set("wakeUps", wake_ups);
+  set("planMs", stats.plan_ms);
+  set("decodeMs", stats.decode_ms);
+  set("sampleMs", stats.sample_ms);
+  set("emitMs", stats.emit_ms);
+  set("prefillMs", stats.prefill_ms);
+  return object;
+}
+
+Napi::Object end_to(Napi::Env env, const End& end) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("id", static_cast<double>(end.id));
+  object.Set("reason", std::string(finish_reason_name(end.reason)));
+  if (end.failure) {
+    Napi::Object failure = Napi::Object::New(env);
+    failure.Set("code", std::string(error_name(end.failure->code)));
+    failure.Set("message", end.failure->message);
+    object.Set("failure", failure);
+  } else {
+    object.Set("failure", env.Null());
+  }
+  object.Set("promptTokens", end.usage.prompt_tokens);
+  object.Set("cachedPromptTokens", end.usage.cached_prompt_tokens);
+  object.Set("completionTokens", end.usage.completion_tokens);
+  object.Set("queueMs", end.timings.queue_ms);
+  object.Set("prefillMs", end.timings.prefill_ms);
+  object.Set("decodeMs", end.timings.decode_ms);
+  object.Set("totalMs", end.timings.total_ms);
+  return object;
+}
+
+Napi::Error error_to(Napi::Env env, const Failure& failure) {
+  Napi::Error error = Napi::Error::New(env, failure.message);
+  error.Set("code", std::string(error_name(failure.code)));
+  return error;
+}
+
+}  // namespace infernode

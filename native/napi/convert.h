@@ -1,0 +1,38 @@
+// Values between JavaScript and the engine. Options were judged in TypeScript;
+// a field of the wrong type here is our own mistake and throws a TypeError.
+// JavaScript thread only.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+
+#include "core/engine.h"
+#include "model/gguf_file.h"
+#include "model/llama_backend.h"
+#include "model/llama_model.h"
+#include "model/prompt_queue.h"
+
+namespace infernode {
+
+// An engine as JavaScript asks for it; zeros are filled in by the wrap.
+struct EngineOptions {
+  ContextOptions context;
+  EngineConfig config;
+};
+
+EngineOptions engine_options_from(const Napi::Object& object);
+Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
+
+Prompt prompt_from(RequestId id, const Napi::Object& request);
+
+Napi::Object info_to(Napi::Env env, const LlamaModel& model);
+Napi::Object metadata_to(Napi::Env env, const GgufFile& file);
+Napi::Array tensors_to(Napi::Env env, const GgufFile& file);
+Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups);
+Napi::Object end_to(Napi::Env env, const End& end);
+
+// An Error object with `code`, ready to be thrown or rejected with.
+Napi::Error error_to(Napi::Env env, const Failure& failure);
+
+}  // namespace infernode

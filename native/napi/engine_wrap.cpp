@@ -1,0 +1,258 @@
+#include "napi/engine_wrap.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "model/host_limits.h"
+#include "napi/addon_data.h"
+#include "napi/exit_guard.h"
+
+namespace infernode {
+
+namespace {
+
+// Sampling threads beside the engine's own; more cost wake-ups, not time.
+constexpr int kMostSamplerHelpers = 3;
+
+double steady_milliseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(now).count();
+}
+
+// Below, a pass is so short that a second thread costs more in barriers than
+// it computes, and ten times that where the cores are shared.
+constexpr std::uint64_t kBytesWorthThreads = 16ULL << 20;
+
+void fill_in_defaults(EngineOptions& options, const ModelInfo& model) {
+  if (options.context.threads == 0) {
+    options.context.threads = model.size_bytes < kBytesWorthThreads ? 1 : usable_cpus();
+  }
+  if (options.config.sampler_helpers == 0) {
+    options.config.sampler_helpers = std::min(kMostSamplerHelpers, usable_cpus() - 1);
+  }
+}
+
+}  // namespace
+
+// Creates the context off the JavaScript thread.
+class CreateEngineWorker final : public Napi::AsyncWorker {
+ public:
+  CreateEngineWorker(Napi::Env env, std::shared_ptr<const LlamaModel> model, EngineOptions options,
+                     const Napi::Function& handler)
+      : AsyncWorker(env, "infernode create engine"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        model_(std::move(model)),
+        options_(options),
+        handler_(Napi::Persistent(handler)) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override {
+    try {
+      backend_ = std::make_unique<LlamaBackend>(model_, options_.context);
+    } catch (const Error& error) {
+      failure_ = Failure{error.code(), error.what()};
+    } catch (const std::exception& error) {
+      failure_ = Failure{ErrorCode::kOutOfMemory,
+                         std::string("The context could not be created: ") + error.what()};
+    }
+  }
+
+  void OnOK() override {
+    const Napi::Env env = Env();
+    if (failure_) return deferred_.Reject(error_to(env, *failure_).Value());
+    try {
+      const Napi::Object object = AddonData::of(env).engine_constructor.New({});
+      EngineWrap::Unwrap(object)->adopt(env, model_, std::move(backend_), options_,
+                                        handler_.Value());
+      deferred_.Resolve(object);
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    } catch (const std::exception& error) {
+      const std::string reason = error.what();
+      deferred_.Reject(error_to(env, {ErrorCode::kOutOfMemory,
+                                      "The engine's threads could not be started: " + reason})
+                           .Value());
+    }
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::shared_ptr<const LlamaModel> model_;
+  EngineOptions options_;
+  Napi::FunctionReference handler_;
+  std::unique_ptr<Backend> backend_;
+  std::optional<Failure> failure_;
+};
+
+// Joins the engine off the JavaScript thread: a running pass may take long.
+class CloseEngineWorker final : public Napi::AsyncWorker {
+ public:
+  CloseEngineWorker(Napi::Env env, EngineWrap& wrap)
+      : AsyncWorker(env, "infernode close engine"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        wrap_(wrap),
+        alive_(Napi::Persistent(wrap.Value())) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override { wrap_.stop_threads(); }
+  void OnOK() override {
+    try {
+      wrap_.closed(Env());
+      deferred_.Resolve(Env().Undefined());
+    } catch (const Napi::Error& thrown_by_handler) {
+      deferred_.Reject(thrown_by_handler.Value());
+    }
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  EngineWrap& wrap_;
+  Napi::ObjectReference alive_;
+};
+
+Napi::Function EngineWrap::define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeEngine",
+      {InstanceAccessor<&EngineWrap::options>("options"),
+       InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
+       InstanceMethod<&EngineWrap::acknowledge>("acknowledge"),
+       InstanceMethod<&EngineWrap::stats>("stats"), InstanceMethod<&EngineWrap::ref>("ref"),
+       InstanceMethod<&EngineWrap::close>("close")});
+}
+
+Napi::Promise EngineWrap::create(Napi::Env env, std::shared_ptr<const LlamaModel> model,
+                                 const Napi::Object& options, const Napi::Function& handler) {
+  EngineOptions chosen = engine_options_from(options);
+  fill_in_defaults(chosen, model->info());
+  auto* worker = new CreateEngineWorker(env, std::move(model), chosen, handler);
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+EngineWrap::~EngineWrap() {
+  stop_threads();
+  ExitGuard::forget(this);
+  if (hooked_environment_ != nullptr)
+    napi_remove_env_cleanup_hook(hooked_environment_, on_environment_exit, this);
+  if (channel_ != nullptr) channel_->release();
+}
+
+void EngineWrap::adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
+                       std::unique_ptr<Backend> backend, const EngineOptions& options,
+                       const Napi::Function& handler) {
+  options_ = options;
+  channel_ =
+      std::make_unique<EventChannel>(env, handler, [this](RequestId id) { controls_.erase(id); });
+  // The pieces of the vocabulary live in the model: one pointer keeps both.
+  std::shared_ptr<const Vocab> vocab(model, &model->vocab());
+  engine_ = std::make_unique<Engine>(std::move(backend), std::move(vocab), *channel_,
+                                     options.config, steady_milliseconds);
+  prompts_ = std::make_unique<PromptQueue>(std::move(model), *engine_, *channel_);
+  // Hooks run in reverse order: ours before the thread-safe function's.
+  hooked_environment_ = env;
+  napi_add_env_cleanup_hook(env, on_environment_exit, this);
+  ExitGuard::remember(env, this, [this] { stop_threads(); });
+  engine_->start();
+}
+
+void EngineWrap::stop_threads() {
+  const std::lock_guard lock(stop_mutex_);
+  if (std::exchange(stopped_, true) || engine_ == nullptr) return;
+  if (prompts_ != nullptr) prompts_->close();
+  engine_->close();
+  last_stats_ = engine_->stats();
+}
+
+void EngineWrap::closed(Napi::Env env) {
+  if (channel_ == nullptr) return;
+  channel_->deliver_rest(env);
+  channel_->release();
+  ExitGuard::forget(this);
+  prompts_.reset();
+  engine_.reset();  // gives the context's memory back
+}
+
+void EngineWrap::on_environment_exit(void* self) {
+  auto* wrap = static_cast<EngineWrap*>(self);
+  wrap->hooked_environment_ = nullptr;
+  wrap->stop_threads();
+  wrap->channel_->release();
+}
+
+Napi::Value EngineWrap::options(const Napi::CallbackInfo& info) {
+  return engine_options_to(info.Env(), options_);
+}
+
+void EngineWrap::submit(const Napi::CallbackInfo& info) {
+  const auto id = static_cast<RequestId>(info[0].As<Napi::Number>().Int64Value());
+  if (prompts_ == nullptr) {
+    throw error_to(info.Env(),
+                   {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+  }
+  if (controls_.size() >= options_.config.queue_limit) return refuse_full(id);
+  Prompt prompt = prompt_from(id, info[1].As<Napi::Object>());
+  prompt.control = std::make_shared<RequestControl>();
+  controls_[id] = prompt.control;
+  prompts_->push(std::move(prompt));
+}
+
+// At once, before the prompt is even copied: a flood costs nothing.
+void EngineWrap::refuse_full(RequestId id) {
+  const std::string limit = std::to_string(options_.config.queue_limit);
+  StepEvents events;
+  events.ends.push_back(
+      {id,
+       FinishReason::kError,
+       Failure{ErrorCode::kQueueFull,
+               "The engine has " + limit +
+                   " living requests, its limit; try again later or raise queueLimit."},
+       {},
+       {}});
+  channel_->publish(std::move(events));
+}
+
+void EngineWrap::cancel(const Napi::CallbackInfo& info) {
+  const auto found =
+      controls_.find(static_cast<RequestId>(info[0].As<Napi::Number>().Int64Value()));
+  if (found == controls_.end()) return;
+  found->second->cancelled.store(true);
+  if (engine_ != nullptr) engine_->wake();
+}
+
+void EngineWrap::acknowledge(const Napi::CallbackInfo& info) {
+  const auto found =
+      controls_.find(static_cast<RequestId>(info[0].As<Napi::Number>().Int64Value()));
+  if (found == controls_.end()) return;
+  found->second->acknowledged.fetch_add(info[1].As<Napi::Number>().Int64Value(),
+                                        std::memory_order_seq_cst);
+  if (found->second->wants_wake.exchange(false, std::memory_order_seq_cst) && engine_ != nullptr)
+    engine_->wake();
+}
+
+Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {
+  const double wake_ups = channel_ == nullptr ? 0 : static_cast<double>(channel_->wake_ups());
+  return stats_to(info.Env(), engine_ == nullptr ? last_stats_ : engine_->stats(), wake_ups);
+}
+
+void EngineWrap::ref(const Napi::CallbackInfo& info) {
+  if (channel_ != nullptr) channel_->ref(info.Env(), info[0].ToBoolean());
+}
+
+Napi::Value EngineWrap::close(const Napi::CallbackInfo& info) {
+  if (closing_.IsEmpty()) {
+    auto* worker = new CloseEngineWorker(info.Env(), *this);
+    closing_ = Napi::Reference<Napi::Promise>::New(worker->promise(), 1);
+    worker->Queue();
+  }
+  return closing_.Value();
+}
+
+}  // namespace infernode

@@ -1,0 +1,67 @@
+// An engine in a JavaScript object: owns the engine, its prompt queue and its
+// event channel, and ends them in the one safe order whatever comes first:
+// close(), the environment's teardown, garbage collection or process exit.
+// JavaScript thread only, but for stop_threads().
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/engine.h"
+#include "model/prompt_queue.h"
+#include "napi/convert.h"
+#include "napi/event_channel.h"
+
+namespace infernode {
+
+class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  // Promise of an EngineWrap; the context is created on a libuv worker.
+  static Napi::Promise create(Napi::Env env, std::shared_ptr<const LlamaModel> model,
+                              const Napi::Object& options, const Napi::Function& handler);
+
+  explicit EngineWrap(const Napi::CallbackInfo& info);
+  ~EngineWrap() override;
+
+  // Ends every request and joins both threads; events go nowhere afterwards
+  // except through deliver_rest(). Any thread; idempotent.
+  void stop_threads();
+
+ private:
+  friend class CreateEngineWorker;
+  friend class CloseEngineWorker;
+
+  void adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
+             std::unique_ptr<Backend> backend, const EngineOptions& options,
+             const Napi::Function& handler);
+  void closed(Napi::Env env);
+  void refuse_full(RequestId id);
+  static void on_environment_exit(void* self);
+
+  Napi::Value options(const Napi::CallbackInfo& info);
+  void submit(const Napi::CallbackInfo& info);
+  void cancel(const Napi::CallbackInfo& info);
+  void acknowledge(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  void ref(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  EngineOptions options_;
+  std::unique_ptr<EventChannel> channel_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<PromptQueue> prompts_;
+  std::unordered_map<RequestId, std::shared_ptr<RequestControl>> controls_;
+  std::mutex stop_mutex_;
+  bool stopped_ = false;
+  EngineStats last_stats_;  // what stats() says once closed
+  napi_env hooked_environment_ = nullptr;
+  Napi::Reference<Napi::Promise> closing_;
+};
+
+}  // namespace infernode

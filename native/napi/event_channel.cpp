@@ -1,0 +1,106 @@
+#include "napi/event_channel.h"
+
+#include <iterator>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "napi/convert.h"
+
+namespace infernode {
+
+namespace {
+
+// What one request got since the last wake-up: one event for JavaScript,
+// however many steps it took.
+struct Gathered {
+  RequestId id;
+  std::string text;
+  std::vector<TokenId> tokens;
+};
+
+std::vector<Gathered> gather(const std::vector<Delta>& deltas) {
+  std::vector<Gathered> gathered;
+  std::unordered_map<RequestId, std::size_t> places;
+  for (const Delta& delta : deltas) {
+    const auto [place, added] = places.try_emplace(delta.id, gathered.size());
+    if (added) gathered.push_back({delta.id, {}, {}});
+    Gathered& event = gathered[place->second];
+    event.text += delta.text;
+    if (delta.token != kNoToken) event.tokens.push_back(delta.token);
+  }
+  return gathered;
+}
+
+}  // namespace
+
+EventChannel::EventChannel(Napi::Env env, const Napi::Function& handler,
+                           std::function<void(RequestId)> ended)
+    : ended_(std::move(ended)),
+      function_(Function::New(env, handler, "infernode events", 0, 1, this)),
+      handler_(Napi::Persistent(handler)) {
+  function_.Unref(env);
+}
+
+void EventChannel::publish(StepEvents events) {
+  const std::lock_guard lock(mutex_);
+  if (released_) return;
+  std::move(events.deltas.begin(), events.deltas.end(), std::back_inserter(events_.deltas));
+  std::move(events.ends.begin(), events.ends.end(), std::back_inserter(events_.ends));
+  if (waking_) return;
+  waking_ = function_.NonBlockingCall() == napi_ok;
+}
+
+void EventChannel::ref(Napi::Env env, bool alive) {
+  if (released_) return;
+  alive ? function_.Ref(env) : function_.Unref(env);
+}
+
+void EventChannel::release() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(released_, true)) return;
+  function_.Abort();
+}
+
+StepEvents EventChannel::take() {
+  const std::lock_guard lock(mutex_);
+  waking_ = false;
+  return std::exchange(events_, {});
+}
+
+void EventChannel::on_wake_up(Napi::Env env, Napi::Function handler, EventChannel* channel, void*) {
+  // Node calls without an environment to drain its queue at teardown.
+  if (env == nullptr || channel == nullptr) return;
+  channel->wake_ups_.fetch_add(1, std::memory_order_relaxed);
+  channel->deliver(env, handler);
+}
+
+void EventChannel::deliver_rest(Napi::Env env) { deliver(env, handler_.Value()); }
+
+void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
+  const Napi::HandleScope scope(env);
+  const StepEvents events = take();
+  if (events.empty()) return;
+  const std::size_t token_count = events.deltas.size();  // one each at most
+  const std::vector<Gathered> gathered = gather(events.deltas);
+  Napi::Float64Array ids = Napi::Float64Array::New(env, gathered.size());
+  Napi::Uint32Array token_ends = Napi::Uint32Array::New(env, gathered.size());
+  Napi::Array texts = Napi::Array::New(env, gathered.size());
+  Napi::Int32Array tokens = Napi::Int32Array::New(env, token_count);
+  std::uint32_t written = 0;
+  for (std::size_t i = 0; i < gathered.size(); ++i) {
+    ids[i] = static_cast<double>(gathered[i].id);
+    texts.Set(static_cast<std::uint32_t>(i), gathered[i].text);
+    for (const TokenId token : gathered[i].tokens) tokens[written++] = token;
+    token_ends[i] = written;
+  }
+  Napi::Array ends = Napi::Array::New(env, events.ends.size());
+  for (std::size_t i = 0; i < events.ends.size(); ++i) {
+    ended_(events.ends[i].id);
+    ends.Set(static_cast<std::uint32_t>(i), end_to(env, events.ends[i]));
+  }
+  handler.Call({ids, texts, tokens, token_ends, ends});
+}
+
+}  // namespace infernode

@@ -1,0 +1,51 @@
+// From the engine thread to JavaScript: events gather in one buffer, and one
+// wake-up of the JavaScript thread carries all there is, however many steps
+// and requests. Owns the thread-safe function; the engine only appends.
+// publish() may be called from any thread, the rest on the JavaScript thread.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+#include "core/events.h"
+
+namespace infernode {
+
+class EventChannel final : public EventSink {
+ public:
+  // Starts unreferenced: it does not keep the process alive. `ended` hears of
+  // each end on the JavaScript thread, before the handler does.
+  EventChannel(Napi::Env env, const Napi::Function& handler, std::function<void(RequestId)> ended);
+
+  void publish(StepEvents events) override;
+
+  void ref(Napi::Env env, bool alive);
+  // Hands everything published so far to the handler, now.
+  void deliver(Napi::Env env, const Napi::Function& handler);
+  void deliver_rest(Napi::Env env);
+  // No wake-up happens afterwards; publish() goes nowhere. Idempotent.
+  void release();
+
+  std::int64_t wake_ups() const { return wake_ups_.load(std::memory_order_relaxed); }
+
+ private:
+  static void on_wake_up(Napi::Env env, Napi::Function handler, EventChannel* channel, void* data);
+  using Function = Napi::TypedThreadSafeFunction<EventChannel, void, &EventChannel::on_wake_up>;
+
+  StepEvents take();
+
+  const std::function<void(RequestId)> ended_;
+  Function function_;
+  Napi::FunctionReference handler_;
+  std::atomic<std::int64_t> wake_ups_{0};
+  std::mutex mutex_;  // guards the three below
+  StepEvents events_;
+  bool waking_ = false;  // a wake-up is on its way
+  bool released_ = false;
+};
+
+}  // namespace infernode

@@ -1,0 +1,39 @@
+// A model in a JavaScript object: shares the weights with the engines made
+// from it, lets go of its share on close() or garbage collection.
+// JavaScript thread only.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "model/llama_model.h"
+
+namespace infernode {
+
+class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  // {promise, cancel}: the promise of a ModelWrap, loaded on a libuv worker.
+  static Napi::Value load(const Napi::CallbackInfo& info);
+
+  explicit ModelWrap(const Napi::CallbackInfo& info);
+
+ private:
+  friend class LoadModelWorker;
+
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value tokenize(const Napi::CallbackInfo& info);
+  Napi::Value detokenize(const Napi::CallbackInfo& info);
+  Napi::Value memory_needed(const Napi::CallbackInfo& info);
+  Napi::Value create_engine(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  const std::shared_ptr<const LlamaModel>& model(Napi::Env env) const;
+
+  std::shared_ptr<const LlamaModel> model_;
+};
+
+}  // namespace infernode
