@@ -1,0 +1,14 @@
+// `npm start [-- arguments]`: sets up what is missing, then runs the main job.
+
+import path from "node:path";
+import { runForeground } from "./command.mjs";
+import { runMain } from "./failure.mjs";
+import { paths } from "./paths.mjs";
+import { setUpProduct } from "./setup.mjs";
+
+await runMain(async () => {
+  await setUpProduct();
+  const program = path.join(paths.dist, "cli/main.js");
+  const env = { ...process.env, GGML_NO_BACKTRACE: "1" };
+  return runForeground(process.execPath, [program, "generate", "--echo", ...process.argv.slice(2)], { env });
+});

@@ -1,0 +1,36 @@
+// `npm test [-- filters]`: sets up what is missing, then runs the native tests
+// (ctest) and vitest. Arguments go to vitest. Ends with one line of counts.
+import { mkdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import { runForeground } from "./command.mjs";
+import { runMain } from "./failure.mjs";
+import { paths } from "./paths.mjs";
+import { setUpTests } from "./setup.mjs";
+import { countCtest, countVitest, sumCounts } from "./test-counts.mjs";
+
+await runMain(async () => {
+  await setUpTests();
+  mkdirSync(paths.reports, { recursive: true });
+  const ctestReport = path.join(paths.reports, "ctest.xml");
+  const vitestReport = path.join(paths.reports, "vitest.json");
+  rmSync(ctestReport, { force: true });
+  rmSync(vitestReport, { force: true });
+
+  const env = { ...process.env, GGML_NO_BACKTRACE: "1" };
+  const ctest = await runForeground(
+    "ctest",
+    ["--test-dir", paths.release, "--output-on-failure", "--no-tests=ignore", "--output-junit", ctestReport],
+    { env },
+  );
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`];
+  const vitest = await runForeground(
+    process.execPath,
+    [paths.vitest, "run", ...reporters, ...process.argv.slice(2)],
+    { env },
+  );
+  const counts = sumCounts(countCtest(ctestReport), countVitest(vitestReport));
+  process.stdout.write(
+    `tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
+  );
+  return ctest || vitest ? 1 : 0;
+});
