@@ -1,0 +1,111 @@
+// Figures and tables as the command line prints them. Pure: values in, text out.
+import type { GenerateResult, MemoryNeeded, MetadataValue, ModelFile, TensorInfo } from "../index.js";
+
+/** What a run tells at its end, in prose or as one JSON line. */
+export type RunSummary = Pick<GenerateResult, "text" | "finishReason" | "usage" | "timings">;
+
+/** One line: what went in, what came out and how fast. */
+export function figuresLine({ finishReason, usage, timings }: RunSummary): string {
+  const parts = [
+    `${usage.promptTokens} prompt tokens (${usage.cachedPromptTokens} cached)`,
+    `${usage.completionTokens} tokens generated`,
+    `${timings.tokensPerSecond.toFixed(1)} tokens/s`,
+    `first token after ${timings.timeToFirstTokenMs.toFixed(1)} ms`,
+    `finished: ${finishReason}`,
+  ];
+  return `[${parts.join(" · ")}]`;
+}
+
+const bytesPerUnit = 1024;
+const byteUnits = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** Bytes in the largest unit that keeps the number above 1: "12.3 MiB". */
+export function bytes(count: number): string {
+  let value = count;
+  let unit = 0;
+  while (value >= bytesPerUnit && unit < byteUnits.length - 1) {
+    value /= bytesPerUnit;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${byteUnits[unit]}`;
+}
+
+/** Rows of cells, columns padded to equal width; the last one is left ragged. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    });
+  }
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)));
+  return rows.map((row) => line(row).join("  ")).join("\n");
+}
+
+const shownText = 72;
+const shownItems = 8;
+
+/** A metadata value on one line. */
+export function metadataText(value: MetadataValue): string {
+  if (typeof value === "string") return clip(JSON.stringify(value));
+  if (typeof value !== "object") return String(value);
+  if ("arrayLength" in value) return `array of ${value.arrayLength}`;
+  const more = value.length > shownItems ? `, … ${value.length} in all` : "";
+  const items = value.slice(0, shownItems).map((item) => JSON.stringify(item));
+  return `[${clip(items.join(", "))}${more}]`;
+}
+
+function clip(text: string): string {
+  return text.length <= shownText ? text : `${text.slice(0, shownText)}…`;
+}
+
+/** A model file's header for a person to read. */
+export function modelFileText(file: ModelFile): string {
+  const metadata = Object.entries(file.metadata).map(([key, value]) => [key, metadataText(value)]);
+  const tensors = file.tensors.map((tensor) => [
+    tensor.name,
+    tensor.type,
+    tensor.shape.join(" x "),
+    bytes(tensor.bytes),
+  ]);
+  return [
+    `GGUF version ${file.version}, ${bytes(file.fileBytes)}`,
+    `\nMetadata (${metadata.length})`,
+    table(metadata),
+    `\nTensors (${tensors.length}): ${typeShares(file.tensors)}`,
+    table(tensors),
+  ].join("\n");
+}
+
+/** How many bytes each number type takes: "q8_0 12.0 MiB, f32 3.1 KiB". */
+function typeShares(tensors: readonly TensorInfo[]): string {
+  const shares = new Map<string, number>();
+  for (const { type, bytes: size } of tensors) shares.set(type, (shares.get(type) ?? 0) + size);
+  const largestFirst = [...shares].sort(([, left], [, right]) => right - left);
+  return largestFirst.map(([type, size]) => `${type} ${bytes(size)}`).join(", ");
+}
+
+/** Memory an engine of some shape needs, for a person to read. */
+export function memoryText(measured: {
+  readonly slots: number;
+  readonly contextLength: number;
+  readonly needed: MemoryNeeded;
+}): string {
+  const { weightBytes, kvBytes, computeBytes } = measured.needed;
+  const rows = [
+    ["weights", bytes(weightBytes)],
+    ["KV cache", bytes(kvBytes)],
+    ["compute", bytes(computeBytes)],
+    ["total", bytes(weightBytes + kvBytes + computeBytes)],
+  ];
+  return `\nMemory needed with ${measured.slots} slots of ${measured.contextLength} tokens\n${table(rows)}`;
+}
+
+/** JSON with bigints: as numbers where those are exact, else as strings. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item !== "bigint") return item;
+    return Number.isSafeInteger(Number(item)) ? Number(item) : String(item);
+  });
+}

@@ -1,0 +1,129 @@
+// `infernode generate`: loads a model, streams one generation to stdout and
+// ends with a line of figures, or with one line of JSON and nothing else.
+import { Command } from "commander";
+import {
+  type EngineOptions,
+  embeddedModelPath,
+  type GenerateRequest,
+  type GenerationEvent,
+  InferenceError,
+  loadModel,
+  type ModelOptions,
+} from "../index.js";
+import { figuresLine, jsonLine, type RunSummary } from "./format.js";
+import {
+  collect,
+  exitCodes,
+  type Interruption,
+  listenForInterruption,
+  notice,
+  parseLayers,
+  parseNumber,
+  parseSeed,
+  print,
+  readInput,
+} from "./terminal.js";
+
+const defaultPrompt = "Once upon a time";
+const defaultMaxTokens = 256;
+
+/** The flags as commander gives them: the names of the options they become. */
+type Flags = Pick<EngineOptions, "contextLength" | "threads"> &
+  Pick<ModelOptions, "gpuLayers"> &
+  Omit<GenerateRequest, "prompt" | "signal"> & {
+    readonly model?: string;
+    readonly prompt?: string;
+    readonly echo?: boolean;
+    readonly json?: boolean;
+  };
+
+/** The command; it sets the process's exit code. */
+export function generateCommand(): Command {
+  return new Command("generate")
+    .description("generate text from a prompt and stream it to stdout")
+    .argument("[words...]", `the prompt, instead of --prompt (default: "${defaultPrompt}")`)
+    .option("-m, --model <file>", "GGUF model (default: the small story model in the package)")
+    .option("-p, --prompt <text>", "the prompt; - reads it from stdin")
+    .option("-n, --max-tokens <count>", "tokens to generate at most", parseNumber, defaultMaxTokens)
+    .option("-t, --temperature <number>", "0 takes the likeliest token (default: 0.7)", parseNumber)
+    .option("--top-k <count>", "draw from the likeliest tokens, 0 for all (default: 0)", parseNumber)
+    .option("--top-p <share>", "draw from this much probability (default: 0.95)", parseNumber)
+    .option("--min-p <share>", "drop tokens less likely than this share of the best", parseNumber)
+    .option("--repeat-penalty <factor>", "above 1 avoids repetition (default: 1)", parseNumber)
+    .option("--frequency-penalty <number>", "-2 to 2, per occurrence (default: 0)", parseNumber)
+    .option("--presence-penalty <number>", "-2 to 2, once per token (default: 0)", parseNumber)
+    .option("--penalty-window <count>", "tokens the penalties look back (default: 64)", parseNumber)
+    .option("-s, --seed <integer>", "same seed, same text (default: random)", parseSeed)
+    .option("--stop <text>", "stop before this text; may be given up to 16 times", collect)
+    .option("--ignore-eos", "go on past the model's end token")
+    .option("--parse-special", "read special tokens written in the prompt as tokens")
+    .option("-c, --context-length <tokens>", "prompt and answer together at most", parseNumber)
+    .option("--gpu-layers <count>", 'layers to place on the GPU, or "all" (default)', parseLayers)
+    .option("--threads <count>", "CPU threads of a pass (default: the CPUs allowed)", parseNumber)
+    .option("--echo", "print the prompt before the text, as npm start does")
+    .option("--json", "print only one JSON line: text, finishReason, usage, timings")
+    .action(async (words: readonly string[], flags: Flags) => {
+      process.exitCode = await generate(words, flags);
+    });
+}
+
+async function generate(words: readonly string[], flags: Flags): Promise<number> {
+  const { model: named, prompt: _, echo, json, contextLength, threads, gpuLayers, ...rest } = flags;
+  const prompt = await choosePrompt(words, flags.prompt);
+  if (named === undefined) notice("no --model given, using the embedded story model");
+  const interruption = listenForInterruption();
+  const { signal } = interruption;
+  const model = await loadModel(named ?? embeddedModelPath(), { gpuLayers, signal });
+  try {
+    const engine = await model.createEngine({ slots: 1, contextLength, threads });
+    try {
+      const run = engine.generate({ ...rest, prompt, signal });
+      if (echo && !json) await print(prompt, signal);
+      const summary = await stream(run, json ? dropText : (text) => print(text, signal));
+      await print(json ? `${jsonLine(summary)}\n` : lastLine(summary), signal);
+    } finally {
+      await engine.close();
+    }
+  } finally {
+    await model.close();
+  }
+  return finish(interruption);
+}
+
+function finish(interruption: Interruption): number {
+  interruption.stop();
+  return interruption.interrupted() ? exitCodes.interrupted : exitCodes.ok;
+}
+
+async function choosePrompt(words: readonly string[], flag: string | undefined): Promise<string> {
+  if (flag !== undefined && words.length > 0) {
+    throw new InferenceError("INVALID_OPTION", "give the prompt as words or as --prompt, not both");
+  }
+  if (flag === "-") return readInput();
+  if (flag !== undefined) return flag;
+  return words.length > 0 ? words.join(" ") : defaultPrompt;
+}
+
+async function dropText(): Promise<void> {}
+
+/** Passes text on as it comes. @returns everything, with the figures of the end */
+async function stream(
+  run: AsyncIterable<GenerationEvent>,
+  write: (text: string) => Promise<void>,
+): Promise<RunSummary> {
+  let text = "";
+  for await (const event of run) {
+    if (event.type === "end") {
+      const { finishReason, usage, timings } = event;
+      return { text, finishReason, usage, timings };
+    }
+    text += event.text;
+    await write(event.text);
+  }
+  throw new Error("the generation had no end event");
+}
+
+function lastLine(summary: RunSummary): string {
+  const separator = summary.text.endsWith("\n") ? "" : "\n";
+  return `${separator}${figuresLine(summary)}\n`;
+}

@@ -1,0 +1,107 @@
+// The process as the commands see it: standard streams that may close early,
+// Ctrl-C, exit codes, and flags that become options. Only src/cli reads these.
+import { once } from "node:events";
+import { InvalidArgumentError } from "commander";
+import { InferenceError } from "../errors.js";
+
+/** Exit codes: the usual ones, and 128 + 2 for Ctrl-C. */
+export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** Lets a reader such as `head` leave early without a stack trace. */
+export function allowClosedOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+/** A signal that aborts at Ctrl-C or when the reader of stdout leaves. */
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** Whether it was Ctrl-C. */
+  interrupted(): boolean;
+  /** Leaves Ctrl-C to Node again. */
+  stop(): void;
+}
+
+/** Listens until stopped; a second Ctrl-C ends the process at once. */
+export function listenForInterruption(): Interruption {
+  const controller = new AbortController();
+  let interrupted = false;
+  const onInterrupt = () => {
+    interrupted = true;
+    controller.abort();
+  };
+  const onOutputClosed = () => controller.abort();
+  process.once("SIGINT", onInterrupt);
+  process.stdout.on("error", onOutputClosed);
+  return {
+    signal: controller.signal,
+    interrupted: () => interrupted,
+    stop: () => process.off("SIGINT", onInterrupt),
+  };
+}
+
+/** Writes to stdout; waits while its reader is slow, gives up at the signal. */
+export async function print(text: string, signal: AbortSignal): Promise<void> {
+  if (text === "" || process.stdout.write(text) || signal.aborted) return;
+  await once(process.stdout, "drain", { signal }).catch((thrown: unknown) => {
+    if (!signal.aborted) throw thrown;
+  });
+}
+
+/** A line of news for the person, apart from the output. */
+export function notice(line: string): void {
+  process.stderr.write(`infernode: ${line}\n`);
+}
+
+/** All of stdin as text. */
+export async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Tells a failure in one sentence. @returns the exit code it deserves */
+export function reportFailure(thrown: unknown): number {
+  if (!(thrown instanceof InferenceError)) {
+    notice(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+    return exitCodes.failure;
+  }
+  if (thrown.code !== "INVALID_OPTION") {
+    notice(`${thrown.message} [${thrown.code}]`);
+    return exitCodes.failure;
+  }
+  notice(flagSentence(thrown.message));
+  return exitCodes.usage;
+}
+
+/** "generate(): maxTokens must …" as "--max-tokens must …". */
+function flagSentence(message: string): string {
+  return message.replace(/^\w+\(\): (\w+)(?= must )/, (_whole, field: string) => {
+    const words = field.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
+    return `--${words}`;
+  });
+}
+
+/** A flag's number. Ranges are judged by the library. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");
+  return value;
+}
+
+/** A seed: a bigint where a number would lose digits. */
+export function parseSeed(text: string): number | bigint {
+  const value = parseNumber(text);
+  return /^\d+$/.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
+}
+
+/** Layers on the GPU: a number or "all". */
+export function parseLayers(text: string): number | "all" {
+  return text === "all" ? text : parseNumber(text);
+}
+
+/** Collects a flag that may be given several times. */
+export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text];
+}

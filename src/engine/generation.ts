@@ -1,0 +1,125 @@
+// One generation as its user holds it: read it as it comes (async iterable),
+// take it whole (await), or both. State lives in its GenerationRecord.
+import { cancelledBy, InferenceError, isErrorCode } from "../errors.js";
+import type { NativeEnd } from "../native.js";
+import { type EndEvent, type GenerateResult, type GenerationEvent, timingsOf, usageOf } from "./events.js";
+import type { GenerationRecord } from "./generation-record.js";
+
+/**
+ * A generation in flight, made by Engine.generate().
+ *
+ * Iterating gives text-delta events and then exactly one end event; every
+ * iteration starts at the first event. Leaving the loop early cancels the
+ * generation. Awaiting gives the whole result.
+ *
+ * | what happened                   | iterating                          | awaiting |
+ * |---------------------------------|------------------------------------|----------|
+ * | it ended                        | end event                          | resolves |
+ * | cancel(), break, engine.close() | end event, `cancelled`             | resolves with the text so far, `cancelled` |
+ * | its signal aborted              | end event, `cancelled`             | rejects with CANCELLED, cause = signal.reason |
+ * | it failed                       | throws after the deltas that came  | rejects, both with an InferenceError |
+ *
+ * Tokens that nobody reads hold it back: at 256 unread tokens it stops until
+ * somebody reads, and gives its slot to others that wait. A generation that
+ * nobody is reading does not keep the process alive. Since it is thenable, an
+ * async function that returns it returns its result.
+ */
+export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<GenerateResult> {
+  /** The seed it draws with: the request's, or the one chosen for it. */
+  readonly seed: bigint;
+  readonly #record: GenerationRecord;
+  #result: Promise<GenerateResult> | undefined;
+
+  /** Generations come from Engine.generate(). */
+  constructor(record: GenerationRecord, seed: bigint) {
+    this.#record = record;
+    this.seed = seed;
+  }
+
+  /** Ends it at the next step; does nothing once it has ended. */
+  cancel(): void {
+    this.#record.cancel();
+  }
+
+  /** Every event from the first on; cancels the generation when left early. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<GenerationEvent, void, undefined> {
+    const events = this.#events();
+    return {
+      next: () => events.next(),
+      // A generator would wait for its pending next() first, which may be in a
+      // long queue; cancelled, that one comes soon.
+      return: () => {
+        this.cancel();
+        return events.return();
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** The whole generation; see the table above for how it settles. */
+  // biome-ignore lint/suspicious/noThenProperty: awaiting a generation is its contract
+  then<Fulfilled = GenerateResult, Rejected = never>(
+    onFulfilled?: ((result: GenerateResult) => Fulfilled | PromiseLike<Fulfilled>) | null,
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Fulfilled | Rejected> {
+    return this.#whole().then(onFulfilled, onRejected);
+  }
+
+  /** As a promise's. */
+  catch<Rejected = never>(
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<GenerateResult | Rejected> {
+    return this.#whole().catch(onRejected);
+  }
+
+  /** As a promise's. */
+  finally(onFinally?: (() => void) | null): Promise<GenerateResult> {
+    return this.#whole().finally(onFinally);
+  }
+
+  async *#events(): AsyncGenerator<GenerationEvent, void, undefined> {
+    const { deltas } = this.#record;
+    for (let next = 0; ; next += 1) {
+      while (next === deltas.length && this.#record.end === undefined) {
+        await this.#record.arrival();
+      }
+      const delta = deltas[next];
+      if (delta === undefined) break;
+      this.#record.read(next);
+      yield delta;
+    }
+    yield this.#endEvent();
+  }
+
+  #whole(): Promise<GenerateResult> {
+    this.#result ??= this.#collect();
+    return this.#result;
+  }
+
+  async #collect(): Promise<GenerateResult> {
+    const record = this.#record;
+    record.readAll();
+    if (record.end === undefined) await record.ending();
+    const { finishReason, usage, timings } = this.#endEvent();
+    if (finishReason === "cancelled" && record.abortedBy !== undefined) {
+      throw cancelledBy(record.abortedBy, "the generation");
+    }
+    const text = record.deltas.map((delta) => delta.text).join("");
+    const tokens = record.deltas.flatMap((delta) => delta.tokens);
+    return { text, tokens, finishReason, usage, timings };
+  }
+
+  #endEvent(): EndEvent {
+    const { end } = this.#record;
+    if (end === undefined) throw new Error("a generation was read to its end before it ended");
+    if (end.reason === "error") throw failureOf(end);
+    return { type: "end", finishReason: end.reason, usage: usageOf(end), timings: timingsOf(end) };
+  }
+}
+
+function failureOf({ failure }: NativeEnd): InferenceError {
+  const message = failure?.message ?? "the generation failed without a reason";
+  return new InferenceError(isErrorCode(failure?.code) ? failure.code : "ENGINE_BROKEN", message);
+}

@@ -1,0 +1,232 @@
+// A model's weights and vocabulary, loaded once and shared by its engines.
+// loadModel() is the package's front door. Weights and tokenizing are the
+// addon's; this file judges, converts and closes.
+import "./dispose.js";
+import { cancelledBy, InferenceError, toInferenceError } from "../errors.js";
+import {
+  type NativeLoad,
+  type NativeMetadataValue,
+  type NativeModel,
+  type NativeModelInfo,
+  type NativeTensorInfo,
+  native,
+} from "../native.js";
+import { Engine } from "./engine.js";
+import { EventRouter } from "./event-router.js";
+import { show } from "./judge.js";
+import {
+  type EngineOptions,
+  type JudgedLoad,
+  judgeEngineOptions,
+  judgeModelOptions,
+  type ModelOptions,
+} from "./options.js";
+import { judgeTokens } from "./request.js";
+
+/** A value of a GGUF file's metadata; arrays of more than 64 items come as their length. */
+export type MetadataValue = NativeMetadataValue;
+
+/** A tensor of a GGUF file. */
+export type TensorInfo = NativeTensorInfo;
+
+/** What a model is, read from its file and its loader. Tokens are -1 where it has none. */
+export type ModelInfo = Omit<NativeModelInfo, "metadata">;
+
+/** How text becomes tokens. */
+export interface TokenizeOptions {
+  /** Add what the model puts around a text, such as its begin token. Default true. */
+  readonly addSpecial?: boolean | undefined;
+  /** Read special tokens written in the text as tokens. Default false. */
+  readonly parseSpecial?: boolean | undefined;
+}
+
+/** How tokens become text. */
+export interface DetokenizeOptions {
+  /** Write special tokens out instead of leaving them away. Default false. */
+  readonly special?: boolean | undefined;
+}
+
+/** Memory an engine needs, in bytes, estimated. */
+export interface MemoryNeeded {
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+  readonly computeBytes: number;
+}
+
+/** A loaded model. Made by loadModel(). */
+export class Model {
+  readonly #native: NativeModel;
+  #closed = false;
+
+  /** The GGUF file's metadata by key, frozen. */
+  readonly metadata: Readonly<Record<string, MetadataValue>>;
+  /** What the model is: architecture, sizes, special tokens, chat template, devices. */
+  readonly info: ModelInfo;
+
+  /** Models come from loadModel(). */
+  constructor(model: NativeModel) {
+    this.#native = model;
+    const { metadata, ...info } = model.info;
+    this.metadata = Object.freeze(metadata);
+    this.info = Object.freeze(info);
+  }
+
+  /**
+   * Creates an engine: allocates its KV cache and starts its thread.
+   * @throws InferenceError (rejects) INVALID_OPTION, OUT_OF_MEMORY, MODEL_CLOSED
+   */
+  async createEngine(options: EngineOptions = {}): Promise<Engine> {
+    this.#mustBeOpen("createEngine()");
+    const judged = judgeEngineOptions("createEngine()", options, this.info);
+    const router = new EventRouter();
+    try {
+      const engine = await this.#native.createEngine(judged, router.dispatch);
+      return new Engine(engine, router, this.info);
+    } catch (thrown) {
+      throw toInferenceError(thrown);
+    }
+  }
+
+  /**
+   * Token ids of a text, as generate() would make them from a prompt.
+   * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
+   */
+  tokenize(text: string, options: TokenizeOptions = {}): number[] {
+    this.#mustBeOpen("tokenize()");
+    if (typeof text !== "string") {
+      throw new InferenceError("INVALID_OPTION", `tokenize(): text must be a string, got ${show(text)}`);
+    }
+    const { addSpecial = true, parseSpecial = false } = options;
+    return this.#call(() => Array.from(this.#native.tokenize(text, addSpecial, parseSpecial)));
+  }
+
+  /**
+   * The text of token ids; bytes that form no whole character become U+FFFD.
+   * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
+   */
+  detokenize(tokens: readonly number[] | Int32Array, options: DetokenizeOptions = {}): string {
+    this.#mustBeOpen("detokenize()");
+    const ids = judgeTokens("detokenize()", tokens, this.info.vocabularySize);
+    const { special = false } = options;
+    return this.#call(() => this.#native.detokenize(ids, special));
+  }
+
+  /**
+   * Memory that an engine of this shape would need.
+   * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
+   */
+  memoryNeeded(options: EngineOptions = {}): MemoryNeeded {
+    this.#mustBeOpen("memoryNeeded()");
+    const judged = judgeEngineOptions("memoryNeeded()", options, this.info);
+    return this.#call(() => this.#native.memoryNeeded(judged));
+  }
+
+  /**
+   * Lets go of the weights; engines still open keep them until they close.
+   * Further calls do nothing.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#call(() => this.#native.close());
+  }
+
+  /** close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #call<Value>(work: () => Value): Value {
+    try {
+      return work();
+    } catch (thrown) {
+      throw toInferenceError(thrown);
+    }
+  }
+
+  #mustBeOpen(call: string): void {
+    if (!this.#closed) return;
+    throw new InferenceError("MODEL_CLOSED", `${call}: the model is closed; load it again`);
+  }
+}
+
+/**
+ * Loads a GGUF model without blocking the event loop.
+ *
+ * @param path of the GGUF file (the first one of a split model), or a file: URL
+ * @throws InferenceError (rejects) INVALID_OPTION; MODEL_NOT_FOUND,
+ *   MODEL_UNREADABLE, MODEL_NOT_GGUF, MODEL_VERSION_UNSUPPORTED,
+ *   MODEL_TRUNCATED, MODEL_CORRUPT, MODEL_ARCHITECTURE_UNSUPPORTED,
+ *   MODEL_LOAD_FAILED, OUT_OF_MEMORY; CANCELLED; NATIVE_MISSING
+ */
+export async function loadModel(path: string | URL, options: ModelOptions = {}): Promise<Model> {
+  const judged = judgeModelOptions(path, options);
+  const { signal } = judged;
+  if (signal?.aborted) throw cancelledBy(signal, "loading the model");
+  const progress = new ProgressCall(judged.onProgress);
+  const load = native().loadModel({ ...judged.native, onProgress: progress.forward });
+  const cancel = () => load.cancel();
+  progress.onThrow = cancel;
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    return await settle(load, judged, progress);
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
+/** Whatever stopped the load is what the caller hears, even if the weights came first. */
+async function settle(load: NativeLoad, { signal }: JudgedLoad, progress: ProgressCall): Promise<Model> {
+  let loaded: NativeModel | undefined;
+  let failure: InferenceError | undefined;
+  try {
+    loaded = await load.promise;
+    progress.complete();
+  } catch (thrown) {
+    failure = toInferenceError(thrown);
+  }
+  progress.silence();
+  if (loaded !== undefined && !progress.threw && !signal?.aborted) return new Model(loaded);
+  loaded?.close();
+  if (progress.threw) throw progress.thrown;
+  if (signal?.aborted) throw cancelledBy(signal, "loading the model");
+  throw failure ?? new InferenceError("CANCELLED", "loading the model was cancelled");
+}
+
+/**
+ * Calls the user's onProgress until it throws or the load has settled; nothing
+ * crosses the addon, whose own calls may arrive late.
+ */
+class ProgressCall {
+  readonly forward: ((fraction: number) => void) | null;
+  threw = false;
+  thrown: unknown;
+  onThrow: (() => void) | undefined;
+  #silent = false;
+  #last = 0;
+
+  constructor(callback: ((fraction: number) => void) | undefined) {
+    this.forward = callback === undefined ? null : (fraction) => this.#guarded(callback, fraction);
+  }
+
+  /** Says 1 if the addon has not yet. */
+  complete(): void {
+    if (this.#last < 1) this.forward?.(1);
+  }
+
+  silence(): void {
+    this.#silent = true;
+  }
+
+  #guarded(callback: (fraction: number) => void, fraction: number): void {
+    if (this.threw || this.#silent) return;
+    this.#last = fraction;
+    try {
+      callback(fraction);
+    } catch (thrown) {
+      this.threw = true;
+      this.thrown = thrown;
+      this.onThrow?.();
+    }
+  }
+}

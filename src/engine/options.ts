@@ -1,0 +1,151 @@
+// What a caller may choose about a model and an engine: types, limits and
+// defaults, and the judged forms the addon takes. Requests are in request.ts.
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { InferenceError } from "../errors.js";
+import type { NativeEngineOptions, NativeModelOptions } from "../native.js";
+import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
+
+/** How to load a model. */
+export interface ModelOptions {
+  /**
+   * Layers to place on the GPU, or "all". Layers beyond the model's count mean
+   * all; without a GPU every layer is on the CPU. Default "all".
+   */
+  readonly gpuLayers?: number | "all" | undefined;
+  /** Map the file instead of reading it; pages then load on first use. Default true. */
+  readonly memoryMap?: boolean | undefined;
+  /**
+   * Told the fraction loaded, about 50 times at most, 1 before the load resolves.
+   * An exception it throws cancels the load, which rejects with that exception.
+   */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+  /** Cancels the load; the promise rejects with CANCELLED, its cause the reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The shape of an engine: how many generate at once, how long, with what cache. */
+export interface EngineOptions {
+  /** Generations computed at once, 1 to 256; more wait their turn. Default 8. */
+  readonly slots?: number | undefined;
+  /**
+   * Tokens of prompt and answer of one generation, from 16 to the length the
+   * model was trained for. Default: that length, at most 4096. Memory of the
+   * cache grows with slots x contextLength; see Model.memoryNeeded.
+   */
+  readonly contextLength?: number | undefined;
+  /** Prompt tokens computed in one pass at most, 16 to 8192. Default 512. */
+  readonly prefillChunk?: number | undefined;
+  /** CPU threads of one pass, 1 to 512. Default: the CPUs this process may use. */
+  readonly threads?: number | undefined;
+  /** Threads that choose tokens, 1 to 64. Default: chosen from the CPUs. */
+  readonly samplerThreads?: number | undefined;
+  /** Living generations, waiting ones included, at most; then QUEUE_FULL. 1 to 65536. Default 1024. */
+  readonly queueLimit?: number | undefined;
+  /**
+   * Milliseconds a step should take at most: prompts are computed in smaller
+   * pieces when running generations would wait longer. 1 to 60000. Default 100.
+   */
+  readonly interTokenLatencyMs?: number | undefined;
+  /** Number type of the KV cache: q8_0 halves its memory at a small loss. Default "f16". */
+  readonly kvType?: "f16" | "f32" | "q8_0" | undefined;
+  /** Fused attention kernels; q8_0 needs them. Default true. */
+  readonly flashAttention?: boolean | undefined;
+}
+
+/** What the judge of engine options must know about the model. */
+export interface ModelLimits {
+  /** Tokens the model was trained for. */
+  readonly contextLength: number;
+}
+
+const minimumContext = 16;
+const defaultContext = 4096;
+/** The addon's spelling of "choose for me". */
+const chooseThreads = 0;
+const allLayers = -1;
+
+const maximumLayers = 100_000;
+
+function isLayerCount(value: unknown): boolean {
+  if (typeof value !== "number") return value === "all";
+  return Number.isInteger(value) && value >= 0 && value <= maximumLayers;
+}
+
+const modelSchema = z.strictObject({
+  gpuLayers: z
+    .custom<number | "all">(isLayerCount, `an integer from 0 to ${maximumLayers}, or "all"`)
+    .default("all"),
+  memoryMap: flag().default(true),
+  onProgress: callback<(fraction: number) => void>().optional(),
+  signal: abortSignal().optional(),
+});
+
+function engineSchema(limits: ModelLimits) {
+  // A model trained for less than the minimum is still allowed its own length.
+  const trained = Math.max(limits.contextLength, minimumContext);
+  const contextLength = integer(minimumContext, trained, " (the length the model was trained for)");
+  return z.strictObject({
+    slots: integer(1, 256).default(8),
+    contextLength: contextLength.default(Math.min(trained, defaultContext)),
+    prefillChunk: integer(16, 8192).default(512),
+    threads: integer(1, 512).optional(),
+    samplerThreads: integer(1, 64).optional(),
+    queueLimit: integer(1, 65_536).default(1024),
+    interTokenLatencyMs: integer(1, 60_000).default(100),
+    kvType: z.enum(["f16", "f32", "q8_0"], 'one of "f16", "f32", "q8_0"').default("f16"),
+    flashAttention: flag().default(true),
+  });
+}
+
+/** A load in judged form: what the addon takes, and what stays on this side. */
+export interface JudgedLoad {
+  readonly native: Omit<NativeModelOptions, "onProgress">;
+  readonly onProgress: ((fraction: number) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeModelOptions(path: unknown, options: unknown): JudgedLoad {
+  const absolute = judgePath("loadModel()", path);
+  const { gpuLayers, memoryMap, onProgress, signal } = judge("loadModel()", modelSchema, options);
+  return {
+    native: {
+      path: absolute,
+      gpuLayers: gpuLayers === "all" ? allLayers : gpuLayers,
+      memoryMap,
+    },
+    onProgress,
+    signal,
+  };
+}
+
+/**
+ * A model file's absolute path, from a path or a file: URL.
+ * @throws InferenceError INVALID_OPTION
+ */
+export function judgePath(call: string, path: unknown): string {
+  if (path instanceof URL && path.protocol === "file:") return fileURLToPath(path);
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return resolve(path);
+  throw new InferenceError(
+    "INVALID_OPTION",
+    `${call}: path must be the path of a GGUF file or a file: URL, got ${show(path)}`,
+  );
+}
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeEngineOptions(call: string, options: unknown, limits: ModelLimits): NativeEngineOptions {
+  const judged = judge(call, engineSchema(limits), options);
+  if (judged.kvType === "q8_0" && !judged.flashAttention) {
+    throw new InferenceError(
+      "INVALID_OPTION",
+      `${call}: flashAttention must be true when kvType is "q8_0", got false`,
+    );
+  }
+  return {
+    ...judged,
+    threads: judged.threads ?? chooseThreads,
+    samplerThreads: judged.samplerThreads ?? chooseThreads,
+  };
+}

@@ -1,0 +1,30 @@
+// What the package offers: loadModel(), and the types of what it leads to.
+// Classes that only this package can make are exported as types.
+export type { ChosenEngineOptions, Engine } from "./engine/engine.js";
+export type {
+  EndEvent,
+  FinishReason,
+  GenerateResult,
+  GenerationEvent,
+  TextDeltaEvent,
+  Timings,
+  Usage,
+} from "./engine/events.js";
+export type { Generation } from "./engine/generation.js";
+export {
+  type DetokenizeOptions,
+  loadModel,
+  type MemoryNeeded,
+  type MetadataValue,
+  type Model,
+  type ModelInfo,
+  type TensorInfo,
+  type TokenizeOptions,
+} from "./engine/model.js";
+export { inspectModel, type ModelFile } from "./engine/model-file.js";
+export type { EngineOptions, ModelOptions } from "./engine/options.js";
+export type { GenerateRequest } from "./engine/request.js";
+export type { EngineStats } from "./engine/stats.js";
+export { type ErrorCode, InferenceError } from "./errors.js";
+export { type LogLevel, type LogLine, setLogListener } from "./log.js";
+export { embeddedModelPath } from "./models/embedded.js";

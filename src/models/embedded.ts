@@ -1,0 +1,9 @@
+// Where the model that ships with the package lies: a small story writer, good
+// for a first run, examples and tests, and used when no model is named.
+import { join } from "node:path";
+import { packageRoot } from "../package-root.js";
+
+/** Absolute path of the embedded model's GGUF file. */
+export function embeddedModelPath(): string {
+  return join(packageRoot, "src", "models", "embedded", "tinytale-q8_0.gguf");
+}

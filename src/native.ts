@@ -1,0 +1,244 @@
+// The addon as TypeScript sees it: the types of every native name, and the
+// one place that loads the .node file. Nothing here judges options: engine/
+// does that before it calls. The native side trusts what it is given except
+// where a wrong value could corrupt memory or abort the process.
+import { createRequire } from "node:module";
+import { InferenceError } from "./errors.js";
+import { packageRoot } from "./package-root.js";
+
+/** A metadata value of a GGUF file; arrays longer than 64 items arrive as their length. */
+export type NativeMetadataValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | readonly (string | number | boolean)[]
+  | { readonly arrayLength: number };
+
+export interface NativeModelOptions {
+  /** Absolute path of the GGUF file. */
+  readonly path: string;
+  /** Layers to place on the GPU; -1 means all. */
+  readonly gpuLayers: number;
+  readonly memoryMap: boolean;
+  /** Fraction 0..1, called on the JS thread, at most about 50 times. */
+  readonly onProgress: ((fraction: number) => void) | null;
+}
+
+export interface NativeTensorInfo {
+  readonly name: string;
+  /** ggml type name, e.g. "q8_0". */
+  readonly type: string;
+  /** ggml order: the first number is the row length. */
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+export interface NativeModelInfo {
+  readonly architecture: string;
+  readonly description: string;
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, NativeMetadataValue>>;
+  readonly vocabularySize: number;
+  readonly contextLength: number;
+  readonly embeddingLength: number;
+  readonly layerCount: number;
+  readonly parameterCount: number;
+  readonly sizeBytes: number;
+  /** Special tokens; -1 where the model has none. */
+  readonly bosToken: number;
+  readonly eosToken: number;
+  readonly addBos: boolean;
+  readonly chatTemplate: string | null;
+  /** Device names the weights are on, e.g. ["CPU"]. */
+  readonly devices: readonly string[];
+  readonly loadMilliseconds: number;
+}
+
+export interface NativeEngineOptions {
+  readonly slots: number;
+  readonly contextLength: number;
+  /** Rows of one prefill call at most. */
+  readonly prefillChunk: number;
+  /** Threads of a CPU pass; 0 chooses from the cgroup quota. */
+  readonly threads: number;
+  /** Threads that sample; 0 chooses. */
+  readonly samplerThreads: number;
+  /** Living requests (waiting and running) at most. */
+  readonly queueLimit: number;
+  /** Milliseconds one step may take before prefill yields to running requests. */
+  readonly interTokenLatencyMs: number;
+  readonly kvType: "f16" | "f32" | "q8_0";
+  readonly flashAttention: boolean;
+}
+
+export interface NativeRequest {
+  /** Text to tokenize, or the tokens themselves. */
+  readonly prompt: string | Int32Array;
+  readonly addSpecial: boolean;
+  readonly parseSpecial: boolean;
+  readonly maxTokens: number;
+  readonly ignoreEos: boolean;
+  readonly stop: readonly string[];
+  readonly stopTokens: readonly number[];
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repeatPenalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  readonly penaltyWindow: number;
+  readonly seed: bigint;
+  /** Pairs of token and bias, flat: [token, bias, token, bias, …]. */
+  readonly logitBias: Float64Array;
+}
+
+export interface NativeFailure {
+  /** A code of src/errors.ts. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface NativeEnd {
+  readonly id: number;
+  readonly reason: "stop" | "length" | "cancelled" | "error";
+  readonly failure: NativeFailure | null;
+  readonly promptTokens: number;
+  readonly cachedPromptTokens: number;
+  readonly completionTokens: number;
+  readonly queueMs: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+  readonly totalMs: number;
+}
+
+/**
+ * Everything that happened since the last call, in order, in one call per
+ * engine step. Delta i belongs to request ids[i]: its text is texts[i], its
+ * tokens are tokens[tokenEnds[i-1] .. tokenEnds[i]). A request has one delta at
+ * most, with the tokens of several steps where they were short. It may have text
+ * and no tokens or tokens and no text (half a character). Ends come after deltas.
+ */
+export type NativeEventHandler = (
+  ids: Float64Array,
+  texts: string[],
+  tokens: Int32Array,
+  tokenEnds: Uint32Array,
+  ends: NativeEnd[],
+) => void;
+
+export interface NativeEngineStats {
+  readonly running: number;
+  readonly waiting: number;
+  readonly steps: number;
+  readonly decodePasses: number;
+  readonly prefillPasses: number;
+  readonly decodeRows: number;
+  readonly paddingRows: number;
+  readonly promptTokensComputed: number;
+  readonly promptTokensCached: number;
+  readonly generatedTokens: number;
+  readonly preemptions: number;
+  readonly sequenceMoves: number;
+  readonly failedPasses: number;
+  readonly kvCellsUsed: number;
+  readonly kvCellsTotal: number;
+  readonly graphsReused: number;
+  readonly wakeUps: number;
+  /** Milliseconds summed over all steps. */
+  readonly planMs: number;
+  readonly decodeMs: number;
+  readonly sampleMs: number;
+  readonly emitMs: number;
+  readonly prefillMs: number;
+}
+
+export interface NativeEngine {
+  /** Chosen values after defaults: slots, contextLength, threads, prefillChunk… */
+  readonly options: NativeEngineOptions;
+  /** Never throws for a request's sake: refusals arrive as an end event. */
+  submit(id: number, request: NativeRequest): void;
+  cancel(id: number): void;
+  /** Tells that `tokens` more tokens of a request were read by its consumer. */
+  acknowledge(id: number, tokens: number): void;
+  stats(): NativeEngineStats;
+  /** Keeps (true) or lets go (false) the process alive for this engine. */
+  ref(alive: boolean): void;
+  /** Ends every living request as cancelled, joins the thread, frees the context. */
+  close(): Promise<void>;
+}
+
+export interface NativeModel {
+  readonly info: NativeModelInfo;
+  tensors(): NativeTensorInfo[];
+  tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
+  detokenize(tokens: Int32Array, special: boolean): string;
+  /** Bytes of KV cache and compute buffers an engine of this shape needs, estimated. */
+  memoryNeeded(options: NativeEngineOptions): {
+    readonly kvBytes: number;
+    readonly computeBytes: number;
+    readonly weightBytes: number;
+  };
+  /** Rejects with a NativeFailure-shaped error (code, message). */
+  createEngine(options: NativeEngineOptions, onEvents: NativeEventHandler): Promise<NativeEngine>;
+  /** Lets go of the weights; engines still open keep them until they close. */
+  close(): void;
+}
+
+export interface NativeLoad {
+  readonly promise: Promise<NativeModel>;
+  cancel(): void;
+}
+
+export interface NativeAddon {
+  /** Version and tree hash of the pinned llama.cpp, and CPU features in use. */
+  readonly build: { readonly llamaCpp: string; readonly treeHash: string };
+  loadModel(options: NativeModelOptions): NativeLoad;
+  /** Metadata and tensors of a GGUF header, without loading weights. Throws with code. */
+  inspect(path: string): {
+    readonly metadata: Readonly<Record<string, NativeMetadataValue>>;
+    readonly tensors: NativeTensorInfo[];
+    readonly version: number;
+    readonly fileBytes: number;
+  };
+  /** llama.cpp's log lines (level 1 debug … 4 error), or null to drop them. One sink per process. */
+  setLogSink(sink: ((level: number, text: string) => void) | null): void;
+  devices(): {
+    readonly name: string;
+    readonly description: string;
+    readonly type: "cpu" | "gpu" | "igpu" | "accelerator";
+    readonly memoryTotal: number;
+    readonly memoryFree: number;
+  }[];
+}
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon, loaded on first use from build/Release or prebuilds.
+ * @throws InferenceError NATIVE_MISSING
+ */
+export function native(): NativeAddon {
+  loaded ??= loadAddon();
+  return loaded;
+}
+
+function loadAddon(): NativeAddon {
+  const require = createRequire(import.meta.url);
+  try {
+    const nodeGypBuild = require("node-gyp-build") as (folder: string) => NativeAddon;
+    return nodeGypBuild(packageRoot);
+  } catch (cause) {
+    throw new InferenceError("NATIVE_MISSING", missingSentence(cause), { cause });
+  }
+}
+
+function missingSentence(cause: unknown): string {
+  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
+  const reason =
+    code === "ERR_DLOPEN_FAILED"
+      ? `the native addon cannot be loaded (${String(message)})`
+      : `the native addon is not built for ${process.platform} ${process.arch}`;
+  return `${reason}; run \`npm start\` or \`npm run build\` in the package's folder`;
+}
