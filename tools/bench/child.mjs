@@ -1,0 +1,81 @@
+// Child processes of a benchmark. Every measurement is one fresh process at
+// normal priority, alone on the machine as far as the benchmark can see to it.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { BenchFailure } from "./failure.mjs";
+import { root } from "./places.mjs";
+
+const kKeptLines = 15;
+const live = new Set();
+
+// An interrupted benchmark takes what it started with it.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+]) {
+  process.on(signal, () => {
+    for (const child of live) child.kill("SIGTERM");
+    process.exit(code);
+  });
+}
+
+function start(command, args, options) {
+  const child = spawn(command, args, { cwd: root, ...options });
+  live.add(child);
+  child.on("close", () => live.delete(child));
+  return child;
+}
+
+// Runs a command and resolves to what `onLine(line, sinceStart)` made of its
+// stdout: every value that is not undefined. Rejects when none came or the
+// process failed.
+export function results(command, args, onLine, { env = {}, what = command } = {}) {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const child = start(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const found = [];
+    const tail = [];
+    const keep = (line) => {
+      tail.push(line);
+      if (tail.length > kKeptLines) tail.shift();
+    };
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      keep(line);
+      const value = onLine(line, performance.now() - started);
+      if (value !== undefined) found.push(value);
+    });
+    createInterface({ input: child.stderr }).on("line", keep);
+    child.on("error", (error) => reject(new BenchFailure(`${what} could not be started: ${error.message}`)));
+    child.on("close", (code, signal) => {
+      if (code === 0 && found.length > 0) return resolve(found);
+      const ending = signal ?? `exit ${code}`;
+      reject(new BenchFailure(`${what} gave no figure (${ending}):\n  ${tail.join("\n  ")}`));
+    });
+  });
+}
+
+// A program that prints JSON objects, each on a line of its own.
+export function jsonResults(command, args, options) {
+  return results(command, args, (line) => (line.startsWith("{") ? JSON.parse(line) : undefined), options);
+}
+
+// One of engines/: takes its task as JSON, answers with a line of JSON.
+export async function runEngine(file, task) {
+  const [answer] = await jsonResults(process.execPath, [file, JSON.stringify(task)], { what: file });
+  return answer;
+}
+
+// A command for its effect, its output to the user.
+export function runLoudly(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = start(command, args, { stdio: ["ignore", "inherit", "inherit"], ...options });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new BenchFailure(`${command} ${args[0] ?? ""} failed (${signal ?? `exit ${code}`}).`));
+    });
+  });
+}

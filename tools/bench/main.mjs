@@ -1,0 +1,83 @@
+// `npm run bench -- NAME [options]`: runs one benchmark and prints its figures.
+//   decode       tokens/s beside llama-batched-bench
+//   end-to-end   whole requests beside node-llama-cpp
+//   cold-start   process start to first token beside both peers
+//   sampler      the sampler beside llama.cpp's chain
+// --write puts the figures into docs/benchmarks.md. See README.md.
+import { parseArgs } from "node:util";
+import { BenchFailure } from "./failure.mjs";
+import { usableCpus } from "./machine.mjs";
+import { saveResults, section, writeSection } from "./report.mjs";
+
+const benchmarks = {
+  decode: { file: "./decode.mjs", rounds: 5 },
+  "end-to-end": { file: "./end-to-end.mjs", rounds: 5 },
+  "cold-start": { file: "./cold-start.mjs", rounds: 7 },
+  sampler: { file: "./sampler.mjs", rounds: 1 },
+};
+
+const known = {
+  rounds: { type: "string" },
+  sequences: { type: "string", default: "1,8,32" },
+  threads: { type: "string", default: String(usableCpus()) },
+  patience: { type: "string", default: "0" },
+  engine: { type: "string", default: "{}" },
+  write: { type: "boolean", default: false },
+};
+
+function count(name, text) {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new BenchFailure(`--${name} takes a whole number from 1, got "${text}".`);
+}
+
+function readOptions() {
+  const { values, positionals } = parseArgs({ options: known, allowPositionals: true });
+  const [name] = positionals;
+  const benchmark = benchmarks[name];
+  if (benchmark === undefined || positionals.length > 1) {
+    throw new BenchFailure(`Name one benchmark: ${Object.keys(benchmarks).join(", ")}.`);
+  }
+  return {
+    name,
+    file: benchmark.file,
+    write: values.write,
+    options: {
+      rounds: values.rounds === undefined ? benchmark.rounds : count("rounds", values.rounds),
+      sequences: values.sequences.split(",").map((text) => count("sequences", text)),
+      threads: count("threads", values.threads),
+      patience: Number(values.patience),
+      engine: JSON.parse(values.engine),
+      onFigure: (round, contender, figure) => {
+        const shown = typeof figure === "number" ? figure : (figure.decode ?? figure.tokensPerSecond);
+        process.stderr.write(`round ${round + 1}: ${contender}: ${shown.toFixed(1)}\n`);
+      },
+    },
+  };
+}
+
+async function main() {
+  const { name, file, write, options } = readOptions();
+  const { measure, report, title } = await import(file);
+  process.stderr.write(`${title}\n`);
+  const results = await measure(options);
+  saveResults(name, results);
+  const command = ["npm run bench --", ...process.argv.slice(2).filter((word) => word !== "--write")].join(
+    " ",
+  );
+  const text = section(report(results), {
+    command,
+    rows: results.rows,
+    date: new Date().toISOString().slice(0, 10),
+  });
+  process.stdout.write(`${text}\n`);
+  if (write) writeSection(name, text);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.exitCode = 1;
+  const ours = error instanceof BenchFailure || error.code?.startsWith("ERR_PARSE_ARGS");
+  process.stderr.write(`${ours ? `infernode: ${error.message}` : error.stack}\n`);
+}

@@ -1,0 +1,115 @@
+// The architecture as an executable check: who may include whom, where the
+// environment may be read, how long a file and a function may be. Prints one
+// line per broken rule and exits 1, or says what it has looked at.
+//   node tools/rules/architecture.mjs [folder]
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { includeFindings } from "./includes.mjs";
+import { findFunctions, stripText } from "./source-text.mjs";
+
+const kFileLines = 400;
+const kFunctionLines = 60;
+
+const languages = {
+  ".cpp": "cpp",
+  ".h": "cpp",
+  ".cu": "cpp",
+  ".cuh": "cpp",
+  ".ts": "ts",
+  ".mjs": "ts",
+  ".js": "ts",
+};
+const alsoMeasured = new Set([".cmake", ".py", ".sh"]);
+
+// Registries belong to the machine's configuration, folders to the machine.
+const forbiddenText = [
+  [/registry\.(?:npmjs|yarnpkg|npmmirror)\.|npm\.pkg\.github/, "names a package registry's host"],
+  [/(?:^|[\s"'=(:])\/(?:work|root|home\/\w+)\//m, "names a folder of one machine"],
+];
+
+// Only the command line may see these; everything else gets values.
+const cliOnly = /\bprocess\s*\.\s*(?:env|argv)\b|\bprocess\s*\.\s*(?:on|once)\s*\(\s*["'`]SIG/;
+
+export function checkArchitecture(folder) {
+  const files = listFiles(folder);
+  const findings = [];
+  const cmake = existsSync(path.join(folder, "CMakeLists.txt"))
+    ? readFileSync(path.join(folder, "CMakeLists.txt"), "utf8")
+    : "";
+  for (const file of files) {
+    const text = readFileSync(path.join(folder, file), "utf8");
+    const report = (line, sentence) => findings.push(`${file}:${line}: ${sentence}`);
+    checkText(text, report);
+    checkSize(file, text, report);
+    for (const [line, sentence] of includeFindings(file, text)) report(line, sentence);
+    if (file.startsWith("src/")) checkSource(file, text, report);
+    if (/^native\/.*\.cpp$/.test(file) && !cmake.includes(file)) {
+      report(1, "is not in CMakeLists.txt, the only list of native sources");
+    }
+  }
+  return { files: files.length, findings };
+}
+
+// What git tracks or would track; outside a repository, everything.
+function listFiles(folder) {
+  const args = ["-C", folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+  const listed = execFileSync("git", args, { encoding: "utf8", maxBuffer: 1 << 26 })
+    .split("\0")
+    .filter(Boolean);
+  return [...new Set(listed)].filter((file) => isText(path.join(folder, file))).sort();
+}
+
+function isText(file) {
+  if (!existsSync(file) || !statSync(file).isFile() || statSync(file).size > 1 << 20) return false;
+  return !readFileSync(file).subarray(0, 4096).includes(0);
+}
+
+function lineOf(text, at) {
+  return text.slice(0, at).split("\n").length;
+}
+
+function checkText(text, report) {
+  for (const [pattern, sentence] of forbiddenText) {
+    const found = pattern.exec(text);
+    if (found) report(lineOf(text, found.index), sentence);
+  }
+}
+
+function checkSize(file, text, report) {
+  const extension = path.extname(file);
+  const language = languages[extension];
+  if (!language && !alsoMeasured.has(extension)) return;
+  const lines = text.split("\n").length - 1;
+  if (lines > kFileLines) report(1, `has ${lines} lines, more than ${kFileLines}`);
+  if (!/^(?:#!.*\n)?(?:\/\/|\/\*|#|""")/.test(text)) report(1, "does not open by saying what it is");
+  if (!language) return;
+  for (const { head, line, lines: length } of findFunctions(stripText(text, language))) {
+    // A describe() is a chapter of tests, not a function.
+    if (length > kFunctionLines && !/^(?:describe|suite)\b/.test(head)) {
+      report(line, `has a function of ${length} lines, more than ${kFunctionLines}: ${head}`);
+    }
+  }
+}
+
+function checkSource(file, text, report) {
+  const inCli = file.startsWith("src/cli/");
+  const bare = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, (comment) => comment.replace(/[^\n]/g, " "));
+  const found = cliOnly.exec(bare);
+  if (found && !inCli)
+    report(lineOf(bare, found.index), "reads the environment, arguments or signals outside src/cli");
+  const upward = /from\s+["'](?:\.\.?\/)+cli\//.exec(bare);
+  if (upward && !inCli) report(lineOf(bare, upward.index), "imports the command line from below it");
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { files, findings } = checkArchitecture(path.resolve(process.argv[2] ?? "."));
+  for (const finding of findings) console.log(finding);
+  console.log(
+    findings.length === 0
+      ? `architecture: ${files} files keep the rules`
+      : `architecture: ${findings.length} broken`,
+  );
+  process.exitCode = findings.length === 0 ? 0 : 1;
+}

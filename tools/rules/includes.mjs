@@ -1,0 +1,59 @@
+// Who may include whom in native/. napi -> model -> core, never back; the core
+// knows the standard library only; llama.cpp is known to llama_* files alone.
+
+// The spine of the core, lowest first. Each may include those below it; the
+// other core files are leaves, which know the types and each other.
+const spine = ["types", "backend", "request", "slot_table", "scheduler", "saved_states", "engine"];
+
+const standardHeader = /^[a-z_]+$/; // <vector>, <condition_variable>
+const intrinsics = new Set(["immintrin.h"]);
+const llamaHeader = /^(?:llama(?:-cpp)?|gguf|ggml[\w-]*)\.h$/;
+const nodeHeader = /^(?:napi|napi-inl|node_api|js_native_api)\.h$/;
+
+// Tests and benchmarks that compare with llama.cpp itself are named for it.
+const knowsLlama = /^native\/model\/llama_|^test\/native\/(?:llama_\w+|\w+_bench)\./;
+
+const layers = { core: 0, model: 1, napi: 2 };
+
+// Pairs of line and sentence for one file's #include lines.
+export function includeFindings(file, text) {
+  const place = /^native\/(core|model|napi)\/(\w+)\.\w+$/.exec(file);
+  if (!place && !file.startsWith("test/native/")) return [];
+  const findings = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    const found = /^\s*#\s*include\s*([<"])([^>"]+)[>"]/.exec(line);
+    if (!found) continue;
+    const sentence = judge(file, place, found[2], found[1] === "<");
+    if (sentence) findings.push([index + 1, sentence]);
+  }
+  return findings;
+}
+
+function judge(file, place, header, angled) {
+  const [, folder, noun] = place ?? [null, "test", ""];
+  if (nodeHeader.test(header) && folder !== "napi") return `includes ${header} outside native/napi`;
+  if (llamaHeader.test(header) && !knowsLlama.test(file)) {
+    return `includes ${header} outside native/model/llama_*`;
+  }
+  if (!place) return null;
+  if (angled) return judgeAngled(folder, noun, header);
+  const [, from, target] = /^(?:(core|model|napi)\/)?([\w-]+)\.h$/.exec(header) ?? [];
+  if (!target || nodeHeader.test(header) || llamaHeader.test(header)) return null;
+  const owner = from ?? folder;
+  if (layers[owner] > layers[folder]) return `includes ${header}: ${folder} never sees ${owner}`;
+  return owner === "core" && folder === "core" ? judgeSpine(noun, target) : null;
+}
+
+function judgeAngled(folder, noun, header) {
+  if (folder !== "core" || standardHeader.test(header)) return null;
+  if (intrinsics.has(header) && noun.startsWith("sampler_")) return null;
+  return `includes <${header}>: the core includes the standard library only`;
+}
+
+function judgeSpine(noun, target) {
+  const own = spine.indexOf(noun);
+  const other = spine.indexOf(target);
+  if (noun === target || other === -1 || other === 0) return null;
+  if (own === -1) return `includes ${target}.h: a leaf of the core knows the types only`;
+  return own > other ? null : `includes ${target}.h, which stands above it`;
+}
