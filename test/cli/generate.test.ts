@@ -1,0 +1,133 @@
+// `infernode generate` as a process: what is on stdout, on stderr, and the code.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { runCommand } from "../helpers/programs.js";
+
+const fast = ["--threads", "1", "-n", "24", "-t", "0"];
+const timeout = 60_000;
+
+describe("infernode generate", () => {
+  it("streams the text and ends with a line of figures", { timeout }, async () => {
+    const { code, stdout, stderr } = await runCommand(["generate", ...fast]);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.at(-1)).toMatch(
+      /^\[\d+ prompt tokens \(\d+ cached\) · \d+ tokens generated · [\d.]+ tokens\/s · first token after [\d.]+ ms · finished: \w+\]$/,
+    );
+    expect(lines.length).toBeGreaterThan(1);
+    expect(stderr).toBe("infernode: no --model given, using the embedded story model\n");
+  });
+
+  it("with --echo begins with the prompt, which --json never prints", { timeout }, async () => {
+    const flags = ["generate", ...fast, "--echo", "The old cat"];
+    const [plain, json] = await Promise.all([runCommand(flags), runCommand([...flags, "--json"])]);
+    expect(plain.stdout).toMatch(/^The old cat/);
+    expect(JSON.parse(json.stdout).text).not.toContain("The old cat");
+  });
+
+  it("with --json prints one line and nothing else", { timeout }, async () => {
+    const { code, stdout } = await runCommand(["generate", ...fast, "--json", "The", "old", "cat"]);
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+    const result = JSON.parse(stdout);
+    expect(Object.keys(result)).toEqual(["text", "finishReason", "usage", "timings"]);
+    expect(result.usage.completionTokens).toBeGreaterThan(0);
+  });
+
+  it("takes the same prompt as words, as a flag and from stdin", { timeout }, async () => {
+    const json = ["generate", ...fast, "--json"];
+    const endings = await Promise.all([
+      runCommand([...json, "The", "old", "cat"]),
+      runCommand([...json, "--prompt", "The old cat"]),
+      runCommand([...json, "--prompt", "-"], "The old cat"),
+    ]);
+    const texts = endings.map((ending) => JSON.parse(ending.stdout).text);
+    expect(new Set(texts).size).toBe(1);
+  });
+
+  it("repeats itself with the same seed", { timeout }, async () => {
+    const drawn = [
+      "generate",
+      "--threads",
+      "1",
+      "-n",
+      "24",
+      "-t",
+      "1",
+      "--json",
+      "--seed",
+      "18446744073709551615",
+    ];
+    const [first, second] = await Promise.all([runCommand(drawn), runCommand(drawn)]);
+    expect(JSON.parse(first.stdout).text).toBe(JSON.parse(second.stdout).text);
+  });
+
+  it.each([
+    [["generate", "--max-tokens", "-3"], "--max-tokens must be an integer of at least 1, got -3"],
+    [["generate", "--max-tokens", "many"], "argument 'many' is invalid. Expected a number."],
+    [["generate", "--temperature", "-1"], "--temperature must be a number from 0 to 100, got -1"],
+    [["generate", "--context-length", "4"], "--context-length must be an integer from 16 to"],
+    [["generate", "--gpu-layers", "-1"], "--gpu-layers must be an integer from 0 to 100000"],
+    [["generate", "--seed", "1.5"], "--seed must be an integer from 0 to 2^64-1"],
+    [["generate", "--stop", ""], "--stop must be a non-empty string"],
+    [["generate", "--no-such-flag"], "unknown option '--no-such-flag'"],
+    [["generate", "--prompt", "a", "words"], "give the prompt as words or as --prompt, not both"],
+    [["no-such-command"], "unknown command 'no-such-command'"],
+  ])("%j is used wrongly: code 2, one sentence, stdout clean", { timeout }, async (args, sentence) => {
+    const { code, stdout, stderr } = await runCommand(args);
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toContain("    at ");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it("fails with code 1 and the error's code when the model is missing", { timeout }, async () => {
+    const { code, stdout, stderr } = await runCommand(["generate", "--model", "no-such-file.gguf"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^infernode: .*no-such-file\.gguf.* \[MODEL_NOT_FOUND\]\n$/);
+  });
+
+  it("at Ctrl-C ends the text, prints its figures and exits 130", { timeout }, async () => {
+    const child = start(["generate", "--threads", "1", "-n", "100000", "--ignore-eos"]);
+    const [first] = await once(child.stdout, "data");
+    child.kill("SIGINT");
+    let rest = String(first);
+    child.stdout.on("data", (chunk) => (rest += String(chunk)));
+    expect(await once(child, "close")).toEqual([130, null]);
+    expect(rest.trimEnd().split("\n").at(-1)).toMatch(/finished: (cancelled|length)\]$/);
+  });
+
+  it("ends quietly when the reader of its output leaves", { timeout }, async () => {
+    const child = start(["generate", "--threads", "1", "-n", "100000", "--ignore-eos"]);
+    let complaints = "";
+    child.stderr.on("data", (chunk) => (complaints += String(chunk)));
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(complaints).toBe("infernode: no --model given, using the embedded story model\n");
+  });
+});
+
+describe("infernode --help", () => {
+  it("names the commands and shows examples, on stdout with code 0", { timeout }, async () => {
+    const { code, stdout, stderr } = await runCommand(["--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const word of ["generate", "inspect", "Examples:"]) expect(stdout).toContain(word);
+    const help = await runCommand(["generate", "--help"]);
+    for (const flag of ["--model", "--prompt", "--max-tokens", "--temperature", "--json"]) {
+      expect(help.stdout).toContain(flag);
+    }
+  });
+
+  it("is shown on stderr with code 2 when no command is given", { timeout }, async () => {
+    const { code, stdout, stderr } = await runCommand([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Usage: infernode");
+  });
+});
+
+function start(args: readonly string[]) {
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  return spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+}

@@ -1,0 +1,55 @@
+// One call of the addon becomes deltas and ends of the right generations.
+import { describe, expect, it } from "vitest";
+import { EventRouter } from "../../src/engine/event-router.js";
+import type { NativeEnd } from "../../src/native.js";
+import { nativeEnd } from "../helpers/fake-engine.js";
+
+class Reader {
+  readonly seen: unknown[] = [];
+  deliver(text: string, tokens: readonly number[]): void {
+    this.seen.push([text, tokens]);
+  }
+  finish(end: NativeEnd): void {
+    this.seen.push(end.reason);
+  }
+}
+
+describe("EventRouter", () => {
+  it("cuts the tokens of a step by their ends", () => {
+    const router = new EventRouter();
+    const [one, two] = [new Reader(), new Reader()];
+    router.add(1, one);
+    router.add(2, two);
+    router.dispatch(
+      Float64Array.of(1, 2, 1, 2),
+      ["a", "b", "", "c"],
+      Int32Array.of(10, 20, 21, 11),
+      Uint32Array.of(1, 3, 4, 4),
+      [],
+    );
+    expect(one.seen).toEqual([
+      ["a", [10]],
+      ["", [11]],
+    ]);
+    expect(two.seen).toEqual([
+      ["b", [20, 21]],
+      ["c", []],
+    ]);
+  });
+
+  it("gives the end after the deltas of the same call, and nothing afterwards", () => {
+    const router = new EventRouter();
+    const reader = new Reader();
+    router.add(1, reader);
+    const call = () =>
+      router.dispatch(Float64Array.of(1), ["a"], Int32Array.of(10), Uint32Array.of(1), [nativeEnd()]);
+    call();
+    call();
+    expect(reader.seen).toEqual([["a", [10]], "stop"]);
+  });
+
+  it("ignores ids it does not know", () => {
+    const router = new EventRouter();
+    router.dispatch(Float64Array.of(5), ["a"], Int32Array.of(1), Uint32Array.of(1), [nativeEnd({ id: 5 })]);
+  });
+});

@@ -1,0 +1,101 @@
+// Options of models and engines: each refusal names field, limit and value.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, it } from "vitest";
+import { judgeEngineOptions, judgeModelOptions } from "../../src/engine/options.js";
+import { caught } from "../helpers/caught.js";
+
+const limits = { contextLength: 1024 };
+
+async function refusal(options: unknown): Promise<string> {
+  const error = await caught(() => judgeEngineOptions("createEngine()", options, limits));
+  expect(error.code).toBe("INVALID_OPTION");
+  return error.message;
+}
+
+describe("engine options", () => {
+  it("fills in defaults that fit the model", () => {
+    expect(judgeEngineOptions("createEngine()", {}, limits)).toEqual({
+      slots: 8,
+      contextLength: 1024,
+      prefillChunk: 512,
+      threads: 0,
+      samplerThreads: 0,
+      queueLimit: 1024,
+      interTokenLatencyMs: 100,
+      kvType: "f16",
+      flashAttention: true,
+    });
+  });
+
+  it("bounds the default context of a long-context model", () => {
+    const long = judgeEngineOptions("createEngine()", {}, { contextLength: 131_072 });
+    expect(long.contextLength).toBe(4096);
+  });
+
+  it("treats an undefined option as one left out", () => {
+    expect(judgeEngineOptions("createEngine()", { slots: undefined }, limits).slots).toBe(8);
+  });
+
+  it.each([
+    [{ slots: 0 }, "createEngine(): slots must be an integer from 1 to 256, got 0"],
+    [{ slots: 257 }, "createEngine(): slots must be an integer from 1 to 256, got 257"],
+    [{ slots: "8" }, 'createEngine(): slots must be an integer from 1 to 256, got "8"'],
+    [{ slots: 1.5 }, "createEngine(): slots must be an integer from 1 to 256, got 1.5"],
+    [{ slots: Number.NaN }, "createEngine(): slots must be an integer from 1 to 256, got NaN"],
+    [{ slots: null }, "createEngine(): slots must be an integer from 1 to 256, got null"],
+    [
+      { contextLength: 4096 },
+      "createEngine(): contextLength must be an integer from 16 to 1024 (the length the model was trained for), got 4096",
+    ],
+    [{ kvType: "q5" }, 'createEngine(): kvType must be one of "f16", "f32", "q8_0", got "q5"'],
+    [{ flashAttention: 1 }, "createEngine(): flashAttention must be true or false, got 1"],
+    [
+      { kvType: "q8_0", flashAttention: false },
+      'createEngine(): flashAttention must be true when kvType is "q8_0", got false',
+    ],
+    [[], "createEngine(): options must be an object, got an array of 0"],
+  ])("refuses %j", async (options, sentence) => {
+    expect(await refusal(options)).toBe(sentence);
+  });
+
+  it("refuses an unknown option by name and lists the known ones", async () => {
+    expect(await refusal({ slot: 3 })).toMatch(
+      /^createEngine\(\): unknown option "slot"; the options are slots, contextLength, /,
+    );
+  });
+});
+
+describe("model options", () => {
+  it("resolves the path and spells all layers as -1", () => {
+    expect(judgeModelOptions("model.gguf", {}).native).toEqual({
+      path: resolve("model.gguf"),
+      gpuLayers: -1,
+      memoryMap: true,
+    });
+    expect(judgeModelOptions("model.gguf", { gpuLayers: 12 }).native.gpuLayers).toBe(12);
+  });
+
+  it("takes a file: URL", () => {
+    const path = resolve("a model.gguf");
+    expect(judgeModelOptions(pathToFileURL(path), {}).native.path).toBe(path);
+  });
+
+  it.each([
+    ["", {}, 'loadModel(): path must be the path of a GGUF file or a file: URL, got ""'],
+    ["a\0b", {}, 'loadModel(): path must be the path of a GGUF file or a file: URL, got "a\\u0000b"'],
+    [undefined, {}, "loadModel(): path must be the path of a GGUF file or a file: URL, got nothing"],
+    [
+      new URL("https://example.org/m.gguf"),
+      {},
+      "loadModel(): path must be the path of a GGUF file or a file: URL, got an object",
+    ],
+    ["m", { gpuLayers: -1 }, 'loadModel(): gpuLayers must be an integer from 0 to 100000, or "all", got -1'],
+    ["m", { onProgress: 1 }, "loadModel(): onProgress must be a function, got 1"],
+    ["m", { signal: {} }, "loadModel(): signal must be an AbortSignal, got an object"],
+    ["m", null, "loadModel(): options must be an object, got null"],
+  ])("refuses %j with %j", async (path, options, sentence) => {
+    const error = await caught(() => judgeModelOptions(path, options));
+    expect(error).toMatchObject({ code: "INVALID_OPTION", message: sentence, status: 400 });
+  });
+});

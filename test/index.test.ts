@@ -1,0 +1,13 @@
+// The package's door: what it offers, and nothing that only it can make.
+import { expect, it } from "vitest";
+import * as infernode from "../src/index.js";
+
+it("exports its five values and no classes that only it can make", () => {
+  expect(Object.keys(infernode).sort()).toEqual([
+    "InferenceError",
+    "embeddedModelPath",
+    "inspectModel",
+    "loadModel",
+    "setLogListener",
+  ]);
+});

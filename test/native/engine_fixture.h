@@ -1,0 +1,109 @@
+// An engine over the fake backend, stepped by hand with a clock that only
+// moves when told, and a sink that keeps each request's story.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/engine.h"
+#include "fake_backend.h"
+
+namespace infernode {
+
+struct Story {
+  std::vector<TokenId> tokens;
+  std::string text;
+  std::vector<End> ends;
+};
+
+class RecordingSink final : public EventSink {
+ public:
+  void publish(StepEvents events) override {
+    const std::lock_guard lock(mutex);
+    ++publications;
+    for (Delta& delta : events.deltas) {
+      Story& story = stories[delta.id];
+      if (delta.token != kNoToken) story.tokens.push_back(delta.token);
+      story.text += delta.text;
+      if (acknowledge && controls.contains(delta.id)) ++controls[delta.id]->acknowledged;
+    }
+    for (End& end : events.ends) stories[end.id].ends.push_back(end);
+  }
+
+  bool acknowledge = true;  // false: nobody reads
+  std::map<RequestId, std::shared_ptr<RequestControl>> controls;
+  std::map<RequestId, Story> stories;
+  std::int64_t publications = 0;
+  std::mutex mutex;
+};
+
+struct EngineFixture {
+  explicit EngineFixture(BackendLimits limits, std::size_t queue_limit = 1000,
+                         double publish_interval_ms = 0) {
+    auto owned = std::make_unique<FakeBackend>(limits);
+    backend = owned.get();
+    EngineConfig config;
+    config.queue_limit = queue_limit;
+    config.check_ledger = true;
+    config.publish_interval_ms = publish_interval_ms;
+    engine = std::make_unique<Engine>(std::move(owned),
+                                      std::make_shared<FakeVocab>(limits.vocabulary_size), sink,
+                                      config, [this] { return clock; });
+  }
+
+  std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, std::int32_t max_tokens,
+                                float temperature = 0, std::vector<std::string> stop = {}) {
+    GenerateParams params;
+    params.max_tokens = max_tokens;
+    params.ignore_eos = true;
+    params.stop = std::move(stop);
+    params.sampling.temperature = temperature;
+    params.sampling.seed = id;
+    sink.controls[id] = std::make_shared<RequestControl>();
+    return engine->submit(id, std::move(prompt), std::move(params), sink.controls[id]);
+  }
+
+  void cancel(RequestId id) {
+    sink.controls[id]->cancelled = true;
+    engine->wake();
+  }
+
+  // Steps until nothing is left to compute; false when that takes too long.
+  bool run(int steps = 100000) {
+    while (steps-- > 0) {
+      if (!engine->step()) return true;
+    }
+    return false;
+  }
+
+  const Story& story(RequestId id) { return sink.stories[id]; }
+
+  RecordingSink sink;
+  double clock = 0;
+  FakeBackend* backend = nullptr;
+  std::unique_ptr<Engine> engine;
+};
+
+inline BackendLimits fake_limits(std::int32_t slots, std::int32_t context = 512,
+                                 std::int32_t chunk = 64) {
+  BackendLimits limits;
+  limits.slots = slots;
+  limits.context_length = context;
+  limits.prefill_capacity = chunk;
+  limits.vocabulary_size = 50;
+  return limits;
+}
+
+inline std::vector<TokenId> fake_prompt(std::size_t length, std::uint64_t salt) {
+  std::vector<TokenId> prompt;
+  for (std::size_t i = 0; i < length; ++i) {
+    salt = fake_hash(salt, static_cast<TokenId>(i));
+    prompt.push_back(static_cast<TokenId>(2 + salt % 40));
+  }
+  return prompt;
+}
+
+}  // namespace infernode

@@ -1,0 +1,157 @@
+// The other Backend: no weights, but the rules of the real one, kept strictly.
+// Its logits depend on a sequence's whole history and on nothing else, so a
+// request's greedy text must be the same alone, batched, moved or preempted.
+// Breaks on command: a poisonous token fails every pass that carries it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+
+namespace infernode {
+
+constexpr TokenId kFakeEnd = 1;
+
+inline std::uint64_t fake_hash(std::uint64_t state, TokenId token) {
+  state = (state ^ static_cast<std::uint64_t>(token + 1)) * 0x9E3779B97F4A7C15ULL;
+  return state ^ (state >> 29);
+}
+
+class FakeVocab final : public Vocab {
+ public:
+  explicit FakeVocab(std::int32_t size) {
+    for (TokenId token = 0; token < size; ++token) pieces_.push_back(" t" + std::to_string(token));
+  }
+  std::int32_t size() const override { return static_cast<std::int32_t>(pieces_.size()); }
+  bool is_end_of_generation(TokenId token) const override { return token == kFakeEnd; }
+  std::string_view piece(TokenId token) const override {
+    return pieces_.at(static_cast<std::size_t>(token));
+  }
+
+ private:
+  std::vector<std::string> pieces_;
+};
+
+class FakeBackend final : public Backend {
+ public:
+  explicit FakeBackend(BackendLimits limits)
+      : limits_(limits), histories_(static_cast<std::size_t>(limits.slots)) {}
+
+  // A pass with this token ends as `status`; kFailed damages its sequences.
+  void poison(TokenId token, DecodeStatus status) {
+    poison_ = token;
+    poison_status_ = status;
+  }
+
+  std::int64_t decode_calls = 0, prefill_calls = 0, prefill_rows = 0, saves = 0;
+  std::int64_t rule_breaks = 0;  // of the rules of backend.h
+
+  const BackendLimits& limits() const override { return limits_; }
+
+  DecodeStatus decode(std::span<const BatchRow> rows) override {
+    ++decode_calls;
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      const SequenceId gap = rows[i].sequence - rows[i - 1].sequence;
+      if (limits_.pads_decode ? gap != 1 : gap < 1) ++rule_breaks;
+    }
+    const DecodeStatus status = take(rows);
+    if (status != DecodeStatus::kOk) return status;
+    logits_.resize(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size));
+    for (std::size_t i = 0; i < rows.size(); ++i) write_logits(i, history(rows[i].sequence));
+    return status;
+  }
+
+  DecodeStatus prefill(std::span<const BatchRow> rows) override {
+    ++prefill_calls;
+    prefill_rows += static_cast<std::int64_t>(rows.size());
+    if (rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) ++rule_breaks;
+    const auto first = std::count_if(rows.begin(), rows.end(),
+                                     [&](auto& row) { return row.sequence == rows[0].sequence; });
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto sequence =
+          rows[0].sequence + static_cast<SequenceId>(i / static_cast<std::size_t>(first));
+      if (rows[i].sequence != sequence) ++rule_breaks;
+    }
+    const DecodeStatus status = take(rows);
+    if (status != DecodeStatus::kOk) return status;
+    logits_.assign(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size), 0.0f);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].wants_logits) write_logits(i, history(rows[i].sequence));
+    }
+    return status;
+  }
+
+  std::span<float> logits(std::size_t row) override {
+    const auto width = static_cast<std::size_t>(limits_.vocabulary_size);
+    return {logits_.data() + row * width, width};
+  }
+
+  bool truncate(SequenceId sequence, Position from) override {
+    auto& tokens = history(sequence);
+    if (from < static_cast<Position>(tokens.size())) tokens.resize(static_cast<std::size_t>(from));
+    return true;
+  }
+
+  std::vector<std::uint8_t> save(SequenceId sequence, std::size_t) override {
+    ++saves;
+    std::vector<std::uint8_t> state;
+    for (const TokenId token : history(sequence)) state.push_back(static_cast<std::uint8_t>(token));
+    return state;
+  }
+
+  bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override {
+    if (!history(sequence).empty()) ++rule_breaks;
+    history(sequence).assign(state.begin(), state.end());
+    return true;
+  }
+
+  Position resident(SequenceId sequence) const override {
+    return static_cast<Position>(histories_.at(static_cast<std::size_t>(sequence)).size());
+  }
+
+  void interrupt() override { interrupted_ = true; }
+  std::int64_t graphs_reused() const override { return 0; }
+
+ private:
+  std::vector<TokenId>& history(SequenceId sequence) {
+    return histories_.at(static_cast<std::size_t>(sequence));
+  }
+
+  DecodeStatus take(std::span<const BatchRow> rows) {
+    if (interrupted_) return DecodeStatus::kFailed;
+    const bool poisoned = poison_ && std::any_of(rows.begin(), rows.end(),
+                                                 [&](auto& row) { return row.token == *poison_; });
+    if (poisoned && poison_status_ != DecodeStatus::kFailed) return poison_status_;
+    for (const BatchRow& row : rows) {
+      if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
+        ++rule_breaks;
+      history(row.sequence).push_back(poisoned ? 0 : row.token);
+    }
+    return poisoned ? DecodeStatus::kFailed : DecodeStatus::kOk;
+  }
+
+  void write_logits(std::size_t row, const std::vector<TokenId>& tokens) {
+    std::uint64_t state = 7;
+    for (const TokenId token : tokens) state = fake_hash(state, token);
+    std::span<float> values = logits(row);
+    for (TokenId token = 0; token < limits_.vocabulary_size; ++token) {
+      const std::uint64_t bits = fake_hash(state, token) >> 40;
+      values[static_cast<std::size_t>(token)] =
+          static_cast<float>(bits) / 16777216.0f * 8.0f - (token == kFakeEnd ? 2.0f : 0.0f);
+    }
+  }
+
+  BackendLimits limits_;
+  std::vector<std::vector<TokenId>> histories_;
+  std::vector<float> logits_;
+  std::optional<TokenId> poison_;
+  DecodeStatus poison_status_ = DecodeStatus::kFailed;
+  std::atomic<bool> interrupted_{false};
+};
+
+}  // namespace infernode

@@ -1,0 +1,57 @@
+// Our greedy text against that of llama.cpp's own smallest program, built from
+// the pinned tree on the very libraries we ship. Row by row, and in every
+// weight type, parity_test.cpp compares; here the programs as a whole are.
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModelPath, type Model } from "../../src/index.js";
+import { loadEmbedded, withEngine } from "../helpers/embedded.js";
+
+const execute = promisify(execFile);
+const release = fileURLToPath(new URL("../../.build/release", import.meta.url));
+const program = join(release, "bin", "llama-simple");
+// It runs four threads that wait for each other, slowly on fewer cores.
+const patience = { timeout: 600_000 };
+
+const tokens = 8;
+const prompts = [
+  "Once upon a time",
+  "The fox looked at the moon and said: “I am not afraid.” Then",
+  "Mara had a red boat. One day, when the rain had stopped, she took it to the river and",
+];
+
+let model: Model;
+beforeAll(async () => {
+  if (!existsSync(program)) await execute("cmake", ["--build", release, "--target", "llama-simple"]);
+  model = await loadEmbedded();
+}, 600_000);
+afterAll(() => model.close());
+
+async function textOfLlamaSimple(prompt: string): Promise<string> {
+  const module = readdirSync(join(release, "bin")).find((name) => /ggml-cpu-.*\.(so|dylib)$/.test(name));
+  const env = { ...process.env, GGML_BACKEND_PATH: join(release, "bin", module ?? "") };
+  const args = ["-m", embeddedModelPath(), "-n", String(tokens), prompt];
+  const { stdout } = await execute(program, args, { env });
+  const before = `${model.detokenize([model.info.bosToken], { special: true })}${prompt}`;
+  expect(stdout.slice(0, before.length)).toBe(before);
+  return stdout.slice(before.length, -"\n".length);
+}
+
+describe("greedy text", () => {
+  it.each(prompts)("is llama-simple's, alone and among others: %s", patience, async (prompt) => {
+    const expected = await textOfLlamaSimple(prompt);
+    const request = { prompt, temperature: 0, maxTokens: tokens };
+    await withEngine(model, { slots: 1, threads: 1 }, async (engine) => {
+      expect((await engine.generate(request)).text).toBe(expected);
+    });
+    await withEngine(model, { slots: 4, threads: 1 }, async (engine) => {
+      const all = await Promise.all(
+        [...prompts, prompt].map((one) => engine.generate({ ...request, prompt: one })),
+      );
+      expect(all.at(-1)?.text).toBe(expected);
+    });
+  });
+});

@@ -1,0 +1,99 @@
+// The architecture rules hold for this repository, and each refuses what it is
+// there to refuse.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { checkArchitecture } from "../../tools/rules/architecture.mjs";
+
+let folder;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "infernode-rules-"));
+  execFileSync("git", ["init", "--quiet", folder]);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(name, text) {
+  mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+  writeFileSync(path.join(folder, name), text);
+}
+
+it("this repository keeps the rules", () => {
+  const { files, findings } = checkArchitecture(path.resolve(import.meta.dirname, "../.."));
+  expect(findings).toEqual([]);
+  expect(files).toBeGreaterThan(50);
+});
+
+const lines = (count, text) => `${text}\n`.repeat(count);
+
+it.each([
+  [
+    "the core includes another library",
+    "native/core/types.h",
+    "// t\n#include <unistd.h>\n",
+    "standard library only",
+  ],
+  ["the core looks up", "native/core/request.h", '// r\n#include "scheduler.h"\n', "stands above"],
+  ["a leaf knows the engine", "native/core/mailbox.h", '// m\n#include "engine.h"\n', "a leaf"],
+  ["the core sees the model", "native/core/engine.h", '// e\n#include "model/gguf_file.h"\n', "never sees"],
+  ["the model sees Node", "native/model/gguf_file.h", "// g\n#include <napi.h>\n", "outside native/napi"],
+  [
+    "the addon sees llama.cpp",
+    "native/napi/convert.h",
+    '// c\n#include "llama.h"\n',
+    "outside native/model/llama_*",
+  ],
+  ["a source is not in CMakeLists.txt", "native/core/stray.cpp", "// s\n", "not in CMakeLists.txt"],
+  [
+    "the environment is read in the engine",
+    "src/engine/a.ts",
+    "// a\nconst x = process.env.X;\n",
+    "outside src/cli",
+  ],
+  [
+    "a signal is caught in the engine",
+    "src/engine/a.ts",
+    "// a\nprocess.on('SIGINT', f);\n",
+    "outside src/cli",
+  ],
+  [
+    "the engine imports the command line",
+    "src/engine/a.ts",
+    '// a\nimport { f } from "../cli/f.js";\n',
+    "below it",
+  ],
+  ["a file is long", "src/a.ts", lines(401, "// a"), "has 401 lines"],
+  [
+    "a function is long",
+    "src/a.ts",
+    `// a\nfunction f() {\n${lines(60, "  g();")}}\n`,
+    "a function of 62 lines",
+  ],
+  [
+    "a C++ function is long",
+    "native/core/types.cpp",
+    `// t\nint f(int a) const {\n${lines(60, "  g();")}}\n`,
+    "a function of 62 lines",
+  ],
+  ["a file does not say what it is", "src/a.ts", "export const a = 1;\n", "does not open by saying"],
+  ["a file names a registry", "a.json", `{ "a": "https://${"registry"}.npmjs.org/a" }\n`, "registry"],
+  ["a file names a machine's folder", "a.txt", `see /${"work"}/main/a\n`, "folder of one machine"],
+])("refuses: %s", (_, name, text, sentence) => {
+  write(name, text);
+  expect(checkArchitecture(folder).findings.join("\n")).toContain(sentence);
+});
+
+it.each([
+  ["a long function in a comment", "src/a.ts", `/*\nfunction f() {\n${lines(70, "g();")}}\n*/\n`],
+  ["the environment in a comment", "src/engine/a.ts", "// process.env is the command line's\n"],
+  [
+    "braces in strings and templates",
+    "src/a.ts",
+    `// a\nconst a = "{"; const b = \`{\${"}"}{\`;\n${lines(70, "g();")}`,
+  ],
+  ["a class of many short functions", "src/a.ts", `// a\nclass A {\n${lines(40, "  f() {\n  }")}}\n`],
+])("lets pass: %s", (_, name, text) => {
+  write(name, text);
+  expect(checkArchitecture(folder).findings).toEqual([]);
+});
