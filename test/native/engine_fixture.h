@@ -2,6 +2,7 @@
 // moves when told, and a sink that keeps each request's story.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,25 @@ class RecordingSink final : public EventSink {
       if (acknowledge && controls.contains(delta.id)) ++controls[delta.id]->acknowledged;
     }
     for (End& end : events.ends) stories[end.id].ends.push_back(end);
+    published.notify_all();
+  }
+
+  // The control of a request, made at the first asking. Like all below, safe
+  // while the engine's thread runs.
+  std::shared_ptr<RequestControl> control(RequestId id) {
+    const std::lock_guard lock(mutex);
+    auto& control = controls[id];
+    if (!control) control = std::make_shared<RequestControl>();
+    return control;
+  }
+  // Stays where it is; read it when its request has ended or the engine rests.
+  const Story& story(RequestId id) {
+    const std::lock_guard lock(mutex);
+    return stories[id];
+  }
+  void wait_for_stories(std::size_t count) {
+    std::unique_lock lock(mutex);
+    published.wait(lock, [&] { return stories.size() >= count; });
   }
 
   bool acknowledge = true;  // false: nobody reads
@@ -38,6 +58,7 @@ class RecordingSink final : public EventSink {
   std::map<RequestId, Story> stories;
   std::int64_t publications = 0;
   std::mutex mutex;
+  std::condition_variable published;
 };
 
 struct EngineFixture {
@@ -62,12 +83,11 @@ struct EngineFixture {
     params.stop = std::move(stop);
     params.sampling.temperature = temperature;
     params.sampling.seed = id;
-    sink.controls[id] = std::make_shared<RequestControl>();
-    return engine->submit(id, std::move(prompt), std::move(params), sink.controls[id]);
+    return engine->submit(id, std::move(prompt), std::move(params), sink.control(id));
   }
 
   void cancel(RequestId id) {
-    sink.controls[id]->cancelled = true;
+    sink.control(id)->cancelled = true;
     engine->wake();
   }
 
@@ -79,7 +99,7 @@ struct EngineFixture {
     return false;
   }
 
-  const Story& story(RequestId id) { return sink.stories[id]; }
+  const Story& story(RequestId id) { return sink.story(id); }
 
   RecordingSink sink;
   double clock = 0;

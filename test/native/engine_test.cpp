@@ -220,10 +220,7 @@ TEST("a device that fails every pass breaks the engine and ends everyone with an
   fixture.backend->poison(7, DecodeStatus::kFailed);
   for (RequestId id = 1; id <= 12; ++id) fixture.submit(id, {7}, 5);
   fixture.engine->start();
-  while (true) {
-    const std::lock_guard lock(fixture.sink.mutex);
-    if (fixture.sink.stories.size() == 12) break;
-  }
+  fixture.sink.wait_for_stories(12);
   fixture.engine->close();
   int broken = 0;
   for (RequestId id = 1; id <= 12; ++id) {

@@ -71,18 +71,17 @@ class SteppedEngine {
     params.sampling.temperature = temperature;
     params.sampling.top_p = 1;
     params.sampling.seed = id;
-    sink.controls[id] = std::make_shared<RequestControl>();
-    const auto failure = engine_.submit(id, std::move(prompt), params, sink.controls[id]);
+    const auto failure = engine_.submit(id, std::move(prompt), params, sink.control(id));
     if (failure) throw std::runtime_error(failure->message);
   }
 
-  void cancel(RequestId id) { sink.controls.at(id)->cancelled = true; }
+  void cancel(RequestId id) { sink.control(id)->cancelled = true; }
   bool step() { return engine_.step(); }
   void run() {
     while (engine_.step()) continue;
   }
   EngineStats stats() const { return engine_.stats(); }
-  const Story& story(RequestId id) { return sink.stories[id]; }
+  const Story& story(RequestId id) { return sink.story(id); }
 
   RecordingSink sink;
 

@@ -18,10 +18,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <list>
 #include <map>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "core/types.h"
 #include "model/llama_model.h"
@@ -122,50 +121,83 @@ std::uint8_t load_mutant(const std::string& path) {
   _exit(0);
 }
 
-struct Report {
-  std::atomic<int> failures{0};
-};
+// One child after another on [next, end); a death costs one mutant. The driver
+// has no threads: a child forked while another thread holds the allocator's
+// lock would wait for it for ever.
+class Lane {
+ public:
+  Lane(const GoodModel& good, std::uint64_t first_seed, std::uint64_t begin, std::uint64_t end,
+       Outcomes& outcomes)
+      : good_(good), first_seed_(first_seed), next_(begin), end_(end), outcomes_(outcomes) {}
 
-// Keeps one child after another on [begin, end); a death costs one mutant.
-void drive(const GoodModel& good, std::uint64_t first_seed, std::uint64_t begin, std::uint64_t end,
-           Outcomes& outcomes, Report& report) {
-  MutantFile file;
-  std::uint64_t next = begin;
-  while (next < end) {
-    std::FILE* const said_file = std::tmpfile();
-    const int output = fileno(said_file);
-    const pid_t child = fork();
-    if (child == 0) run_child(good, first_seed, next, end, outcomes, file, output);
-    int status = 0;
-    waitpid(child, &status, 0);
+  pid_t child() const { return child_; }
+  int failures() const { return failures_; }
+
+  // Starts a child on what is left; none when nothing is.
+  void start() {
+    child_ = kNoChild;
+    if (next_ >= end_) return;
+    said_file_ = std::tmpfile();
+    std::fflush(nullptr);
+    child_ = fork();
+    if (child_ == 0)
+      run_child(good_, first_seed_, next_, end_, outcomes_, file_, fileno(said_file_));
+  }
+
+  // Takes the account of the child that ended with `status`.
+  void close(int status) {
     std::string said(4096, '\0');
-    said.resize(
-        static_cast<std::size_t>(std::max<ssize_t>(0, pread(output, said.data(), said.size(), 0))));
-    std::fclose(said_file);
-    while (next < end && outcomes.of_mutant[next] < kStarted) ++next;
+    said.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(0, pread(fileno(said_file_), said.data(), said.size(), 0))));
+    std::fclose(said_file_);
+    while (next_ < end_ && outcomes_.of_mutant[next_] < kStarted) ++next_;
     const bool died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    if (!died && said.empty()) continue;
-    ++report.failures;
+    if (!died && said.empty()) return;
+    ++failures_;
     std::printf("seed %llu: %s %d; it printed: %s\n",
-                static_cast<unsigned long long>(first_seed + next),
+                static_cast<unsigned long long>(first_seed_ + next_),
                 died ? "the process died of signal" : "the process printed, status",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), said.c_str());
-    std::fflush(stdout);
-    ++next;
+    ++next_;
   }
+
+ private:
+  static constexpr pid_t kNoChild = -1;
+  const GoodModel& good_;
+  std::uint64_t first_seed_;
+  std::uint64_t next_;
+  std::uint64_t end_;
+  Outcomes& outcomes_;
+  MutantFile file_;
+  std::FILE* said_file_ = nullptr;
+  pid_t child_ = kNoChild;
+  int failures_ = 0;
+};
+
+// Runs every lane to its end; returns how many mutants failed.
+int drive(std::list<Lane>& lanes) {
+  for (Lane& lane : lanes) lane.start();
+  int status = 0;
+  for (pid_t ended = 0; (ended = waitpid(-1, &status, 0)) > 0;) {
+    for (Lane& lane : lanes) {
+      if (lane.child() != ended) continue;
+      lane.close(status);
+      lane.start();
+    }
+  }
+  int failures = 0;
+  for (const Lane& lane : lanes) failures += lane.failures();
+  return failures;
 }
 
 int run(const GoodModel& good, std::uint64_t first_seed, std::uint64_t count) {
   const auto start = std::chrono::steady_clock::now();
   Outcomes outcomes(count);
-  Report report;
-  std::vector<std::thread> drivers;
+  std::list<Lane> lanes;
   for (std::uint64_t job = 0; job < kJobs; ++job) {
-    drivers.emplace_back([&, job] {
-      drive(good, first_seed, count * job / kJobs, count * (job + 1) / kJobs, outcomes, report);
-    });
+    lanes.emplace_back(good, first_seed, count * job / kJobs, count * (job + 1) / kJobs, outcomes);
   }
-  for (std::thread& driver : drivers) driver.join();
+  const int failures = drive(lanes);
   std::map<std::string, std::uint64_t> tally;
   for (std::uint64_t i = 0; i < count; ++i) {
     ++tally[outcomes.of_mutant[i] >= kStarted ? "DIED" : name_of(outcomes.of_mutant[i])];
@@ -176,8 +208,8 @@ int run(const GoodModel& good, std::uint64_t first_seed, std::uint64_t count) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::printf("%llu mutants from seed %llu in %.1f s: %d failures\n",
               static_cast<unsigned long long>(count), static_cast<unsigned long long>(first_seed),
-              seconds, report.failures.load());
-  return report.failures > 0 || tally.contains("OTHER EXCEPTION") ? 1 : 0;
+              seconds, failures);
+  return failures > 0 || tally.contains("OTHER EXCEPTION") ? 1 : 0;
 }
 
 }  // namespace
