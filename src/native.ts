@@ -70,6 +70,9 @@ export interface NativeEngineOptions {
   readonly interTokenLatencyMs: number;
   readonly kvType: "f16" | "f32" | "q8_0";
   readonly flashAttention: boolean;
+  readonly promptCache: boolean;
+  readonly hostCacheBytes: number;
+  readonly deterministic: boolean;
 }
 
 export interface NativeRequest {
@@ -79,6 +82,8 @@ export interface NativeRequest {
   readonly parseSpecial: boolean;
   readonly maxTokens: number;
   readonly ignoreEos: boolean;
+  readonly cache: boolean;
+  readonly cacheSalt: string;
   readonly stop: readonly string[];
   readonly stopTokens: readonly number[];
   readonly temperature: number;
@@ -143,6 +148,11 @@ export interface NativeEngineStats {
   readonly sequenceMoves: number;
   readonly failedPasses: number;
   readonly kvCellsUsed: number;
+  readonly kvCellsCached: number;
+  readonly prefixCopies: number;
+  readonly prefixEvictions: number;
+  readonly hostCacheRestores: number;
+  readonly hostCacheBytes: number;
   readonly kvCellsTotal: number;
   readonly graphsReused: number;
   readonly wakeUps: number;

@@ -35,6 +35,7 @@ struct BackendLimits {
   std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
   std::int32_t vocabulary_size = 0;
   bool pads_decode = true;  // false: a dummy row would damage the state
+  bool cuts = true;         // false: a state cannot be cut where one likes
   // From this many rows of one sequence in a pass, the backend rounds them
   // differently than one by one; 1: it never does.
   std::int32_t wide_rows = 1;
@@ -62,6 +63,10 @@ class Backend {
   // Forgets positions >= from of a sequence. False: this model cannot cut
   // there; the caller must clear the sequence (from = 0), which never fails.
   virtual bool truncate(SequenceId sequence, Position from) = 0;
+
+  // How many of a sequence's first `length` positions can be kept exactly by
+  // truncating it there: all of them; fewer where older state is gone; 0.
+  virtual Position reusable(SequenceId sequence, Position length) const = 0;
 
   // All of one sequence's state as bytes in host memory; empty: it cannot be
   // read or is larger than `at_most`. Exact: what is computed after restore() is what would have

@@ -43,8 +43,8 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       clock_(std::move(clock)),
       limits_(backend_->limits()),
       mailbox_(config.queue_limit),
-      scheduler_(limits_),
-      saved_(*backend_, config.saved_states_limit),
+      cache_(*backend_, config.cache, clock_),
+      scheduler_(limits_, cache_),
       budget_(limits_.prefill_capacity, config.inter_token_latency_ms),
       pool_(config.sampler_helpers),
       scratch_(pool_.workers()) {
@@ -125,7 +125,7 @@ bool Engine::step() {
   if (runnable) {
     prefill();
     ++totals_.steps;
-    if (config_.check_ledger) scheduler_.slots().check(*backend_);
+    if (config_.check_ledger) cache_.check();
   }
   emit();
   record_stats();
@@ -138,23 +138,23 @@ void Engine::drain() {
 }
 
 bool Engine::make_room() {
+  cache_.begin_step();
   for (Request* request : scheduler_.paused_in_the_way()) set_aside(*request);
-  for (Request* request : scheduler_.admit()) {
+  cache_.settle_awaiting();
+  for (Request* request : scheduler_.admissible()) {
     if (request->times.scheduled < 0) request->times.scheduled = clock_();
-    saved_.give_back(*request);
+    cache_.seat(*request);
   }
   while (const auto wanted = scheduler_.next_move()) {
-    if (!saved_.move(*wanted)) break;
-    scheduler_.moved(*wanted);
+    if (!cache_.move(*wanted)) break;
     ++totals_.sequence_moves;
   }
   return scheduler_.runnable();
 }
 
 void Engine::set_aside(Request& request) {
-  saved_.keep(request);
-  backend_->truncate(request.sequence, 0);
-  scheduler_.preempt(request);
+  cache_.set_aside(request);
+  ++totals_.preemptions;
 }
 
 void Engine::decode(const std::vector<DecodeRow>& rows) {
@@ -249,14 +249,15 @@ std::optional<FinishReason> Engine::finish_reason(const Request& request,
 }
 
 void Engine::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
-  if (request.sequence != kNoSequence) backend_->truncate(request.sequence, 0);
+  if (request.sequence != kNoSequence) cache_.leave(request, reason != FinishReason::kError);
   std::string rest = request.text.finish();
   if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest)});
-  const Usage usage{request.prompt_tokens, 0, request.generated_tokens()};
+  const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
+                    request.generated_tokens()};
   events_.ends.push_back(
       {request.id, reason, std::move(failure), usage, timings_of(request.times, clock_())});
   urgent_ = true;
-  saved_.drop(request);
+  cache_.forget(request);
   scheduler_.remove(request);
   living_.fetch_sub(1);
 }
@@ -309,16 +310,11 @@ void Engine::prefill_group(const PrefillGroup& group) {
   failures_in_a_row_ = 0;
   const auto rows = static_cast<std::int32_t>(batch.size());
   budget_.prefilled(rows, clock_() - started);
+  cache_.row_cost(budget_.row_ms());
   ++totals_.prefill_passes;
   totals_.prompt_tokens_computed += rows;
   for (Request* request : group.requests) request->computed += group.count;
   if (!ready.empty()) sample(ready);
-}
-
-void Engine::clear(Request& request) {
-  if (request.sequence == kNoSequence) return;
-  backend_->truncate(request.sequence, 0);
-  request.computed = 0;
 }
 
 // A failing pass costs only the requests it must: alone it ends its one
@@ -329,11 +325,11 @@ void Engine::pass_failed(DecodeStatus status, const std::vector<Request*>& reque
   if (++failures_in_a_row_ >= kFailuresUntilBroken) {
     throw std::runtime_error("eight passes failed one after another");
   }
-  if (status == DecodeStatus::kNoRoom && scheduler_.running() > 1) {
+  if (status == DecodeStatus::kNoRoom && cache_.running() > 1) {
     return set_aside(*scheduler_.youngest_running());
   }
   if (requests.size() == 1) {
-    clear(*requests.front());
+    cache_.clear(*requests.front());
     return end(
         *requests.front(), FinishReason::kError,
         Failure{ErrorCode::kDecodeFailed,
@@ -341,7 +337,7 @@ void Engine::pass_failed(DecodeStatus status, const std::vector<Request*>& reque
   }
   for (Request* request : requests) {
     request->suspect = true;
-    if (status == DecodeStatus::kFailed) clear(*request);
+    if (status == DecodeStatus::kFailed) cache_.clear(*request);
   }
 }
 
@@ -363,21 +359,22 @@ void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure)
   for (const auto& request : scheduler_.living()) {
     std::string rest = request->text.finish();
     if (!rest.empty()) events_.deltas.push_back({request->id, kNoToken, std::move(rest)});
-    const Usage usage{request->prompt_tokens, 0, request->generated_tokens()};
+    const Usage usage{request->prompt_tokens, request->cached_prompt_tokens,
+                      request->generated_tokens()};
     events_.ends.push_back(
         {request->id, reason, failure, usage, timings_of(request->times, clock_())});
   }
   living_.fetch_sub(scheduler_.living().size());
+  cache_.abandon();
   scheduler_.remove_all();
   if (!events_.empty()) publish();
   record_stats();
 }
 
 void Engine::record_stats() {
-  totals_.running = scheduler_.running();
+  totals_.running = cache_.running();
   totals_.waiting = scheduler_.waiting();
-  totals_.preemptions = scheduler_.preemptions();
-  totals_.cells_used = scheduler_.slots().cells_used();
+  totals_.cache = cache_.stats();
   totals_.graphs_reused = backend_->graphs_reused();
   const std::lock_guard lock(shared_mutex_);
   published_stats_ = totals_;

@@ -16,10 +16,10 @@
 
 #include "backend.h"
 #include "events.h"
+#include "kv_cache.h"
 #include "mailbox.h"
 #include "prefill_budget.h"
 #include "request.h"
-#include "saved_states.h"
 #include "scheduler.h"
 #include "worker_pool.h"
 
@@ -34,9 +34,7 @@ struct EngineConfig {
   // tenth of a millisecond of both cores of a small machine.
   double publish_interval_ms = 10;
   bool check_ledger = false;  // prove the books after each step
-  // Host memory for the states of preempted requests; those beyond it are
-  // computed again, which rounds differently.
-  std::size_t saved_states_limit = std::size_t{1} << 30;
+  CacheConfig cache{.keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .exact = false};
 };
 
 struct EngineStats {
@@ -48,13 +46,12 @@ struct EngineStats {
   std::int64_t decode_rows = 0;   // rows of requests
   std::int64_t padding_rows = 0;  // rows that filled holes
   std::int64_t prompt_tokens_computed = 0;
-  std::int64_t prompt_tokens_cached = 0;
   std::int64_t generated_tokens = 0;
   std::int64_t preemptions = 0;
   std::int64_t sequence_moves = 0;
   std::int64_t failed_passes = 0;
-  std::int64_t cells_used = 0;
   std::int64_t cells_total = 0;
+  CacheStats cache;
   std::int64_t graphs_reused = 0;
   double plan_ms = 0;
   double decode_ms = 0;
@@ -118,7 +115,6 @@ class Engine {
   void apply(Request& request, Sampled sampled);
   std::optional<FinishReason> finish_reason(const Request& request, const Sampled& sampled) const;
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
-  void clear(Request& request);
   void pass_failed(DecodeStatus status, const std::vector<Request*>& requests);
   void break_down(const std::string& reason);
   void end_all(FinishReason reason, const std::optional<Failure>& failure);
@@ -133,8 +129,8 @@ class Engine {
 
   Mailbox<std::unique_ptr<Request>> mailbox_;
   std::atomic<std::size_t> living_{0};
+  KvCache cache_;
   Scheduler scheduler_;
-  SavedStates saved_;
   PrefillBudget budget_;
   WorkerPool pool_;
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool

@@ -19,6 +19,8 @@ class PrefillBudget {
     if (rows >= kLeastRows) row_ms_ = blend(row_ms_, ms / rows);
   }
 
+  double row_ms() const { return row_ms_; }  // 0: not known yet
+
   // Rows of this step; everything the backend takes when nobody waits.
   std::int32_t rows(bool others_generate) const {
     if (!others_generate || row_ms_ <= 0) return capacity_;

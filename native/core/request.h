@@ -50,8 +50,11 @@ class Request {
   std::vector<std::uint8_t> saved;  // known[0, saved_length) while preempted
   Position saved_length = 0;
   std::uint64_t arrival = 0;  // order of acceptance
-  bool suspect = false;       // was in a failing pass: computed alone next
-  bool paused = false;        // its consumer lags; set at each step's start
+  // Computed for others before, when the request was first seated.
+  std::int32_t cached_prompt_tokens = 0;
+  bool awaiting = false;  // an older request computes this one's beginning
+  bool suspect = false;   // was in a failing pass: computed alone next
+  bool paused = false;    // its consumer lags; set at each step's start
   Sampler sampler;
   TextStream text;
   RequestTimes times;
@@ -68,10 +71,16 @@ class Request {
   // looks a second time, so an acknowledgement in between is never lost.
   bool lagging() const;
 
-  // The prefix is gone from the cache; everything known must be recomputed.
+  // The first `length` known tokens are there without computing them.
+  void reuse(Position length) {
+    computed = length;
+    if (generated_tokens() == 0) cached_prompt_tokens = length;
+  }
+  // The sequence is another's; everything known must be recomputed.
   void forget_computed() {
     computed = 0;
     sequence = kNoSequence;
+    awaiting = false;
   }
 };
 

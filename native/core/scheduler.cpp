@@ -17,7 +17,8 @@ std::int32_t rows_of(std::int32_t size, std::int32_t least_gap, std::int32_t cap
 
 }  // namespace
 
-Scheduler::Scheduler(const BackendLimits& limits) : limits_(limits), slots_(limits.slots) {}
+Scheduler::Scheduler(const BackendLimits& limits, const KvCache& cache)
+    : limits_(limits), cache_(cache) {}
 
 void Scheduler::accept(std::unique_ptr<Request> request) {
   request->arrival = next_arrival_++;
@@ -34,11 +35,11 @@ std::vector<Request*> Scheduler::review() {
 }
 
 std::int32_t Scheduler::waiting() const {
-  return static_cast<std::int32_t>(living_.size()) - running();
+  return static_cast<std::int32_t>(living_.size()) - cache_.running();
 }
 
 std::vector<Request*> Scheduler::paused_in_the_way() const {
-  std::int32_t wanted = -slots_.free_slots();
+  std::int32_t wanted = -cache_.free_places();
   for (const auto& request : living_) {
     if (request->sequence == kNoSequence && !request->paused) ++wanted;
   }
@@ -51,13 +52,11 @@ std::vector<Request*> Scheduler::paused_in_the_way() const {
   return found;
 }
 
-std::vector<Request*> Scheduler::admit() {
+std::vector<Request*> Scheduler::admissible() const {
   std::vector<Request*> admitted;
   for (const auto& request : living_) {
-    if (slots_.free_slots() == 0) break;
-    if (request->sequence != kNoSequence || request->paused) continue;
-    slots_.take(*request);
-    admitted.push_back(request.get());
+    if (static_cast<std::int32_t>(admitted.size()) == cache_.free_places()) break;
+    if (request->sequence == kNoSequence && !request->paused) admitted.push_back(request.get());
   }
   return admitted;
 }
@@ -80,8 +79,8 @@ bool Scheduler::runs(const Request& request) const {
 std::vector<SequenceId> Scheduler::decoding_slots() const {
   std::vector<SequenceId> decoding;
   const Request* alone = suspect();
-  for (SequenceId slot = 0; slot < slots_.size(); ++slot) {
-    const Request* request = slots_.holder(slot);
+  for (SequenceId slot = 0; slot < cache_.size(); ++slot) {
+    const Request* request = cache_.holder(slot);
     if (request == nullptr || request->paused || !request->ready_to_decode()) continue;
     if (alone != nullptr && alone != request) continue;
     decoding.push_back(slot);
@@ -98,10 +97,13 @@ std::optional<SlotMove> Scheduler::next_move() const {
   const std::int32_t padding = rows - static_cast<std::int32_t>(decoding.size());
   const std::int32_t allowed = limits_.pads_decode ? rows / kRowsPerPaddingRow : 0;
   if (padding <= allowed) return std::nullopt;
+  std::optional<SlotMove> wanted;
   for (SequenceId slot = lowest + 1; slot < highest; ++slot) {
-    if (slots_.holder(slot) == nullptr) return SlotMove{highest, slot};
+    if (cache_.holder(slot) != nullptr) continue;
+    if (cache_.length(slot) == 0) return SlotMove{highest, slot};
+    if (!wanted) wanted = SlotMove{highest, slot};
   }
-  return std::nullopt;
+  return wanted;
 }
 
 std::vector<DecodeRow> Scheduler::plan_decode() const {
@@ -110,11 +112,9 @@ std::vector<DecodeRow> Scheduler::plan_decode() const {
   for (const SequenceId slot : decoding) {
     while (limits_.pads_decode && !rows.empty() && rows.back().row.sequence + 1 < slot) {
       const SequenceId hole = rows.back().row.sequence + 1;
-      const Request* holder = slots_.holder(hole);
-      const Position position = holder == nullptr ? 0 : holder->computed;
-      rows.push_back({{0, hole, position}, nullptr});
+      rows.push_back({{0, hole, cache_.length(hole)}, nullptr});
     }
-    Request* request = slots_.holder(slot);
+    Request* request = cache_.holder(slot);
     rows.push_back({{request->known.back(), slot, request->computed}, request});
   }
   return rows;
@@ -122,7 +122,7 @@ std::vector<DecodeRow> Scheduler::plan_decode() const {
 
 // Rows a request still wants prefilled; none when its next row is a decode row.
 std::int32_t Scheduler::wanted_rows(const Request& request) const {
-  return runs(request) && request.gap() > 1 ? request.gap() : 0;
+  return runs(request) && !request.awaiting && request.gap() > 1 ? request.gap() : 0;
 }
 
 // Cuts a prompt so that its rows stay on one side of wide_rows, as they would
@@ -146,7 +146,7 @@ bool Scheduler::may_share(std::int32_t gap, std::int32_t count) const {
 PrefillGroup Scheduler::plan_group(SequenceId seed, std::int32_t capacity,
                                    const std::vector<std::int32_t>& gaps) const {
   const auto gap_at = [&](SequenceId slot) {
-    return slot < 0 || slot >= slots_.size() ? 0 : gaps[static_cast<std::size_t>(slot)];
+    return slot < 0 || slot >= cache_.size() ? 0 : gaps[static_cast<std::size_t>(slot)];
   };
   SequenceId first = seed;
   SequenceId last = seed;
@@ -175,14 +175,14 @@ PrefillGroup Scheduler::plan_group(SequenceId seed, std::int32_t capacity,
   }
   PrefillGroup group{{}, std::min(least, capacity / size())};
   if (size() == 1) group.count = even_count(group.count, least);
-  for (SequenceId slot = first; slot <= last; ++slot) group.requests.push_back(slots_.holder(slot));
+  for (SequenceId slot = first; slot <= last; ++slot) group.requests.push_back(cache_.holder(slot));
   return group;
 }
 
 std::vector<PrefillGroup> Scheduler::plan_prefill(std::int32_t budget) const {
-  std::vector<std::int32_t> gaps(static_cast<std::size_t>(slots_.size()), 0);
-  for (SequenceId slot = 0; slot < slots_.size(); ++slot) {
-    const Request* request = slots_.holder(slot);
+  std::vector<std::int32_t> gaps(static_cast<std::size_t>(cache_.size()), 0);
+  for (SequenceId slot = 0; slot < cache_.size(); ++slot) {
+    const Request* request = cache_.holder(slot);
     if (request != nullptr) gaps[static_cast<std::size_t>(slot)] = wanted_rows(*request);
   }
   std::vector<PrefillGroup> groups;
@@ -206,11 +206,6 @@ std::vector<PrefillGroup> Scheduler::plan_prefill(std::int32_t budget) const {
   return groups;
 }
 
-void Scheduler::preempt(Request& request) {
-  slots_.release(request);
-  ++preemptions_;
-}
-
 Request* Scheduler::youngest_running() const {
   for (auto it = living_.rbegin(); it != living_.rend(); ++it) {
     if ((*it)->sequence != kNoSequence) return it->get();
@@ -219,20 +214,12 @@ Request* Scheduler::youngest_running() const {
 }
 
 std::unique_ptr<Request> Scheduler::remove(Request& request) {
-  if (request.sequence != kNoSequence) slots_.release(request);
   const auto found = std::find_if(living_.begin(), living_.end(),
                                   [&](const auto& living) { return living.get() == &request; });
   INFERNODE_CHECK(found != living_.end(), "a request ends twice");
   std::unique_ptr<Request> removed = std::move(*found);
   living_.erase(found);
   return removed;
-}
-
-void Scheduler::remove_all() {
-  for (const auto& request : living_) {
-    if (request->sequence != kNoSequence) slots_.release(*request);
-  }
-  living_.clear();
 }
 
 bool Scheduler::runnable() const {
@@ -243,7 +230,7 @@ bool Scheduler::runnable() const {
       paused_holder = true;
     }
   }
-  const bool place = slots_.free_slots() > 0 || paused_holder;
+  const bool place = cache_.free_places() > 0 || paused_holder;
   return place && std::any_of(living_.begin(), living_.end(), [](const auto& request) {
            return request->sequence == kNoSequence && !request->paused;
          });

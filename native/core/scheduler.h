@@ -1,6 +1,6 @@
 // What runs next: admission, decode rows, prefill chunks, preemption. Pure
-// decisions over requests and slots: no clock, no thread, no backend. The
-// engine carries out what is decided here and reports back.
+// decisions over requests and who holds which sequence: no clock, no thread,
+// no backend. The engine carries out what is decided here.
 //
 // The one design decision: decode and prefill never share a pass. A decode
 // pass has one row per sequence, each with logits, so its shape is stable; a
@@ -14,15 +14,10 @@
 #include <vector>
 
 #include "backend.h"
+#include "kv_cache.h"
 #include "request.h"
-#include "slot_table.h"
 
 namespace infernode {
-
-struct SlotMove {
-  SequenceId from;
-  SequenceId to;
-};
 
 struct DecodeRow {
   BatchRow row;
@@ -37,7 +32,8 @@ struct PrefillGroup {
 
 class Scheduler {
  public:
-  explicit Scheduler(const BackendLimits& limits);
+  // The cache outlives the scheduler, which only reads it.
+  Scheduler(const BackendLimits& limits, const KvCache& cache);
 
   // A new request waits for a slot, after all that arrived before it.
   void accept(std::unique_ptr<Request> request);
@@ -48,13 +44,12 @@ class Scheduler {
   // Paused requests whose slots others wait for; youngest first. The engine
   // sets them aside.
   std::vector<Request*> paused_in_the_way() const;
-  // Gives free slots to waiting requests in order of arrival.
-  std::vector<Request*> admit();
+  // Waiting requests there is a place for, in order of arrival.
+  std::vector<Request*> admissible() const;
 
   // A move that lets one decode pass carry every row with less padding; none
   // when padding is cheap enough.
   std::optional<SlotMove> next_move() const;
-  void moved(SlotMove move) { slots_.move(move.from, move.to); }
 
   // Rows of one decode pass, ids ascending and consecutive where the backend
   // allows padding.
@@ -62,22 +57,17 @@ class Scheduler {
   // Prefill passes that compute at most `budget` rows in all.
   std::vector<PrefillGroup> plan_prefill(std::int32_t budget) const;
 
-  // Takes the slot away; the request waits again at its place in the order.
-  void preempt(Request& request);
   // The youngest request that holds a slot; nullptr when none does.
   Request* youngest_running() const;
-  // Ends a request's life here. Its slot, if any, must have been cleared.
+  // Ends the life of a request that holds no place.
   std::unique_ptr<Request> remove(Request& request);
-  void remove_all();
+  void remove_all() { living_.clear(); }
 
   // True when a step would compute something.
   bool runnable() const;
 
-  const SlotTable& slots() const { return slots_; }
-  std::int32_t running() const { return slots_.size() - slots_.free_slots(); }
   std::int32_t waiting() const;
   const std::vector<std::unique_ptr<Request>>& living() const { return living_; }
-  std::int64_t preemptions() const { return preemptions_; }
 
  private:
   Request* suspect() const;
@@ -90,10 +80,9 @@ class Scheduler {
   bool may_share(std::int32_t gap, std::int32_t count) const;
 
   BackendLimits limits_;
-  SlotTable slots_;
+  const KvCache& cache_;
   std::vector<std::unique_ptr<Request>> living_;  // in order of arrival
   std::uint64_t next_arrival_ = 0;
-  std::int64_t preemptions_ = 0;
 };
 
 }  // namespace infernode

@@ -101,6 +101,8 @@ struct GenerateParams {
   bool ignore_eos = false;
   std::vector<std::string> stop;     // stop strings, non-empty UTF-8
   std::vector<TokenId> stop_tokens;  // besides the model's own
+  bool cache = true;                 // shares what is computed with requests that begin alike
+  std::string cache_salt;            // only with those of the same salt
 };
 
 enum class FinishReason { kStop, kLength, kCancelled, kError };

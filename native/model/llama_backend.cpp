@@ -22,7 +22,10 @@ constexpr std::uint32_t kPollLevel = 1;
 
 // ggml's CPU flash attention computes this many rows of a sequence as a tile,
 // summing in F32 what it sums in F16 for single rows (ops.cpp, v0.5.0).
-constexpr std::int32_t kWideRows = 64;
+constexpr std::int32_t kFlashWideRows = 64;
+// Without it, single rows and all others are two kinds; measured to the bit on
+// F32, F16, Q8_0, Q4_0 and Q4_K weights.
+constexpr std::int32_t kWideRows = 2;
 
 ggml_type ggml_type_of(KvType type) {
   switch (type) {
@@ -63,6 +66,7 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
   params.type_k = ggml_type_of(options.kv_type);
   params.type_v = ggml_type_of(options.kv_type);
   params.kv_unified = false;
+  params.swa_full = true;
   params.no_perf = false;  // counts reused graphs
   return params;
 }
@@ -118,8 +122,9 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   limits_.context_length = options.context_length;
   limits_.prefill_capacity = batch;
   limits_.vocabulary_size = model_->vocab().size();
-  limits_.wide_rows = kWideRows;
+  limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
   limits_.pads_decode = !model_->info().recurrent && !model_->info().hybrid;
+  limits_.cuts = limits_.pads_decode;
   const auto stop = [](void* flag) {
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
@@ -208,6 +213,12 @@ bool LlamaBackend::truncate(SequenceId sequence, Position from) {
                   "a sequence outside the slots is truncated");
   if (from >= resident(sequence)) return true;
   return llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, from == 0 ? -1 : from, -1);
+}
+
+// Sliding windows are kept whole (swa_full), recurrent states cannot be cut.
+Position LlamaBackend::reusable(SequenceId sequence, Position length) const {
+  if (limits_.cuts || length == resident(sequence)) return length;
+  return 0;
 }
 
 std::vector<std::uint8_t> LlamaBackend::save(SequenceId sequence, std::size_t at_most) {

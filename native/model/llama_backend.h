@@ -37,6 +37,7 @@ class LlamaBackend final : public Backend {
   DecodeStatus prefill(std::span<const BatchRow> rows) override;
   std::span<float> logits(std::size_t row) override;
   bool truncate(SequenceId sequence, Position from) override;
+  Position reusable(SequenceId sequence, Position length) const override;
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override;
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
   Position resident(SequenceId sequence) const override;

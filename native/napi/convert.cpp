@@ -102,6 +102,10 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.context.kv_type = kv_type_from(object.Get("kvType").ToString());
   options.context.flash_attention = bool_field(object, "flashAttention");
   options.config.sampler_helpers = int_field(object, "samplerThreads");
+  options.config.cache.keeps_prefixes = bool_field(object, "promptCache");
+  options.config.cache.host_limit =
+      static_cast<std::size_t>(object.Get("hostCacheBytes").As<Napi::Number>().Int64Value());
+  options.config.cache.exact = bool_field(object, "deterministic");
   options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
   options.config.inter_token_latency_ms =
       object.Get("interTokenLatencyMs").As<Napi::Number>().DoubleValue();
@@ -116,6 +120,9 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   object.Set("threads", options.context.threads);
   object.Set("kvType", kv_type_name(options.context.kv_type));
   object.Set("flashAttention", options.context.flash_attention);
+  object.Set("promptCache", options.config.cache.keeps_prefixes);
+  object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
+  object.Set("deterministic", options.config.cache.exact);
   object.Set("samplerThreads", options.config.sampler_helpers);
   object.Set("queueLimit", static_cast<double>(options.config.queue_limit));
   object.Set("interTokenLatencyMs", options.config.inter_token_latency_ms);
@@ -137,6 +144,8 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.sampling = sampling_from(request);
   prompt.params.max_tokens = int_field(request, "maxTokens");
   prompt.params.ignore_eos = bool_field(request, "ignoreEos");
+  prompt.params.cache = bool_field(request, "cache");
+  prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
   const auto stop = request.Get("stop").As<Napi::Array>();
   for (std::uint32_t i = 0; i < stop.Length(); ++i)
     prompt.params.stop.push_back(stop.Get(i).ToString());
@@ -210,12 +219,17 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("decodeRows", stats.decode_rows);
   set("paddingRows", stats.padding_rows);
   set("promptTokensComputed", stats.prompt_tokens_computed);
-  set("promptTokensCached", stats.prompt_tokens_cached);
+  set("promptTokensCached", stats.cache.prompt_tokens_cached);
   set("generatedTokens", stats.generated_tokens);
   set("preemptions", stats.preemptions);
   set("sequenceMoves", stats.sequence_moves);
   set("failedPasses", stats.failed_passes);
-  set("kvCellsUsed", stats.cells_used);
+  set("kvCellsUsed", stats.cache.cells_used);
+  set("kvCellsCached", stats.cache.cells_cached);
+  set("prefixCopies", stats.cache.copies);
+  set("prefixEvictions", stats.cache.evictions);
+  set("hostCacheRestores", stats.cache.host_restores);
+  set("hostCacheBytes", stats.cache.host_bytes);
   set("kvCellsTotal", stats.cells_total);
   set("graphsReused", stats.graphs_reused);
   set("wakeUps", wake_ups);

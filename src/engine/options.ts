@@ -50,8 +50,26 @@ export interface EngineOptions {
   readonly interTokenLatencyMs?: number | undefined;
   /** Number type of the KV cache: q8_0 halves its memory at a small loss. Default "f16". */
   readonly kvType?: "f16" | "f32" | "q8_0" | undefined;
-  /** Fused attention kernels; q8_0 needs them. Default true. */
+  /** Fused attention kernels; q8_0 needs them. Default true, false when deterministic. */
   readonly flashAttention?: boolean | undefined;
+  /**
+   * Keep what is computed, so that requests which begin alike compute their
+   * common beginning once. Default true.
+   */
+  readonly promptCache?: boolean | undefined;
+  /**
+   * Bytes of host memory for beginnings that lost their place in the KV cache
+   * and for preempted generations. 0 to 2^40. Default 1 GiB.
+   */
+  readonly hostCacheBytes?: number | undefined;
+  /**
+   * The same text whatever is cached and whoever computes beside it: only
+   * tokens of prompts are reused, and attention is not fused, whose kernels
+   * round short and long pieces of a prompt differently. Holds on the CPU for
+   * quantized weights; F16 and F32 weights keep differences of about 0.003 in
+   * the logits by the number of rows computed together. Default false.
+   */
+  readonly deterministic?: boolean | undefined;
 }
 
 /** What the judge of engine options must know about the model. */
@@ -95,7 +113,10 @@ function engineSchema(limits: ModelLimits) {
     queueLimit: integer(1, 65_536).default(1024),
     interTokenLatencyMs: integer(1, 60_000).default(100),
     kvType: z.enum(["f16", "f32", "q8_0"], 'one of "f16", "f32", "q8_0"').default("f16"),
-    flashAttention: flag().default(true),
+    flashAttention: flag().optional(),
+    promptCache: flag().default(true),
+    hostCacheBytes: integer(0, 2 ** 40).default(2 ** 30),
+    deterministic: flag().default(false),
   });
 }
 
@@ -137,14 +158,23 @@ export function judgePath(call: string, path: unknown): string {
 /** @throws InferenceError INVALID_OPTION */
 export function judgeEngineOptions(call: string, options: unknown, limits: ModelLimits): NativeEngineOptions {
   const judged = judge(call, engineSchema(limits), options);
-  if (judged.kvType === "q8_0" && !judged.flashAttention) {
-    throw new InferenceError(
-      "INVALID_OPTION",
-      `${call}: flashAttention must be true when kvType is "q8_0", got false`,
+  const flashAttention = judged.flashAttention ?? !judged.deterministic;
+  const refuse = (sentence: string) => {
+    throw new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
+  };
+  if (judged.deterministic && flashAttention) {
+    refuse("flashAttention must be false when deterministic is true, got true");
+  }
+  if (judged.kvType === "q8_0" && !flashAttention) {
+    refuse(
+      judged.deterministic
+        ? 'kvType must be "f16" or "f32" when deterministic is true, got "q8_0"'
+        : 'flashAttention must be true when kvType is "q8_0", got false',
     );
   }
   return {
     ...judged,
+    flashAttention,
     threads: judged.threads ?? chooseThreads,
     samplerThreads: judged.samplerThreads ?? chooseThreads,
   };

@@ -55,6 +55,13 @@ export interface GenerateRequest {
    * tokens, not as text. Default false: text cannot forge them.
    */
   readonly parseSpecial?: boolean | undefined;
+  /** Share what is computed with generations that begin alike. Default true. */
+  readonly cache?: boolean | undefined;
+  /**
+   * Share only with generations of the same salt, so that tenants learn
+   * nothing of each other from what is fast. Up to 256 UTF-8 bytes. Default "".
+   */
+  readonly cacheSalt?: string | undefined;
   /** Cancels the generation wherever it is: waiting, in its prompt, or running. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -69,6 +76,7 @@ export interface VocabularyLimits {
 const maximumStops = 16;
 const maximumStopBytes = 256;
 const maximumStopTokens = 256;
+const maximumSaltBytes = 256;
 const maximumSeed = 2n ** 64n - 1n;
 const maximumInt32 = 2 ** 31 - 1;
 
@@ -82,6 +90,10 @@ function isStop(value: unknown): boolean {
 
 function isStopString(value: unknown): boolean {
   return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= maximumStopBytes;
+}
+
+function isSalt(value: unknown): boolean {
+  return typeof value === "string" && Buffer.byteLength(value) <= maximumSaltBytes;
 }
 
 /** The schema of a model's requests; made once per engine. */
@@ -111,6 +123,8 @@ export function requestSchema(limits: VocabularyLimits) {
     logitBias: logitBiasSchema(last).optional(),
     ignoreEos: flag().default(false),
     parseSpecial: flag().default(false),
+    cache: flag().default(true),
+    cacheSalt: z.custom<string>(isSalt, `a string of at most ${maximumSaltBytes} UTF-8 bytes`).default(""),
     signal: abortSignal().optional(),
   });
 }

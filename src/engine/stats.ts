@@ -31,9 +31,20 @@ export interface EngineStats {
   readonly sequenceMoves: number;
   /** Passes the device failed to compute. */
   readonly failedPasses: number;
-  /** Cells of the KV cache, one per token: held now, and in all. */
+  /**
+   * Cells of the KV cache, one per token: of generations that run, of ended
+   * ones (kept for those that begin alike, free for whoever needs them), and in all.
+   */
   readonly kvCellsUsed: number;
+  readonly kvCellsCached: number;
   readonly kvCellsTotal: number;
+  /** Beginnings copied from one sequence to another. */
+  readonly prefixCopies: number;
+  /** Beginnings that lost their place in the KV cache, and those that came back from host memory. */
+  readonly prefixEvictions: number;
+  readonly hostCacheRestores: number;
+  /** Host memory that holds beginnings and preempted generations now. */
+  readonly hostCacheBytes: number;
   /** Passes that reused the compute graph of the pass before. */
   readonly graphsReused: number;
   /** Times the engine woke JavaScript: at most one per step, however many tokens. */

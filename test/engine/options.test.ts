@@ -25,6 +25,9 @@ describe("engine options", () => {
       interTokenLatencyMs: 100,
       kvType: "f16",
       flashAttention: true,
+      promptCache: true,
+      hostCacheBytes: 2 ** 30,
+      deterministic: false,
     });
   });
 
@@ -50,6 +53,18 @@ describe("engine options", () => {
     ],
     [{ kvType: "q5" }, 'createEngine(): kvType must be one of "f16", "f32", "q8_0", got "q5"'],
     [{ flashAttention: 1 }, "createEngine(): flashAttention must be true or false, got 1"],
+    [
+      { hostCacheBytes: -1 },
+      "createEngine(): hostCacheBytes must be an integer from 0 to 1099511627776, got -1",
+    ],
+    [
+      { deterministic: true, flashAttention: true },
+      "createEngine(): flashAttention must be false when deterministic is true, got true",
+    ],
+    [
+      { deterministic: true, kvType: "q8_0" },
+      'createEngine(): kvType must be "f16" or "f32" when deterministic is true, got "q8_0"',
+    ],
     [
       { kvType: "q8_0", flashAttention: false },
       'createEngine(): flashAttention must be true when kvType is "q8_0", got false',

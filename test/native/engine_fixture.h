@@ -63,12 +63,13 @@ class RecordingSink final : public EventSink {
 
 struct EngineFixture {
   explicit EngineFixture(BackendLimits limits, std::size_t queue_limit = 1000,
-                         double publish_interval_ms = 0) {
+                         double publish_interval_ms = 0, CacheConfig cache = EngineConfig{}.cache) {
     auto owned = std::make_unique<FakeBackend>(limits);
     backend = owned.get();
     EngineConfig config;
     config.queue_limit = queue_limit;
     config.check_ledger = true;
+    config.cache = cache;
     config.publish_interval_ms = publish_interval_ms;
     engine = std::make_unique<Engine>(std::move(owned),
                                       std::make_shared<FakeVocab>(limits.vocabulary_size), sink,
@@ -83,6 +84,10 @@ struct EngineFixture {
     params.stop = std::move(stop);
     params.sampling.temperature = temperature;
     params.sampling.seed = id;
+    return submit(id, std::move(prompt), std::move(params));
+  }
+
+  std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, GenerateParams params) {
     return engine->submit(id, std::move(prompt), std::move(params), sink.control(id));
   }
 

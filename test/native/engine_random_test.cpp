@@ -2,6 +2,7 @@
 // books must balance after each step (the engine checks its own ledger), every
 // request must end exactly once, and passes must stay whole.
 #include <cstdlib>
+#include <map>
 #include <random>
 
 #include "check.h"
@@ -40,7 +41,7 @@ void drive(const Mix& mix, int steps, std::uint64_t seed) {
   const EngineStats during = fixture.engine->stats();
   CHECK(fixture.run());
   for (const RequestId id : submitted) CHECK_EQ(fixture.story(id).ends.size(), 1u);
-  CHECK_EQ(fixture.engine->stats().cells_used, 0);
+  CHECK_EQ(fixture.engine->stats().cache.cells_used, 0);
   CHECK_EQ(fixture.backend->rule_breaks, 0);
   const double padding =
       static_cast<double>(during.padding_rows) /
@@ -49,6 +50,74 @@ void drive(const Mix& mix, int steps, std::uint64_t seed) {
     std::printf("slots %d busy %.0f: padding %.3f\n", mix.slots, mix.busy, padding);
   CHECK(padding <= 0.15);
   CHECK(during.decode_passes <= during.steps);
+}
+
+struct Sharing {
+  std::int32_t slots;
+  bool cuts;
+  CacheConfig cache;
+};
+
+// Requests that begin alike in many ways, some in secret, some cancelled, some
+// unread for a while; one operation at a time. Every text must be the one the
+// request gets alone.
+void share(const Sharing& how, int operations, std::uint64_t seed) {
+  BackendLimits limits = fake_limits(how.slots, 700, 64);
+  limits.cuts = limits.pads_decode = how.cuts;
+  EngineFixture fixture(limits, 1000, 0, how.cache);
+  EngineFixture alone(fake_limits(1, 700, 64), 1000, 0, {.keeps_prefixes = false});
+  std::mt19937_64 random(seed);
+  const auto below = [&](std::uint64_t bound) { return random() % bound; };
+  RequestId next = 1;
+  std::map<RequestId, std::vector<TokenId>> prompts;
+  const auto submit = [&] {
+    std::vector<TokenId> prompt = fake_prompt(20 + 20 * below(4), below(3));
+    const auto old = prompts.find(next - 1 - below(std::min<std::uint64_t>(next, 30)));
+    if (below(2) == 0 && old != prompts.end()) {  // a conversation goes on
+      prompt = old->second;
+      const auto& answer = fixture.story(old->first).tokens;
+      prompt.insert(prompt.end(), answer.begin(), answer.end());
+    }
+    const auto own = fake_prompt(1 + below(30), next);
+    prompt.insert(prompt.end(), own.begin(), own.end());
+    prompt.resize(std::min<std::size_t>(prompt.size(), 200));
+    GenerateParams params;
+    params.max_tokens = static_cast<std::int32_t>(below(10) == 0 ? 400 : 1 + below(30));
+    params.sampling.temperature = 0;
+    params.cache = below(8) != 0;
+    params.cache_salt = below(4) == 0 ? "salt" : "";
+    CHECK(!fixture.submit(next, prompt, params));
+    prompts[next++] = std::move(prompt);
+  };
+  for (int operation = 0; operation < operations; ++operation) {
+    const std::uint64_t kind = below(16);
+    const EngineStats stats = fixture.engine->stats();
+    if (kind < 2 && stats.running + stats.waiting < 2 * how.slots) submit();
+    if (kind == 2 && next > 1 && below(8) == 0) fixture.cancel(1 + below(next - 1));
+    if (kind == 3) fixture.sink.acknowledge = below(3) == 0;
+    if (kind > 3) fixture.engine->step();
+  }
+  fixture.sink.acknowledge = true;
+  for (auto& [id, control] : fixture.sink.controls) control->acknowledged = 1000;
+  CHECK(fixture.run());
+  CHECK(fixture.engine->stats().preemptions > 0);
+  for (const auto& [id, prompt] : prompts) {
+    const Story& story = fixture.story(id);
+    CHECK_EQ(story.ends.size(), 1u);
+    if (id % 7 != 0 || story.ends.at(0).reason == FinishReason::kCancelled) continue;
+    GenerateParams params;
+    params.max_tokens = story.ends.at(0).usage.completion_tokens;
+    params.sampling.temperature = 0;
+    if (params.max_tokens == 0) continue;
+    CHECK(!alone.submit(id, prompt, params));
+    CHECK(alone.run());
+    CHECK(alone.story(id).tokens == story.tokens);
+  }
+  const CacheStats cache = fixture.engine->stats().cache;
+  CHECK_EQ(cache.cells_used, 0);
+  CHECK(cache.prompt_tokens_cached > 0 || !how.cache.keeps_prefixes);
+  CHECK(cache.host_bytes <= static_cast<std::int64_t>(how.cache.host_limit));
+  CHECK_EQ(fixture.backend->rule_breaks, 0);
 }
 
 std::uint64_t seed_of_run() {
@@ -71,4 +140,15 @@ TEST("books balance and padding stays below 15 % under random arrivals and leavi
 
 TEST("a model that allows no padding still gets every row and keeps its books") {
   drive({16, 12, false}, 4000, seed_of_run());
+}
+
+TEST("100,000 operations of requests that begin alike leave the books balanced") {
+  const std::uint64_t seed = seed_of_run();
+  const std::size_t some = 3000;
+  share({4, true, {true, std::size_t{1} << 30, false}}, 20000, seed);
+  share({8, true, {true, some, false}}, 20000, seed + 1);
+  share({8, true, {true, 0, false}}, 15000, seed + 2);
+  share({3, true, {true, some, true}}, 15000, seed + 3);
+  share({8, false, {true, some, false}}, 20000, seed + 4);
+  share({5, true, {false, some, false}}, 10000, seed + 5);
 }

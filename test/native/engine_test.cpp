@@ -105,7 +105,7 @@ TEST("a cancel during a long prefill computes at most one more chunk") {
   CHECK(fixture.run());
   CHECK(fixture.backend->prefill_rows - before <= 512);
   CHECK(fixture.story(1).ends.at(0).reason == FinishReason::kCancelled);
-  CHECK_EQ(fixture.engine->stats().cells_used, 0);
+  CHECK_EQ(fixture.engine->stats().cache.cells_used, 0);
 }
 
 TEST("short prompts share prefill passes") {

@@ -93,14 +93,20 @@ class FakeBackend final : public Backend {
 
   bool truncate(SequenceId sequence, Position from) override {
     auto& tokens = history(sequence);
+    if (!limits_.cuts && from > 0 && from < resident(sequence)) return false;
     if (from < static_cast<Position>(tokens.size())) tokens.resize(static_cast<std::size_t>(from));
     return true;
   }
 
-  std::vector<std::uint8_t> save(SequenceId sequence, std::size_t) override {
+  Position reusable(SequenceId sequence, Position length) const override {
+    return limits_.cuts || length == resident(sequence) ? length : 0;
+  }
+
+  std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override {
     ++saves;
     std::vector<std::uint8_t> state;
     for (const TokenId token : history(sequence)) state.push_back(static_cast<std::uint8_t>(token));
+    if (state.size() > at_most) state.clear();
     return state;
   }
 

@@ -55,12 +55,18 @@ inline ContextOptions context_of(std::int32_t slots, std::int32_t prefill_chunk 
   return options;
 }
 
+// Every prompt is computed whole, as llama.cpp's own programs do.
+constexpr CacheConfig kNoPrefixes{
+    .keeps_prefixes = false, .host_limit = std::size_t{1} << 30, .exact = false};
+
 // An engine over any backend, stepped by hand; its clock moves a millisecond
 // whenever it is read, so that nothing depends on the machine's speed.
 class SteppedEngine {
  public:
-  SteppedEngine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab)
-      : engine_(std::move(backend), std::move(vocab), sink, config(), [this] { return ++now_; }) {}
+  SteppedEngine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
+                CacheConfig cache = kNoPrefixes)
+      : engine_(std::move(backend), std::move(vocab), sink, config(cache),
+                [this] { return now_ += tick; }) {}
 
   // Greedy, and on past the model's end tokens.
   void submit(RequestId id, std::vector<TokenId> prompt, std::int32_t max_tokens,
@@ -84,11 +90,13 @@ class SteppedEngine {
   const Story& story(RequestId id) { return sink.story(id); }
 
   RecordingSink sink;
+  double tick = 1;  // milliseconds a look at the clock takes; 0: everything is free
 
  private:
-  static EngineConfig config() {
+  static EngineConfig config(CacheConfig cache) {
     EngineConfig config;
     config.check_ledger = true;
+    config.cache = cache;
     return config;
   }
 

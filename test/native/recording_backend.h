@@ -61,6 +61,10 @@ class RecordingBackend final : public Backend {
     return cut;
   }
 
+  Position reusable(SequenceId sequence, Position length) const override {
+    return inner_->reusable(sequence, length);
+  }
+
   // Remembers which tokens a saved state stands for.
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override {
     std::vector<std::uint8_t> state = inner_->save(sequence, at_most);

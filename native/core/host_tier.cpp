@@ -1,0 +1,62 @@
+#include "host_tier.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace infernode {
+
+void HostTier::reserve(std::size_t bytes) {
+  make_room(bytes);
+  reserved_ += bytes;
+}
+
+void HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state) {
+  if (tokens.empty() || state.empty() || state.size() > room()) return;
+  // What this one contains is of no more use.
+  const auto contained = [&](Id id, std::size_t matching) {
+    return matching == entries_.at(id).tokens.size() ? matching : 0;
+  };
+  while (cuttable_) {
+    const PrefixTree::Match shorter = prefixes_.match(tokens, salt, contained);
+    if (shorter.source == PrefixTree::kNone) break;
+    drop(shorter.source);
+  }
+  make_room(state.size());
+  const Id id = next_id_++;
+  prefix_bytes_ += state.size();
+  prefixes_.put(id, salt, tokens);
+  entries_[id] = {std::move(tokens), std::move(state), ++uses_};
+}
+
+bool HostTier::holds(std::span<const TokenId> tokens, const std::string& salt) const {
+  const auto any = [](Id, std::size_t matching) { return matching; };
+  return match(tokens, salt, any).length == tokens.size();
+}
+
+PrefixTree::Match HostTier::match(std::span<const TokenId> prompt, const std::string& salt,
+                                  const PrefixTree::Usable& usable) const {
+  return prefixes_.match(prompt, salt, usable);
+}
+
+const StateBytes& HostTier::use(Id id, bool moved) {
+  Entry& entry = entries_.at(id);
+  entry.last_used = moved ? 0 : ++uses_;
+  return entry.state;
+}
+
+void HostTier::make_room(std::size_t bytes) {
+  while (prefix_bytes_ > 0 && bytes + prefix_bytes_ + reserved_ > limit_) {
+    const auto oldest = std::min_element(
+        entries_.begin(), entries_.end(),
+        [](const auto& a, const auto& b) { return a.second.last_used < b.second.last_used; });
+    drop(oldest->first);
+  }
+}
+
+void HostTier::drop(Id id) {
+  prefix_bytes_ -= entries_.at(id).state.size();
+  prefixes_.remove(id);
+  entries_.erase(id);
+}
+
+}  // namespace infernode

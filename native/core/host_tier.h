@@ -1,0 +1,73 @@
+// States in host memory, under one budget in bytes: of preempted requests,
+// which must continue to the bit (llama.cpp's kernels round a row differently
+// in a pass of many, so computing it again may change a greedy text), and of
+// prefixes that lost their place in the cache. The first are held until given
+// back; the second go when room is needed, the longest unused first.
+// Engine thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "prefix_forest.h"
+#include "types.h"
+
+namespace infernode {
+
+using StateBytes = std::vector<std::uint8_t>;
+
+class HostTier {
+ public:
+  using Id = PrefixTree::Source;
+
+  // `limit` in bytes. `cuttable`: the beginning of a state can be had from it,
+  // so that a prefix of a kept one need not be kept.
+  HostTier(std::size_t limit, bool cuttable) : limit_(limit), cuttable_(cuttable) {}
+
+  // Bytes a new state may have: what is free and what prefixes could give up.
+  std::size_t room() const { return limit_ - reserved_; }
+  std::size_t bytes() const { return prefix_bytes_ + reserved_; }
+  std::size_t entries() const { return entries_.size(); }
+
+  // Counts a preempted request's state, kept by the request itself.
+  void reserve(std::size_t bytes);
+  void release(std::size_t bytes) { reserved_ -= bytes; }
+
+  // Keeps the state of a prefix; drops it when it is larger than the room.
+  // Prefixes of it that were kept before are dropped.
+  void keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state);
+  // Whether all of these tokens are kept already.
+  bool holds(std::span<const TokenId> tokens, const std::string& salt) const;
+
+  // The longest kept beginning of `prompt`, with the entry that has it.
+  PrefixTree::Match match(std::span<const TokenId> prompt, const std::string& salt,
+                          const PrefixTree::Usable& usable) const;
+  const std::vector<TokenId>& tokens(Id id) const { return entries_.at(id).tokens; }
+  // The state of an entry, which counts as used by that; the first to go when
+  // all of it has a place in the cache again.
+  const StateBytes& use(Id id, bool moved);
+
+ private:
+  struct Entry {
+    std::vector<TokenId> tokens;
+    StateBytes state;
+    std::uint64_t last_used = 0;
+  };
+
+  void make_room(std::size_t bytes);
+  void drop(Id id);
+
+  const std::size_t limit_;
+  const bool cuttable_;
+  std::size_t reserved_ = 0;
+  std::size_t prefix_bytes_ = 0;
+  std::map<Id, Entry> entries_;
+  PrefixForest prefixes_;
+  Id next_id_ = 0;
+  std::uint64_t uses_ = 0;
+};
+
+}  // namespace infernode

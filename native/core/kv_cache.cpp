@@ -1,0 +1,364 @@
+#include "kv_cache.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+constexpr Position kLeastReuse = 8;  // tokens worth looking at
+constexpr Position kLeastGain = 16;  // tokens worth waiting or asking host memory for
+constexpr Position kLeastTail = 32;  // tokens worth a sequence of their own
+constexpr double kNewShare = 0.2;    // of the latest measure in a running mean
+constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
+
+}  // namespace
+
+KvCache::KvCache(Backend& backend, CacheConfig config, Clock clock)
+    : backend_(backend),
+      limits_(backend.limits()),
+      config_(config),
+      clock_(std::move(clock)),
+      host_(config.host_limit, limits_.cuts),
+      sequences_(static_cast<std::size_t>(limits_.slots)) {}
+
+Position KvCache::length(SequenceId sequence) const {
+  const Sequence& held = at(sequence);
+  return held.holder != nullptr ? held.holder->computed : static_cast<Position>(held.tokens.size());
+}
+
+bool KvCache::shares(const Request& request) const {
+  return config_.keeps_prefixes && request.params.cache;
+}
+
+// One row at least must be computed for its logits; exactly computed ones must
+// be as many as round alike.
+Position KvCache::most_reusable(const Request& request) const {
+  const auto known = static_cast<Position>(request.known.size());
+  const bool wide = config_.exact && known >= limits_.wide_rows;
+  return known - (wide ? limits_.wide_rows : 1);
+}
+
+// Of the `matching` first tokens of a source, how many can be had from it now.
+Position KvCache::reusable(const Request& request, SequenceId source, std::size_t matching) const {
+  if (source == request.sequence) return 0;
+  const Request* holder = at(source).holder;
+  Position there = length(source);
+  if (config_.exact && holder != nullptr) there = std::min(there, holder->prompt_tokens);
+  const Position most = std::min(there, most_reusable(request));
+  Position same = std::min(static_cast<Position>(matching), most);
+  if (holder != nullptr && matching == prefixes_.length(source)) {
+    const auto equal = [&](Position at) {
+      const auto index = static_cast<std::size_t>(at);
+      return holder->known[index] == request.known[index];
+    };
+    while (same < most && equal(same)) ++same;  // what it has generated since
+  }
+  same = backend_.reusable(source, same);
+  return same < kLeastReuse ? 0 : same;
+}
+
+KvCache::Prefix KvCache::computed_prefix(const Request& request) const {
+  const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
+    return static_cast<std::size_t>(reusable(request, static_cast<SequenceId>(source), matching));
+  };
+  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, usable);
+  if (match.source == PrefixTree::kNone) return {};
+  return {static_cast<SequenceId>(match.source), static_cast<Position>(match.length)};
+}
+
+// True when an older request is about to compute more of these tokens than is
+// there. Prompts are computed in order of arrival, so nobody waits longer than
+// computing would take.
+bool KvCache::worth_waiting(const Request& request, Position computed) const {
+  if (!limits_.cuts) return false;
+  const auto coming = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    const Request* other = at(static_cast<SequenceId>(source)).holder;
+    if (other == nullptr || other->arrival >= request.arrival || other->paused) return 0;
+    if (!other->awaiting && other->gap() <= 1) return 0;
+    return std::min(matching, static_cast<std::size_t>(most_reusable(request)));
+  };
+  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, coming);
+  return static_cast<Position>(match.length) >= computed + kLeastGain;
+}
+
+// Whether moving `cells` through host memory costs less than computing `gain`.
+bool KvCache::pays(Position cells, Position gain) const {
+  return row_ms_ <= 0 || cells * cell_ms_ <= gain * row_ms_;
+}
+
+void KvCache::seat(Request& request) {
+  if (!request.saved.empty()) return seat_restored(request);
+  if (!shares(request)) return hold(request, choose_place(kNoSequence));
+  const Prefix prefix = computed_prefix(request);
+  const PrefixTree::Match kept = kept_prefix(request, prefix.length);
+  const bool elsewhere = kept.source != PrefixTree::kNone;
+  SequenceId place = choose_place(prefix.source);
+  if (worth_waiting(request, elsewhere ? static_cast<Position>(kept.length) : prefix.length)) {
+    hold(request, place != kNoSequence ? place : prefix.source);
+    request.awaiting = true;
+    return;
+  }
+  const bool idle = prefix.length > 0 && at(prefix.source).holder == nullptr;
+  const bool whole = idle && length(prefix.source) - prefix.length >= kLeastTail;
+  if (!elsewhere && (place == kNoSequence || (idle && !whole))) return take_over(request, prefix);
+  hold(request, place != kNoSequence ? place : prefix.source);
+  fill(request);
+}
+
+// The lowest empty sequence, so that running ones stay dense; else the one
+// longest unused. kNoSequence: there is none but the spared one.
+SequenceId KvCache::choose_place(SequenceId spared) const {
+  SequenceId oldest = kNoSequence;
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    if (at(sequence).holder != nullptr) continue;
+    if (at(sequence).tokens.empty()) return sequence;
+    if (sequence == spared) continue;
+    if (oldest == kNoSequence || at(sequence).last_used < at(oldest).last_used) oldest = sequence;
+  }
+  return oldest;
+}
+
+void KvCache::hold(Request& request, SequenceId sequence) {
+  INFERNODE_CHECK(sequence != kNoSequence && at(sequence).holder == nullptr,
+                  "a request is seated and there is no place");
+  INFERNODE_CHECK(request.sequence == kNoSequence, "a request takes a second place");
+  evict(sequence);
+  at(sequence).holder = &request;
+  request.sequence = sequence;
+  ++running_;
+  if (shares(request)) prefixes_.put(sequence, request.params.cache_salt, request.known);
+}
+
+void KvCache::seat_restored(Request& request) {
+  hold(request, choose_place(kNoSequence));
+  if (backend_.restore(request.sequence, request.saved)) request.computed = request.saved_length;
+  forget(request);
+}
+
+// The request goes on where an ended one stopped, in its sequence.
+void KvCache::take_over(Request& request, Prefix prefix) {
+  touched(prefix.source);
+  if (length(prefix.source) - prefix.length >= kLeastTail) preserve(prefix.source);
+  INFERNODE_CHECK(backend_.truncate(prefix.source, prefix.length), "a reusable prefix is not");
+  at(prefix.source).tokens.clear();
+  hold(request, prefix.source);
+  reuse(request, prefix.length);
+}
+
+// Brings what is known of a seated request's tokens into its empty sequence.
+void KvCache::fill(Request& request) {
+  request.awaiting = false;
+  const Prefix prefix = computed_prefix(request);
+  const PrefixTree::Match kept = kept_prefix(request, prefix.length);
+  if (kept.source != PrefixTree::kNone && restore(request, kept)) return;
+  if (prefix.length == 0 || !pays(2 * length(prefix.source), prefix.length)) return;
+  if (copy(prefix.source, request.sequence, prefix.length)) reuse(request, prefix.length);
+}
+
+void KvCache::reuse(Request& request, Position length) {
+  request.reuse(length);
+  totals_.prompt_tokens_cached += length;
+}
+
+// What host memory has of the request's tokens, if that is enough more than
+// the `computed` in the cache to be worth its price.
+PrefixTree::Match KvCache::kept_prefix(const Request& request, Position computed) const {
+  const auto most = static_cast<std::size_t>(most_reusable(request));
+  const auto usable = [&](PrefixTree::Source id, std::size_t matching) -> std::size_t {
+    if (limits_.cuts) return std::min(matching, most);
+    return matching == host_.tokens(id).size() && matching <= most ? matching : 0;
+  };
+  const PrefixTree::Match match = host_.match(request.known, request.params.cache_salt, usable);
+  const Position gain = static_cast<Position>(match.length) - computed;
+  if (match.source == PrefixTree::kNone || gain < kLeastGain) return {};
+  return pays(static_cast<Position>(host_.tokens(match.source).size()), gain) ? match
+                                                                              : PrefixTree::Match{};
+}
+
+bool KvCache::restore(Request& request, PrefixTree::Match kept) {
+  const double started = clock_();
+  const auto cells = static_cast<Position>(host_.tokens(kept.source).size());
+  const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
+  const StateBytes& state = host_.use(kept.source, moved);
+  if (!backend_.restore(request.sequence, state)) return false;
+  const Position length = backend_.reusable(request.sequence, static_cast<Position>(kept.length));
+  backend_.truncate(request.sequence, length);
+  if (length == 0) return false;
+  restored(cells, started);
+  ++totals_.host_restores;
+  reuse(request, length);
+  return true;
+}
+
+bool KvCache::copy(SequenceId from, SequenceId to, Position length) {
+  const double started = clock_();
+  if (copied_from_ != from) {
+    copied_state_ = backend_.save(from, kAnySize);
+    copied_from_ = from;
+  }
+  if (copied_state_.empty() || !backend_.restore(to, copied_state_)) return false;
+  if (!backend_.truncate(to, length)) {
+    backend_.truncate(to, 0);
+    return false;
+  }
+  restored(this->length(from), started);
+  ++totals_.copies;
+  return true;
+}
+
+void KvCache::restored(Position cells, double started) {
+  const double cost = (clock_() - started) / std::max<Position>(cells, 1);
+  cell_ms_ = cell_ms_ <= 0 ? cost : cell_ms_ + kNewShare * (cost - cell_ms_);
+}
+
+void KvCache::settle_awaiting() {
+  for (Sequence& sequence : sequences_) {
+    Request* request = sequence.holder;
+    if (request == nullptr || !request->awaiting) continue;
+    const Position computed = computed_prefix(*request).length;
+    const auto kept = static_cast<Position>(kept_prefix(*request, computed).length);
+    if (!worth_waiting(*request, std::max(computed, kept))) fill(*request);
+  }
+}
+
+void KvCache::let_go(Request& request) {
+  INFERNODE_CHECK(holder(request.sequence) == &request, "a request leaves a place it has not");
+  at(request.sequence).holder = nullptr;
+  --running_;
+  request.forget_computed();
+}
+
+void KvCache::leave(Request& request, bool keep_computed) {
+  const SequenceId sequence = request.sequence;
+  Position kept = keep_computed && shares(request) ? request.computed : 0;
+  if (config_.exact) kept = std::min(kept, request.prompt_tokens);
+  if (kept < kLeastReuse || !backend_.truncate(sequence, kept)) kept = 0;
+  std::vector<TokenId> tokens(request.known.begin(), request.known.begin() + kept);
+  let_go(request);
+  if (tokens.empty() || redundant(request, tokens)) return empty(sequence);
+  drop_contained(request, tokens);
+  prefixes_.put(sequence, request.params.cache_salt, tokens);
+  at(sequence) = {nullptr, std::move(tokens), request.params.cache_salt, ++uses_};
+}
+
+// Whether another sequence has all of these tokens.
+bool KvCache::redundant(const Request& request, std::span<const TokenId> tokens) const {
+  if (!limits_.cuts) return false;
+  const SequenceId own = request.sequence;
+  const auto there = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    const auto other = static_cast<SequenceId>(source);
+    return other == own ? 0 : std::min(matching, static_cast<std::size_t>(length(other)));
+  };
+  return prefixes_.match(tokens, request.params.cache_salt, there).length == tokens.size();
+}
+
+// Empties the unheld sequences that hold a beginning of these tokens and no
+// more.
+void KvCache::drop_contained(const Request& request, std::span<const TokenId> tokens) {
+  const auto contained = [&](PrefixTree::Source source, std::size_t matching) {
+    const Sequence& other = at(static_cast<SequenceId>(source));
+    return other.holder == nullptr && other.tokens.size() == matching ? matching : 0;
+  };
+  while (limits_.cuts) {
+    const PrefixTree::Match match = prefixes_.match(tokens, request.params.cache_salt, contained);
+    if (match.source == PrefixTree::kNone) return;
+    empty(static_cast<SequenceId>(match.source));
+  }
+}
+
+void KvCache::set_aside(Request& request) {
+  if (request.computed > 0) {
+    request.saved = backend_.save(request.sequence, host_.room());
+    request.saved_length = request.computed;
+    host_.reserve(request.saved.size());
+  }
+  const SequenceId sequence = request.sequence;
+  let_go(request);
+  empty(sequence);
+}
+
+void KvCache::clear(Request& request) {
+  if (request.sequence == kNoSequence) return;
+  touched(request.sequence);
+  backend_.truncate(request.sequence, 0);
+  request.computed = 0;
+}
+
+void KvCache::forget(Request& request) {
+  host_.release(request.saved.size());
+  request.saved = {};
+}
+
+// Gives an unheld prefix's place away; host memory keeps it if it can.
+void KvCache::evict(SequenceId sequence) {
+  if (at(sequence).tokens.empty()) return;
+  preserve(sequence);
+  empty(sequence);
+}
+
+void KvCache::preserve(SequenceId sequence) {
+  const Sequence& evicted = at(sequence);
+  ++totals_.evictions;
+  if (evicted.tokens.size() < static_cast<std::size_t>(kLeastTail)) return;
+  if (limits_.cuts && host_.holds(evicted.tokens, evicted.salt)) return;
+  host_.keep(evicted.tokens, evicted.salt, backend_.save(sequence, host_.room()));
+}
+
+void KvCache::empty(SequenceId sequence) {
+  touched(sequence);
+  backend_.truncate(sequence, 0);
+  prefixes_.remove(sequence);
+  at(sequence) = {};
+}
+
+// What was read of this sequence is no longer what is in it.
+void KvCache::touched(SequenceId sequence) {
+  if (copied_from_ == sequence) copied_from_ = kNoSequence;
+}
+
+bool KvCache::move(SlotMove move) {
+  Request* request = holder(move.from);
+  INFERNODE_CHECK(request != nullptr && holder(move.to) == nullptr,
+                  "a move needs a holder and a free place");
+  evict(move.to);
+  if (request->computed > 0) {
+    const StateBytes state = backend_.save(move.from, kAnySize);
+    if (state.empty() || !backend_.restore(move.to, state)) return false;
+  }
+  at(move.to).holder = request;
+  request->sequence = move.to;
+  at(move.from).holder = nullptr;
+  empty(move.from);
+  if (shares(*request)) prefixes_.put(move.to, request->params.cache_salt, request->known);
+  return true;
+}
+
+void KvCache::abandon() {
+  for (Sequence& sequence : sequences_) {
+    if (sequence.holder != nullptr) let_go(*sequence.holder);
+  }
+}
+
+CacheStats KvCache::stats() const {
+  CacheStats stats = totals_;
+  stats.host_bytes = static_cast<std::int64_t>(host_.bytes());
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    (holder(sequence) != nullptr ? stats.cells_used : stats.cells_cached) += length(sequence);
+  }
+  return stats;
+}
+
+void KvCache::check() const {
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    const Position owed = length(sequence);
+    const Position held = backend_.resident(sequence);
+    INFERNODE_CHECK(owed == held, "sequence " + std::to_string(sequence) + " holds " +
+                                      std::to_string(held) + " cells, its ledger says " +
+                                      std::to_string(owed));
+  }
+}
+
+}  // namespace infernode

@@ -1,0 +1,149 @@
+// Who holds which sequence of the backend and what lies in it: the ledger.
+// A sequence is held by a running request, or keeps what an ended one left
+// behind until somebody needs the place, or is empty. Requests that begin
+// alike share what is computed: taken over in place, copied from a sequence or
+// from host memory, or awaited while another request computes it.
+// All calls on the backend that move state are made here.
+// Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend.h"
+#include "host_tier.h"
+#include "prefix_forest.h"
+#include "request.h"
+#include "types.h"
+
+namespace infernode {
+
+struct SlotMove {
+  SequenceId from;
+  SequenceId to;
+};
+
+struct CacheConfig {
+  bool keeps_prefixes = true;  // false: every prompt is computed whole
+  std::size_t host_limit = 0;  // bytes of states in host memory
+  // Only reuse what is computed as the request itself would compute it: rows
+  // of prompts, with enough rows left to round alike.
+  bool exact = false;
+};
+
+struct CacheStats {
+  std::int64_t cells_used = 0;    // of running requests
+  std::int64_t cells_cached = 0;  // of ended ones, free for whoever needs them
+  std::int64_t prompt_tokens_cached = 0;
+  std::int64_t copies = 0;         // of prefixes, between sequences
+  std::int64_t evictions = 0;      // prefixes that lost their sequence
+  std::int64_t host_restores = 0;  // prefixes that came back
+  std::int64_t host_bytes = 0;
+};
+
+class KvCache {
+ public:
+  using Clock = std::function<double()>;  // milliseconds, monotonic
+
+  // The backend outlives the cache.
+  KvCache(Backend& backend, CacheConfig config, Clock clock);
+
+  std::int32_t size() const { return static_cast<std::int32_t>(sequences_.size()); }
+  std::int32_t running() const { return running_; }
+  std::int32_t free_places() const { return limits_.slots - running_; }
+  // nullptr: nobody's.
+  Request* holder(SequenceId sequence) const { return at(sequence).holder; }
+  // Cells in a sequence, whoever's.
+  Position length(SequenceId sequence) const;
+
+  // Begins a step: states read in an earlier one are stale.
+  void begin_step() { copied_from_ = kNoSequence; }
+  // Gives the request a sequence and as much of its tokens as is computed
+  // somewhere. There must be a free place.
+  void seat(Request& request);
+  // Gives those who await another's prefix what is there by now.
+  void settle_awaiting();
+  // The request ends; `keep`: what it computed may serve others.
+  void leave(Request& request, bool keep);
+  // Takes the place of a running request; its state waits in host memory if
+  // there is room.
+  void set_aside(Request& request);
+  // What a failed pass left in its sequence is unknown: it starts anew.
+  void clear(Request& request);
+  // Drops the state kept for a preempted request.
+  void forget(Request& request);
+  // Through host memory: llama.cpp's own copy between streams moves the whole
+  // stream and rebuilds every graph, this moves only the cells in use.
+  bool move(SlotMove move);
+  // Takes all sequences from their holders, leaving the backend alone.
+  void abandon();
+
+  // Milliseconds one prompt row costs, for judging whether a copy pays.
+  void row_cost(double milliseconds) { row_ms_ = milliseconds; }
+
+  CacheStats stats() const;
+  // Proves that every cell the backend holds has an owner and every owner's
+  // cells are there. Throws BrokenInvariant.
+  void check() const;
+
+ private:
+  struct Sequence {
+    Request* holder = nullptr;
+    std::vector<TokenId> tokens;  // what is kept when nobody holds it
+    std::string salt;
+    std::uint64_t last_used = 0;
+  };
+  struct Prefix {
+    SequenceId source = kNoSequence;
+    Position length = 0;
+  };
+
+  Sequence& at(SequenceId sequence) { return sequences_.at(static_cast<std::size_t>(sequence)); }
+  const Sequence& at(SequenceId sequence) const {
+    return sequences_.at(static_cast<std::size_t>(sequence));
+  }
+  bool shares(const Request& request) const;
+  Position most_reusable(const Request& request) const;
+  Position reusable(const Request& request, SequenceId source, std::size_t matching) const;
+  Prefix computed_prefix(const Request& request) const;
+  bool worth_waiting(const Request& request, Position computed) const;
+  bool pays(Position cells, Position gain) const;
+  PrefixTree::Match kept_prefix(const Request& request, Position computed) const;
+  bool redundant(const Request& request, std::span<const TokenId> tokens) const;
+
+  SequenceId choose_place(SequenceId spared) const;
+  void hold(Request& request, SequenceId sequence);
+  void let_go(Request& request);
+  void seat_restored(Request& request);
+  void take_over(Request& request, Prefix prefix);
+  void fill(Request& request);
+  bool restore(Request& request, PrefixTree::Match kept);
+  void reuse(Request& request, Position length);
+  bool copy(SequenceId from, SequenceId to, Position length);
+  void restored(Position cells, double started);
+  void drop_contained(const Request& request, std::span<const TokenId> tokens);
+  void evict(SequenceId sequence);
+  void preserve(SequenceId sequence);
+  void empty(SequenceId sequence);
+  void touched(SequenceId sequence);
+
+  Backend& backend_;
+  const BackendLimits limits_;
+  const CacheConfig config_;
+  const Clock clock_;
+  HostTier host_;
+  PrefixForest prefixes_;
+  std::vector<Sequence> sequences_;
+  std::int32_t running_ = 0;
+  std::uint64_t uses_ = 0;
+  CacheStats totals_;
+  double row_ms_ = 0;
+  double cell_ms_ = 0;  // of moving one through host memory
+  SequenceId copied_from_ = kNoSequence;
+  StateBytes copied_state_;
+};
+
+}  // namespace infernode

@@ -1,0 +1,48 @@
+// A prefix tree per salt, so that tenants who salt their requests differently
+// share nothing and can learn nothing of each other from a cache hit. Each
+// source is in one tree. Owned by one thread.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+
+#include "prefix_tree.h"
+
+namespace infernode {
+
+class PrefixForest {
+ public:
+  void put(PrefixTree::Source source, const std::string& salt, std::span<const TokenId> tokens) {
+    remove(source);
+    if (tokens.empty()) return;
+    trees_[salt].put(source, tokens);
+    salts_[source] = salt;
+  }
+
+  void remove(PrefixTree::Source source) {
+    const auto found = salts_.find(source);
+    if (found == salts_.end()) return;
+    const auto tree = trees_.find(found->second);
+    tree->second.remove(source);
+    if (tree->second.sources() == 0) trees_.erase(tree);
+    salts_.erase(found);
+  }
+
+  std::size_t length(PrefixTree::Source source) const {
+    const auto found = salts_.find(source);
+    return found == salts_.end() ? 0 : trees_.at(found->second).length(source);
+  }
+
+  PrefixTree::Match match(std::span<const TokenId> prompt, const std::string& salt,
+                          const PrefixTree::Usable& usable) const {
+    const auto tree = trees_.find(salt);
+    return tree == trees_.end() ? PrefixTree::Match{} : tree->second.match(prompt, usable);
+  }
+
+ private:
+  std::map<std::string, PrefixTree> trees_;
+  std::map<PrefixTree::Source, std::string> salts_;
+};
+
+}  // namespace infernode
