@@ -50,3 +50,5 @@ export const variants: Readonly<Record<Variant, { readonly type: TensorType; rea
 export const embeddedModel: string;
 /** The bytes of a variant, made from the Q8_0 file's bytes. */
 export function makeVariant(source: Uint8Array, variant: Variant): Uint8Array;
+/** The same file with another context length. */
+export function withContext(source: Uint8Array, tokens: number): Uint8Array;

@@ -5,4 +5,4 @@ export { CORPUS_SHA256, CORPUS_START, corpus, corpusHash } from "./corpus.mjs";
 export { readGguf } from "./gguf.mjs";
 export { acceptance, parseSentence, splitSentences } from "./parser.mjs";
 export { Random } from "./random.mjs";
-export { embeddedModel, makeVariant, variants } from "./variants.mjs";
+export { embeddedModel, makeVariant, variants, withContext } from "./variants.mjs";

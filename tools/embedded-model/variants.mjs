@@ -50,6 +50,22 @@ export function makeVariant(source, variant) {
   });
 }
 
+/**
+ * The same weights under another context length; the text gets worse with the
+ * distance from the trained one, the work per token does not change.
+ * @param {Uint8Array} source a variant's bytes
+ * @param {number} tokens
+ * @returns {Buffer} the file
+ */
+export function withContext(source, tokens) {
+  const { entries, tensors } = readGguf(source);
+  const key = "llama.context_length";
+  return writeGguf({
+    entries: entries.map((entry) => (entry.key === key ? u32Entry(key, tokens) : entry)),
+    tensors,
+  });
+}
+
 /** @param {string} folder @param {string[]} wanted */
 function writeVariants(folder, wanted) {
   const source = readFileSync(embeddedModel);
