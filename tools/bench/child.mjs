@@ -1,6 +1,7 @@
 // Child processes of a benchmark. Every measurement is one fresh process at
 // normal priority, alone on the machine as far as the benchmark can see to it.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { BenchFailure } from "./failure.mjs";
 import { root } from "./places.mjs";
@@ -42,14 +43,18 @@ export function results(command, args, onLine, { env = {}, what = command } = {}
       tail.push(line);
       if (tail.length > kKeptLines) tail.shift();
     };
-    createInterface({ input: child.stdout }).on("line", (line) => {
+    // The last line may come after the process' own end.
+    const output = createInterface({ input: child.stdout });
+    const read = once(output, "close");
+    output.on("line", (line) => {
       keep(line);
       const value = onLine(line, performance.now() - started);
       if (value !== undefined) found.push(value);
     });
     createInterface({ input: child.stderr }).on("line", keep);
     child.on("error", (error) => reject(new BenchFailure(`${what} could not be started: ${error.message}`)));
-    child.on("close", (code, signal) => {
+    child.on("close", async (code, signal) => {
+      await read;
       if (code === 0 && found.length > 0) return resolve(found);
       const ending = signal ?? `exit ${code}`;
       reject(new BenchFailure(`${what} gave no figure (${ending}):\n  ${tail.join("\n  ")}`));
