@@ -1,7 +1,7 @@
 # llama.cpp's chat templates, Jinja interpreter and JSON-schema code as one
-# static library inside the addon. Upstream's own target would become a shared
-# library that exports everything and also holds its argument parser and
-# downloader; these sources alone do, at half the compile time.
+# static library. Upstream's own target would become a shared library that exports
+# everything and also holds its argument parser and downloader; these sources
+# alone do, at half the compile time.
 set(common "${INFERNODE_LLAMA_DIR}/common")
 include("${common}/parsers/sources.cmake") # sets LLAMA_CHAT_PARSERS_SOURCES
 
@@ -39,7 +39,7 @@ target_sources(infernode_llama_chat PRIVATE "${PROJECT_BINARY_DIR}/llama-build-i
 target_compile_features(infernode_llama_chat PRIVATE cxx_std_17)
 target_include_directories(infernode_llama_chat SYSTEM PUBLIC "${common}" "${INFERNODE_LLAMA_DIR}/vendor")
 target_link_libraries(infernode_llama_chat PUBLIC llama)
-# Unused functions fall out of the addon, and none of the rest is exported.
+# Unused functions fall out of the program, and none of the rest is exported.
 target_compile_options(infernode_llama_chat PRIVATE -ffunction-sections -fdata-sections)
 target_link_options(infernode_llama_chat INTERFACE "LINKER:--gc-sections" "LINKER:--exclude-libs,ALL")
 set_target_properties(infernode_llama_chat PROPERTIES

@@ -32,6 +32,10 @@ const registry = {
   OUT_OF_MEMORY: { status: 503, retryable: true },
   /** An option is unknown, of the wrong type or out of range. */
   INVALID_OPTION: { status: 400, retryable: false },
+  /** Messages for a model that has no chat template. */
+  CHAT_TEMPLATE_MISSING: { status: 400, retryable: false },
+  /** The chat template refused the messages, or took too much time or memory. */
+  CHAT_TEMPLATE_FAILED: { status: 400, retryable: false },
   /** Prompt and answer do not fit the context. */
   CONTEXT_OVERFLOW: { status: 400, retryable: false },
   /** As many requests live as the engine's queueLimit allows. */

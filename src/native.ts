@@ -3,6 +3,7 @@
 // does that before it calls. The native side trusts what it is given except
 // where a wrong value could corrupt memory or abort the process.
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { InferenceError } from "./errors.js";
 import { packageRoot } from "./package-root.js";
 
@@ -223,6 +224,11 @@ export interface NativeAddon {
   }[];
 }
 
+interface NodeGypBuild {
+  (folder: string): NativeAddon;
+  path(folder: string): string;
+}
+
 let loaded: NativeAddon | undefined;
 
 /**
@@ -234,11 +240,18 @@ export function native(): NativeAddon {
   return loaded;
 }
 
+/** Absolute path of the program that renders chats; it lies beside the addon. */
+export function chatProgram(): string {
+  return join(dirname(nodeGypBuild().path(packageRoot)), "infernode-chat");
+}
+
+function nodeGypBuild(): NodeGypBuild {
+  return createRequire(import.meta.url)("node-gyp-build") as NodeGypBuild;
+}
+
 function loadAddon(): NativeAddon {
-  const require = createRequire(import.meta.url);
   try {
-    const nodeGypBuild = require("node-gyp-build") as (folder: string) => NativeAddon;
-    return nodeGypBuild(packageRoot);
+    return nodeGypBuild()(packageRoot);
   } catch (cause) {
     throw new InferenceError("NATIVE_MISSING", missingSentence(cause), { cause });
   }

@@ -3,6 +3,7 @@
 // caching and scheduling are the addon's.
 import "./dispose.js";
 import { randomBytes } from "node:crypto";
+import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
 import type { NativeEngine, NativeRequest } from "../native.js";
 import { AbortListeners } from "./abort-listeners.js";
@@ -13,6 +14,7 @@ import { type GenerationHost, GenerationRecord } from "./generation-record.js";
 import { KeepAlive } from "./keep-alive.js";
 import {
   type GenerateRequest,
+  type JudgedChat,
   judgeRequest,
   type RequestSchema,
   requestSchema,
@@ -30,11 +32,15 @@ export class Engine {
   readonly #schema: RequestSchema;
   readonly #host: GenerationHost;
   readonly #abortListeners = new AbortListeners();
+  readonly #chat: ChatRenderer;
+  /** Generations whose conversations are being rendered. */
+  readonly #rendering = new Set<GenerationRecord>();
   #nextId = 1;
   #closing: Promise<void> | undefined;
 
   /** Engines come from Model.createEngine(). */
-  constructor(native: NativeEngine, router: EventRouter, limits: VocabularyLimits) {
+  constructor(native: NativeEngine, router: EventRouter, limits: VocabularyLimits, chat: ChatRenderer) {
+    this.#chat = chat;
     this.#native = native;
     this.#router = router;
     this.#schema = requestSchema(limits);
@@ -48,7 +54,8 @@ export class Engine {
 
   /**
    * Starts a generation and returns at once. Refusals that depend on the engine
-   * (QUEUE_FULL, CONTEXT_OVERFLOW) come where the generation is read.
+   * or the chat template (QUEUE_FULL, CONTEXT_OVERFLOW, CHAT_TEMPLATE_MISSING,
+   * CHAT_TEMPLATE_FAILED) come where the generation is read.
    *
    * A signal that is already aborted costs nothing: the engine never hears of
    * the request, and reading it tells that it was cancelled.
@@ -57,10 +64,11 @@ export class Engine {
    */
   generate(request: GenerateRequest): Generation {
     this.#mustBeOpen("generate()");
-    const { native, signal } = judgeRequest(this.#schema, request, randomSeed);
+    const { native, chat, signal } = judgeRequest(this.#schema, request, randomSeed);
     const record = new GenerationRecord(this.#nextId++, this.#host);
     if (signal?.aborted) record.finishAborted(signal, endBeforeStart(record.id));
-    else this.#start(record, native, signal);
+    else if (chat === undefined) this.#start(record, native, signal);
+    else void this.#startChat(record, native, chat, signal);
     return new Generation(record, native.seed);
   }
 
@@ -71,8 +79,34 @@ export class Engine {
       throw toInferenceError(thrown);
     }
     this.#router.add(record.id, record);
-    if (signal === undefined) return;
+    if (signal !== undefined) this.#listen(record, signal);
+  }
+
+  #listen(record: GenerationRecord, signal: AbortSignal): void {
     record.attach(this.#abortListeners.listen(signal, () => record.abort(signal)));
+  }
+
+  async #startChat(
+    record: GenerationRecord,
+    request: NativeRequest,
+    { messages, variables }: JudgedChat,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    record.postpone();
+    this.#rendering.add(record);
+    if (signal !== undefined) this.#listen(record, signal);
+    try {
+      const { prompt, stop } = await this.#chat.render(messages, true, variables);
+      if (record.end !== undefined) return;
+      const stops = [...new Set([...request.stop, ...stop])];
+      record.submit();
+      this.#start(record, { ...request, prompt, stop: stops, parseSpecial: true }, undefined);
+    } catch (thrown) {
+      const { code, message } = toInferenceError(thrown);
+      if (record.end === undefined) record.finish(endBeforeStart(record.id, { code, message }));
+    } finally {
+      this.#rendering.delete(record);
+    }
   }
 
   /**
@@ -89,10 +123,18 @@ export class Engine {
    * frees the cache. Further calls return the same promise.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#native.close().catch((thrown: unknown) => {
-      throw toInferenceError(thrown);
-    });
+    this.#closing ??= this.#shutDown();
     return this.#closing;
+  }
+
+  async #shutDown(): Promise<void> {
+    for (const record of this.#rendering) record.cancel();
+    this.#chat.release();
+    try {
+      await this.#native.close();
+    } catch (thrown) {
+      throw toInferenceError(thrown);
+    }
   }
 
   /** close(), for `await using`. */

@@ -1,6 +1,6 @@
 // What a generation tells its reader: text as it comes, one end, and the
 // figures of both. Shapes, and the one conversion from the addon's own shape.
-import type { NativeEnd } from "../native.js";
+import type { NativeEnd, NativeFailure } from "../native.js";
 
 /**
  * Why a generation ended: `stop` at an end token or a stop string, `length` at
@@ -90,12 +90,15 @@ export function timingsOf(end: NativeEnd): Timings {
   };
 }
 
-/** The end of a generation that was cancelled before the addon heard of it. */
-export function endBeforeStart(id: number): NativeEnd {
+/**
+ * The end of a generation that the addon never heard of: cancelled, or failed
+ * with `failure`.
+ */
+export function endBeforeStart(id: number, failure: NativeFailure | null = null): NativeEnd {
   return {
     id,
-    reason: "cancelled",
-    failure: null,
+    reason: failure === null ? "cancelled" : "error",
+    failure,
     promptTokens: 0,
     cachedPromptTokens: 0,
     completionTokens: 0,

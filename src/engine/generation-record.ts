@@ -4,7 +4,7 @@
 // alive while somebody waits here. It decides nothing about scheduling.
 import type { NativeEnd, NativeEngine } from "../native.js";
 import type { EventReader } from "./event-router.js";
-import type { TextDeltaEvent } from "./events.js";
+import { endBeforeStart, type TextDeltaEvent } from "./events.js";
 import type { KeepAlive } from "./keep-alive.js";
 
 /**
@@ -30,6 +30,7 @@ export class GenerationRecord implements EventReader {
   #end: NativeEnd | undefined;
   #detach: (() => void) | undefined;
   #cancelling = false;
+  #submitted = true;
   #abortedBy: AbortSignal | undefined;
   #readDeltas = 0;
   #unacknowledged = 0;
@@ -69,10 +70,24 @@ export class GenerationRecord implements EventReader {
     this.#detach = detach;
   }
 
+  /** The addon hears of it later, or never. */
+  postpone(): void {
+    this.#submitted = false;
+  }
+
+  /** The addon hears of it now. */
+  submit(): void {
+    this.#submitted = true;
+  }
+
   cancel(): void {
     if (this.#end !== undefined || this.#cancelling) return;
-    this.#cancelling = true;
-    this.#host.native.cancel(this.id);
+    if (this.#submitted) {
+      this.#cancelling = true;
+      this.#host.native.cancel(this.id);
+    } else {
+      this.finish(endBeforeStart(this.id));
+    }
   }
 
   /** Cancels on behalf of the request's signal. */

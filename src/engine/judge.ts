@@ -22,15 +22,20 @@ export function judge<Shape extends z.ZodRawShape>(
   throw new InferenceError("INVALID_OPTION", `${call}: ${complaint}`);
 }
 
+const privateFields: ReadonlySet<unknown> = new Set(["prompt", "messages"]);
+
 function complain(issue: z.core.$ZodIssue, given: unknown, shape: z.ZodRawShape): string {
   if (issue.code === "unrecognized_keys") {
+    const [key] = issue.keys;
+    if (issue.path.length > 0) return `${fieldName(issue.path)} has an unknown field ${JSON.stringify(key)}`;
     const known = Object.keys(shape).join(", ");
-    return `unknown option ${JSON.stringify(issue.keys[0])}; the options are ${known}`;
+    return `unknown option ${JSON.stringify(key)}; the options are ${known}`;
   }
   if (issue.path.length === 0) return `options must be an object, got ${show(given)}`;
   const value = valueAt(given, issue.path);
   // A prompt's text never enters a message: messages end in logs.
-  const shown = issue.path[0] === "prompt" && typeof value === "string" ? textLength(value) : show(value);
+  const shown =
+    privateFields.has(issue.path[0]) && typeof value === "string" ? textLength(value) : show(value);
   return `${fieldName(issue.path)} must be ${issue.message}, got ${shown}`;
 }
 

@@ -2,8 +2,18 @@
 // loadModel() is the package's front door. Weights and tokenizing are the
 // addon's; this file judges, converts and closes.
 import "./dispose.js";
+import { z } from "zod";
+import {
+  type ChatMessage,
+  type ChatOptions,
+  chatOptionsSchema,
+  messagesSchema,
+  type RenderedChat,
+} from "../chat/messages.js";
+import { ChatRenderer } from "../chat/renderer.js";
 import { cancelledBy, InferenceError, toInferenceError } from "../errors.js";
 import {
+  chatProgram,
   type NativeLoad,
   type NativeMetadataValue,
   type NativeModel,
@@ -13,7 +23,7 @@ import {
 } from "../native.js";
 import { Engine } from "./engine.js";
 import { EventRouter } from "./event-router.js";
-import { show } from "./judge.js";
+import { judge, show } from "./judge.js";
 import {
   type EngineOptions,
   type JudgedLoad,
@@ -56,6 +66,7 @@ export interface MemoryNeeded {
 /** A loaded model. Made by loadModel(). */
 export class Model {
   readonly #native: NativeModel;
+  readonly #chat: ChatRenderer;
   #closed = false;
 
   /** The GGUF file's metadata by key, frozen. */
@@ -64,11 +75,18 @@ export class Model {
   readonly info: ModelInfo;
 
   /** Models come from loadModel(). */
-  constructor(model: NativeModel) {
+  constructor(model: NativeModel, chatTemplate: string | undefined) {
     this.#native = model;
     const { metadata, ...info } = model.info;
     this.metadata = Object.freeze(metadata);
     this.info = Object.freeze(info);
+    const special = (token: number) => (token < 0 ? "" : this.detokenize([token], { special: true }));
+    this.#chat = new ChatRenderer(chatProgram(), {
+      template: chatTemplate ?? info.chatTemplate ?? undefined,
+      bos: special(info.bosToken),
+      eos: special(info.eosToken),
+      addBos: info.addBos,
+    });
   }
 
   /**
@@ -81,7 +99,7 @@ export class Model {
     const router = new EventRouter();
     try {
       const engine = await this.#native.createEngine(judged, router.dispatch);
-      return new Engine(engine, router, this.info);
+      return new Engine(engine, router, this.info, this.#chat.retain());
     } catch (thrown) {
       throw toInferenceError(thrown);
     }
@@ -112,6 +130,18 @@ export class Model {
   }
 
   /**
+   * A conversation as the prompt that generate() would make of it.
+   * @throws InferenceError (rejects) INVALID_OPTION, CHAT_TEMPLATE_MISSING,
+   *   CHAT_TEMPLATE_FAILED, MODEL_CLOSED
+   */
+  async renderChat(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<RenderedChat> {
+    this.#mustBeOpen("renderChat()");
+    const judged = judge("renderChat()", chatOptionsSchema, options);
+    const conversation = judge("renderChat()", z.strictObject({ messages: messagesSchema }), { messages });
+    return this.#chat.render(conversation.messages, judged.addGenerationPrompt, judged.variables);
+  }
+
+  /**
    * Memory that an engine of this shape would need.
    * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
    */
@@ -128,6 +158,7 @@ export class Model {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#chat.release();
     this.#call(() => this.#native.close());
   }
 
@@ -176,7 +207,8 @@ export async function loadModel(path: string | URL, options: ModelOptions = {}):
 }
 
 /** Whatever stopped the load is what the caller hears, even if the weights came first. */
-async function settle(load: NativeLoad, { signal }: JudgedLoad, progress: ProgressCall): Promise<Model> {
+async function settle(load: NativeLoad, judged: JudgedLoad, progress: ProgressCall): Promise<Model> {
+  const { signal, chatTemplate } = judged;
   let loaded: NativeModel | undefined;
   let failure: InferenceError | undefined;
   try {
@@ -186,7 +218,7 @@ async function settle(load: NativeLoad, { signal }: JudgedLoad, progress: Progre
     failure = toInferenceError(thrown);
   }
   progress.silence();
-  if (loaded !== undefined && !progress.threw && !signal?.aborted) return new Model(loaded);
+  if (loaded !== undefined && !progress.threw && !signal?.aborted) return new Model(loaded, chatTemplate);
   loaded?.close();
   if (progress.threw) throw progress.thrown;
   if (signal?.aborted) throw cancelledBy(signal, "loading the model");

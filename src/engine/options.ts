@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { chatTemplateNames, chatTemplateText } from "../chat/templates.js";
 import { InferenceError } from "../errors.js";
 import type { NativeEngineOptions, NativeModelOptions } from "../native.js";
 import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
@@ -16,6 +17,11 @@ export interface ModelOptions {
   readonly gpuLayers?: number | "all" | undefined;
   /** Map the file instead of reading it; pages then load on first use. Default true. */
   readonly memoryMap?: boolean | undefined;
+  /**
+   * The chat template, in place of the file's: Jinja text of at most 256 KiB,
+   * or the name of a format: "chatml", "llama2", "llama3", "gemma". Default: the file's.
+   */
+  readonly chatTemplate?: string | undefined;
   /**
    * Told the fraction loaded, about 50 times at most, 1 before the load resolves.
    * An exception it throws cancels the load, which rejects with that exception.
@@ -91,11 +97,21 @@ function isLayerCount(value: unknown): boolean {
   return Number.isInteger(value) && value >= 0 && value <= maximumLayers;
 }
 
+const maximumTemplateBytes = 256 * 1024;
+const templatePhrase = `Jinja text of at most 256 KiB or one of ${chatTemplateNames.join(", ")}`;
+
+// A bare word is a name that was meant to be known.
+function isTemplate(value: unknown): boolean {
+  if (typeof value !== "string" || Buffer.byteLength(value) > maximumTemplateBytes) return false;
+  return !/^[\w.-]*$/.test(value) || chatTemplateNames.some((name) => name === value);
+}
+
 const modelSchema = z.strictObject({
   gpuLayers: z
     .custom<number | "all">(isLayerCount, `an integer from 0 to ${maximumLayers}, or "all"`)
     .default("all"),
   memoryMap: flag().default(true),
+  chatTemplate: z.custom<string>(isTemplate, templatePhrase).optional(),
   onProgress: callback<(fraction: number) => void>().optional(),
   signal: abortSignal().optional(),
 });
@@ -125,12 +141,15 @@ export interface JudgedLoad {
   readonly native: Omit<NativeModelOptions, "onProgress">;
   readonly onProgress: ((fraction: number) => void) | undefined;
   readonly signal: AbortSignal | undefined;
+  /** A template's text. */
+  readonly chatTemplate: string | undefined;
 }
 
 /** @throws InferenceError INVALID_OPTION */
 export function judgeModelOptions(path: unknown, options: unknown): JudgedLoad {
   const absolute = judgePath("loadModel()", path);
-  const { gpuLayers, memoryMap, onProgress, signal } = judge("loadModel()", modelSchema, options);
+  const judged = judge("loadModel()", modelSchema, options);
+  const { gpuLayers, memoryMap, onProgress, signal, chatTemplate } = judged;
   return {
     native: {
       path: absolute,
@@ -139,6 +158,7 @@ export function judgeModelOptions(path: unknown, options: unknown): JudgedLoad {
     },
     onProgress,
     signal,
+    chatTemplate: chatTemplate === undefined ? undefined : chatTemplateText(chatTemplate),
   };
 }
 

@@ -3,6 +3,7 @@
 // top-k, top-p, min-p, temperature, draw. Defaults of temperature and top-p are
 // those of native/core/types.h.
 import { z } from "zod";
+import { type ChatMessage, messagesSchema, variablesSchema } from "../chat/messages.js";
 import { InferenceError } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge, number, numberAbove } from "./judge.js";
@@ -12,9 +13,17 @@ export interface GenerateRequest {
   /**
    * Text, or token ids of the model's vocabulary. Text gets the model's own
    * begin-of-sequence token where the model asks for one; token ids are used
-   * as they are. Empty only where the model adds such a token.
+   * as they are. Empty only where the model adds such a token. Either this or
+   * `messages`.
    */
-  readonly prompt: string | readonly number[] | Int32Array;
+  readonly prompt?: string | readonly number[] | Int32Array | undefined;
+  /**
+   * A conversation to answer, written out by the model's chat template. Special
+   * tokens in the template count as such.
+   */
+  readonly messages?: readonly ChatMessage[] | undefined;
+  /** Further variables of the chat template, such as `enable_thinking`. Only with `messages`. */
+  readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
   /** Tokens to generate at most, from 1. Default: until the context is full. */
   readonly maxTokens?: number | undefined;
   /** 0 takes the most likely token; up to 100. Default 0.7. */
@@ -100,7 +109,9 @@ function isSalt(value: unknown): boolean {
 export function requestSchema(limits: VocabularyLimits) {
   const last = limits.vocabularySize - 1;
   return z.strictObject({
-    prompt: promptSchema(limits),
+    prompt: promptSchema(limits).optional(),
+    messages: messagesSchema.optional(),
+    chatVariables: variablesSchema.optional(),
     maxTokens: z
       .int("an integer of at least 1")
       .min(1, "an integer of at least 1")
@@ -185,9 +196,17 @@ function biasEntries(bias: LogitBias): readonly (readonly [number, number])[] {
   return Object.entries(bias).map(([token, value]) => [Number(token), value]);
 }
 
-/** A request in judged form: what the addon takes, and the signal, which stays here. */
+/** A conversation in judged form. */
+export interface JudgedChat {
+  readonly messages: readonly ChatMessage[];
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** A request in judged form: what the addon takes, and what stays here. */
 export interface JudgedRequest {
+  /** Its prompt is empty where there is a chat to be rendered. */
   readonly native: NativeRequest;
+  readonly chat: JudgedChat | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -200,7 +219,10 @@ export function judgeRequest(
   request: unknown,
   randomSeed: () => bigint,
 ): JudgedRequest {
-  const { signal, prompt, maxTokens, seed, stop, logitBias, ...rest } = judge("generate()", schema, request);
+  const judged = judge("generate()", schema, request);
+  const { signal, prompt = "", messages, chatVariables, ...sampling } = judged;
+  const { maxTokens, seed, stop, logitBias, ...rest } = sampling;
+  refuseTwoPrompts(judged);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
@@ -210,7 +232,17 @@ export function judgeRequest(
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitBias: Float64Array.from(biasEntries(logitBias ?? new Map()).flat()),
   };
-  return { native: Object.freeze(native), signal };
+  const chat = messages === undefined ? undefined : { messages, variables: chatVariables ?? {} };
+  return { native: Object.freeze(native), chat, signal };
+}
+
+function refuseTwoPrompts({ prompt, messages, chatVariables }: Partial<GenerateRequest>): void {
+  const refuse = (sentence: string) => {
+    throw new InferenceError("INVALID_OPTION", `generate(): ${sentence}`);
+  };
+  if (prompt === undefined && messages === undefined) refuse("prompt or messages must be given, got neither");
+  if (prompt !== undefined && messages !== undefined) refuse("give prompt or messages, not both");
+  if (chatVariables !== undefined && messages === undefined) refuse("chatVariables must come with messages");
 }
 
 /**

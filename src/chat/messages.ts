@@ -1,0 +1,98 @@
+// A conversation: its type, its limits, and the form llama.cpp's templates take
+// (OpenAI's). Judged whole before it leaves this process, so that the only
+// errors left are the template's own.
+import { z } from "zod";
+import { flag } from "../engine/judge.js";
+
+/** A part of a message's content. */
+export interface TextPart {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/** One message of a conversation. */
+export interface ChatMessage {
+  /** Who speaks, in the template's words: "system", "user", "assistant", "tool". */
+  readonly role: string;
+  /** What is said; parts are joined by the template or, where it knows none, by newlines. */
+  readonly content: string | readonly TextPart[];
+  /** What an assistant thought before it spoke, for templates that show it. */
+  readonly reasoning?: string | undefined;
+  /** The speaker's name, for templates that use one. */
+  readonly name?: string | undefined;
+}
+
+/** How a conversation becomes a prompt. */
+export interface ChatOptions {
+  /** End with the beginning of the assistant's answer. Default true. */
+  readonly addGenerationPrompt?: boolean | undefined;
+  /** Further variables of the template, such as `enable_thinking`. Values are JSON. Default none. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A conversation as text. */
+export interface RenderedChat {
+  /** The prompt, without the begin-of-sequence token that the tokenizer adds. */
+  readonly prompt: string;
+  /** Strings at which the answer ends besides the model's end tokens. */
+  readonly stop: readonly string[];
+}
+
+const maximumMessages = 4096;
+const maximumRole = 64;
+const maximumName = 256;
+const maximumTextBytes = 16 * 2 ** 20;
+
+const rolePhrase = `a role of 1 to ${maximumRole} characters such as "user"`;
+const textPhrase = `a string of at most ${maximumTextBytes >> 20} MiB`;
+const contentPhrase = 'a string or an array of { type: "text", text } parts';
+const messagesPhrase = `an array of 1 to ${maximumMessages} messages of { role, content }`;
+const variablesPhrase = "an object whose values are JSON";
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" && Buffer.byteLength(value) <= maximumTextBytes;
+}
+
+const text = () => z.custom<string>(isText, textPhrase);
+const part = z.strictObject({ type: z.literal("text", '"text"'), text: text() }, contentPhrase);
+
+const message = z.strictObject(
+  {
+    role: z.string(rolePhrase).min(1, rolePhrase).max(maximumRole, rolePhrase),
+    content: z.union([text(), z.array(part)], contentPhrase),
+    reasoning: text().optional(),
+    name: z.string(`a string of at most ${maximumName} characters`).max(maximumName).optional(),
+  },
+  "a message of { role, content }",
+);
+
+/** The schema of a conversation. */
+export const messagesSchema = z
+  .array(message, messagesPhrase)
+  .min(1, messagesPhrase)
+  .max(maximumMessages, messagesPhrase);
+
+/** The schema of a template's variables. */
+export const variablesSchema = z.custom<Readonly<Record<string, unknown>>>(isJsonObject, variablesPhrase);
+
+/** The schema of ChatOptions. */
+export const chatOptionsSchema = z.strictObject({
+  addGenerationPrompt: flag().default(true),
+  variables: variablesSchema.default({}),
+});
+
+function isJsonObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  try {
+    return Object.values(value).every((item) => JSON.stringify(item) !== undefined);
+  } catch {
+    return false; // circular, or a bigint
+  }
+}
+
+/** A judged conversation in OpenAI's spelling. */
+export function toWire(messages: readonly ChatMessage[]): readonly object[] {
+  return messages.map(({ reasoning, ...rest }) => {
+    return reasoning === undefined ? rest : { ...rest, reasoning_content: reasoning };
+  });
+}

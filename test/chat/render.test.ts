@@ -1,0 +1,176 @@
+// Conversations become prompts by the model's own template, run elsewhere: what
+// comes out is what the format's authors wrote down, and a template that loops,
+// recurses or swallows memory costs its own conversation and nothing else.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ChatRenderer } from "../../src/chat/renderer.js";
+import { embeddedModelPath, InferenceError, loadModel, type Model } from "../../src/index.js";
+import { chatProgram } from "../../src/native.js";
+import { caught } from "../helpers/caught.js";
+
+const conversation = [
+  { role: "system", content: "Be brief." },
+  { role: "user", content: "Hello" },
+  { role: "assistant", content: "Hi" },
+  { role: "user", content: "Bye" },
+];
+
+function renderer(template: string | undefined, limitMs?: number): ChatRenderer {
+  return new ChatRenderer(chatProgram(), { template, bos: "<s>", eos: "</s>", addBos: true }, limitMs);
+}
+
+async function rendered(template: string): Promise<string> {
+  const chat = renderer(template);
+  try {
+    return (await chat.render(conversation, true, {})).prompt;
+  } finally {
+    chat.release();
+  }
+}
+
+describe("templates by name", () => {
+  const expected = {
+    chatml:
+      "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n" +
+      "<|im_start|>assistant\nHi<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n",
+    llama2: "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHello [/INST] Hi </s><s>[INST] Bye [/INST]",
+    llama3:
+      "<|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>" +
+      "<|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>" +
+      "<|start_header_id|>assistant<|end_header_id|>\n\nHi<|eot_id|>" +
+      "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>" +
+      "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    gemma:
+      "<start_of_turn>user\nBe brief.\n\nHello<end_of_turn>\n<start_of_turn>model\nHi<end_of_turn>\n" +
+      "<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n",
+  } as const;
+
+  for (const [chatTemplate, prompt] of Object.entries(expected)) {
+    it(`${chatTemplate} writes its format, without the token the tokenizer adds`, async () => {
+      const model = await loadModel(embeddedModelPath(), { chatTemplate });
+      try {
+        const text = (await model.renderChat(conversation)).prompt;
+        const bos = model.detokenize([model.info.bosToken], { special: true });
+        const eos = model.detokenize([model.info.eosToken], { special: true });
+        expect(text).toBe(prompt.replaceAll("</s>", eos).replaceAll("<s>", bos));
+      } finally {
+        await model.close();
+      }
+    });
+  }
+
+  it("refuses a name it does not know", async () => {
+    const error = await caught(() => loadModel(embeddedModelPath(), { chatTemplate: "chatmI" }));
+    expect(error).toMatchObject({ code: "INVALID_OPTION" });
+    expect((error as Error).message).toContain("one of chatml, llama2, llama3, gemma");
+  });
+});
+
+describe("a model's own template", () => {
+  let model: Model;
+  beforeAll(async () => {
+    model = await loadModel(embeddedModelPath());
+  });
+  afterAll(() => model.close());
+
+  it("tells who speaks, and opens the answer only when asked", async () => {
+    const { prompt } = await model.renderChat([{ role: "user", content: "Who is Mia?" }]);
+    const closed = await model.renderChat([{ role: "user", content: "Who is Mia?" }], {
+      addGenerationPrompt: false,
+    });
+    expect(prompt).toContain("Who is Mia?");
+    expect(prompt.startsWith(closed.prompt)).toBe(true);
+    expect(prompt.length).toBeGreaterThan(closed.prompt.length);
+  });
+
+  it("keeps earlier turns as they were, so that their cells are used again", async () => {
+    const first = await model.renderChat(conversation.slice(0, 2));
+    const whole = await model.renderChat(conversation);
+    expect(whole.prompt.startsWith(first.prompt)).toBe(true);
+  });
+
+  it("names the field of a wrong message", async () => {
+    const wrong: [unknown, string][] = [
+      [[], "messages must be an array of 1 to 4096 messages"],
+      [[{ content: "x" }], "messages[0][role] must be a role of 1 to 64 characters"],
+      [[{ role: "user", content: 3 }], "messages[0][content] must be a string or an array of"],
+      [[{ role: "user", content: "x", colour: 1 }], 'messages[0] has an unknown field "colour"'],
+    ];
+    for (const [messages, sentence] of wrong) {
+      const error = await caught(() => model.renderChat(messages as never));
+      expect(error).toBeInstanceOf(InferenceError);
+      expect((error as Error).message).toContain(sentence);
+    }
+  });
+});
+
+describe("variables and refusals", () => {
+  it("hands variables to the template", async () => {
+    const chat = renderer("{{ colour }}{% if enable_thinking %} thinks{% endif %}");
+    const given = await chat.render(conversation, true, { colour: "red", enable_thinking: false });
+    expect(given.prompt).toBe("red");
+    chat.release();
+  });
+
+  it("passes on what a template says against a conversation", async () => {
+    const chat = renderer("{{ raise_exception('roles must alternate') }}");
+    const error = await caught(() => chat.render(conversation, true, {}));
+    expect(error).toMatchObject({ code: "CHAT_TEMPLATE_FAILED", status: 400 });
+    expect((error as Error).message).toContain("roles must alternate");
+    chat.release();
+  });
+
+  it("says what to do where there is no template", async () => {
+    const error = await caught(() => renderer(undefined).render(conversation, true, {}));
+    expect(error).toMatchObject({ code: "CHAT_TEMPLATE_MISSING" });
+    expect((error as Error).message).toContain("chatTemplate");
+  });
+});
+
+describe("hostile templates", () => {
+  const hostile = {
+    "counts to a billion, again and again":
+      "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{% endfor %}",
+    "calls itself for ever": "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+    "doubles a string for ever":
+      "{% set ns = namespace(t='aaaaaaaaaaaaaaaa') %}{% for a in range(100) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}",
+    "is one deep bracket": `{{ ${"(".repeat(100_000)}1${")".repeat(100_000)} }}`,
+    "is not Jinja": "{% for %}{{ ",
+  };
+
+  for (const [name, template] of Object.entries(hostile)) {
+    it(`${name}: an error, and the next conversation is rendered`, async () => {
+      const chat = renderer(template, 1500);
+      const [first, second] = await Promise.all([
+        caught(() => chat.render(conversation, true, {})),
+        caught(() => chat.render(conversation, true, {})),
+      ]);
+      expect(first).toMatchObject({ code: "CHAT_TEMPLATE_FAILED" });
+      expect(second).toMatchObject({ code: "CHAT_TEMPLATE_FAILED" });
+      chat.release();
+      expect(await rendered("{{ messages[-1].content }}")).toBe("Bye");
+    });
+  }
+});
+
+// Upstream's collection of real templates; read where it lies.
+const collection = join(import.meta.dirname, "../../third_party/.sources/llama.cpp/models/templates");
+const files = existsSync(collection) ? readdirSync(collection).filter((file) => file.endsWith(".jinja")) : [];
+
+describe.skipIf(files.length === 0)("templates of well-known models", () => {
+  const plain = [
+    { role: "user", content: "What is the colour of the sky?" },
+    { role: "assistant", content: "It is blue." },
+    { role: "user", content: "And of grass?" },
+  ];
+  it.each(files)("%s shows every message in order", async (file) => {
+    const chat = renderer(readFileSync(join(collection, file), "utf8"), 20_000);
+    const { prompt } = await chat.render(plain, true, {});
+    chat.release();
+    const places = plain.map(({ content }) => prompt.indexOf(content));
+    expect(Math.min(...places)).toBeGreaterThanOrEqual(0);
+    expect([...places].sort((a, b) => a - b)).toEqual(places);
+    expect(prompt.startsWith("<s><s>")).toBe(false);
+  });
+});
