@@ -95,6 +95,16 @@ export interface NativeRequest {
   readonly frequencyPenalty: number;
   readonly presencePenalty: number;
   readonly penaltyWindow: number;
+  readonly typicalP: number;
+  readonly topNSigma: number;
+  readonly xtcProbability: number;
+  readonly xtcThreshold: number;
+  readonly dynatempRange: number;
+  readonly dynatempExponent: number;
+  readonly mirostat: 0 | 2;
+  readonly mirostatTau: number;
+  readonly mirostatEta: number;
+  readonly minTokens: number;
   readonly seed: bigint;
   /** Pairs of token and bias, flat: [token, bias, token, bias, …]. */
   readonly logitBias: Float64Array;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
 namespace infernode {
@@ -49,6 +50,9 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       pool_(config.sampler_helpers),
       scratch_(pool_.workers()) {
   totals_.cells_total = static_cast<std::int64_t>(limits_.slots) * limits_.context_length;
+  for (TokenId token = 0; token < limits_.vocabulary_size; ++token) {
+    if (vocab_->is_end_of_generation(token)) end_tokens_.push_back(token);
+  }
   record_stats();
 }
 
@@ -205,6 +209,7 @@ void Engine::sample(const std::vector<SampleRow>& rows) {
 Engine::Sampled Engine::sample_row(Request& request, std::span<float> logits,
                                    SamplerScratch& scratch) const {
   Sampled sampled;
+  if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
   sampled.token = request.sampler.sample(logits, scratch);
   if (sampled.token == kNoToken) return sampled;
   request.sampler.accept(sampled.token);
@@ -214,6 +219,15 @@ Engine::Sampled Engine::sample_row(Request& request, std::span<float> logits,
       std::find(stops.begin(), stops.end(), sampled.token) != stops.end();
   if (!sampled.ends_generation) sampled.text = request.text.append(vocab_->piece(sampled.token));
   return sampled;
+}
+
+void Engine::forbid_ends(const Request& request, std::span<float> logits) const {
+  const auto forbid = [&](TokenId token) {
+    if (token >= 0 && token < limits_.vocabulary_size)
+      logits[static_cast<std::size_t>(token)] = -std::numeric_limits<float>::infinity();
+  };
+  if (!request.params.ignore_eos) std::ranges::for_each(end_tokens_, forbid);
+  std::ranges::for_each(request.params.stop_tokens, forbid);
 }
 
 void Engine::apply(Request& request, Sampled sampled) {

@@ -112,6 +112,7 @@ class Engine {
   void prefill_group(const PrefillGroup& group);
 
   Sampled sample_row(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
+  void forbid_ends(const Request& request, std::span<float> logits) const;
   void apply(Request& request, Sampled sampled);
   std::optional<FinishReason> finish_reason(const Request& request, const Sampled& sampled) const;
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
@@ -134,6 +135,7 @@ class Engine {
   PrefillBudget budget_;
   WorkerPool pool_;
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool
+  std::vector<TokenId> end_tokens_;      // the vocabulary's, for min_tokens
   StepEvents events_;
   bool urgent_ = false;  // events_ holds a first token or an end
   double published_ms_ = 0;

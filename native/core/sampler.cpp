@@ -62,9 +62,11 @@ Sampler::Sampler(const SamplingParams& params, std::int32_t vocabulary_size,
       min_p_logit_(has_min_p_ ? std::log(std::min(params.min_p, 1.0f)) : 0.0f),
       logit_bias_(params.logit_bias),
       penalties_(params),
+      filters_(params),
       random_(params.seed) {}
 
 TokenId Sampler::sample(std::span<float> logits, SamplerScratch& scratch) {
+  if (filters_.active() && !most_likely_) return sample_filtered(logits, scratch);
   const Selection selection = select(logits, scratch);
   if (selection.choice == Choice::kNone) return kNoToken;
   if (most_likely_) return selection.token;
@@ -80,6 +82,14 @@ TokenId Sampler::sample(std::span<float> logits, SamplerScratch& scratch) {
 void Sampler::distribution(std::span<float> logits, SamplerScratch& scratch,
                            std::vector<Candidate>& out) const {
   out.clear();
+  if (filters_.active() && !most_likely_) {
+    if (!gather(logits, scratch)) return;
+    filters_.weigh(scratch.scored, 0);
+    for (const ScoredCandidate& candidate : scratch.scored)
+      out.push_back({candidate.token, static_cast<float>(candidate.weight)});
+    std::ranges::sort(out, {}, &Candidate::token);
+    return;
+  }
   const Selection selection = select(logits, scratch);
   if (selection.choice == Choice::kNone) return;
   if (selection.choice == Choice::kOne) {
@@ -105,15 +115,63 @@ void Sampler::apply_bias(std::span<float> logits) const {
   }
 }
 
-Sampler::Selection Sampler::select(std::span<float> logits, SamplerScratch& scratch) const {
+// The candidates of the rarer filters, those that narrow applied; false where
+// there are none.
+bool Sampler::gather(std::span<float> logits, SamplerScratch& scratch) const {
+  scratch.scored.clear();
+  std::size_t count = 0;
+  if (filters_.narrows()) {
+    const float maximum = prepare(logits, scratch);
+    if (!std::isfinite(maximum)) return false;
+    const float lowest = std::max(filters_.lowest_logit(logits, maximum), kLowestLogit);
+    count = top_k_ > 0 ? collect_top_k(logits, maximum, scratch) : collect(logits, lowest, scratch);
+    count = kernels_->keep_from(scratch.logits.data(), scratch.tokens.data(), count, lowest);
+  } else {
+    const Selection selection = select(logits, scratch);
+    if (selection.choice == Choice::kNone) return false;
+    count = selection.count;
+    if (selection.choice == Choice::kOne) {
+      scratch.scored.push_back({selection.token, selection.maximum, 1});
+    } else if (selection.choice == Choice::kRow) {
+      count = collect(logits, kLowestLogit, scratch);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i)
+    scratch.scored.push_back({scratch.tokens[i], scratch.logits[i], 0});
+  if (filters_.narrows()) filters_.narrow(scratch.scored);
+  return true;
+}
+
+TokenId Sampler::sample_filtered(std::span<float> logits, SamplerScratch& scratch) {
+  if (!gather(logits, scratch)) return kNoToken;
+  filters_.weigh(scratch.scored, filters_.draws_chance() ? random_.uniform() : 0);
+  const double random = random_.uniform();
+  const ScoredCandidate* chosen = nullptr;
+  double running = 0;
+  for (const ScoredCandidate& candidate : scratch.scored) {
+    if (!(candidate.weight > 0)) continue;
+    chosen = &candidate;
+    running += candidate.weight;
+    if (running > random) break;
+  }
+  INFERNODE_CHECK(chosen != nullptr, "the filters left a candidate with weight");
+  filters_.drawn(chosen->weight);
+  return chosen->token;
+}
+
+// Bias and penalties. Returns the row's maximum and leaves the blocks'.
+float Sampler::prepare(std::span<float> logits, SamplerScratch& scratch) const {
   INFERNODE_CHECK(logits.size() == vocabulary_size_,
                   "a row of logits has as many entries as the vocabulary");
   scratch.fit(logits.size());
   apply_bias(logits);
   penalties_.apply(logits);
+  return kernels_->maximum(logits.data(), logits.size(), scratch.block_maximum.data());
+}
 
+Sampler::Selection Sampler::select(std::span<float> logits, SamplerScratch& scratch) const {
   Selection selection;
-  selection.maximum = kernels_->maximum(logits.data(), logits.size(), scratch.block_maximum.data());
+  selection.maximum = prepare(logits, scratch);
   if (!std::isfinite(selection.maximum)) return selection;
   if (most_likely_ || top_k_ == 1 || !(top_p_ > 0)) {
     selection.choice = Choice::kOne;

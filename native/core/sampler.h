@@ -1,7 +1,8 @@
 // One request's choice of its next token: logits in, token out, in one or two
 // passes over the vocabulary and never a full sort.
 // The order and meaning of the steps are llama.cpp's (logit bias, penalties,
-// top_k, top_p, min_p, temperature, draw); the random numbers are our own.
+// top_k, top_p, min_p, temperature, draw; CandidateFilters adds the rarer
+// ones); the random numbers are our own.
 // A Sampler owns its request's random state and penalty window; the work
 // space belongs to the thread and is passed in.
 #pragma once
@@ -11,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "candidate_filters.h"
 #include "penalty_window.h"
 #include "random.h"
 #include "sampler_kernels.h"
@@ -36,7 +38,8 @@ class Sampler {
           const SamplerKernels& kernels = best_sampler_kernels());
 
   // Chooses from one row of vocabulary_size logits and overwrites some of
-  // them. With temperature > 0 it takes exactly one random number. Does not
+  // them. With temperature > 0 it takes exactly one random number, with XTC
+  // two. Does not
   // accept() the token. Returns kNoToken, and takes no random number, when
   // the row offers no choice: after bias and penalties it holds a NaN or
   // +infinity, or nothing but -infinity. The engine then fails the request.
@@ -48,7 +51,7 @@ class Sampler {
 
   // The candidates sample() would draw from, by ascending token, their
   // probabilities summing to 1; empty where sample() returns kNoToken. Takes
-  // no random number; overwrites some logits as sample() does.
+  // no random number, and XTC happens; overwrites some logits as sample() does.
   void distribution(std::span<float> logits, SamplerScratch& scratch,
                     std::vector<Candidate>& out) const;
 
@@ -70,6 +73,9 @@ class Sampler {
     std::size_t count = 0;
   };
 
+  float prepare(std::span<float> logits, SamplerScratch& scratch) const;
+  bool gather(std::span<float> logits, SamplerScratch& scratch) const;
+  TokenId sample_filtered(std::span<float> logits, SamplerScratch& scratch);
   void apply_bias(std::span<float> logits) const;
   Selection select(std::span<float> logits, SamplerScratch& scratch) const;
   std::size_t collect(std::span<const float> row, float threshold, SamplerScratch& scratch) const;
@@ -95,6 +101,7 @@ class Sampler {
   float min_p_logit_;  // ln(min_p): candidates are this near the maximum
   std::vector<LogitBias> logit_bias_;
   PenaltyWindow penalties_;
+  CandidateFilters filters_;
   Random random_;
 };
 

@@ -11,6 +11,13 @@
 
 namespace infernode {
 
+// A candidate of the filters that few requests ask for.
+struct ScoredCandidate {
+  TokenId token;
+  float logit;
+  double weight;
+};
+
 // Belongs to one thread; one thread at a time.
 struct SamplerScratch {
   std::vector<float> block_maximum;  // of the row, one per kSamplerBlock logits
@@ -22,6 +29,7 @@ struct SamplerScratch {
   // The candidates among which keep_mass() looks for its cut.
   std::vector<TokenId> members;  // indices of candidates
   std::vector<float> member_logits;
+  std::vector<ScoredCandidate> scored;
 
   void fit(std::size_t vocabulary_size) {
     const std::size_t candidates = vocabulary_size + kCollectPadding;

@@ -81,7 +81,9 @@ struct LogitBias {
 };
 
 // How one request's next token is chosen. The order of application is
-// llama.cpp's: logit_bias, penalties, top_k, top_p, min_p, temperature, draw.
+// llama.cpp's: logit_bias, penalties, top_n_sigma, top_k, typical_p, top_p,
+// min_p, XTC, temperature, draw. With mirostat: logit_bias, penalties,
+// temperature, mirostat.
 struct SamplingParams {
   float temperature = 0.7f;     // <= 0 takes the most likely token
   std::int32_t top_k = 0;       // 0: off
@@ -91,6 +93,15 @@ struct SamplingParams {
   float frequency_penalty = 0.0f;
   float presence_penalty = 0.0f;
   std::int32_t penalty_window = 64;  // last tokens penalised; -1: all known
+  float typical_p = 1.0f;            // 1: off
+  float top_n_sigma = 0.0f;          // 0: off
+  float xtc_probability = 0.0f;      // 0: off
+  float xtc_threshold = 0.1f;        // above 0.5: off
+  float dynatemp_range = 0.0f;       // 0: off
+  float dynatemp_exponent = 1.0f;
+  bool mirostat = false;      // version 2
+  float mirostat_tau = 5.0f;  // surprise to keep, in bits
+  float mirostat_eta = 0.1f;  // how fast it adapts
   std::uint64_t seed = 0;
   std::vector<LogitBias> logit_bias;
 };
@@ -98,6 +109,7 @@ struct SamplingParams {
 struct GenerateParams {
   SamplingParams sampling;
   std::int32_t max_tokens = 0;  // 0: until the context is full
+  std::int32_t min_tokens = 0;  // before these, no token that ends a generation
   bool ignore_eos = false;
   std::vector<std::string> stop;     // stop strings, non-empty UTF-8
   std::vector<TokenId> stop_tokens;  // besides the model's own

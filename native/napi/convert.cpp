@@ -46,6 +46,15 @@ SamplingParams sampling_from(const Napi::Object& request) {
   sampling.frequency_penalty = float_field(request, "frequencyPenalty");
   sampling.presence_penalty = float_field(request, "presencePenalty");
   sampling.penalty_window = int_field(request, "penaltyWindow");
+  sampling.typical_p = float_field(request, "typicalP");
+  sampling.top_n_sigma = float_field(request, "topNSigma");
+  sampling.xtc_probability = float_field(request, "xtcProbability");
+  sampling.xtc_threshold = float_field(request, "xtcThreshold");
+  sampling.dynatemp_range = float_field(request, "dynatempRange");
+  sampling.dynatemp_exponent = float_field(request, "dynatempExponent");
+  sampling.mirostat = int_field(request, "mirostat") == 2;
+  sampling.mirostat_tau = float_field(request, "mirostatTau");
+  sampling.mirostat_eta = float_field(request, "mirostatEta");
   bool lossless = true;
   sampling.seed = request.Get("seed").As<Napi::BigInt>().Uint64Value(&lossless);
   const auto bias = request.Get("logitBias").As<Napi::Float64Array>();
@@ -143,6 +152,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   }
   prompt.params.sampling = sampling_from(request);
   prompt.params.max_tokens = int_field(request, "maxTokens");
+  prompt.params.min_tokens = int_field(request, "minTokens");
   prompt.params.ignore_eos = bool_field(request, "ignoreEos");
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();

@@ -1,6 +1,6 @@
 // One generation's request: its type, limits and defaults, and its judged form
 // for the addon. Order of sampling is llama.cpp's: logit bias, penalties,
-// top-k, top-p, min-p, temperature, draw. Defaults of temperature and top-p are
+// top-n-sigma, top-k, typical, top-p, min-p, XTC, temperature, draw. Defaults of temperature and top-p are
 // those of native/core/types.h.
 import { z } from "zod";
 import { type ChatMessage, messagesSchema, variablesSchema } from "../chat/messages.js";
@@ -34,6 +34,38 @@ export interface GenerateRequest {
   readonly topP?: number | undefined;
   /** Drop tokens less likely than this share of the likeliest, 0 to 1; 0 turns it off. Default 0. */
   readonly minP?: number | undefined;
+  /**
+   * Keep the tokens whose surprise is nearest to the expected one, up to this
+   * probability, above 0; 1 turns it off (locally typical sampling). Default 1.
+   */
+  readonly typicalP?: number | undefined;
+  /** Drop tokens whose logit is this many standard deviations below the best; 0 turns it off. Default 0. */
+  readonly topNSigma?: number | undefined;
+  /** How often XTC drops the likeliest tokens, 0 to 1; 0 turns it off. Default 0. */
+  readonly xtcProbability?: number | undefined;
+  /** XTC drops all but the last of the tokens this likely, 0 to 1; above 0.5 turns it off. Default 0.1. */
+  readonly xtcThreshold?: number | undefined;
+  /**
+   * Dynamic temperature: from temperature minus this where the model is sure, to
+   * temperature plus this where it is not, 0 to 100; 0 turns it off. Default 0.
+   */
+  readonly dynatempRange?: number | undefined;
+  /** How dynamic temperature grows with entropy, 0 to 10. Default 1. */
+  readonly dynatempExponent?: number | undefined;
+  /**
+   * 2 draws by mirostat 2.0, which replaces topK, topP, minP, typicalP,
+   * topNSigma, XTC and dynamic temperature; 0 turns it off. Default 0.
+   */
+  readonly mirostat?: 0 | 2 | undefined;
+  /** Surprise per token that mirostat aims at, in bits, 0 to 100. Default 5. */
+  readonly mirostatTau?: number | undefined;
+  /** How fast mirostat adapts, 0 to 1. Default 0.1. */
+  readonly mirostatEta?: number | undefined;
+  /**
+   * Tokens to generate at least: end tokens and stopTokens are forbidden
+   * before; stop strings are not. At most maxTokens. Default 0.
+   */
+  readonly minTokens?: number | undefined;
   /** Divides the logits of seen tokens, above 0 to 10; 1 turns it off. Default 1. */
   readonly repeatPenalty?: number | undefined;
   /** Subtracted per occurrence of a seen token, -2 to 2 as in OpenAI's API. Default 0. */
@@ -121,6 +153,16 @@ export function requestSchema(limits: VocabularyLimits) {
     topK: integer(0, maximumInt32).default(0),
     topP: numberAbove(0, 1).default(0.95),
     minP: number(0, 1).default(0),
+    typicalP: numberAbove(0, 1).default(1),
+    topNSigma: number(0, 100).default(0),
+    xtcProbability: number(0, 1).default(0),
+    xtcThreshold: number(0, 1).default(0.1),
+    dynatempRange: number(0, 100).default(0),
+    dynatempExponent: number(0, 10).default(1),
+    mirostat: z.union([z.literal(0), z.literal(2)], "0 or 2").default(0),
+    mirostatTau: number(0, 100).default(5),
+    mirostatEta: number(0, 1).default(0.1),
+    minTokens: integer(0, maximumInt32).default(0),
     repeatPenalty: numberAbove(0, 10).default(1),
     frequencyPenalty: number(-2, 2).default(0),
     presencePenalty: number(-2, 2).default(0),
@@ -223,6 +265,7 @@ export function judgeRequest(
   const { signal, prompt = "", messages, chatVariables, ...sampling } = judged;
   const { maxTokens, seed, stop, logitBias, ...rest } = sampling;
   refuseTwoPrompts(judged);
+  refuseTooFew(judged);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
@@ -234,6 +277,14 @@ export function judgeRequest(
   };
   const chat = messages === undefined ? undefined : { messages, variables: chatVariables ?? {} };
   return { native: Object.freeze(native), chat, signal };
+}
+
+function refuseTooFew({ minTokens = 0, maxTokens }: Partial<GenerateRequest>): void {
+  if (maxTokens === undefined || minTokens <= maxTokens) return;
+  throw new InferenceError(
+    "INVALID_OPTION",
+    `generate(): minTokens must be at most maxTokens, ${maxTokens}, got ${minTokens}`,
+  );
 }
 
 function refuseTwoPrompts({ prompt, messages, chatVariables }: Partial<GenerateRequest>): void {

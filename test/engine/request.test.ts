@@ -31,6 +31,16 @@ describe("a judged request", () => {
       topK: 0,
       topP: 0.95,
       minP: 0,
+      typicalP: 1,
+      topNSigma: 0,
+      xtcProbability: 0,
+      xtcThreshold: 0.1,
+      dynatempRange: 0,
+      dynatempExponent: 1,
+      mirostat: 0,
+      mirostatTau: 5,
+      mirostatEta: 0.1,
+      minTokens: 0,
       repeatPenalty: 1,
       frequencyPenalty: 0,
       presencePenalty: 0,
@@ -96,6 +106,11 @@ describe("a refused request", () => {
     [{ topP: 0 }, "generate(): topP must be a number above 0 and at most 1, got 0"],
     [{ topP: 1.01 }, "generate(): topP must be a number above 0 and at most 1, got 1.01"],
     [{ minP: 2 }, "generate(): minP must be a number from 0 to 1, got 2"],
+    [{ typicalP: 0 }, "generate(): typicalP must be a number above 0 and at most 1, got 0"],
+    [{ topNSigma: -1 }, "generate(): topNSigma must be a number from 0 to 100, got -1"],
+    [{ xtcProbability: 2 }, "generate(): xtcProbability must be a number from 0 to 1, got 2"],
+    [{ mirostat: 1 }, "generate(): mirostat must be 0 or 2, got 1"],
+    [{ minTokens: -1 }, "generate(): minTokens must be an integer from 0 to 2147483647, got -1"],
     [{ repeatPenalty: 0 }, "generate(): repeatPenalty must be a number above 0 and at most 10, got 0"],
     [{ presencePenalty: 3 }, "generate(): presencePenalty must be a number from -2 to 2, got 3"],
     [{ penaltyWindow: -2 }, "generate(): penaltyWindow must be an integer from -1 to 2147483647, got -2"],
@@ -132,7 +147,10 @@ describe("a refused request", () => {
     [{ cacheSalt: 7 }, "generate(): cacheSalt must be a string of at most 256 UTF-8 bytes, got 7"],
     [{ ignoreEos: "yes" }, 'generate(): ignoreEos must be true or false, got "yes"'],
     [{ signal: "x" }, 'generate(): signal must be an AbortSignal, got "x"'],
-    [{ maxtokens: 3 }, /^generate\(\): unknown option "maxtokens"; the options are prompt, maxTokens, /],
+    [
+      { maxtokens: 3 },
+      /^generate\(\): unknown option "maxtokens"; the options are prompt, messages, chatVariables, maxTokens, /,
+    ],
   ])("%o is refused by name", async (options, sentence) => {
     const message = await refusal({ prompt: "a", ...options });
     if (typeof sentence === "string") expect(message).toBe(sentence);
@@ -140,7 +158,7 @@ describe("a refused request", () => {
   });
 
   it.each([
-    [undefined, "generate(): prompt must be a string or an array of token ids, got nothing"],
+    [undefined, "generate(): prompt or messages must be given, got neither"],
     [5, "generate(): prompt must be a string or an array of token ids, got 5"],
     [[], "generate(): prompt must be at least one token, got an array of 0"],
     [[1, 512], "generate(): prompt[1] must be a token id from 0 to 511, got 512"],

@@ -153,7 +153,8 @@ export function dropForeignTree(folder, source = root) {
   if (home !== source) rmSync(folder, { recursive: true, force: true });
 }
 
-const isOurs = (file) => /(^infernode\.node|^infernode-chat|^libinfernode-.*\.(so|dylib))$/.test(path.basename(file));
+const isOurs = (file) =>
+  /(^infernode\.node|^infernode-chat|^libinfernode-.*\.(so|dylib))$/.test(path.basename(file));
 
 // Copies by rename: a running process keeps the file it has mapped.
 function copyRuntime() {
