@@ -16,6 +16,25 @@ endif()
 # The suffix of the private library names.
 string(SUBSTRING "${INFERNODE_LLAMA_TREE}" 0 8 INFERNODE_LLAMA_PIN)
 
+# The names of all architectures this tree knows, for the judge of model files.
+# Written only when they change: what includes them would be compiled again.
+function(infernode_list_architectures header)
+  set(table "${INFERNODE_LLAMA_DIR}/src/llama-arch.cpp")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${table}")
+  file(STRINGS "${table}" lines REGEX "^ *{ LLM_ARCH_[A-Z0-9_]+, *\"[^(]")
+  set(names "")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^[^\"]*(\"[^\"]*\").*" "  \\1,\n" name "${line}")
+    string(APPEND names "${name}")
+  endforeach()
+  list(LENGTH lines count)
+  if(count LESS 50)
+    message(FATAL_ERROR "${table} names ${count} architectures; expected its table of more than 50.")
+  endif()
+  file(CONFIGURE OUTPUT "${header}" CONTENT "// Made by cmake from llama.cpp's llama-arch.cpp.\n@names@" @ONLY)
+endfunction()
+infernode_list_architectures("${PROJECT_BINARY_DIR}/generated/llama_architectures.inc")
+
 # Libraries made by another build of this tree (the sanitizer build takes the
 # release build's): copied here, so that `$ORIGIN` holds for them too.
 if(INFERNODE_LLAMA_PREBUILT)

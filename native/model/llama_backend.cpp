@@ -7,6 +7,7 @@
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 #include "llama.h"
+#include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_runtime.h"
 
@@ -83,6 +84,27 @@ Error too_big(const LlamaModel& model, const ContextOptions& options) {
                                        " are available. Lower slots or contextLength."};
 }
 
+// Makes the context, or says why llama.cpp would not.
+llama_context* make_context(const LlamaModel& model, const ContextOptions& options,
+                            std::int32_t batch) {
+  const LlamaLogCapture capture;
+  const LlamaAbortGuard guard;  // ggml's assertions become exceptions here
+  std::string reason;
+  try {
+    llama_context* context = llama_init_from_model(model.handle(), context_params(options, batch));
+    if (context != nullptr) return context;
+    reason = capture.errors().empty() ? "no reason given" : capture.errors().front();
+  } catch (const LlamaAborted& aborted) {
+    reason = aborted.what();
+  }
+  for (const char* sign : {"alloc", "out of memory"}) {
+    if (reason.find(sign) != std::string::npos) throw too_big(model, options);
+  }
+  throw Error(ErrorCode::kInvalidOption,
+              "llama.cpp cannot make a context with these options: " + printable(reason, 240) +
+                  "; change kvType or flashAttention.");
+}
+
 // Linux grants memory it does not have and kills the process later, so the
 // sum is judged first. A GPU's allocator answers for itself.
 void refuse_too_big(const LlamaModel& model, const ContextOptions& options) {
@@ -107,7 +129,6 @@ void LlamaBackend::ThreadpoolDeleter::operator()(ggml_threadpool* pool) const {
 
 LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options)
     : model_(std::move(model)) {
-  const LlamaAbortGuard guard;  // ggml's assertions become exceptions here
   if (options.slots < 1 ||
       options.slots > static_cast<std::int32_t>(llama_max_parallel_sequences())) {
     throw Error(ErrorCode::kInvalidOption, "slots must be 1 to " +
@@ -116,8 +137,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   }
   refuse_too_big(*model_, options);
   const std::int32_t batch = std::max(options.prefill_chunk, options.slots);
-  context_.reset(llama_init_from_model(model_->handle(), context_params(options, batch)));
-  if (context_ == nullptr) throw too_big(*model_, options);
+  context_.reset(make_context(*model_, options, batch));
   limits_.slots = options.slots;
   limits_.context_length = options.context_length;
   limits_.prefill_capacity = batch;

@@ -123,16 +123,9 @@ std::string reason_in(const std::vector<std::string>& errors) {
   return errors.empty() ? "no reason given" : errors.front();
 }
 
-[[noreturn]] void refuse_load(const std::string& path, const GgufFile& file,
-                              const std::vector<std::string>& errors) {
+[[noreturn]] void refuse_load(const std::string& path, const std::vector<std::string>& errors) {
   const std::string reason = printable(reason_in(errors), 240);
   const std::string file_name = quoted_path(path);
-  if (reason.find("unknown model architecture") != std::string::npos) {
-    throw Error(ErrorCode::kModelArchitectureUnsupported,
-                file_name + " has architecture '" + printable(file.string("general.architecture")) +
-                    "', which llama.cpp " + llama_version() +
-                    " does not know; choose another model or a newer infernode.");
-  }
   if (reason.find("unable to allocate") != std::string::npos ||
       reason.find("bad_alloc") != std::string::npos) {
     throw Error(ErrorCode::kOutOfMemory, file_name + " did not fit: " + reason + ".");
@@ -174,7 +167,7 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
   Handle handle(
       llama_model_load_from_file(options.path.c_str(), model_params(options, map, watch)));
   refuse_if_cancelled(cancelled, options.path);
-  if (handle == nullptr) refuse_load(options.path, parts.front(), capture.errors());
+  if (handle == nullptr) refuse_load(options.path, capture.errors());
 
   const std::shared_ptr<LlamaModel> model(
       new LlamaModel(std::move(parts.front()), std::move(handle)));

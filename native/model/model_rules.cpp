@@ -10,6 +10,7 @@
 #include <span>
 
 #include "core/types.h"
+#include "model/architectures.h"
 #include "model/gguf_parser.h"
 
 namespace infernode {
@@ -300,6 +301,12 @@ void check_tensor_rules(const GgufFile& file) {
 void check_model_rules(const GgufFile& file) {
   const std::string_view architecture = file.string("general.architecture");
   if (architecture.empty()) refuse_model(file, "'general.architecture' must name the architecture");
+  if (!known_architecture(architecture)) {
+    throw Error(ErrorCode::kModelArchitectureUnsupported,
+                quoted_path(file.label()) + " has architecture '" + printable(architecture) +
+                    "', which the llama.cpp of this build does not know; choose another model or "
+                    "a newer infernode.");
+  }
   if (std::ranges::find(kOtherKinds, architecture) != kOtherKinds.end()) {
     throw Error(ErrorCode::kModelArchitectureUnsupported,
                 quoted_path(file.label()) + " has architecture '" + printable(architecture) +

@@ -10,6 +10,8 @@
 #include "check.h"
 #include "core/types.h"
 #include "gguf_bytes.h"
+#include "model/architectures.h"
+#include "model/llama_backend.h"
 #include "model/llama_runtime.h"
 #include "temporary_file.h"
 
@@ -182,6 +184,31 @@ TEST("an architecture llama.cpp does not know is named") {
   CHECK(refusal_of([&] {
           load_bytes(tiny_llama().string("general.architecture", "bert").file());
         }).says("'bert'"));
+}
+
+TEST("an unknown architecture with keys of its own is told as such, not as corrupt") {
+  const GgufBytes file = tiny_llama().string("general.architecture", "nonesuch");
+  const Refusal refusal = refusal_of([&] { load_bytes(file.file()); });
+  CHECK_EQ(refusal.code, std::string(error_name(ErrorCode::kModelArchitectureUnsupported)));
+  CHECK(refusal.says("'nonesuch'"));
+}
+
+TEST("every architecture's name comes from the sources in use") {
+  for (const char* name : {"llama", "qwen2", "qwen3", "gemma3", "mamba", "jamba", "qwen3moe"})
+    CHECK(known_architecture(name));
+  CHECK(!known_architecture("(unknown)"));
+  CHECK(!known_architecture(""));
+}
+
+TEST("a context that llama.cpp refuses tells why") {
+  const auto model = load_bytes(tiny_llama().file());
+  ContextOptions options;
+  options.context_length = 64;
+  options.kv_type = KvType::kQ8_0;  // blocks of 32; its heads are 16 wide
+  const Refusal refusal = refusal_of([&] { LlamaBackend(model, options); });
+  CHECK_EQ(refusal.code, std::string(error_name(ErrorCode::kInvalidOption)));
+  CHECK(refusal.says("block size 32"));
+  CHECK(refusal.says("kvType"));
 }
 
 TEST("hyperparameters that would end the process are refused by name") {
