@@ -1,7 +1,7 @@
 // Conversations become prompts by the model's own template, run elsewhere: what
 // comes out is what the format's authors wrote down, and a template that loops,
 // recurses or swallows memory costs its own conversation and nothing else.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChatRenderer } from "../../src/chat/renderer.js";
@@ -154,11 +154,13 @@ describe("hostile templates", () => {
   }
 });
 
-// Upstream's collection of real templates; read where it lies.
-const collection = join(import.meta.dirname, "../../third_party/.sources/llama.cpp/models/templates");
-const files = existsSync(collection) ? readdirSync(collection).filter((file) => file.endsWith(".jinja")) : [];
+// Upstream's collection of real templates; read where the set-up took the sources from.
+const sources =
+  process.env.INFERNODE_LLAMA_CPP_DIR ?? join(import.meta.dirname, "../../third_party/.sources/llama.cpp");
+const collection = join(sources, "models/templates");
+const files = readdirSync(collection).filter((file) => file.endsWith(".jinja"));
 
-describe.skipIf(files.length === 0)("templates of well-known models", () => {
+describe("templates of well-known models", () => {
   const plain = [
     { role: "user", content: "What is the colour of the sky?" },
     { role: "assistant", content: "It is blue." },
