@@ -5,10 +5,12 @@ export type { ChosenEngineOptions, Engine } from "./engine/engine.js";
 export type {
   EndEvent,
   FinishReason,
+  GeneratedLogProb,
   GenerateResult,
   GenerationEvent,
   TextDeltaEvent,
   Timings,
+  TokenLogProb,
   Usage,
 } from "./engine/events.js";
 export type { Generation } from "./engine/generation.js";
@@ -25,6 +27,7 @@ export {
 export { inspectModel, type ModelFile } from "./engine/model-file.js";
 export type { EngineOptions, ModelOptions } from "./engine/options.js";
 export type { GenerateRequest } from "./engine/request.js";
+export type { SamplingOptions } from "./engine/sampling.js";
 export type { EngineStats } from "./engine/stats.js";
 export { type ErrorCode, InferenceError } from "./errors.js";
 export { type LogLevel, type LogLine, setLogListener } from "./log.js";

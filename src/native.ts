@@ -104,7 +104,14 @@ export interface NativeRequest {
   readonly mirostat: 0 | 2;
   readonly mirostatTau: number;
   readonly mirostatEta: number;
+  readonly dryMultiplier: number;
+  readonly dryBase: number;
+  readonly dryAllowedLength: number;
+  readonly dryWindow: number;
+  readonly drySequenceBreakers: readonly string[];
   readonly minTokens: number;
+  /** Likeliest tokens to tell of besides the chosen one; -1: nothing is told. */
+  readonly logProbs: number;
   readonly seed: bigint;
   /** Pairs of token and bias, flat: [token, bias, token, bias, …]. */
   readonly logitBias: Float64Array;
@@ -135,6 +142,8 @@ export interface NativeEnd {
  * tokens are tokens[tokenEnds[i-1] .. tokenEnds[i]). A request has one delta at
  * most, with the tokens of several steps where they were short. It may have text
  * and no tokens or tokens and no text (half a character). Ends come after deltas.
+ * logProbs[i], where asked for, has for each token its log-probability, the
+ * number of likeliest tokens that follow, and token and log-probability of each.
  */
 export type NativeEventHandler = (
   ids: Float64Array,
@@ -142,6 +151,7 @@ export type NativeEventHandler = (
   tokens: Int32Array,
   tokenEnds: Uint32Array,
   ends: NativeEnd[],
+  logProbs: (Float64Array | undefined)[],
 ) => void;
 
 export interface NativeEngineStats {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <limits>
 #include <utility>
 
 namespace infernode {
@@ -38,7 +37,7 @@ std::string overflow_sentence(std::size_t prompt, std::int32_t context) {
 Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
                EventSink& sink, EngineConfig config, Clock clock)
     : backend_(std::move(backend)),
-      vocab_(std::move(vocab)),
+      chooser_(std::move(vocab)),
       sink_(sink),
       config_(config),
       clock_(std::move(clock)),
@@ -50,9 +49,6 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       pool_(config.sampler_helpers),
       scratch_(pool_.workers()) {
   totals_.cells_total = static_cast<std::int64_t>(limits_.slots) * limits_.context_length;
-  for (TokenId token = 0; token < limits_.vocabulary_size; ++token) {
-    if (vocab_->is_end_of_generation(token)) end_tokens_.push_back(token);
-  }
   record_stats();
 }
 
@@ -195,42 +191,18 @@ void Engine::sample(const std::vector<SampleRow>& rows) {
   const double started = clock_();
   std::vector<std::span<float>> logits;
   for (const SampleRow& row : rows) logits.push_back(backend_->logits(row.row));
-  std::vector<Sampled> sampled(rows.size());
+  std::vector<TokenChoice> chosen(rows.size());
   pool_.run(
       rows.size(),
       [&](std::size_t index, std::size_t worker) {
-        sampled[index] = sample_row(*rows[index].request, logits[index], scratch_[worker]);
+        chosen[index] = chooser_.choose(*rows[index].request, logits[index], scratch_[worker]);
       },
       kRowsPerSampler);
-  for (std::size_t i = 0; i < rows.size(); ++i) apply(*rows[i].request, std::move(sampled[i]));
+  for (std::size_t i = 0; i < rows.size(); ++i) apply(*rows[i].request, std::move(chosen[i]));
   totals_.sample_ms += clock_() - started;
 }
 
-Engine::Sampled Engine::sample_row(Request& request, std::span<float> logits,
-                                   SamplerScratch& scratch) const {
-  Sampled sampled;
-  if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
-  sampled.token = request.sampler.sample(logits, scratch);
-  if (sampled.token == kNoToken) return sampled;
-  request.sampler.accept(sampled.token);
-  const auto& stops = request.params.stop_tokens;
-  sampled.ends_generation =
-      (!request.params.ignore_eos && vocab_->is_end_of_generation(sampled.token)) ||
-      std::find(stops.begin(), stops.end(), sampled.token) != stops.end();
-  if (!sampled.ends_generation) sampled.text = request.text.append(vocab_->piece(sampled.token));
-  return sampled;
-}
-
-void Engine::forbid_ends(const Request& request, std::span<float> logits) const {
-  const auto forbid = [&](TokenId token) {
-    if (token >= 0 && token < limits_.vocabulary_size)
-      logits[static_cast<std::size_t>(token)] = -std::numeric_limits<float>::infinity();
-  };
-  if (!request.params.ignore_eos) std::ranges::for_each(end_tokens_, forbid);
-  std::ranges::for_each(request.params.stop_tokens, forbid);
-}
-
-void Engine::apply(Request& request, Sampled sampled) {
+void Engine::apply(Request& request, TokenChoice choice) {
   request.suspect = false;
   const double now = clock_();
   if (request.times.first_token < 0) {
@@ -238,23 +210,24 @@ void Engine::apply(Request& request, Sampled sampled) {
     urgent_ = true;
   }
   request.times.last_token = now;
-  if (sampled.token == kNoToken) {
+  if (choice.token == kNoToken) {
     return end(request, FinishReason::kError,
                Failure{ErrorCode::kDecodeFailed,
                        "The model computed no usable logits (all are NaN or -infinity); "
                        "the model file may be damaged or every token forbidden by logitBias."});
   }
-  if (!sampled.ends_generation) {
-    request.known.push_back(sampled.token);
+  if (!choice.ends_generation) {
+    request.known.push_back(choice.token);
     ++totals_.generated_tokens;
-    events_.deltas.push_back({request.id, sampled.token, std::move(sampled.text.text)});
+    events_.deltas.push_back(
+        {request.id, choice.token, std::move(choice.text.text), std::move(choice.log_probs)});
   }
-  if (const auto reason = finish_reason(request, sampled)) end(request, *reason);
+  if (const auto reason = finish_reason(request, choice)) end(request, *reason);
 }
 
 std::optional<FinishReason> Engine::finish_reason(const Request& request,
-                                                  const Sampled& sampled) const {
-  if (sampled.ends_generation || sampled.text.stopped) return FinishReason::kStop;
+                                                  const TokenChoice& choice) const {
+  if (choice.ends_generation || choice.text.stopped) return FinishReason::kStop;
   const std::int32_t limit = request.params.max_tokens;
   if (limit > 0 && request.generated_tokens() >= limit) return FinishReason::kLength;
   if (static_cast<std::int32_t>(request.known.size()) >= limits_.context_length)
@@ -265,7 +238,7 @@ std::optional<FinishReason> Engine::finish_reason(const Request& request,
 void Engine::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   if (request.sequence != kNoSequence) cache_.leave(request, reason != FinishReason::kError);
   std::string rest = request.text.finish();
-  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest)});
+  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
   const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
                     request.generated_tokens()};
   events_.ends.push_back(
@@ -372,7 +345,7 @@ void Engine::break_down(const std::string& reason) {
 void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure) {
   for (const auto& request : scheduler_.living()) {
     std::string rest = request->text.finish();
-    if (!rest.empty()) events_.deltas.push_back({request->id, kNoToken, std::move(rest)});
+    if (!rest.empty()) events_.deltas.push_back({request->id, kNoToken, std::move(rest), nullptr});
     const Usage usage{request->prompt_tokens, request->cached_prompt_tokens,
                       request->generated_tokens()};
     events_.ends.push_back(

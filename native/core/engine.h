@@ -21,6 +21,7 @@
 #include "prefill_budget.h"
 #include "request.h"
 #include "scheduler.h"
+#include "token_chooser.h"
 #include "worker_pool.h"
 
 namespace infernode {
@@ -89,12 +90,6 @@ class Engine {
   bool step();
 
  private:
-  struct Sampled {
-    TokenId token = kNoToken;
-    bool ends_generation = false;
-    TextStream::Step text;
-  };
-
   void run();
   void drain();
   bool make_room();
@@ -111,10 +106,9 @@ class Engine {
   void prefill();
   void prefill_group(const PrefillGroup& group);
 
-  Sampled sample_row(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
-  void forbid_ends(const Request& request, std::span<float> logits) const;
-  void apply(Request& request, Sampled sampled);
-  std::optional<FinishReason> finish_reason(const Request& request, const Sampled& sampled) const;
+  void apply(Request& request, TokenChoice choice);
+  std::optional<FinishReason> finish_reason(const Request& request,
+                                            const TokenChoice& choice) const;
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
   void pass_failed(DecodeStatus status, const std::vector<Request*>& requests);
   void break_down(const std::string& reason);
@@ -122,7 +116,7 @@ class Engine {
   void record_stats();
 
   std::unique_ptr<Backend> backend_;
-  std::shared_ptr<const Vocab> vocab_;
+  const TokenChooser chooser_;
   EventSink& sink_;
   const EngineConfig config_;
   const Clock clock_;
@@ -135,7 +129,6 @@ class Engine {
   PrefillBudget budget_;
   WorkerPool pool_;
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool
-  std::vector<TokenId> end_tokens_;      // the vocabulary's, for min_tokens
   StepEvents events_;
   bool urgent_ = false;  // events_ holds a first token or an end
   double published_ms_ = 0;

@@ -3,10 +3,12 @@
 // step; what the sink does with it must not block.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "log_probs.h"
 #include "types.h"
 
 namespace infernode {
@@ -15,6 +17,7 @@ struct Delta {
   RequestId id;
   TokenId token;     // kNoToken: text that was held back, without a new token
   std::string text;  // whole UTF-8 characters; may be empty
+  std::unique_ptr<const LogProbs> log_probs;  // of the token, where asked for
 };
 
 struct End {

@@ -62,6 +62,7 @@ Sampler::Sampler(const SamplingParams& params, std::int32_t vocabulary_size,
       min_p_logit_(has_min_p_ ? std::log(std::min(params.min_p, 1.0f)) : 0.0f),
       logit_bias_(params.logit_bias),
       penalties_(params),
+      dry_(params),
       filters_(params),
       random_(params.seed) {}
 
@@ -159,13 +160,14 @@ TokenId Sampler::sample_filtered(std::span<float> logits, SamplerScratch& scratc
   return chosen->token;
 }
 
-// Bias and penalties. Returns the row's maximum and leaves the blocks'.
+// Bias, penalties and DRY. Returns the row's maximum and leaves the blocks'.
 float Sampler::prepare(std::span<float> logits, SamplerScratch& scratch) const {
   INFERNODE_CHECK(logits.size() == vocabulary_size_,
                   "a row of logits has as many entries as the vocabulary");
   scratch.fit(logits.size());
   apply_bias(logits);
   penalties_.apply(logits);
+  dry_.apply(logits);
   return kernels_->maximum(logits.data(), logits.size(), scratch.block_maximum.data());
 }
 

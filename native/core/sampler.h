@@ -1,7 +1,7 @@
 // One request's choice of its next token: logits in, token out, in one or two
 // passes over the vocabulary and never a full sort.
 // The order and meaning of the steps are llama.cpp's (logit bias, penalties,
-// top_k, top_p, min_p, temperature, draw; CandidateFilters adds the rarer
+// DRY, top_k, top_p, min_p, temperature, draw; CandidateFilters adds the rarer
 // ones); the random numbers are our own.
 // A Sampler owns its request's random state and penalty window; the work
 // space belongs to the thread and is passed in.
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "candidate_filters.h"
+#include "dry_penalty.h"
 #include "penalty_window.h"
 #include "random.h"
 #include "sampler_kernels.h"
@@ -55,12 +56,21 @@ class Sampler {
   void distribution(std::span<float> logits, SamplerScratch& scratch,
                     std::vector<Candidate>& out) const;
 
-  // Feeds one token, sampled or forced, to the penalty window.
-  void accept(TokenId token) { penalties_.accept(token); }
+  // Feeds one token, sampled or forced, to the penalties.
+  void accept(TokenId token) {
+    penalties_.accept(token);
+    dry_.accept(token);
+  }
 
-  // Restarts the penalty window from the tokens known so far, the prompt's
+  // Restarts the penalties from the tokens known so far, the prompt's
   // included. The random state is left as it is.
-  void prime(std::span<const TokenId> known) { penalties_.prime(known); }
+  void prime(std::span<const TokenId> known) {
+    penalties_.prime(known);
+    dry_.prime(known);
+  }
+
+  // Another stream of random numbers from here on; all else goes on as it was.
+  void reseed(std::uint64_t seed) { random_ = Random(seed); }
 
  private:
   // What the filters left. For kRow it is the whole row; for kCandidates the
@@ -101,6 +111,7 @@ class Sampler {
   float min_p_logit_;  // ln(min_p): candidates are this near the maximum
   std::vector<LogitBias> logit_bias_;
   PenaltyWindow penalties_;
+  DryPenalty dry_;
   CandidateFilters filters_;
   Random random_;
 };

@@ -30,6 +30,7 @@ struct SamplerScratch {
   std::vector<TokenId> members;  // indices of candidates
   std::vector<float> member_logits;
   std::vector<ScoredCandidate> scored;
+  std::vector<float> raw;  // the row as computed, for who wants log-probabilities
 
   void fit(std::size_t vocabulary_size) {
     const std::size_t candidates = vocabulary_size + kCollectPadding;

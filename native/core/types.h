@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -75,14 +76,16 @@ class BrokenInvariant : public std::logic_error {
     if (!(condition)) throw ::infernode::BrokenInvariant(sentence); \
   } while (false)
 
+class DryBreakers;
+
 struct LogitBias {
   TokenId token;
   float bias;  // added to the logit; -infinity forbids the token
 };
 
 // How one request's next token is chosen. The order of application is
-// llama.cpp's: logit_bias, penalties, top_n_sigma, top_k, typical_p, top_p,
-// min_p, XTC, temperature, draw. With mirostat: logit_bias, penalties,
+// llama.cpp's: logit_bias, penalties, DRY, top_n_sigma, top_k, typical_p, top_p,
+// min_p, XTC, temperature, draw. With mirostat: logit_bias, penalties, DRY,
 // temperature, mirostat.
 struct SamplingParams {
   float temperature = 0.7f;     // <= 0 takes the most likely token
@@ -93,11 +96,16 @@ struct SamplingParams {
   float frequency_penalty = 0.0f;
   float presence_penalty = 0.0f;
   std::int32_t penalty_window = 64;  // last tokens penalised; -1: all known
-  float typical_p = 1.0f;            // 1: off
-  float top_n_sigma = 0.0f;          // 0: off
-  float xtc_probability = 0.0f;      // 0: off
-  float xtc_threshold = 0.1f;        // above 0.5: off
-  float dynatemp_range = 0.0f;       // 0: off
+  float dry_multiplier = 0.0f;       // 0: off
+  float dry_base = 1.75f;            // at least 1
+  std::int32_t dry_allowed_length = 2;
+  std::int32_t dry_window = -1;                     // last tokens looked at; -1: all known
+  std::shared_ptr<const DryBreakers> dry_breakers;  // null: none
+  float typical_p = 1.0f;                           // 1: off
+  float top_n_sigma = 0.0f;                         // 0: off
+  float xtc_probability = 0.0f;                     // 0: off
+  float xtc_threshold = 0.1f;                       // above 0.5: off
+  float dynatemp_range = 0.0f;                      // 0: off
   float dynatemp_exponent = 1.0f;
   bool mirostat = false;      // version 2
   float mirostat_tau = 5.0f;  // surprise to keep, in bits
@@ -110,6 +118,7 @@ struct GenerateParams {
   SamplingParams sampling;
   std::int32_t max_tokens = 0;  // 0: until the context is full
   std::int32_t min_tokens = 0;  // before these, no token that ends a generation
+  std::int32_t log_probs = -1;  // of how many likeliest tokens besides the chosen one; -1: none
   bool ignore_eos = false;
   std::vector<std::string> stop;     // stop strings, non-empty UTF-8
   std::vector<TokenId> stop_tokens;  // besides the model's own

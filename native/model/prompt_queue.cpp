@@ -53,6 +53,9 @@ void PromptQueue::submit(Prompt prompt) {
     } else {
       tokens = std::move(std::get<std::vector<TokenId>>(prompt.content));
     }
+    SamplingParams& sampling = prompt.params.sampling;
+    if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())
+      sampling.dry_breakers = dry_breakers_.find(*model_, prompt.dry_breakers);
     failure =
         engine_.submit(id, std::move(tokens), std::move(prompt.params), std::move(prompt.control));
   } catch (const Error& error) {

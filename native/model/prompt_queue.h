@@ -13,6 +13,7 @@
 
 #include "core/engine.h"
 #include "core/mailbox.h"
+#include "model/dry_breakers.h"
 #include "model/llama_model.h"
 
 namespace infernode {
@@ -27,6 +28,7 @@ struct Prompt {
   RequestId id = 0;
   std::variant<PromptText, std::vector<TokenId>> content;
   GenerateParams params;
+  std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
   std::shared_ptr<RequestControl> control;
 };
 
@@ -52,6 +54,7 @@ class PromptQueue {
   Engine& engine_;
   EventSink& sink_;
   Mailbox<Prompt> mailbox_;
+  DryBreakerLists dry_breakers_;
   std::thread thread_;
 };
 

@@ -36,6 +36,13 @@ const char* kv_type_name(KvType type) {
   return "f16";
 }
 
+std::vector<std::string> strings_from(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> strings;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) strings.push_back(array.Get(i).ToString());
+  return strings;
+}
+
 SamplingParams sampling_from(const Napi::Object& request) {
   SamplingParams sampling;
   sampling.temperature = float_field(request, "temperature");
@@ -55,6 +62,10 @@ SamplingParams sampling_from(const Napi::Object& request) {
   sampling.mirostat = int_field(request, "mirostat") == 2;
   sampling.mirostat_tau = float_field(request, "mirostatTau");
   sampling.mirostat_eta = float_field(request, "mirostatEta");
+  sampling.dry_multiplier = float_field(request, "dryMultiplier");
+  sampling.dry_base = float_field(request, "dryBase");
+  sampling.dry_allowed_length = int_field(request, "dryAllowedLength");
+  sampling.dry_window = int_field(request, "dryWindow");
   bool lossless = true;
   sampling.seed = request.Get("seed").As<Napi::BigInt>().Uint64Value(&lossless);
   const auto bias = request.Get("logitBias").As<Napi::Float64Array>();
@@ -156,9 +167,9 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.ignore_eos = bool_field(request, "ignoreEos");
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
-  const auto stop = request.Get("stop").As<Napi::Array>();
-  for (std::uint32_t i = 0; i < stop.Length(); ++i)
-    prompt.params.stop.push_back(stop.Get(i).ToString());
+  prompt.params.log_probs = int_field(request, "logProbs");
+  prompt.params.stop = strings_from(request.Get("stop"));
+  prompt.dry_breakers = strings_from(request.Get("drySequenceBreakers"));
   const auto stop_tokens = request.Get("stopTokens").As<Napi::Array>();
   for (std::uint32_t i = 0; i < stop_tokens.Length(); ++i) {
     prompt.params.stop_tokens.push_back(stop_tokens.Get(i).ToNumber().Int32Value());

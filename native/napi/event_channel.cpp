@@ -1,5 +1,6 @@
 #include "napi/event_channel.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <unordered_map>
@@ -18,17 +19,35 @@ struct Gathered {
   RequestId id;
   std::string text;
   std::vector<TokenId> tokens;
+  std::vector<double> log_probs;  // per token: see append_log_probs
 };
+
+// The token's own, how many others, and token and value of each.
+void append_log_probs(const LogProbs& probs, std::vector<double>& out) {
+  out.push_back(static_cast<double>(probs.chosen.log_prob));
+  out.push_back(static_cast<double>(probs.top.size()));
+  for (const TokenLogProb& entry : probs.top) {
+    out.push_back(entry.token);
+    out.push_back(static_cast<double>(entry.log_prob));
+  }
+}
+
+Napi::Value log_probs_to(Napi::Env env, const std::vector<double>& values) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
+  std::ranges::copy(values, array.Data());
+  return array;
+}
 
 std::vector<Gathered> gather(const std::vector<Delta>& deltas) {
   std::vector<Gathered> gathered;
   std::unordered_map<RequestId, std::size_t> places;
   for (const Delta& delta : deltas) {
     const auto [place, added] = places.try_emplace(delta.id, gathered.size());
-    if (added) gathered.push_back({delta.id, {}, {}});
+    if (added) gathered.push_back({delta.id, {}, {}, {}});
     Gathered& event = gathered[place->second];
     event.text += delta.text;
     if (delta.token != kNoToken) event.tokens.push_back(delta.token);
+    if (delta.log_probs != nullptr) append_log_probs(*delta.log_probs, event.log_probs);
   }
   return gathered;
 }
@@ -87,6 +106,7 @@ void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
   Napi::Float64Array ids = Napi::Float64Array::New(env, gathered.size());
   Napi::Uint32Array token_ends = Napi::Uint32Array::New(env, gathered.size());
   Napi::Array texts = Napi::Array::New(env, gathered.size());
+  Napi::Array log_probs = Napi::Array::New(env);
   Napi::Int32Array tokens = Napi::Int32Array::New(env, token_count);
   std::uint32_t written = 0;
   for (std::size_t i = 0; i < gathered.size(); ++i) {
@@ -94,13 +114,15 @@ void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
     texts.Set(static_cast<std::uint32_t>(i), gathered[i].text);
     for (const TokenId token : gathered[i].tokens) tokens[written++] = token;
     token_ends[i] = written;
+    if (gathered[i].log_probs.empty()) continue;
+    log_probs.Set(static_cast<std::uint32_t>(i), log_probs_to(env, gathered[i].log_probs));
   }
   Napi::Array ends = Napi::Array::New(env, events.ends.size());
   for (std::size_t i = 0; i < events.ends.size(); ++i) {
     ended_(events.ends[i].id);
     ends.Set(static_cast<std::uint32_t>(i), end_to(env, events.ends[i]));
   }
-  handler.Call({ids, texts, tokens, token_ends, ends});
+  handler.Call({ids, texts, tokens, token_ends, ends, log_probs});
 }
 
 }  // namespace infernode

@@ -7,7 +7,7 @@ import type { NativeEnd } from "../native.js";
 /** A generation as the router sees it. */
 export interface EventReader {
   /** More text and tokens. */
-  deliver(text: string, tokens: readonly number[]): void;
+  deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void;
   /** The one end. Nothing is delivered afterwards. */
   finish(end: NativeEnd): void;
 }
@@ -27,6 +27,7 @@ export class EventRouter {
     tokens: Int32Array,
     tokenEnds: Uint32Array,
     ends: readonly NativeEnd[],
+    logProbs: readonly (Float64Array | undefined)[],
   ): void => {
     let begin = 0;
     // Runs once a step for every stream: no iterators, no views.
@@ -35,7 +36,7 @@ export class EventRouter {
       const reader = this.#readers.get(ids[index] ?? 0);
       const own: number[] = [];
       for (; begin < end; begin += 1) own.push(tokens[begin] ?? 0);
-      reader?.deliver(texts[index] ?? "", own);
+      reader?.deliver(texts[index] ?? "", own, logProbs[index]);
     }
     for (const end of ends) {
       const reader = this.#readers.get(end.id);

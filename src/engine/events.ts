@@ -36,12 +36,26 @@ export interface Timings {
   readonly tokensPerSecond: number;
 }
 
+/** How likely the model held one token to be, before any sampling option was applied. */
+export interface TokenLogProb {
+  readonly token: number;
+  /** Natural logarithm of its probability; -Infinity where it could not come. */
+  readonly logProb: number;
+}
+
+/** A generated token's log-probability, and those of the likeliest in its place, best first. */
+export interface GeneratedLogProb extends TokenLogProb {
+  readonly top: readonly TokenLogProb[];
+}
+
 /** Some more text. Text is whole characters; it may be empty while one is half done. */
 export interface TextDeltaEvent {
   readonly type: "text-delta";
   readonly text: string;
   /** The tokens generated since the last delta; may be empty when text was held back. */
   readonly tokens: readonly number[];
+  /** One per token, where the request asked for them. */
+  readonly logProbs?: readonly GeneratedLogProb[];
 }
 
 /** The last event of a generation that did not fail. */
@@ -60,9 +74,22 @@ export interface GenerateResult {
   readonly text: string;
   /** The tokens behind the text; those of a stop string too, an end token never. */
   readonly tokens: readonly number[];
+  /** One per token, where the request asked for them. */
+  readonly logProbs?: readonly GeneratedLogProb[];
   readonly finishReason: Exclude<FinishReason, "error">;
   readonly usage: Usage;
   readonly timings: Timings;
+}
+
+/** The log-probabilities of a delta's tokens out of the addon's flat form. */
+export function logProbsOf(tokens: readonly number[], flat: Float64Array): GeneratedLogProb[] {
+  let at = 0;
+  const next = () => flat[at++] ?? Number.NaN;
+  return tokens.map((token) => {
+    const logProb = next();
+    const top = Array.from({ length: next() }, () => ({ token: next(), logProb: next() }));
+    return { token, logProb, top };
+  });
 }
 
 const millisecondsPerSecond = 1000;

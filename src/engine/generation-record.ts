@@ -4,7 +4,7 @@
 // alive while somebody waits here. It decides nothing about scheduling.
 import type { NativeEnd, NativeEngine } from "../native.js";
 import type { EventReader } from "./event-router.js";
-import { endBeforeStart, type TextDeltaEvent } from "./events.js";
+import { endBeforeStart, logProbsOf, type TextDeltaEvent } from "./events.js";
 import type { KeepAlive } from "./keep-alive.js";
 
 /**
@@ -51,8 +51,9 @@ export class GenerationRecord implements EventReader {
     return this.#abortedBy;
   }
 
-  deliver(text: string, tokens: readonly number[]): void {
-    this.deltas.push({ type: "text-delta", text, tokens });
+  deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void {
+    const told = logProbs === undefined ? {} : { logProbs: logProbsOf(tokens, logProbs) };
+    this.deltas.push({ type: "text-delta", text, tokens, ...told });
     if (this.#readsAll) this.read(this.deltas.length - 1);
     this.#wake();
   }

@@ -108,7 +108,9 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     }
     const text = record.deltas.map((delta) => delta.text).join("");
     const tokens = record.deltas.flatMap((delta) => delta.tokens);
-    return { text, tokens, finishReason, usage, timings };
+    const told = record.deltas.some((delta) => delta.logProbs !== undefined);
+    const logProbs = told ? { logProbs: record.deltas.flatMap((delta) => delta.logProbs ?? []) } : {};
+    return { text, tokens, ...logProbs, finishReason, usage, timings };
   }
 
   #endEvent(): EndEvent {

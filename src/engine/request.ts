@@ -1,15 +1,14 @@
 // One generation's request: its type, limits and defaults, and its judged form
-// for the addon. Order of sampling is llama.cpp's: logit bias, penalties,
-// top-n-sigma, top-k, typical, top-p, min-p, XTC, temperature, draw. Defaults of temperature and top-p are
-// those of native/core/types.h.
+// for the addon. How its tokens are chosen is in sampling.ts.
 import { z } from "zod";
 import { type ChatMessage, messagesSchema, variablesSchema } from "../chat/messages.js";
 import { InferenceError } from "../errors.js";
 import type { NativeRequest } from "../native.js";
-import { abortSignal, flag, integer, judge, number, numberAbove } from "./judge.js";
+import { abortSignal, flag, integer, judge } from "./judge.js";
+import { flatBias, isToken, maximumInt32, type SamplingOptions, samplingShape } from "./sampling.js";
 
 /** What to generate and how to choose its tokens. */
-export interface GenerateRequest {
+export interface GenerateRequest extends SamplingOptions {
   /**
    * Text, or token ids of the model's vocabulary. Text gets the model's own
    * begin-of-sequence token where the model asks for one; token ids are used
@@ -26,59 +25,11 @@ export interface GenerateRequest {
   readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
   /** Tokens to generate at most, from 1. Default: until the context is full. */
   readonly maxTokens?: number | undefined;
-  /** 0 takes the most likely token; up to 100. Default 0.7. */
-  readonly temperature?: number | undefined;
-  /** Draw from this many likeliest tokens; 0 turns it off. Default 0. */
-  readonly topK?: number | undefined;
-  /** Draw from the likeliest tokens that sum to this probability, above 0; 1 turns it off. Default 0.95. */
-  readonly topP?: number | undefined;
-  /** Drop tokens less likely than this share of the likeliest, 0 to 1; 0 turns it off. Default 0. */
-  readonly minP?: number | undefined;
-  /**
-   * Keep the tokens whose surprise is nearest to the expected one, up to this
-   * probability, above 0; 1 turns it off (locally typical sampling). Default 1.
-   */
-  readonly typicalP?: number | undefined;
-  /** Drop tokens whose logit is this many standard deviations below the best; 0 turns it off. Default 0. */
-  readonly topNSigma?: number | undefined;
-  /** How often XTC drops the likeliest tokens, 0 to 1; 0 turns it off. Default 0. */
-  readonly xtcProbability?: number | undefined;
-  /** XTC drops all but the last of the tokens this likely, 0 to 1; above 0.5 turns it off. Default 0.1. */
-  readonly xtcThreshold?: number | undefined;
-  /**
-   * Dynamic temperature: from temperature minus this where the model is sure, to
-   * temperature plus this where it is not, 0 to 100; 0 turns it off. Default 0.
-   */
-  readonly dynatempRange?: number | undefined;
-  /** How dynamic temperature grows with entropy, 0 to 10. Default 1. */
-  readonly dynatempExponent?: number | undefined;
-  /**
-   * 2 draws by mirostat 2.0, which replaces topK, topP, minP, typicalP,
-   * topNSigma, XTC and dynamic temperature; 0 turns it off. Default 0.
-   */
-  readonly mirostat?: 0 | 2 | undefined;
-  /** Surprise per token that mirostat aims at, in bits, 0 to 100. Default 5. */
-  readonly mirostatTau?: number | undefined;
-  /** How fast mirostat adapts, 0 to 1. Default 0.1. */
-  readonly mirostatEta?: number | undefined;
   /**
    * Tokens to generate at least: end tokens and stopTokens are forbidden
    * before; stop strings are not. At most maxTokens. Default 0.
    */
   readonly minTokens?: number | undefined;
-  /** Divides the logits of seen tokens, above 0 to 10; 1 turns it off. Default 1. */
-  readonly repeatPenalty?: number | undefined;
-  /** Subtracted per occurrence of a seen token, -2 to 2 as in OpenAI's API. Default 0. */
-  readonly frequencyPenalty?: number | undefined;
-  /** Subtracted once from a seen token, -2 to 2 as in OpenAI's API. Default 0. */
-  readonly presencePenalty?: number | undefined;
-  /** Last tokens that count as seen, prompt included; -1 for all. Default 64. */
-  readonly penaltyWindow?: number | undefined;
-  /**
-   * 0 to 2^64-1. The same seed gives the same text, alone or among others.
-   * Default: random; Generation.seed tells which.
-   */
-  readonly seed?: number | bigint | undefined;
   /**
    * Ends the generation where the text contains one of these; neither the stop
    * string nor what follows is delivered. Up to 16 strings of 1 to 256 UTF-8
@@ -87,8 +38,12 @@ export interface GenerateRequest {
   readonly stop?: string | readonly string[] | undefined;
   /** Token ids that end the generation besides the model's own, up to 256. Default none. */
   readonly stopTokens?: readonly number[] | undefined;
-  /** Added to the logits of these tokens: finite, or -Infinity to forbid one. Default none. */
-  readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
+  /**
+   * Tell the log-probability of each token, and of this many of the likeliest in
+   * its place, 0 to 20: natural logarithms of the model's own distribution,
+   * before temperature, penalties, filters and bias. Default: not told.
+   */
+  readonly logProbs?: number | undefined;
   /** Go on past the model's end-of-generation tokens. Default false. */
   readonly ignoreEos?: boolean | undefined;
   /**
@@ -115,14 +70,12 @@ export interface VocabularyLimits {
 }
 
 const maximumStops = 16;
+const maximumLogProbs = 20;
 const maximumStopBytes = 256;
 const maximumStopTokens = 256;
 const maximumSaltBytes = 256;
-const maximumSeed = 2n ** 64n - 1n;
-const maximumInt32 = 2 ** 31 - 1;
 
 const stopPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes, or up to ${maximumStops} of them`;
-const seedPhrase = "an integer from 0 to 2^64-1 (a bigint above 2^53-1)";
 
 function isStop(value: unknown): boolean {
   if (Array.isArray(value)) return value.length <= maximumStops && value.every(isStopString);
@@ -149,31 +102,14 @@ export function requestSchema(limits: VocabularyLimits) {
       .min(1, "an integer of at least 1")
       .max(maximumInt32, `an integer of at most ${maximumInt32}`)
       .optional(),
-    temperature: number(0, 100).default(0.7),
-    topK: integer(0, maximumInt32).default(0),
-    topP: numberAbove(0, 1).default(0.95),
-    minP: number(0, 1).default(0),
-    typicalP: numberAbove(0, 1).default(1),
-    topNSigma: number(0, 100).default(0),
-    xtcProbability: number(0, 1).default(0),
-    xtcThreshold: number(0, 1).default(0.1),
-    dynatempRange: number(0, 100).default(0),
-    dynatempExponent: number(0, 10).default(1),
-    mirostat: z.union([z.literal(0), z.literal(2)], "0 or 2").default(0),
-    mirostatTau: number(0, 100).default(5),
-    mirostatEta: number(0, 1).default(0.1),
+    ...samplingShape(limits.vocabularySize),
     minTokens: integer(0, maximumInt32).default(0),
-    repeatPenalty: numberAbove(0, 10).default(1),
-    frequencyPenalty: number(-2, 2).default(0),
-    presencePenalty: number(-2, 2).default(0),
-    penaltyWindow: integer(-1, maximumInt32).default(64),
-    seed: z.custom<number | bigint>(isSeed, seedPhrase).optional(),
     stop: z.custom<string | readonly string[]>(isStop, stopPhrase).default([]),
     stopTokens: z
       .array(integer(0, last), "an array of token ids")
       .max(maximumStopTokens, `at most ${maximumStopTokens} token ids`)
       .default([]),
-    logitBias: logitBiasSchema(last).optional(),
+    logProbs: integer(0, maximumLogProbs).optional(),
     ignoreEos: flag().default(false),
     parseSpecial: flag().default(false),
     cache: flag().default(true),
@@ -184,11 +120,6 @@ export function requestSchema(limits: VocabularyLimits) {
 
 /** The schema of one model's requests. */
 export type RequestSchema = ReturnType<typeof requestSchema>;
-
-function isSeed(value: unknown): boolean {
-  if (typeof value === "bigint") return value >= 0n && value <= maximumSeed;
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
 
 function promptSchema(limits: VocabularyLimits) {
   return z.custom<string | readonly number[] | Int32Array>().superRefine((prompt, context) => {
@@ -209,34 +140,8 @@ function promptSchema(limits: VocabularyLimits) {
   });
 }
 
-function isToken(value: unknown, vocabularySize: number): boolean {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < vocabularySize;
-}
-
-type LogitBias = Readonly<Record<number, number>> | ReadonlyMap<number, number>;
-
-function logitBiasSchema(last: number) {
-  return z.custom<LogitBias>().superRefine((given, context) => {
-    const refuse = (message: string, path: (string | number)[] = []) =>
-      context.addIssue({ code: "custom", message, path, continue: false });
-    if (typeof given !== "object" || given === null || Array.isArray(given)) {
-      return refuse("an object or a Map from token id to bias");
-    }
-    for (const [token, bias] of biasEntries(given)) {
-      if (!isToken(token, last + 1)) {
-        return refuse(`keyed by token ids from 0 to ${last}`);
-      }
-      if (typeof bias !== "number" || !(Number.isFinite(bias) || bias === -Infinity)) {
-        return refuse("a finite number or -Infinity", [token]);
-      }
-    }
-  });
-}
-
-function biasEntries(bias: LogitBias): readonly (readonly [number, number])[] {
-  if (bias instanceof Map) return [...bias.entries()];
-  return Object.entries(bias).map(([token, value]) => [Number(token), value]);
-}
+/** The addon's spelling of "do not tell". */
+const noLogProbs = -1;
 
 /** A conversation in judged form. */
 export interface JudgedChat {
@@ -263,7 +168,7 @@ export function judgeRequest(
 ): JudgedRequest {
   const judged = judge("generate()", schema, request);
   const { signal, prompt = "", messages, chatVariables, ...sampling } = judged;
-  const { maxTokens, seed, stop, logitBias, ...rest } = sampling;
+  const { maxTokens, seed, stop, logitBias, logProbs, ...rest } = sampling;
   refuseTwoPrompts(judged);
   refuseTooFew(judged);
   const native: NativeRequest = {
@@ -271,9 +176,10 @@ export function judgeRequest(
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
     addSpecial: true,
     maxTokens: maxTokens ?? 0,
+    logProbs: logProbs ?? noLogProbs,
     seed: seed === undefined ? randomSeed() : BigInt(seed),
     stop: typeof stop === "string" ? [stop] : [...stop],
-    logitBias: Float64Array.from(biasEntries(logitBias ?? new Map()).flat()),
+    logitBias: flatBias(logitBias),
   };
   const chat = messages === undefined ? undefined : { messages, variables: chatVariables ?? {} };
   return { native: Object.freeze(native), chat, signal };

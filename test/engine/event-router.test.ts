@@ -26,6 +26,7 @@ describe("EventRouter", () => {
       Int32Array.of(10, 20, 21, 11),
       Uint32Array.of(1, 3, 4, 4),
       [],
+      [],
     );
     expect(one.seen).toEqual([
       ["a", [10]],
@@ -42,7 +43,7 @@ describe("EventRouter", () => {
     const reader = new Reader();
     router.add(1, reader);
     const call = () =>
-      router.dispatch(Float64Array.of(1), ["a"], Int32Array.of(10), Uint32Array.of(1), [nativeEnd()]);
+      router.dispatch(Float64Array.of(1), ["a"], Int32Array.of(10), Uint32Array.of(1), [nativeEnd()], []);
     call();
     call();
     expect(reader.seen).toEqual([["a", [10]], "stop"]);
@@ -50,6 +51,13 @@ describe("EventRouter", () => {
 
   it("ignores ids it does not know", () => {
     const router = new EventRouter();
-    router.dispatch(Float64Array.of(5), ["a"], Int32Array.of(1), Uint32Array.of(1), [nativeEnd({ id: 5 })]);
+    router.dispatch(
+      Float64Array.of(5),
+      ["a"],
+      Int32Array.of(1),
+      Uint32Array.of(1),
+      [nativeEnd({ id: 5 })],
+      [],
+    );
   });
 });

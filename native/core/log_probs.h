@@ -1,0 +1,29 @@
+// The model's own log-probabilities of one row: of the chosen token and of the
+// likeliest ones, before anything a request asks for is applied to the logits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sampler_scratch.h"
+#include "types.h"
+
+namespace infernode {
+
+struct TokenLogProb {
+  TokenId token;
+  float log_prob;  // natural logarithm; -infinity for a token that cannot come
+};
+
+struct LogProbs {
+  TokenLogProb chosen{kNoToken, 0};
+  std::vector<TokenLogProb> top;  // the likeliest first; of equals, the lowest token
+};
+
+// `raw` is the row as the model computed it, with a finite maximum; `chosen` is
+// in it. `top` tokens at most.
+LogProbs log_probs_of(std::span<const float> raw, TokenId chosen, std::int32_t top,
+                      SamplerScratch& scratch);
+
+}  // namespace infernode

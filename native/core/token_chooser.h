@@ -1,0 +1,42 @@
+// One row of logits becomes one request's next token: what must not come is
+// forbidden, the request's sampler chooses, and the token's text is what its
+// stop strings leave of it.
+// Immutable: rows of different requests may be chosen on different threads.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend.h"
+#include "log_probs.h"
+#include "request.h"
+
+namespace infernode {
+
+struct TokenChoice {
+  TokenId token = kNoToken;  // kNoToken: the row offers no choice
+  bool ends_generation = false;
+  TextStream::Step text;
+  std::unique_ptr<const LogProbs> log_probs;
+};
+
+class TokenChooser {
+ public:
+  explicit TokenChooser(std::shared_ptr<const Vocab> vocab);
+
+  // Overwrites some of the logits. The request's sampler and text go on by the
+  // token; its known tokens do not.
+  TokenChoice choose(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
+
+  const Vocab& vocab() const { return *vocab_; }
+
+ private:
+  bool ends_generation(const Request& request, TokenId token) const;
+  void forbid_ends(const Request& request, std::span<float> logits) const;
+
+  std::shared_ptr<const Vocab> vocab_;
+  std::vector<TokenId> end_tokens_;
+};
+
+}  // namespace infernode

@@ -1,0 +1,29 @@
+// Sequence breakers as text become sequence breakers as tokens: every way in
+// which a vocabulary's tokens can spell the text, also where it begins inside a
+// token. Looks through the whole vocabulary once per list of texts and
+// remembers the last few lists, since most requests use the same one.
+// One thread at a time.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/dry_penalty.h"
+#include "model/llama_model.h"
+
+namespace infernode {
+
+class DryBreakerLists {
+ public:
+  std::shared_ptr<const DryBreakers> find(const LlamaModel& model,
+                                          const std::vector<std::string>& texts);
+
+ private:
+  using Entry = std::pair<std::vector<std::string>, std::shared_ptr<const DryBreakers>>;
+  std::deque<Entry> entries_;  // the latest first
+};
+
+}  // namespace infernode
