@@ -3,8 +3,10 @@
 export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/messages.js";
 export type { ChosenEngineOptions, Engine } from "./engine/engine.js";
 export type {
+  ChoiceEndEvent,
   EndEvent,
   FinishReason,
+  GenerateChoice,
   GeneratedLogProb,
   GenerateResult,
   GenerationEvent,
@@ -26,7 +28,7 @@ export {
 } from "./engine/model.js";
 export { inspectModel, type ModelFile } from "./engine/model-file.js";
 export type { EngineOptions, ModelOptions } from "./engine/options.js";
-export type { GenerateRequest } from "./engine/request.js";
+export type { ForkOptions, GenerateRequest } from "./engine/request.js";
 export type { SamplingOptions } from "./engine/sampling.js";
 export type { EngineStats } from "./engine/stats.js";
 export { type ErrorCode, InferenceError } from "./errors.js";

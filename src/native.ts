@@ -85,6 +85,8 @@ export interface NativeRequest {
   readonly ignoreEos: boolean;
   readonly cache: boolean;
   readonly cacheSalt: string;
+  /** Share even where the engine keeps no prefixes. */
+  readonly siblings: boolean;
   readonly stop: readonly string[];
   readonly stopTokens: readonly number[];
   readonly temperature: number;
@@ -190,6 +192,8 @@ export interface NativeEngine {
   readonly options: NativeEngineOptions;
   /** Never throws for a request's sake: refusals arrive as an end event. */
   submit(id: number, request: NativeRequest): void;
+  /** A request that goes on where `source` is, with random numbers of its own. */
+  fork(id: number, source: number, seed: bigint): void;
   cancel(id: number): void;
   /** Tells that `tokens` more tokens of a request were read by its consumer. */
   acknowledge(id: number, tokens: number): void;

@@ -14,17 +14,6 @@ constexpr std::int32_t kFailuresUntilBroken = 8;
 // Rows that make waking another sampling thread worth it.
 constexpr std::size_t kRowsPerSampler = 8;
 
-Timings timings_of(const RequestTimes& times, double now) {
-  Timings timings;
-  timings.total_ms = now - times.accepted;
-  const double scheduled = times.scheduled < 0 ? now : times.scheduled;
-  timings.queue_ms = scheduled - times.accepted;
-  if (times.first_token < 0) return timings;
-  timings.prefill_ms = times.first_token - scheduled;
-  timings.decode_ms = times.last_token - times.first_token;
-  return timings;
-}
-
 std::string overflow_sentence(std::size_t prompt, std::int32_t context) {
   return "The prompt has " + std::to_string(prompt) + " tokens, the context holds " +
          std::to_string(context) +
@@ -38,7 +27,7 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
                EventSink& sink, EngineConfig config, Clock clock)
     : backend_(std::move(backend)),
       chooser_(std::move(vocab)),
-      sink_(sink),
+      publisher_(sink, config.publish_interval_ms),
       config_(config),
       clock_(std::move(clock)),
       limits_(backend_->limits()),
@@ -77,13 +66,22 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
   auto request = std::make_unique<Request>(id, std::move(prompt), std::move(params),
                                            std::move(control), limits_.vocabulary_size);
   request->times.accepted = clock_();
+  return admit(std::move(request));
+}
+
+std::optional<Failure> Engine::fork(RequestId source, RequestId id, std::uint64_t seed,
+                                    std::shared_ptr<RequestControl> control) {
+  return admit(Fork{source, id, seed, std::move(control), clock_()});
+}
+
+std::optional<Failure> Engine::admit(Arrival arrival) {
   if (living_.fetch_add(1) >= config_.queue_limit) {
     living_.fetch_sub(1);
     return Failure{ErrorCode::kQueueFull,
                    "The engine has " + std::to_string(config_.queue_limit) +
                        " living requests, its limit; try again later or raise queueLimit."};
   }
-  if (mailbox_.push(std::move(request)) == Pushed::kAccepted) return std::nullopt;
+  if (mailbox_.push(std::move(arrival)) == Pushed::kAccepted) return std::nullopt;
   living_.fetch_sub(1);
   const std::lock_guard lock(shared_mutex_);
   return broken_.value_or(
@@ -133,8 +131,33 @@ bool Engine::step() {
 }
 
 void Engine::drain() {
-  for (auto& request : mailbox_.drain()) scheduler_.accept(std::move(request));
+  take_arrivals();
   for (Request* request : scheduler_.review()) end(*request, FinishReason::kCancelled);
+}
+
+void Engine::take_arrivals() {
+  for (Arrival& arrival : mailbox_.drain()) {
+    if (auto* request = std::get_if<std::unique_ptr<Request>>(&arrival)) {
+      scheduler_.accept(std::move(*request));
+    } else {
+      accept(std::get<Fork>(arrival));
+    }
+  }
+}
+
+// A fork hears what its source has generated.
+void Engine::accept(const Fork& fork) {
+  const Request* source = scheduler_.find(fork.source);
+  if (source == nullptr) {
+    living_.fetch_sub(1);
+    return publisher_.refuse(
+        fork.id,
+        {ErrorCode::kInvalidOption, "The generation to fork had ended; fork one that still runs."});
+  }
+  auto request = source->fork(fork.id, fork.seed, fork.control, limits_.vocabulary_size);
+  request->times.accepted = fork.accepted;
+  publisher_.beginning(*request, chooser_.vocab());
+  scheduler_.accept(std::move(request));
 }
 
 bool Engine::make_room() {
@@ -205,10 +228,8 @@ void Engine::sample(const std::vector<SampleRow>& rows) {
 void Engine::apply(Request& request, TokenChoice choice) {
   request.suspect = false;
   const double now = clock_();
-  if (request.times.first_token < 0) {
-    request.times.first_token = now;
-    urgent_ = true;
-  }
+  const bool first = request.times.first_token < 0;
+  if (first) request.times.first_token = now;
   request.times.last_token = now;
   if (choice.token == kNoToken) {
     return end(request, FinishReason::kError,
@@ -216,55 +237,45 @@ void Engine::apply(Request& request, TokenChoice choice) {
                        "The model computed no usable logits (all are NaN or -infinity); "
                        "the model file may be damaged or every token forbidden by logitBias."});
   }
+  const auto reason = finish_reason(request, choice);
   if (!choice.ends_generation) {
     request.known.push_back(choice.token);
+    if (choice.log_probs != nullptr) request.log_probs.push_back(choice.log_probs);
     ++totals_.generated_tokens;
-    events_.deltas.push_back(
-        {request.id, choice.token, std::move(choice.text.text), std::move(choice.log_probs)});
+    publisher_.token(request, std::move(choice), first);
   }
-  if (const auto reason = finish_reason(request, choice)) end(request, *reason);
+  if (reason) end(request, *reason);
 }
 
+// Why it ends when it has this token too.
 std::optional<FinishReason> Engine::finish_reason(const Request& request,
                                                   const TokenChoice& choice) const {
   if (choice.ends_generation || choice.text.stopped) return FinishReason::kStop;
   const std::int32_t limit = request.params.max_tokens;
-  if (limit > 0 && request.generated_tokens() >= limit) return FinishReason::kLength;
-  if (static_cast<std::int32_t>(request.known.size()) >= limits_.context_length)
+  if (limit > 0 && request.generated_tokens() + 1 >= limit) return FinishReason::kLength;
+  if (static_cast<std::int32_t>(request.known.size()) + 1 >= limits_.context_length)
     return FinishReason::kLength;
   return std::nullopt;
 }
 
 void Engine::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   if (request.sequence != kNoSequence) cache_.leave(request, reason != FinishReason::kError);
-  std::string rest = request.text.finish();
-  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
-  const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
-                    request.generated_tokens()};
-  events_.ends.push_back(
-      {request.id, reason, std::move(failure), usage, timings_of(request.times, clock_())});
-  urgent_ = true;
+  publisher_.end(request, reason, std::move(failure), clock_());
   cache_.forget(request);
   scheduler_.remove(request);
   living_.fetch_sub(1);
 }
 
 void Engine::emit() {
-  if (!events_.empty() && !may_wait()) publish();
-}
-
-// Events wait only for a short step that follows at once.
-bool Engine::may_wait() const {
-  if (urgent_ || clock_() - published_ms_ >= config_.publish_interval_ms) return false;
-  return !scheduler_.plan_decode().empty();
+  if (publisher_.empty()) return;
+  const bool more_follows = !scheduler_.plan_decode().empty();
+  if (!more_follows || !publisher_.may_wait(clock_())) publish();
 }
 
 void Engine::publish() {
   record_stats();  // who hears of an end finds it in the figures
   const double started = clock_();
-  sink_.publish(std::exchange(events_, {}));
-  urgent_ = false;
-  published_ms_ = started;
+  publisher_.publish(started);
   totals_.emit_ms += clock_() - started;
 }
 
@@ -336,25 +347,19 @@ void Engine::break_down(const std::string& reason) {
     broken_ = failure;
   }
   mailbox_.close();
-  for (auto& request : mailbox_.drain()) scheduler_.accept(std::move(request));
+  take_arrivals();
   end_all(FinishReason::kError, failure);
 }
 
 // The last thing an engine does; the backend is not asked any more, since it
 // may be what broke.
 void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure) {
-  for (const auto& request : scheduler_.living()) {
-    std::string rest = request->text.finish();
-    if (!rest.empty()) events_.deltas.push_back({request->id, kNoToken, std::move(rest), nullptr});
-    const Usage usage{request->prompt_tokens, request->cached_prompt_tokens,
-                      request->generated_tokens()};
-    events_.ends.push_back(
-        {request->id, reason, failure, usage, timings_of(request->times, clock_())});
-  }
+  for (const auto& request : scheduler_.living())
+    publisher_.end(*request, reason, failure, clock_());
   living_.fetch_sub(scheduler_.living().size());
   cache_.abandon();
   scheduler_.remove_all();
-  if (!events_.empty()) publish();
+  if (!publisher_.empty()) publish();
   record_stats();
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "backend.h"
@@ -19,6 +20,7 @@
 #include "kv_cache.h"
 #include "mailbox.h"
 #include "prefill_budget.h"
+#include "publisher.h"
 #include "request.h"
 #include "scheduler.h"
 #include "token_chooser.h"
@@ -31,8 +33,7 @@ struct EngineConfig {
   std::int32_t sampler_helpers = 0;
   double inter_token_latency_ms = 100;
   // Steps shorter than this share a publication, unless one brings a first
-  // token or an end, or nothing follows at once. Waking JavaScript costs a
-  // tenth of a millisecond of both cores of a small machine.
+  // token or an end, or nothing follows at once.
   double publish_interval_ms = 10;
   bool check_ledger = false;  // prove the books after each step
   CacheConfig cache{.keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .exact = false};
@@ -78,6 +79,11 @@ class Engine {
   // with a reason, and nothing about it is ever published.
   std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
                                 std::shared_ptr<RequestControl> control);
+  // Accepts a request that goes on where `source` is when the engine next looks:
+  // it is told what was generated until then, and draws by `seed` from there.
+  // Ends as kInvalidOption when `source` has ended.
+  std::optional<Failure> fork(RequestId source, RequestId id, std::uint64_t seed,
+                              std::shared_ptr<RequestControl> control);
   // Makes the engine look at the controls of its requests again.
   void wake() { mailbox_.wake(); }
   // Ends everything that lives as cancelled and joins the thread. Idempotent.
@@ -90,8 +96,20 @@ class Engine {
   bool step();
 
  private:
+  struct Fork {
+    RequestId source;
+    RequestId id;
+    std::uint64_t seed;
+    std::shared_ptr<RequestControl> control;
+    double accepted;
+  };
+  using Arrival = std::variant<std::unique_ptr<Request>, Fork>;
+
+  std::optional<Failure> admit(Arrival arrival);
   void run();
   void drain();
+  void take_arrivals();
+  void accept(const Fork& fork);
   bool make_room();
   void set_aside(Request& request);
   void decode(const std::vector<DecodeRow>& rows);
@@ -102,7 +120,6 @@ class Engine {
   void sample(const std::vector<SampleRow>& rows);
   void emit();
   void publish();
-  bool may_wait() const;
   void prefill();
   void prefill_group(const PrefillGroup& group);
 
@@ -117,21 +134,18 @@ class Engine {
 
   std::unique_ptr<Backend> backend_;
   const TokenChooser chooser_;
-  EventSink& sink_;
+  Publisher publisher_;
   const EngineConfig config_;
   const Clock clock_;
   const BackendLimits limits_;
 
-  Mailbox<std::unique_ptr<Request>> mailbox_;
+  Mailbox<Arrival> mailbox_;
   std::atomic<std::size_t> living_{0};
   KvCache cache_;
   Scheduler scheduler_;
   PrefillBudget budget_;
   WorkerPool pool_;
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool
-  StepEvents events_;
-  bool urgent_ = false;  // events_ holds a first token or an end
-  double published_ms_ = 0;
   EngineStats totals_;
   std::int32_t failures_in_a_row_ = 0;
 

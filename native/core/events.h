@@ -17,7 +17,7 @@ struct Delta {
   RequestId id;
   TokenId token;     // kNoToken: text that was held back, without a new token
   std::string text;  // whole UTF-8 characters; may be empty
-  std::unique_ptr<const LogProbs> log_probs;  // of the token, where asked for
+  std::shared_ptr<const LogProbs> log_probs;  // of the token, where asked for
 };
 
 struct End {

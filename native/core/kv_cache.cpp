@@ -30,7 +30,7 @@ Position KvCache::length(SequenceId sequence) const {
 }
 
 bool KvCache::shares(const Request& request) const {
-  return config_.keeps_prefixes && request.params.cache;
+  return request.params.cache && (config_.keeps_prefixes || request.params.siblings);
 }
 
 // One row at least must be computed for its logits; exactly computed ones must

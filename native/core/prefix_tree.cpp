@@ -114,7 +114,7 @@ PrefixTree::Match PrefixTree::match(std::span<const TokenId> prompt, const Usabl
   Match best;
   for (auto step = path.rbegin(); step != path.rend() && best.length < step->second; ++step) {
     for (const Source source : step->first->sources) {
-      const std::size_t length = std::min(usable(source, step->second), step->second);
+      const std::size_t length = usable(source, step->second);
       if (length > best.length) best = {source, length};
     }
   }

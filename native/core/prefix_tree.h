@@ -30,6 +30,8 @@ class PrefixTree {
   };
 
   // Of the `matching` first tokens of a source, how many are of use; 0: none.
+  // More than `matching` where the source has grown since it was put here and
+  // still agrees.
   using Usable = std::function<std::size_t(Source, std::size_t matching)>;
 
   PrefixTree();

@@ -16,6 +16,20 @@ Request::Request(RequestId request_id, std::vector<TokenId> prompt, GeneratePara
   sampler.prime(known);
 }
 
+std::unique_ptr<Request> Request::fork(RequestId fork_id, std::uint64_t seed,
+                                       std::shared_ptr<RequestControl> fork_control,
+                                       std::int32_t vocabulary_size) const {
+  const auto prompt_end = known.begin() + prompt_tokens;
+  auto other = std::make_unique<Request>(fork_id, std::vector<TokenId>(known.begin(), prompt_end),
+                                         params, std::move(fork_control), vocabulary_size);
+  other->known = known;
+  other->log_probs = log_probs;
+  other->sampler = sampler;
+  other->sampler.reseed(seed);
+  other->text = text;
+  return other;
+}
+
 bool Request::lagging() const {
   const auto unread = [this] {
     return generated_tokens() - control->acknowledged.load(std::memory_order_seq_cst);

@@ -4,11 +4,13 @@
 // keeps only its RequestControl.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "log_probs.h"
 #include "sampler.h"
 #include "text_stream.h"
 #include "types.h"
@@ -39,13 +41,21 @@ class Request {
   Request(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
           std::shared_ptr<RequestControl> control, std::int32_t vocabulary_size);
 
+  // The same generation so far, to go on with random numbers of its own. It
+  // holds no place and has computed nothing.
+  std::unique_ptr<Request> fork(RequestId id, std::uint64_t seed,
+                                std::shared_ptr<RequestControl> control,
+                                std::int32_t vocabulary_size) const;
+
   const RequestId id;
   const GenerateParams params;
   const std::int32_t prompt_tokens;
   const std::shared_ptr<RequestControl> control;
 
   std::vector<TokenId> known;  // the prompt, then what was generated
-  Position computed = 0;       // known[0, computed) are in the KV cache
+  // One per generated token, where asked for.
+  std::vector<std::shared_ptr<const LogProbs>> log_probs;
+  Position computed = 0;  // known[0, computed) are in the KV cache
   SequenceId sequence = kNoSequence;
   std::vector<std::uint8_t> saved;  // known[0, saved_length) while preempted
   Position saved_length = 0;
@@ -74,7 +84,7 @@ class Request {
   // The first `length` known tokens are there without computing them.
   void reuse(Position length) {
     computed = length;
-    if (generated_tokens() == 0) cached_prompt_tokens = length;
+    if (times.first_token < 0) cached_prompt_tokens = std::min(length, prompt_tokens);
   }
   // The sequence is another's; everything known must be recomputed.
   void forget_computed() {

@@ -213,6 +213,12 @@ Request* Scheduler::youngest_running() const {
   return nullptr;
 }
 
+const Request* Scheduler::find(RequestId id) const {
+  const auto found =
+      std::ranges::find(living_, id, [](const auto& request) { return request->id; });
+  return found == living_.end() ? nullptr : found->get();
+}
+
 std::unique_ptr<Request> Scheduler::remove(Request& request) {
   const auto found = std::find_if(living_.begin(), living_.end(),
                                   [&](const auto& living) { return living.get() == &request; });

@@ -59,6 +59,8 @@ class Scheduler {
 
   // The youngest request that holds a slot; nullptr when none does.
   Request* youngest_running() const;
+  // The living request of this id; nullptr when it has ended.
+  const Request* find(RequestId id) const;
   // Ends the life of a request that holds no place.
   std::unique_ptr<Request> remove(Request& request);
   void remove_all() { living_.clear(); }

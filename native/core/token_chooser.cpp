@@ -25,7 +25,7 @@ TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
   if (choice.ends_generation) return choice;
   choice.text = request.text.append(vocab_->piece(choice.token));
   if (log_probs >= 0) {
-    choice.log_probs = std::make_unique<const LogProbs>(
+    choice.log_probs = std::make_shared<const LogProbs>(
         log_probs_of(scratch.raw, choice.token, log_probs, scratch));
   }
   return choice;

@@ -18,7 +18,7 @@ struct TokenChoice {
   TokenId token = kNoToken;  // kNoToken: the row offers no choice
   bool ends_generation = false;
   TextStream::Step text;
-  std::unique_ptr<const LogProbs> log_probs;
+  std::shared_ptr<const LogProbs> log_probs;
 };
 
 class TokenChooser {

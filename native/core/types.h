@@ -124,6 +124,7 @@ struct GenerateParams {
   std::vector<TokenId> stop_tokens;  // besides the model's own
   bool cache = true;                 // shares what is computed with requests that begin alike
   std::string cache_salt;            // only with those of the same salt
+  bool siblings = false;             // shares even where the cache keeps no prefixes
 };
 
 enum class FinishReason { kStop, kLength, kCancelled, kError };

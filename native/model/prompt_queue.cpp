@@ -47,6 +47,11 @@ void PromptQueue::submit(Prompt prompt) {
   const RequestId id = prompt.id;
   std::optional<Failure> failure;
   try {
+    if (const auto* fork = std::get_if<PromptFork>(&prompt.content)) {
+      failure = engine_.fork(fork->source, id, fork->seed, std::move(prompt.control));
+      if (failure) refuse(id, FinishReason::kError, std::move(failure));
+      return;
+    }
     std::vector<TokenId> tokens;
     if (const auto* text = std::get_if<PromptText>(&prompt.content)) {
       tokens = model_->tokenize(text->text, text->add_special, text->parse_special);

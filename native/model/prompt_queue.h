@@ -24,9 +24,15 @@ struct PromptText {
   bool parse_special = false;
 };
 
+// What another request has come to when the engine hears of this one.
+struct PromptFork {
+  RequestId source = 0;
+  std::uint64_t seed = 0;
+};
+
 struct Prompt {
   RequestId id = 0;
-  std::variant<PromptText, std::vector<TokenId>> content;
+  std::variant<PromptText, std::vector<TokenId>, PromptFork> content;
   GenerateParams params;
   std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
   std::shared_ptr<RequestControl> control;

@@ -167,6 +167,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.ignore_eos = bool_field(request, "ignoreEos");
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
+  prompt.params.siblings = bool_field(request, "siblings");
   prompt.params.log_probs = int_field(request, "logProbs");
   prompt.params.stop = strings_from(request.Get("stop"));
   prompt.dry_breakers = strings_from(request.Get("drySequenceBreakers"));

@@ -20,6 +20,10 @@ double steady_milliseconds() {
   return std::chrono::duration<double, std::milli>(now).count();
 }
 
+RequestId id_from(const Napi::Value& value) {
+  return static_cast<RequestId>(value.As<Napi::Number>().Int64Value());
+}
+
 // Below, a pass is so short that a second thread costs more in barriers than
 // it computes, and ten times that where the cores are shared.
 constexpr std::uint64_t kBytesWorthThreads = 16ULL << 20;
@@ -119,7 +123,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeEngine",
       {InstanceAccessor<&EngineWrap::options>("options"),
-       InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
+       InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::fork>("fork"),
+       InstanceMethod<&EngineWrap::cancel>("cancel"),
        InstanceMethod<&EngineWrap::acknowledge>("acknowledge"),
        InstanceMethod<&EngineWrap::stats>("stats"), InstanceMethod<&EngineWrap::ref>("ref"),
        InstanceMethod<&EngineWrap::close>("close")});
@@ -192,13 +197,28 @@ Napi::Value EngineWrap::options(const Napi::CallbackInfo& info) {
 }
 
 void EngineWrap::submit(const Napi::CallbackInfo& info) {
-  const auto id = static_cast<RequestId>(info[0].As<Napi::Number>().Int64Value());
+  push(info.Env(), id_from(info[0]),
+       [&](RequestId id) { return prompt_from(id, info[1].As<Napi::Object>()); });
+}
+
+void EngineWrap::fork(const Napi::CallbackInfo& info) {
+  push(info.Env(), id_from(info[0]), [&](RequestId id) {
+    bool lossless = true;
+    Prompt prompt;
+    prompt.id = id;
+    prompt.content =
+        PromptFork{id_from(info[1]), info[2].As<Napi::BigInt>().Uint64Value(&lossless)};
+    return prompt;
+  });
+}
+
+void EngineWrap::push(Napi::Env env, RequestId id,
+                      const std::function<Prompt(RequestId)>& make_prompt) {
   if (prompts_ == nullptr) {
-    throw error_to(info.Env(),
-                   {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+    throw error_to(env, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
   }
   if (controls_.size() >= options_.config.queue_limit) return refuse_full(id);
-  Prompt prompt = prompt_from(id, info[1].As<Napi::Object>());
+  Prompt prompt = make_prompt(id);
   prompt.control = std::make_shared<RequestControl>();
   controls_[id] = prompt.control;
   prompts_->push(std::move(prompt));
@@ -220,16 +240,14 @@ void EngineWrap::refuse_full(RequestId id) {
 }
 
 void EngineWrap::cancel(const Napi::CallbackInfo& info) {
-  const auto found =
-      controls_.find(static_cast<RequestId>(info[0].As<Napi::Number>().Int64Value()));
+  const auto found = controls_.find(id_from(info[0]));
   if (found == controls_.end()) return;
   found->second->cancelled.store(true);
   if (engine_ != nullptr) engine_->wake();
 }
 
 void EngineWrap::acknowledge(const Napi::CallbackInfo& info) {
-  const auto found =
-      controls_.find(static_cast<RequestId>(info[0].As<Napi::Number>().Int64Value()));
+  const auto found = controls_.find(id_from(info[0]));
   if (found == controls_.end()) return;
   found->second->acknowledged.fetch_add(info[1].As<Napi::Number>().Int64Value(),
                                         std::memory_order_seq_cst);

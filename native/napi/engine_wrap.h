@@ -7,6 +7,7 @@
 #include <napi.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -42,10 +43,12 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
              const Napi::Function& handler);
   void closed(Napi::Env env);
   void refuse_full(RequestId id);
+  void push(Napi::Env env, RequestId id, const std::function<Prompt(RequestId)>& make_prompt);
   static void on_environment_exit(void* self);
 
   Napi::Value options(const Napi::CallbackInfo& info);
   void submit(const Napi::CallbackInfo& info);
+  void fork(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   void acknowledge(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);

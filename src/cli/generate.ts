@@ -117,6 +117,7 @@ async function stream(
       const { finishReason, usage, timings } = event;
       return { text, finishReason, usage, timings };
     }
+    if (event.type !== "text-delta") continue;
     text += event.text;
     await write(event.text);
   }

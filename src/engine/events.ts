@@ -51,6 +51,8 @@ export interface GeneratedLogProb extends TokenLogProb {
 /** Some more text. Text is whole characters; it may be empty while one is half done. */
 export interface TextDeltaEvent {
   readonly type: "text-delta";
+  /** Which of the request's n answers, from 0. */
+  readonly choiceIndex: number;
   readonly text: string;
   /** The tokens generated since the last delta; may be empty when text was held back. */
   readonly tokens: readonly number[];
@@ -58,26 +60,43 @@ export interface TextDeltaEvent {
   readonly logProbs?: readonly GeneratedLogProb[];
 }
 
+/** One of several answers has ended, the others may go on. Only with n above 1. */
+export interface ChoiceEndEvent {
+  readonly type: "choice-end";
+  readonly choiceIndex: number;
+  readonly finishReason: Exclude<FinishReason, "error">;
+}
+
 /** The last event of a generation that did not fail. */
 export interface EndEvent {
   readonly type: "end";
+  /** Of the first choice. */
   readonly finishReason: Exclude<FinishReason, "error">;
   readonly usage: Usage;
   readonly timings: Timings;
 }
 
 /** One step of an iterated generation. */
-export type GenerationEvent = TextDeltaEvent | EndEvent;
+export type GenerationEvent = TextDeltaEvent | ChoiceEndEvent | EndEvent;
 
-/** A whole generation, as awaiting gives it. */
-export interface GenerateResult {
+/** One answer of a generation. */
+export interface GenerateChoice {
+  /** From 0; choice i is what the seed plus i gives alone. */
+  readonly index: number;
   readonly text: string;
   /** The tokens behind the text; those of a stop string too, an end token never. */
   readonly tokens: readonly number[];
   /** One per token, where the request asked for them. */
   readonly logProbs?: readonly GeneratedLogProb[];
   readonly finishReason: Exclude<FinishReason, "error">;
+}
+
+/** A whole generation, as awaiting gives it: its first choice, and all of them. */
+export interface GenerateResult extends Omit<GenerateChoice, "index"> {
+  readonly choices: readonly GenerateChoice[];
+  /** The prompt counts once, however many choices there are. */
   readonly usage: Usage;
+  /** From the first choice's start to the last one's end. */
   readonly timings: Timings;
 }
 
@@ -114,6 +133,25 @@ export function timingsOf(end: NativeEnd): Timings {
     totalMs,
     timeToFirstTokenMs: queueMs + prefillMs,
     tokensPerSecond: decoded > 0 && decodeMs > 0 ? (decoded * millisecondsPerSecond) / decodeMs : 0,
+  };
+}
+
+/**
+ * The ends of all choices as one: the first one's prompt, everybody's tokens,
+ * the latest times; a failure of one is the failure of all.
+ */
+export function combinedEnd(ends: readonly NativeEnd[]): NativeEnd {
+  const [first] = ends;
+  if (first === undefined) throw new Error("a generation has at least one choice");
+  if (ends.length === 1) return first;
+  const failed = ends.find((end) => end.failure !== null);
+  if (failed !== undefined) return failed;
+  const untilFirst = first.queueMs + first.prefillMs;
+  return {
+    ...first,
+    completionTokens: ends.reduce((sum, end) => sum + end.completionTokens, 0),
+    decodeMs: Math.max(...ends.map((end) => end.queueMs + end.prefillMs + end.decodeMs)) - untilFirst,
+    totalMs: Math.max(...ends.map((end) => end.totalMs)),
   };
 }
 

@@ -1,10 +1,17 @@
-// What is known of one generation: the deltas that came, what of them was read,
-// and its end. The router writes it, a Generation reads it. It tells the addon
-// what was read, which is what back-pressure works on, and keeps the process
-// alive while somebody waits here. It decides nothing about scheduling.
+// What is known of one generation: the events of its choices that came, what of
+// them was read, and its end. The router writes it, a Generation reads it. It
+// tells the addon what was read, which is what back-pressure works on, and keeps
+// the process alive while somebody waits here. It decides nothing about
+// scheduling.
 import type { NativeEnd, NativeEngine } from "../native.js";
 import type { EventReader } from "./event-router.js";
-import { endBeforeStart, logProbsOf, type TextDeltaEvent } from "./events.js";
+import {
+  type ChoiceEndEvent,
+  combinedEnd,
+  endBeforeStart,
+  logProbsOf,
+  type TextDeltaEvent,
+} from "./events.js";
 import type { KeepAlive } from "./keep-alive.js";
 
 /**
@@ -19,11 +26,50 @@ export interface GenerationHost {
   readonly keepAlive: Pick<KeepAlive, "hold" | "release">;
 }
 
-/** The state of one generation, from its request to its one end. */
-export class GenerationRecord implements EventReader {
+/** One choice's request, as the addon knows it by its id. */
+export class Choice implements EventReader {
   readonly id: number;
-  /** Everything delivered so far; never shortened. */
-  readonly deltas: TextDeltaEvent[] = [];
+  readonly index: number;
+  readonly #record: GenerationRecord;
+  #end: NativeEnd | undefined;
+  #unacknowledged = 0;
+
+  constructor(record: GenerationRecord, index: number, id: number) {
+    this.#record = record;
+    this.index = index;
+    this.id = id;
+  }
+
+  /** Its one end; undefined while it lives. */
+  get end(): NativeEnd | undefined {
+    return this.#end;
+  }
+
+  deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void {
+    const told = logProbs === undefined ? {} : { logProbs: logProbsOf(tokens, logProbs) };
+    this.#record.add({ type: "text-delta", choiceIndex: this.index, text, tokens, ...told });
+  }
+
+  finish(end: NativeEnd): void {
+    this.#end = end;
+    this.#record.choiceEnded(this, end);
+  }
+
+  /** The tokens to tell the addon of now that `tokens` more were read; often 0. */
+  countRead(tokens: number): number {
+    this.#unacknowledged += tokens;
+    if (this.#unacknowledged < acknowledgeTokens || this.#end !== undefined) return 0;
+    const told = this.#unacknowledged;
+    this.#unacknowledged = 0;
+    return told;
+  }
+}
+
+/** The state of one generation, from its request to its one end. */
+export class GenerationRecord {
+  readonly choices: readonly Choice[];
+  /** Everything that came so far; never shortened. */
+  readonly events: (TextDeltaEvent | ChoiceEndEvent)[] = [];
   readonly #host: GenerationHost;
   readonly #arrivals: (() => void)[] = [];
   readonly #endings: (() => void)[] = [];
@@ -32,16 +78,16 @@ export class GenerationRecord implements EventReader {
   #cancelling = false;
   #submitted = true;
   #abortedBy: AbortSignal | undefined;
-  #readDeltas = 0;
-  #unacknowledged = 0;
+  #readEvents = 0;
   #readsAll = false;
 
-  constructor(id: number, host: GenerationHost) {
-    this.id = id;
+  /** @param ids of its choices' requests, one at least */
+  constructor(ids: readonly number[], host: GenerationHost) {
+    this.choices = ids.map((id, index) => new Choice(this, index, id));
     this.#host = host;
   }
 
-  /** The end; undefined while it lives. */
+  /** The end of all choices together; undefined while one lives. */
   get end(): NativeEnd | undefined {
     return this.#end;
   }
@@ -51,19 +97,33 @@ export class GenerationRecord implements EventReader {
     return this.#abortedBy;
   }
 
-  deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void {
-    const told = logProbs === undefined ? {} : { logProbs: logProbsOf(tokens, logProbs) };
-    this.deltas.push({ type: "text-delta", text, tokens, ...told });
-    if (this.#readsAll) this.read(this.deltas.length - 1);
-    this.#wake();
+  /** Takes an event of one of the choices. */
+  add(event: TextDeltaEvent | ChoiceEndEvent): void {
+    this.events.push(event);
+    if (this.#readsAll) this.read(this.events.length - 1);
+    wake(this.#arrivals);
   }
 
-  finish(end: NativeEnd): void {
-    this.#end = end;
+  /** Hears that a choice has ended: the last end is the generation's, a failure stops the others. */
+  choiceEnded({ index }: Choice, { reason }: NativeEnd): void {
+    if (this.choices.length > 1 && reason !== "error") {
+      this.add({ type: "choice-end", choiceIndex: index, finishReason: reason });
+    }
+    if (reason === "error") this.cancel();
+    const ends = this.choices.map((choice) => choice.end).filter((end) => end !== undefined);
+    if (ends.length < this.choices.length) return;
+    this.#end = combinedEnd(ends);
     this.#detach?.();
     this.#detach = undefined;
-    this.#wake();
-    for (const wake of this.#endings.splice(0)) wake();
+    wake(this.#arrivals);
+    wake(this.#endings);
+  }
+
+  /** Ends choices that the addon never heard of. */
+  finishUnheard(failure: NativeEnd["failure"] = null): void {
+    for (const choice of this.choices) {
+      if (choice.end === undefined) choice.finish(endBeforeStart(choice.id, failure));
+    }
   }
 
   /** Takes the function that stops listening to the request's signal. */
@@ -85,9 +145,11 @@ export class GenerationRecord implements EventReader {
     if (this.#end !== undefined || this.#cancelling) return;
     if (this.#submitted) {
       this.#cancelling = true;
-      this.#host.native.cancel(this.id);
+      for (const { id, end } of this.choices) {
+        if (end === undefined) this.#host.native.cancel(id);
+      }
     } else {
-      this.finish(endBeforeStart(this.id));
+      this.finishUnheard();
     }
   }
 
@@ -98,12 +160,12 @@ export class GenerationRecord implements EventReader {
   }
 
   /** Ends a request whose signal had aborted before the addon heard of it. */
-  finishAborted(signal: AbortSignal, end: NativeEnd): void {
+  finishAborted(signal: AbortSignal): void {
     this.#abortedBy = signal;
-    this.finish(end);
+    this.finishUnheard();
   }
 
-  /** Waits for the next delta or the end. */
+  /** Waits for the next event or the end. */
   arrival(): Promise<void> {
     return this.#wait(this.#arrivals);
   }
@@ -123,24 +185,25 @@ export class GenerationRecord implements EventReader {
     });
   }
 
-  /** Counts delta `index` as read, once however many readers there are. */
+  /** Counts event `index` as read, once however many readers there are. */
   read(index: number): void {
-    if (index < this.#readDeltas) return;
-    this.#readDeltas = index + 1;
-    this.#unacknowledged += this.deltas[index]?.tokens.length ?? 0;
-    if (this.#unacknowledged < acknowledgeTokens || this.#end !== undefined) return;
-    this.#host.native.acknowledge(this.id, this.#unacknowledged);
-    this.#unacknowledged = 0;
+    if (index < this.#readEvents) return;
+    this.#readEvents = index + 1;
+    const event = this.events[index];
+    if (event?.type !== "text-delta") return;
+    const choice = this.choices[event.choiceIndex];
+    const told = choice?.countRead(event.tokens.length) ?? 0;
+    if (choice !== undefined && told > 0) this.#host.native.acknowledge(choice.id, told);
   }
 
-  /** From now on every delta counts as read when it comes. */
+  /** From now on every event counts as read when it comes. */
   readAll(): void {
     this.#readsAll = true;
-    for (let next = this.#readDeltas; next < this.deltas.length; next += 1) this.read(next);
+    for (let next = this.#readEvents; next < this.events.length; next += 1) this.read(next);
   }
+}
 
-  #wake(): void {
-    if (this.#arrivals.length === 0) return;
-    for (const wake of this.#arrivals.splice(0)) wake();
-  }
+function wake(waiting: (() => void)[]): void {
+  if (waiting.length === 0) return;
+  for (const each of waiting.splice(0)) each();
 }

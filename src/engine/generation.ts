@@ -2,14 +2,30 @@
 // take it whole (await), or both. State lives in its GenerationRecord.
 import { cancelledBy, InferenceError, isErrorCode } from "../errors.js";
 import type { NativeEnd } from "../native.js";
-import { type EndEvent, type GenerateResult, type GenerationEvent, timingsOf, usageOf } from "./events.js";
-import type { GenerationRecord } from "./generation-record.js";
+import {
+  type EndEvent,
+  type GenerateChoice,
+  type GenerateResult,
+  type GenerationEvent,
+  type TextDeltaEvent,
+  timingsOf,
+  usageOf,
+} from "./events.js";
+import type { Choice, GenerationRecord } from "./generation-record.js";
+
+/** The records behind generations, for the engines that made them. */
+const records = new WeakMap<Generation, GenerationRecord>();
+
+/** The record behind a generation; undefined for anything else. */
+export function recordOf(generation: unknown): GenerationRecord | undefined {
+  return generation instanceof Generation ? records.get(generation) : undefined;
+}
 
 /**
  * A generation in flight, made by Engine.generate().
  *
- * Iterating gives text-delta events and then exactly one end event; every
- * iteration starts at the first event. Leaving the loop early cancels the
+ * Iterating gives text-delta events and then exactly one end event, with n
+ * above 1 a choice-end event for each choice between them; every iteration starts at the first event. Leaving the loop early cancels the
  * generation. Awaiting gives the whole result.
  *
  * | what happened                   | iterating                          | awaiting |
@@ -33,6 +49,7 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
   /** Generations come from Engine.generate(). */
   constructor(record: GenerationRecord, seed: bigint) {
     this.#record = record;
+    records.set(this, record);
     this.seed = seed;
   }
 
@@ -80,15 +97,15 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
   }
 
   async *#events(): AsyncGenerator<GenerationEvent, void, undefined> {
-    const { deltas } = this.#record;
+    const { events } = this.#record;
     for (let next = 0; ; next += 1) {
-      while (next === deltas.length && this.#record.end === undefined) {
+      while (next === events.length && this.#record.end === undefined) {
         await this.#record.arrival();
       }
-      const delta = deltas[next];
-      if (delta === undefined) break;
+      const event = events[next];
+      if (event === undefined) break;
       this.#record.read(next);
-      yield delta;
+      yield event;
     }
     yield this.#endEvent();
   }
@@ -102,15 +119,29 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     const record = this.#record;
     record.readAll();
     if (record.end === undefined) await record.ending();
-    const { finishReason, usage, timings } = this.#endEvent();
-    if (finishReason === "cancelled" && record.abortedBy !== undefined) {
+    const { usage, timings } = this.#endEvent();
+    const choices = record.choices.map((choice) => this.#choice(choice));
+    const [first] = choices;
+    if (first === undefined) throw new Error("a generation has at least one choice");
+    if (record.abortedBy !== undefined && choices.some((choice) => choice.finishReason === "cancelled")) {
       throw cancelledBy(record.abortedBy, "the generation");
     }
-    const text = record.deltas.map((delta) => delta.text).join("");
-    const tokens = record.deltas.flatMap((delta) => delta.tokens);
-    const told = record.deltas.some((delta) => delta.logProbs !== undefined);
-    const logProbs = told ? { logProbs: record.deltas.flatMap((delta) => delta.logProbs ?? []) } : {};
-    return { text, tokens, ...logProbs, finishReason, usage, timings };
+    const { index: _, ...result } = first;
+    return { ...result, choices, usage, timings };
+  }
+
+  #choice({ index, end }: Choice): GenerateChoice {
+    const deltas = this.#record.events.filter(
+      (event) => event.type === "text-delta" && event.choiceIndex === index,
+    ) as readonly TextDeltaEvent[];
+    const told = deltas.some((delta) => delta.logProbs !== undefined);
+    return {
+      index,
+      text: deltas.map((delta) => delta.text).join(""),
+      tokens: deltas.flatMap((delta) => delta.tokens),
+      ...(told ? { logProbs: deltas.flatMap((delta) => delta.logProbs ?? []) } : {}),
+      finishReason: end === undefined || end.reason === "error" ? "cancelled" : end.reason,
+    };
   }
 
   #endEvent(): EndEvent {

@@ -5,7 +5,14 @@ import { type ChatMessage, messagesSchema, variablesSchema } from "../chat/messa
 import { InferenceError } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
-import { flatBias, isToken, maximumInt32, type SamplingOptions, samplingShape } from "./sampling.js";
+import {
+  flatBias,
+  isToken,
+  maximumInt32,
+  type SamplingOptions,
+  samplingShape,
+  seedSchema,
+} from "./sampling.js";
 
 /** What to generate and how to choose its tokens. */
 export interface GenerateRequest extends SamplingOptions {
@@ -23,6 +30,11 @@ export interface GenerateRequest extends SamplingOptions {
   readonly messages?: readonly ChatMessage[] | undefined;
   /** Further variables of the chat template, such as `enable_thinking`. Only with `messages`. */
   readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * Answers to generate, 1 to 128, all of one prompt, which is computed once. Choice
+   * i is what the seed plus i gives alone. Default 1.
+   */
+  readonly n?: number | undefined;
   /** Tokens to generate at most, from 1. Default: until the context is full. */
   readonly maxTokens?: number | undefined;
   /**
@@ -69,6 +81,17 @@ export interface VocabularyLimits {
   readonly addBos: boolean;
 }
 
+/** How to go on with a running generation a second time. */
+export interface ForkOptions {
+  /** As GenerateRequest.seed. Default: random. */
+  readonly seed?: number | bigint | undefined;
+  /** Which of the generation's answers. Default 0. */
+  readonly choiceIndex?: number | undefined;
+  /** Cancels the new generation. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const maximumChoices = 128;
 const maximumStops = 16;
 const maximumLogProbs = 20;
 const maximumStopBytes = 256;
@@ -76,6 +99,8 @@ const maximumStopTokens = 256;
 const maximumSaltBytes = 256;
 
 const stopPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes, or up to ${maximumStops} of them`;
+
+const saltPhrase = `a string of at most ${maximumSaltBytes} UTF-8 bytes without NUL`;
 
 function isStop(value: unknown): boolean {
   if (Array.isArray(value)) return value.length <= maximumStops && value.every(isStopString);
@@ -87,7 +112,8 @@ function isStopString(value: unknown): boolean {
 }
 
 function isSalt(value: unknown): boolean {
-  return typeof value === "string" && Buffer.byteLength(value) <= maximumSaltBytes;
+  if (typeof value !== "string" || value.includes("\0")) return false;
+  return Buffer.byteLength(value) <= maximumSaltBytes;
 }
 
 /** The schema of a model's requests; made once per engine. */
@@ -97,6 +123,7 @@ export function requestSchema(limits: VocabularyLimits) {
     prompt: promptSchema(limits).optional(),
     messages: messagesSchema.optional(),
     chatVariables: variablesSchema.optional(),
+    n: integer(1, maximumChoices).default(1),
     maxTokens: z
       .int("an integer of at least 1")
       .min(1, "an integer of at least 1")
@@ -113,7 +140,7 @@ export function requestSchema(limits: VocabularyLimits) {
     ignoreEos: flag().default(false),
     parseSpecial: flag().default(false),
     cache: flag().default(true),
-    cacheSalt: z.custom<string>(isSalt, `a string of at most ${maximumSaltBytes} UTF-8 bytes`).default(""),
+    cacheSalt: z.custom<string>(isSalt, saltPhrase).default(""),
     signal: abortSignal().optional(),
   });
 }
@@ -153,6 +180,7 @@ export interface JudgedChat {
 export interface JudgedRequest {
   /** Its prompt is empty where there is a chat to be rendered. */
   readonly native: NativeRequest;
+  readonly n: number;
   readonly chat: JudgedChat | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -168,13 +196,14 @@ export function judgeRequest(
 ): JudgedRequest {
   const judged = judge("generate()", schema, request);
   const { signal, prompt = "", messages, chatVariables, ...sampling } = judged;
-  const { maxTokens, seed, stop, logitBias, logProbs, ...rest } = sampling;
+  const { n, maxTokens, seed, stop, logitBias, logProbs, ...rest } = sampling;
   refuseTwoPrompts(judged);
   refuseTooFew(judged);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
     addSpecial: true,
+    siblings: false,
     maxTokens: maxTokens ?? 0,
     logProbs: logProbs ?? noLogProbs,
     seed: seed === undefined ? randomSeed() : BigInt(seed),
@@ -182,7 +211,26 @@ export function judgeRequest(
     logitBias: flatBias(logitBias),
   };
   const chat = messages === undefined ? undefined : { messages, variables: chatVariables ?? {} };
-  return { native: Object.freeze(native), chat, signal };
+  return { native: Object.freeze(native), n, chat, signal };
+}
+
+const forkSchema = z.strictObject({
+  seed: seedSchema.optional(),
+  choiceIndex: integer(0, maximumChoices - 1).default(0),
+  signal: abortSignal().optional(),
+});
+
+/** A fork in judged form. */
+export interface JudgedFork {
+  readonly seed: bigint;
+  readonly choiceIndex: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeFork(options: unknown, randomSeed: () => bigint): JudgedFork {
+  const { seed, choiceIndex, signal } = judge("fork()", forkSchema, options);
+  return { seed: seed === undefined ? randomSeed() : BigInt(seed), choiceIndex, signal };
 }
 
 function refuseTooFew({ minTokens = 0, maxTokens }: Partial<GenerateRequest>): void {

@@ -79,6 +79,10 @@ export interface SamplingOptions {
 export const maximumInt32 = 2 ** 31 - 1;
 const maximumSeed = 2n ** 64n - 1n;
 const seedPhrase = "an integer from 0 to 2^64-1 (a bigint above 2^53-1)";
+
+/** A seed as a caller gives it. */
+export const seedSchema = z.custom<number | bigint>(isSeed, seedPhrase);
+
 const maximumBreakers = 64;
 const maximumBreakerBytes = 40;
 const breakerPhrase = `a non-empty string of at most ${maximumBreakerBytes} UTF-8 bytes`;
@@ -111,7 +115,7 @@ export function samplingShape(vocabularySize: number) {
     frequencyPenalty: number(-2, 2).default(0),
     presencePenalty: number(-2, 2).default(0),
     penaltyWindow: integer(-1, maximumInt32).default(64),
-    seed: z.custom<number | bigint>(isSeed, seedPhrase).optional(),
+    seed: seedSchema.optional(),
     logitBias: logitBiasSchema(vocabularySize - 1).optional(),
   };
 }

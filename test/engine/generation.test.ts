@@ -2,14 +2,15 @@
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/engine/events.js";
 import { Generation } from "../../src/engine/generation.js";
-import { GenerationRecord } from "../../src/engine/generation-record.js";
+import { type Choice, GenerationRecord } from "../../src/engine/generation-record.js";
 import { caught } from "../helpers/caught.js";
 import { FakeHost, nativeEnd } from "../helpers/fake-engine.js";
 
 function begin() {
   const host = new FakeHost();
-  const record = new GenerationRecord(1, host);
-  return { host, record, run: new Generation(record, 9n) };
+  const record = new GenerationRecord([1], host);
+  const [choice] = record.choices as [Choice];
+  return { host, record, choice, run: new Generation(record, 9n) };
 }
 
 async function eventsOf(run: AsyncIterable<GenerationEvent>): Promise<GenerationEvent[]> {
@@ -27,47 +28,47 @@ const end = {
 
 describe("iterating", () => {
   it("gives the deltas in order and then one end", async () => {
-    const { record, run } = begin();
+    const { choice, run } = begin();
     const reading = eventsOf(run);
-    record.deliver("on", [1]);
-    record.deliver("ce", [2]);
-    record.finish(nativeEnd());
+    choice.deliver("on", [1]);
+    choice.deliver("ce", [2]);
+    choice.finish(nativeEnd());
     expect(await reading).toEqual([
-      { type: "text-delta", text: "on", tokens: [1] },
-      { type: "text-delta", text: "ce", tokens: [2] },
+      { type: "text-delta", choiceIndex: 0, text: "on", tokens: [1] },
+      { type: "text-delta", choiceIndex: 0, text: "ce", tokens: [2] },
       end,
     ]);
   });
 
   it("gives what came before it began, to each who iterates", async () => {
-    const { record, run } = begin();
-    record.deliver("once", [1]);
-    record.finish(nativeEnd());
+    const { choice, run } = begin();
+    choice.deliver("once", [1]);
+    choice.finish(nativeEnd());
     const first = await eventsOf(run);
     expect(first).toHaveLength(2);
     expect(await eventsOf(run)).toEqual(first);
   });
 
   it("cancels when the reader leaves, once", async () => {
-    const { host, record, run } = begin();
-    record.deliver("once", [1]);
+    const { host, choice, run } = begin();
+    choice.deliver("once", [1]);
     for await (const event of run) {
       expect(event.type).toBe("text-delta");
       break;
     }
     run.cancel();
     expect(host.cancelled).toEqual([1]);
-    record.finish(nativeEnd({ reason: "cancelled" }));
+    choice.finish(nativeEnd({ reason: "cancelled" }));
     expect((await run).finishReason).toBe("cancelled");
   });
 
   it("cancels at once when a reader leaves while it waits for an event", async () => {
-    const { host, record, run } = begin();
+    const { host, choice, run } = begin();
     const iterator = run[Symbol.asyncIterator]();
     const pending = iterator.next();
     const left = iterator.return?.();
     expect(host.cancelled).toEqual([1]);
-    record.finish(nativeEnd({ reason: "cancelled" }));
+    choice.finish(nativeEnd({ reason: "cancelled" }));
     expect(await pending).toMatchObject({ done: false, value: { type: "end" } });
     expect(await left).toEqual({ done: true, value: undefined });
   });
@@ -79,18 +80,18 @@ describe("iterating", () => {
   });
 
   it("does not cancel what has ended", async () => {
-    const { host, record, run } = begin();
-    record.deliver("once", [1]);
-    record.finish(nativeEnd());
+    const { host, choice, run } = begin();
+    choice.deliver("once", [1]);
+    choice.finish(nativeEnd());
     for await (const _ of run) break;
     run.cancel();
     expect(host.cancelled).toEqual([]);
   });
 
   it("throws the failure after the deltas that came", async () => {
-    const { record, run } = begin();
-    record.deliver("once", [1]);
-    record.finish(nativeEnd({ reason: "error", failure: { code: "DECODE_FAILED", message: "lost" } }));
+    const { choice, run } = begin();
+    choice.deliver("once", [1]);
+    choice.finish(nativeEnd({ reason: "error", failure: { code: "DECODE_FAILED", message: "lost" } }));
     const texts: string[] = [];
     const error = await caught(async () => {
       for await (const event of run) if (event.type === "text-delta") texts.push(event.text);
@@ -100,9 +101,9 @@ describe("iterating", () => {
   });
 
   it("ends with an end event when its signal aborts", async () => {
-    const { host, record, run } = begin();
+    const { host, record, choice, run } = begin();
     record.abort(AbortSignal.abort());
-    record.finish(nativeEnd({ reason: "cancelled" }));
+    choice.finish(nativeEnd({ reason: "cancelled" }));
     expect(await eventsOf(run)).toMatchObject([{ type: "end", finishReason: "cancelled" }]);
     expect(host.cancelled).toEqual([1]);
   });
@@ -110,56 +111,58 @@ describe("iterating", () => {
 
 describe("awaiting", () => {
   it("gives the whole text, its tokens and the figures", async () => {
-    const { record, run } = begin();
-    record.deliver("on", [1]);
-    record.deliver("ce", [2, 3]);
-    record.finish(nativeEnd());
+    const { choice, run } = begin();
+    choice.deliver("on", [1]);
+    choice.deliver("ce", [2, 3]);
+    choice.finish(nativeEnd());
     const { type: _, ...figures } = end;
-    expect(await run).toEqual({ text: "once", tokens: [1, 2, 3], ...figures });
+    const { finishReason } = figures;
+    const whole = { text: "once", tokens: [1, 2, 3] };
+    expect(await run).toEqual({ ...whole, choices: [{ index: 0, ...whole, finishReason }], ...figures });
     expect(await run).toBe(await run);
   });
 
   it("gives the whole after iterating too", async () => {
-    const { record, run } = begin();
-    record.deliver("once", [1]);
-    record.finish(nativeEnd());
+    const { choice, run } = begin();
+    choice.deliver("once", [1]);
+    choice.finish(nativeEnd());
     await eventsOf(run);
     expect((await run).text).toBe("once");
   });
 
   it("resolves with the text so far after cancel()", async () => {
-    const { record, run } = begin();
+    const { record, choice, run } = begin();
     run.cancel();
     record.abort(AbortSignal.abort());
-    record.deliver("on", [1]);
-    record.finish(nativeEnd({ reason: "cancelled" }));
+    choice.deliver("on", [1]);
+    choice.finish(nativeEnd({ reason: "cancelled" }));
     expect(await run).toMatchObject({ text: "on", finishReason: "cancelled" });
   });
 
   it("rejects with the reason after its signal aborted", async () => {
-    const { record, run } = begin();
+    const { record, choice, run } = begin();
     const reason = new Error("the client left");
     record.abort(AbortSignal.abort(reason));
-    record.finish(nativeEnd({ reason: "cancelled" }));
+    choice.finish(nativeEnd({ reason: "cancelled" }));
     expect(await caught(() => run)).toMatchObject({ code: "CANCELLED", cause: reason, status: 499 });
   });
 
   it("resolves when the end came before the signal took effect", async () => {
-    const { record, run } = begin();
+    const { record, choice, run } = begin();
     record.abort(AbortSignal.abort());
-    record.finish(nativeEnd());
+    choice.finish(nativeEnd());
     expect((await run).finishReason).toBe("stop");
   });
 
   it("calls a failure without a known code a broken engine", async () => {
-    const { record, run } = begin();
-    record.finish(nativeEnd({ reason: "error", failure: { code: "NEWS", message: "odd" } }));
+    const { choice, run } = begin();
+    choice.finish(nativeEnd({ reason: "error", failure: { code: "NEWS", message: "odd" } }));
     expect(await caught(() => run)).toMatchObject({ code: "ENGINE_BROKEN", message: "odd" });
   });
 
   it("has catch and finally", async () => {
-    const { record, run } = begin();
-    record.finish(nativeEnd({ reason: "error", failure: null }));
+    const { choice, run } = begin();
+    choice.finish(nativeEnd({ reason: "error", failure: null }));
     let ran = false;
     await run.finally(() => (ran = true)).catch(() => {});
     expect(ran).toBe(true);
@@ -169,56 +172,56 @@ describe("awaiting", () => {
 
 describe("reading", () => {
   it("is told in portions of at least 32 tokens", async () => {
-    const { host, record, run } = begin();
+    const { host, choice, run } = begin();
     const reading = eventsOf(run);
-    for (let token = 0; token < 100; token += 1) record.deliver("x", [token]);
+    for (let token = 0; token < 100; token += 1) choice.deliver("x", [token]);
     await turn();
     expect(host.acknowledged).toEqual([32, 32, 32]);
-    record.finish(nativeEnd());
+    choice.finish(nativeEnd());
     await reading;
     expect(host.acknowledged).toEqual([32, 32, 32]);
   });
 
   it("is not told while nobody reads", async () => {
-    const { host, record } = begin();
-    for (let token = 0; token < 100; token += 1) record.deliver("x", [token]);
+    const { host, choice } = begin();
+    for (let token = 0; token < 100; token += 1) choice.deliver("x", [token]);
     await turn();
     expect(host.acknowledged).toEqual([]);
   });
 
   it("counts each token once, however many read it", async () => {
-    const { host, record, run } = begin();
+    const { host, choice, run } = begin();
     const readings = [eventsOf(run), eventsOf(run), run.then((result) => result.tokens.length)];
-    for (let token = 0; token < 64; token += 1) record.deliver("x", [token]);
+    for (let token = 0; token < 64; token += 1) choice.deliver("x", [token]);
     await turn();
     expect(host.acknowledged.reduce((sum, tokens) => sum + tokens, 0)).toBe(64);
-    record.finish(nativeEnd());
+    choice.finish(nativeEnd());
     await Promise.all(readings);
   });
 
   it("counts everything at once for one who awaits late", async () => {
-    const { host, record, run } = begin();
-    for (let token = 0; token < 200; token += 1) record.deliver("x", [token]);
+    const { host, choice, run } = begin();
+    for (let token = 0; token < 200; token += 1) choice.deliver("x", [token]);
     void run.then(() => {});
     expect(host.acknowledged.reduce((sum, tokens) => sum + tokens, 0)).toBe(192);
-    record.finish(nativeEnd());
+    choice.finish(nativeEnd());
     await run;
   });
 });
 
 describe("waiting", () => {
   it("holds the process only while somebody waits", async () => {
-    const { host, record, run } = begin();
+    const { host, choice, run } = begin();
     expect(host.waiting).toBe(0);
     const iterator = run[Symbol.asyncIterator]();
     const first = iterator.next();
     expect(host.waiting).toBe(1);
-    record.deliver("once", [1]);
+    choice.deliver("once", [1]);
     await first;
     expect(host.waiting).toBe(0);
     const whole = run.then((result) => result.text);
     expect(host.waiting).toBe(1);
-    record.finish(nativeEnd());
+    choice.finish(nativeEnd());
     expect(await whole).toBe("once");
     expect(host.waiting).toBe(0);
   });

@@ -20,6 +20,7 @@ describe("a judged request", () => {
     expect(judged({})).toEqual({
       prompt: "a",
       addSpecial: true,
+      siblings: false,
       parseSpecial: false,
       maxTokens: 0,
       ignoreEos: false,
@@ -150,12 +151,15 @@ describe("a refused request", () => {
       "generate(): logitBias must be an object or a Map from token id to bias, got an array of 1",
     ],
     [{ cache: 1 }, "generate(): cache must be true or false, got 1"],
-    [{ cacheSalt: 7 }, "generate(): cacheSalt must be a string of at most 256 UTF-8 bytes, got 7"],
+    [
+      { cacheSalt: 7 },
+      "generate(): cacheSalt must be a string of at most 256 UTF-8 bytes without NUL, got 7",
+    ],
     [{ ignoreEos: "yes" }, 'generate(): ignoreEos must be true or false, got "yes"'],
     [{ signal: "x" }, 'generate(): signal must be an AbortSignal, got "x"'],
     [
       { maxtokens: 3 },
-      /^generate\(\): unknown option "maxtokens"; the options are prompt, messages, chatVariables, maxTokens, /,
+      /^generate\(\): unknown option "maxtokens"; the options are prompt, messages, chatVariables, n, maxTokens, /,
     ],
   ])("%o is refused by name", async (options, sentence) => {
     const message = await refusal({ prompt: "a", ...options });

@@ -59,26 +59,56 @@ struct Sharing {
 };
 
 // Requests that begin alike in many ways, some in secret, some cancelled, some
-// unread for a while; one operation at a time. Every text must be the one the
-// request gets alone.
-void share(const Sharing& how, int operations, std::uint64_t seed) {
-  BackendLimits limits = fake_limits(how.slots, 700, 64);
-  limits.cuts = limits.pads_decode = how.cuts;
-  EngineFixture fixture(limits, 1000, 0, how.cache);
-  EngineFixture alone(fake_limits(1, 700, 64), 1000, 0, {.keeps_prefixes = false});
-  std::mt19937_64 random(seed);
-  const auto below = [&](std::uint64_t bound) { return random() % bound; };
-  RequestId next = 1;
-  std::map<RequestId, std::vector<TokenId>> prompts;
-  const auto submit = [&] {
+// forked, some unread for a while; one operation at a time. Every text must be
+// the one the request gets alone.
+class SharingDrive {
+ public:
+  SharingDrive(const Sharing& how, std::uint64_t seed)
+      : how_(how), fixture_(limits(), 1000, 0, how.cache), random_(seed) {}
+
+  void run(int operations) {
+    for (int operation = 0; operation < operations; ++operation) operate();
+    fixture_.sink.acknowledge = true;
+    for (auto& [id, control] : fixture_.sink.controls) control->acknowledged = 1000;
+    CHECK(fixture_.run());
+    CHECK(fixture_.engine->stats().preemptions > 0);
+    compare_with_alone();
+    const CacheStats cache = fixture_.engine->stats().cache;
+    CHECK_EQ(cache.cells_used, 0);
+    CHECK(cache.prompt_tokens_cached > 0 || !how_.cache.keeps_prefixes);
+    CHECK(cache.host_bytes <= static_cast<std::int64_t>(how_.cache.host_limit));
+    CHECK_EQ(fixture_.backend->rule_breaks, 0);
+  }
+
+ private:
+  BackendLimits limits() const {
+    BackendLimits limits = fake_limits(how_.slots, 700, 64);
+    limits.cuts = limits.pads_decode = how_.cuts;
+    return limits;
+  }
+
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+  void operate() {
+    const std::uint64_t kind = below(16);
+    const EngineStats stats = fixture_.engine->stats();
+    const bool room = stats.running + stats.waiting < 2 * how_.slots;
+    if (kind < 2 && room) submit();
+    if (kind == 2 && next_ > 1 && below(8) == 0) fixture_.cancel(1 + below(next_ - 1));
+    if (kind == 3) fixture_.sink.acknowledge = below(3) == 0;
+    if (kind == 4 && next_ > 1 && room) fork(next_ - 1 - below(std::min<RequestId>(next_ - 1, 8)));
+    if (kind > 4) fixture_.engine->step();
+  }
+
+  void submit() {
     std::vector<TokenId> prompt = fake_prompt(20 + 20 * below(4), below(3));
-    const auto old = prompts.find(next - 1 - below(std::min<std::uint64_t>(next, 30)));
-    if (below(2) == 0 && old != prompts.end()) {  // a conversation goes on
+    const auto old = prompts_.find(next_ - 1 - below(std::min<std::uint64_t>(next_, 30)));
+    if (below(2) == 0 && old != prompts_.end()) {  // a conversation goes on
       prompt = old->second;
-      const auto& answer = fixture.story(old->first).tokens;
+      const auto& answer = fixture_.story(old->first).tokens;
       prompt.insert(prompt.end(), answer.begin(), answer.end());
     }
-    const auto own = fake_prompt(1 + below(30), next);
+    const auto own = fake_prompt(1 + below(30), next_);
     prompt.insert(prompt.end(), own.begin(), own.end());
     prompt.resize(std::min<std::size_t>(prompt.size(), 200));
     GenerateParams params;
@@ -86,38 +116,52 @@ void share(const Sharing& how, int operations, std::uint64_t seed) {
     params.sampling.temperature = 0;
     params.cache = below(8) != 0;
     params.cache_salt = below(4) == 0 ? "salt" : "";
-    CHECK(!fixture.submit(next, prompt, params));
-    prompts[next++] = std::move(prompt);
-  };
-  for (int operation = 0; operation < operations; ++operation) {
-    const std::uint64_t kind = below(16);
-    const EngineStats stats = fixture.engine->stats();
-    if (kind < 2 && stats.running + stats.waiting < 2 * how.slots) submit();
-    if (kind == 2 && next > 1 && below(8) == 0) fixture.cancel(1 + below(next - 1));
-    if (kind == 3) fixture.sink.acknowledge = below(3) == 0;
-    if (kind > 3) fixture.engine->step();
+    CHECK(!fixture_.submit(next_, prompt, params));
+    prompts_[next_++] = std::move(prompt);
   }
-  fixture.sink.acknowledge = true;
-  for (auto& [id, control] : fixture.sink.controls) control->acknowledged = 1000;
-  CHECK(fixture.run());
-  CHECK(fixture.engine->stats().preemptions > 0);
-  for (const auto& [id, prompt] : prompts) {
-    const Story& story = fixture.story(id);
-    CHECK_EQ(story.ends.size(), 1u);
-    if (id % 7 != 0 || story.ends.at(0).reason == FinishReason::kCancelled) continue;
-    GenerateParams params;
-    params.max_tokens = story.ends.at(0).usage.completion_tokens;
-    params.sampling.temperature = 0;
-    if (params.max_tokens == 0) continue;
-    CHECK(!alone.submit(id, prompt, params));
-    CHECK(alone.run());
-    CHECK(alone.story(id).tokens == story.tokens);
+
+  void fork(RequestId source) {
+    if (!fixture_.story(source).ends.empty() && below(4) > 0) return;
+    CHECK(!fixture_.engine->fork(source, next_, next_, fixture_.sink.control(next_)));
+    sources_[next_] = source;
+    prompts_[next_] = prompts_.at(source);
+    ++next_;
   }
-  const CacheStats cache = fixture.engine->stats().cache;
-  CHECK_EQ(cache.cells_used, 0);
-  CHECK(cache.prompt_tokens_cached > 0 || !how.cache.keeps_prefixes);
-  CHECK(cache.host_bytes <= static_cast<std::int64_t>(how.cache.host_limit));
-  CHECK_EQ(fixture.backend->rule_breaks, 0);
+
+  void compare_with_alone() {
+    EngineFixture alone(fake_limits(1, 700, 64), 1000, 0, {.keeps_prefixes = false});
+    std::size_t forked = 0;
+    for (const auto& [id, prompt] : prompts_) {
+      const Story& story = fixture_.story(id);
+      CHECK_EQ(story.ends.size(), 1u);
+      const FinishReason reason = story.ends.at(0).reason;
+      if (reason == FinishReason::kError) {  // a fork that came too late
+        CHECK(sources_.contains(id) && story.tokens.empty());
+        continue;
+      }
+      forked += sources_.contains(id) ? 1 : 0;
+      if (id % 7 != 0 || reason == FinishReason::kCancelled) continue;
+      GenerateParams params;
+      params.max_tokens = story.ends.at(0).usage.completion_tokens;
+      params.sampling.temperature = 0;
+      if (params.max_tokens == 0) continue;
+      CHECK(!alone.submit(id, prompt, params));
+      CHECK(alone.run());
+      CHECK(alone.story(id).tokens == story.tokens);
+    }
+    CHECK(forked > 10);
+  }
+
+  const Sharing how_;
+  EngineFixture fixture_;
+  std::mt19937_64 random_;
+  RequestId next_ = 1;
+  std::map<RequestId, std::vector<TokenId>> prompts_;
+  std::map<RequestId, RequestId> sources_;  // of forks
+};
+
+void share(const Sharing& how, int operations, std::uint64_t seed) {
+  SharingDrive(how, seed).run(operations);
 }
 
 std::uint64_t seed_of_run() {

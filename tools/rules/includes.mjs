@@ -3,7 +3,16 @@
 
 // The spine of the core, lowest first. Each may include those below it; the
 // other core files are leaves, which know the types and each other.
-const spine = ["types", "backend", "request", "token_chooser", "kv_cache", "scheduler", "engine"];
+const spine = [
+  "types",
+  "backend",
+  "request",
+  "token_chooser",
+  "publisher",
+  "kv_cache",
+  "scheduler",
+  "engine",
+];
 
 const standardHeader = /^[a-z_]+$/; // <vector>, <condition_variable>
 const intrinsics = new Set(["immintrin.h"]);

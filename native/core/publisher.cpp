@@ -1,0 +1,59 @@
+#include "publisher.h"
+
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+Timings timings_of(const RequestTimes& times, double now) {
+  Timings timings;
+  timings.total_ms = now - times.accepted;
+  const double scheduled = times.scheduled < 0 ? now : times.scheduled;
+  timings.queue_ms = scheduled - times.accepted;
+  if (times.first_token < 0) return timings;
+  timings.prefill_ms = times.first_token - scheduled;
+  timings.decode_ms = times.last_token - times.first_token;
+  return timings;
+}
+
+}  // namespace
+
+void Publisher::token(const Request& request, TokenChoice choice, bool first) {
+  urgent_ = urgent_ || first;
+  events_.deltas.push_back(
+      {request.id, choice.token, std::move(choice.text.text), std::move(choice.log_probs)});
+}
+
+void Publisher::beginning(const Request& fork, const Vocab& vocab) {
+  TextStream text(fork.params.stop);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(fork.generated_tokens()); ++i) {
+    const TokenId token = fork.known[static_cast<std::size_t>(fork.prompt_tokens) + i];
+    events_.deltas.push_back({fork.id, token, text.append(vocab.piece(token)).text,
+                              i < fork.log_probs.size() ? fork.log_probs[i] : nullptr});
+  }
+}
+
+void Publisher::end(Request& request, FinishReason reason, std::optional<Failure> failure,
+                    double now) {
+  std::string rest = request.text.finish();
+  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
+  const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
+                    request.generated_tokens()};
+  events_.ends.push_back(
+      {request.id, reason, std::move(failure), usage, timings_of(request.times, now)});
+  urgent_ = true;
+}
+
+void Publisher::refuse(RequestId id, Failure failure) {
+  events_.ends.push_back({id, FinishReason::kError, std::move(failure), {}, {}});
+  urgent_ = true;
+}
+
+void Publisher::publish(double now) {
+  sink_.publish(std::exchange(events_, {}));
+  urgent_ = false;
+  published_ms_ = now;
+}
+
+}  // namespace infernode
