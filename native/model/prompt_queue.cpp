@@ -45,31 +45,32 @@ void PromptQueue::run() {
 
 void PromptQueue::submit(Prompt prompt) {
   const RequestId id = prompt.id;
-  std::optional<Failure> failure;
   try {
-    if (const auto* fork = std::get_if<PromptFork>(&prompt.content)) {
-      failure = engine_.fork(fork->source, id, fork->seed, std::move(prompt.control));
-      if (failure) refuse(id, FinishReason::kError, std::move(failure));
-      return;
-    }
-    std::vector<TokenId> tokens;
-    if (const auto* text = std::get_if<PromptText>(&prompt.content)) {
-      tokens = model_->tokenize(text->text, text->add_special, text->parse_special);
-    } else {
-      tokens = std::move(std::get<std::vector<TokenId>>(prompt.content));
-    }
-    SamplingParams& sampling = prompt.params.sampling;
-    if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())
-      sampling.dry_breakers = dry_breakers_.find(*model_, prompt.dry_breakers);
-    failure =
-        engine_.submit(id, std::move(tokens), std::move(prompt.params), std::move(prompt.control));
+    if (auto failure = hand_over(std::move(prompt)))
+      refuse(id, FinishReason::kError, std::move(failure));
   } catch (const Error& error) {
-    failure = Failure{error.code(), error.what()};
+    refuse(id, FinishReason::kError, Failure{error.code(), error.what()});
   } catch (const std::exception& error) {
-    failure = Failure{ErrorCode::kInvalidOption,
-                      std::string("The prompt could not be tokenized: ") + error.what()};
+    refuse(id, FinishReason::kError,
+           Failure{ErrorCode::kInvalidOption,
+                   std::string("The prompt could not be tokenized: ") + error.what()});
   }
-  if (failure) refuse(id, FinishReason::kError, std::move(failure));
+}
+
+std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
+  if (const auto* fork = std::get_if<PromptFork>(&prompt.content))
+    return engine_.fork(fork->source, prompt.id, fork->seed, std::move(prompt.control));
+  std::vector<TokenId> tokens;
+  if (const auto* text = std::get_if<PromptText>(&prompt.content)) {
+    tokens = model_->tokenize(text->text, text->add_special, text->parse_special);
+  } else {
+    tokens = std::move(std::get<std::vector<TokenId>>(prompt.content));
+  }
+  SamplingParams& sampling = prompt.params.sampling;
+  if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())
+    sampling.dry_breakers = dry_breakers_.find(*model_, prompt.dry_breakers);
+  return engine_.submit(prompt.id, std::move(tokens), std::move(prompt.params),
+                        std::move(prompt.control));
 }
 
 void PromptQueue::refuse(RequestId id, FinishReason reason, std::optional<Failure> failure) {

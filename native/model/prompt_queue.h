@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -54,6 +55,7 @@ class PromptQueue {
  private:
   void run();
   void submit(Prompt prompt);
+  std::optional<Failure> hand_over(Prompt prompt);
   void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
 
   std::shared_ptr<const LlamaModel> model_;
