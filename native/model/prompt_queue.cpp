@@ -18,8 +18,7 @@ PromptQueue::~PromptQueue() { close(); }
 void PromptQueue::push(Prompt prompt) {
   const RequestId id = prompt.id;
   if (mailbox_.push(std::move(prompt)) == Pushed::kAccepted) return;
-  refuse(id, FinishReason::kError,
-         Failure{ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+  refuse(id, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
 }
 
 void PromptQueue::close() {
@@ -34,7 +33,7 @@ void PromptQueue::run() {
     for (Prompt& prompt : mailbox_.drain()) {
       // Asked again for each: close() must not wait for a queue of prompts.
       if (mailbox_.closed() || prompt.control->cancelled.load()) {
-        refuse(prompt.id, FinishReason::kCancelled, std::nullopt);
+        end({prompt.id, FinishReason::kCancelled, {}, {}, {}});
       } else {
         submit(std::move(prompt));
       }
@@ -46,14 +45,12 @@ void PromptQueue::run() {
 void PromptQueue::submit(Prompt prompt) {
   const RequestId id = prompt.id;
   try {
-    if (auto failure = hand_over(std::move(prompt)))
-      refuse(id, FinishReason::kError, std::move(failure));
+    if (auto failure = hand_over(std::move(prompt))) refuse(id, std::move(*failure));
   } catch (const Error& error) {
-    refuse(id, FinishReason::kError, Failure{error.code(), error.what()});
+    refuse(id, {error.code(), error.what()});
   } catch (const std::exception& error) {
-    refuse(id, FinishReason::kError,
-           Failure{ErrorCode::kInvalidOption,
-                   std::string("The prompt could not be tokenized: ") + error.what()});
+    refuse(id, {ErrorCode::kInvalidOption,
+                std::string("The prompt could not be tokenized: ") + error.what()});
   }
 }
 
@@ -73,9 +70,13 @@ std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
                         std::move(prompt.control));
 }
 
-void PromptQueue::refuse(RequestId id, FinishReason reason, std::optional<Failure> failure) {
+void PromptQueue::refuse(RequestId id, Failure failure) {
+  end({id, FinishReason::kError, std::move(failure), {}, {}});
+}
+
+void PromptQueue::end(End end) {
   StepEvents events;
-  events.ends.push_back({id, reason, std::move(failure), {}, {}});
+  events.ends.push_back(std::move(end));
   sink_.publish(std::move(events));
 }
 

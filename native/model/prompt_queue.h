@@ -56,7 +56,8 @@ class PromptQueue {
   void run();
   void submit(Prompt prompt);
   std::optional<Failure> hand_over(Prompt prompt);
-  void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
+  void refuse(RequestId id, Failure failure);
+  void end(End end);
 
   std::shared_ptr<const LlamaModel> model_;
   Engine& engine_;
