@@ -1,6 +1,7 @@
 // What the package offers: loadModel(), and the types of what it leads to.
 // Classes that only this package can make are exported as types.
 export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/messages.js";
+export type { ConstraintOptions } from "./constraints/constraint.js";
 export type { ChosenEngineOptions, Engine } from "./engine/engine.js";
 export type {
   ChoiceEndEvent,

@@ -85,6 +85,8 @@ export interface NativeRequest {
   readonly ignoreEos: boolean;
   readonly cache: boolean;
   readonly cacheSalt: string;
+  /** GBNF that the text must follow; "": anything. */
+  readonly grammar: string;
   /** Share even where the engine keeps no prefixes. */
   readonly siblings: boolean;
   readonly stop: readonly string[];
@@ -167,6 +169,7 @@ export interface NativeEngineStats {
   readonly promptTokensComputed: number;
   readonly promptTokensCached: number;
   readonly generatedTokens: number;
+  readonly maskedRows: number;
   readonly preemptions: number;
   readonly sequenceMoves: number;
   readonly failedPasses: number;

@@ -1,6 +1,7 @@
-// llama.cpp's chat templates in a process of their own: `infernode-chat` reads
-// one JSON request per line and answers each with one line. The only file that
-// includes llama-common. A template is a program of whoever made the model: it
+// llama.cpp's chat templates and JSON schemas in a process of their own:
+// `infernode-chat` reads one JSON request per line, a conversation to render or a
+// schema to write as a grammar, and answers each with one line. The only file
+// that includes llama-common. A template is a program of whoever made the model: it
 // may loop, recurse or allocate without end, and then costs this process its
 // life and nobody else's. Runs for one model; the parent watches the clock.
 #include <algorithm>
@@ -16,6 +17,7 @@
 #endif
 
 #include "chat.h"
+#include "json-schema-to-grammar.h"
 #include "json.h"
 #include "log.h"
 
@@ -93,9 +95,15 @@ common_json render(Templates& templates, const common_json& request) {
   return common_json::object({{"prompt", params.prompt}, {"stops", params.additional_stops}});
 }
 
+common_json grammar_of(const common_json& schema) {
+  return common_json::object({{"grammar", json_schema_to_grammar(schema, true)}});
+}
+
 common_json answer(Templates& templates, const std::string& line) {
   try {
-    return render(templates, common_json::parse(line));
+    const common_json request = common_json::parse(line);
+    if (request.contains("schema")) return grammar_of(request.at("schema"));
+    return render(templates, request);
   } catch (const std::exception& error) {
     return common_json::object({{"error", std::string(error.what()).substr(0, kLongestError)}});
   }

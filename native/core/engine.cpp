@@ -231,11 +231,15 @@ void Engine::apply(Request& request, TokenChoice choice) {
   const bool first = request.times.first_token < 0;
   if (first) request.times.first_token = now;
   request.times.last_token = now;
+  totals_.masked_rows += choice.masked ? 1 : 0;
+  if (choice.failure) return end(request, FinishReason::kError, std::move(choice.failure));
+  if (choice.token == kNoToken && choice.complete) return end(request, FinishReason::kStop);
   if (choice.token == kNoToken) {
     return end(request, FinishReason::kError,
                Failure{ErrorCode::kDecodeFailed,
-                       "The model computed no usable logits (all are NaN or -infinity); "
-                       "the model file may be damaged or every token forbidden by logitBias."});
+                       "The model computed no usable logits (all are NaN or -infinity); the model "
+                       "file may be damaged, or every token is forbidden by logitBias or by the "
+                       "grammar, which the vocabulary may be unable to spell."});
   }
   const auto reason = finish_reason(request, choice);
   if (!choice.ends_generation) {
@@ -250,7 +254,7 @@ void Engine::apply(Request& request, TokenChoice choice) {
 // Why it ends when it has this token too.
 std::optional<FinishReason> Engine::finish_reason(const Request& request,
                                                   const TokenChoice& choice) const {
-  if (choice.ends_generation || choice.text.stopped) return FinishReason::kStop;
+  if (choice.ends_generation || choice.text.stopped || choice.complete) return FinishReason::kStop;
   const std::int32_t limit = request.params.max_tokens;
   if (limit > 0 && request.generated_tokens() + 1 >= limit) return FinishReason::kLength;
   if (static_cast<std::int32_t>(request.known.size()) + 1 >= limits_.context_length)

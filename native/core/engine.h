@@ -49,6 +49,7 @@ struct EngineStats {
   std::int64_t padding_rows = 0;  // rows that filled holes
   std::int64_t prompt_tokens_computed = 0;
   std::int64_t generated_tokens = 0;
+  std::int64_t masked_rows = 0;  // whose first draw a grammar refused
   std::int64_t preemptions = 0;
   std::int64_t sequence_moves = 0;
   std::int64_t failed_passes = 0;

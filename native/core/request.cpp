@@ -14,6 +14,7 @@ Request::Request(RequestId request_id, std::vector<TokenId> prompt, GeneratePara
       sampler(params.sampling, vocabulary_size),
       text(params.stop) {
   sampler.prime(known);
+  if (params.grammar != nullptr) constraint.emplace(params.grammar);
 }
 
 std::unique_ptr<Request> Request::fork(RequestId fork_id, std::uint64_t seed,
@@ -27,6 +28,7 @@ std::unique_ptr<Request> Request::fork(RequestId fork_id, std::uint64_t seed,
   other->sampler = sampler;
   other->sampler.reseed(seed);
   other->text = text;
+  other->constraint = constraint;
   return other;
 }
 

@@ -8,8 +8,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "constraint.h"
 #include "log_probs.h"
 #include "sampler.h"
 #include "text_stream.h"
@@ -67,6 +69,7 @@ class Request {
   bool paused = false;    // its consumer lags; set at each step's start
   Sampler sampler;
   TextStream text;
+  std::optional<Constraint> constraint;
   RequestTimes times;
 
   std::int32_t generated_tokens() const {

@@ -6,6 +6,12 @@
 
 namespace infernode {
 
+namespace {
+
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+
+}  // namespace
+
 TokenChooser::TokenChooser(std::shared_ptr<const Vocab> vocab) : vocab_(std::move(vocab)) {
   for (TokenId token = 0; token < vocab_->size(); ++token) {
     if (vocab_->is_end_of_generation(token)) end_tokens_.push_back(token);
@@ -14,12 +20,17 @@ TokenChooser::TokenChooser(std::shared_ptr<const Vocab> vocab) : vocab_(std::mov
 
 TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
                                  SamplerScratch& scratch) const {
-  TokenChoice choice;
   const std::int32_t log_probs = request.params.log_probs;
-  if (log_probs >= 0) scratch.raw.assign(logits.begin(), logits.end());
+  if (log_probs >= 0 || request.constraint) scratch.raw.assign(logits.begin(), logits.end());
   if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
+  TokenChoice choice;
   choice.token = request.sampler.sample(logits, scratch);
-  if (choice.token == kNoToken) return choice;
+  try {
+    if (request.constraint) obey(request, logits, scratch, choice);
+  } catch (const Error& error) {
+    choice.failure = Failure{error.code(), error.what()};
+  }
+  if (choice.token == kNoToken || choice.failure) return choice;
   request.sampler.accept(choice.token);
   choice.ends_generation = ends_generation(request, choice.token);
   if (choice.ends_generation) return choice;
@@ -31,6 +42,43 @@ TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
   return choice;
 }
 
+// The token that was drawn freely is looked at first: most of the time it is
+// allowed, and the others need not be.
+void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
+                        TokenChoice& choice) const {
+  Constraint& constraint = *request.constraint;
+  const auto permitted = [&] {
+    if (choice.token == kNoToken) return false;
+    if (ends_generation(request, choice.token)) return constraint.may_end();
+    return constraint.allows(vocab_->piece(choice.token));
+  };
+  if (!permitted()) {
+    choice.masked = true;
+    std::ranges::copy(scratch.raw, logits.begin());
+    mask(request, logits, scratch);
+    choice.token = request.sampler.sample(logits, scratch);
+    // A vocabulary that cannot spell what should follow; a text that is whole ends.
+    if (choice.token == kNoToken) choice.complete = constraint.may_end();
+  }
+  if (choice.token == kNoToken || ends_generation(request, choice.token)) return;
+  constraint.accept(vocab_->piece(choice.token));
+  choice.complete = constraint.complete();
+}
+
+void TokenChooser::mask(const Request& request, std::span<float> logits,
+                        const SamplerScratch& scratch) const {
+  request.constraint->mask(logits);
+  const bool whole = request.constraint->may_end();
+  const auto judge = [&](TokenId token) {
+    if (token < 0 || static_cast<std::size_t>(token) >= logits.size()) return;
+    const auto index = static_cast<std::size_t>(token);
+    logits[index] = whole ? scratch.raw[index] : kForbidden;
+  };
+  if (!request.params.ignore_eos) std::ranges::for_each(end_tokens_, judge);
+  std::ranges::for_each(request.params.stop_tokens, judge);
+  if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
+}
+
 bool TokenChooser::ends_generation(const Request& request, TokenId token) const {
   const auto& stops = request.params.stop_tokens;
   return (!request.params.ignore_eos && vocab_->is_end_of_generation(token)) ||
@@ -40,7 +88,7 @@ bool TokenChooser::ends_generation(const Request& request, TokenId token) const 
 void TokenChooser::forbid_ends(const Request& request, std::span<float> logits) const {
   const auto forbid = [&](TokenId token) {
     if (token >= 0 && static_cast<std::size_t>(token) < logits.size())
-      logits[static_cast<std::size_t>(token)] = -std::numeric_limits<float>::infinity();
+      logits[static_cast<std::size_t>(token)] = kForbidden;
   };
   if (!request.params.ignore_eos) std::ranges::for_each(end_tokens_, forbid);
   std::ranges::for_each(request.params.stop_tokens, forbid);

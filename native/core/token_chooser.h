@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace infernode {
 struct TokenChoice {
   TokenId token = kNoToken;  // kNoToken: the row offers no choice
   bool ends_generation = false;
+  bool complete = false;  // nothing may follow by the request's constraint
+  bool masked = false;    // the constraint refused what was drawn first
+  std::optional<Failure> failure;
   TextStream::Step text;
   std::shared_ptr<const LogProbs> log_probs;
 };
@@ -33,6 +37,9 @@ class TokenChooser {
 
  private:
   bool ends_generation(const Request& request, TokenId token) const;
+  void obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
+            TokenChoice& choice) const;
+  void mask(const Request& request, std::span<float> logits, const SamplerScratch& scratch) const;
   void forbid_ends(const Request& request, std::span<float> logits) const;
 
   std::shared_ptr<const Vocab> vocab_;

@@ -77,6 +77,7 @@ class BrokenInvariant : public std::logic_error {
   } while (false)
 
 class DryBreakers;
+class GrammarAutomaton;
 
 struct LogitBias {
   TokenId token;
@@ -124,7 +125,8 @@ struct GenerateParams {
   std::vector<TokenId> stop_tokens;  // besides the model's own
   bool cache = true;                 // shares what is computed with requests that begin alike
   std::string cache_salt;            // only with those of the same salt
-  bool siblings = false;             // shares even where the cache keeps no prefixes
+  std::shared_ptr<GrammarAutomaton> grammar;  // what the text must look like; null: anything
+  bool siblings = false;                      // shares even where the cache keeps no prefixes
 };
 
 enum class FinishReason { kStop, kLength, kCancelled, kError };

@@ -10,6 +10,7 @@ PromptQueue::PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine
       engine_(engine),
       sink_(sink),
       // Bounded by its caller, which counts living requests before it pushes.
+      grammars_(std::shared_ptr<const Vocab>(model_, &model_->vocab())),
       mailbox_(std::numeric_limits<std::size_t>::max()),
       thread_([this] { run(); }) {}
 
@@ -66,6 +67,7 @@ std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
   SamplingParams& sampling = prompt.params.sampling;
   if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())
     sampling.dry_breakers = dry_breakers_.find(*model_, prompt.dry_breakers);
+  if (!prompt.grammar.empty()) prompt.params.grammar = grammars_.find(prompt.grammar);
   return engine_.submit(prompt.id, std::move(tokens), std::move(prompt.params),
                         std::move(prompt.control));
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "core/grammar_cache.h"
 #include "core/mailbox.h"
 #include "model/dry_breakers.h"
 #include "model/llama_model.h"
@@ -35,6 +36,7 @@ struct Prompt {
   RequestId id = 0;
   std::variant<PromptText, std::vector<TokenId>, PromptFork> content;
   GenerateParams params;
+  std::string grammar;                    // GBNF; "": none
   std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
   std::shared_ptr<RequestControl> control;
 };
@@ -62,8 +64,9 @@ class PromptQueue {
   std::shared_ptr<const LlamaModel> model_;
   Engine& engine_;
   EventSink& sink_;
-  Mailbox<Prompt> mailbox_;
   DryBreakerLists dry_breakers_;
+  GrammarCache grammars_;
+  Mailbox<Prompt> mailbox_;
   std::thread thread_;
 };
 

@@ -167,6 +167,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.ignore_eos = bool_field(request, "ignoreEos");
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
+  prompt.grammar = request.Get("grammar").As<Napi::String>().Utf8Value();
   prompt.params.siblings = bool_field(request, "siblings");
   prompt.params.log_probs = int_field(request, "logProbs");
   prompt.params.stop = strings_from(request.Get("stop"));
@@ -243,6 +244,7 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("promptTokensComputed", stats.prompt_tokens_computed);
   set("promptTokensCached", stats.cache.prompt_tokens_cached);
   set("generatedTokens", stats.generated_tokens);
+  set("maskedRows", stats.masked_rows);
   set("preemptions", stats.preemptions);
   set("sequenceMoves", stats.sequence_moves);
   set("failedPasses", stats.failed_passes);

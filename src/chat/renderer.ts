@@ -1,7 +1,7 @@
-// Renders conversations for one model, through a helper process that runs the
-// model's template: a template is a program, and a hostile one must cost
-// nobody but its own model. The process starts on first use, never keeps Node
-// alive, and ends when idle, when the last owner lets go or when a template
+// Renders conversations for one model and turns JSON schemas into grammars,
+// through a helper process: a template is a program, a schema may be as large as a
+// caller likes, and a hostile one must cost nobody but its own model. The process starts on first use, never keeps Node
+// alive, and ends when idle, when the last owner lets go or when a request
 // takes too long. Requests are answered one at a time, in order.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
@@ -10,6 +10,7 @@ import { type ChatMessage, type RenderedChat, toWire } from "./messages.js";
 
 const timeLimitMs = 5000;
 const idleLimitMs = 60_000;
+const rememberedSchemas = 16;
 const maximumReplyBytes = 64 * 2 ** 20;
 
 /** What a model brings to its template. */
@@ -26,6 +27,8 @@ interface Job {
   readonly line: string;
   readonly resolve: (reply: string) => void;
   readonly reject: (error: InferenceError) => void;
+  /** The error to reject with, for what went wrong. */
+  readonly failed: (what: string) => InferenceError;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
@@ -41,6 +44,8 @@ export class ChatRenderer {
   #received: Buffer[] = [];
   #receivedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** By their schemas, the last few. */
+  readonly #grammars = new Map<string, string>();
   #owners = 1;
 
   /**
@@ -69,9 +74,26 @@ export class ChatRenderer {
       );
     }
     const request = { template, ...model, messages: toWire(messages), addGenerationPrompt, variables };
-    const reply = JSON.parse(await this.#ask(JSON.stringify(request))) as Reply;
+    const reply = JSON.parse(await this.#ask(JSON.stringify(request), failed)) as Reply;
     if (reply.error !== undefined) throw failed(`refused the conversation: ${reply.error.trim()}`);
     return { prompt: reply.prompt ?? "", stop: reply.stops ?? [] };
+  }
+
+  /**
+   * GBNF for the JSON texts that a schema allows.
+   * @param schema its text
+   * @throws InferenceError INVALID_OPTION
+   */
+  async schemaGrammar(schema: string): Promise<string> {
+    const known = this.#grammars.get(schema);
+    if (known !== undefined) return known;
+    const reply = JSON.parse(await this.#ask(`{"schema":${schema}}`, schemaFailed)) as Reply;
+    if (reply.grammar === undefined) throw schemaFailed(`cannot be used: ${(reply.error ?? "").trim()}`);
+    this.#grammars.set(schema, reply.grammar);
+    for (const oldest of this.#grammars.keys()) {
+      if (this.#grammars.size > rememberedSchemas) this.#grammars.delete(oldest);
+    }
+    return reply.grammar;
   }
 
   /** Another owner, who calls release() too. */
@@ -86,9 +108,9 @@ export class ChatRenderer {
     if (this.#owners === 0 && this.#current === undefined) this.#stop();
   }
 
-  #ask(line: string): Promise<string> {
+  #ask(line: string, failed: Job["failed"]): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ line, resolve, reject });
+      this.#queue.push({ line, resolve, reject, failed });
       if (this.#current === undefined) this.#next();
     });
   }
@@ -134,7 +156,7 @@ export class ChatRenderer {
     this.#received.push(end < 0 ? chunk : chunk.subarray(0, end));
     this.#receivedBytes += chunk.length;
     if (this.#receivedBytes > maximumReplyBytes) {
-      this.#fail(child, `made a prompt of more than ${maximumReplyBytes >> 20} MiB`);
+      this.#fail(child, `made more than ${maximumReplyBytes >> 20} MiB`);
       return;
     }
     if (end < 0) return;
@@ -149,7 +171,7 @@ export class ChatRenderer {
     if (child !== this.#child) return;
     const job = this.#current;
     this.#stop();
-    job?.reject(failed(reason));
+    job?.reject(job.failed(reason));
     this.#next();
   }
 
@@ -171,9 +193,14 @@ export class ChatRenderer {
 interface Reply {
   readonly prompt?: string;
   readonly stops?: readonly string[];
+  readonly grammar?: string;
   readonly error?: string;
 }
 
 function failed(what: string): InferenceError {
   return new InferenceError("CHAT_TEMPLATE_FAILED", `the chat template ${what}`);
+}
+
+function schemaFailed(what: string): InferenceError {
+  return new InferenceError("INVALID_OPTION", `generate(): jsonSchema ${what}`);
 }

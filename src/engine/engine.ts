@@ -3,6 +3,7 @@
 // caching and scheduling are the addon's.
 import "./dispose.js";
 import { randomBytes } from "node:crypto";
+import type { RenderedChat } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
 import type { NativeEngine, NativeRequest } from "../native.js";
@@ -59,8 +60,8 @@ export class Engine {
 
   /**
    * Starts a generation and returns at once. Refusals that depend on the engine
-   * or the chat template (QUEUE_FULL, CONTEXT_OVERFLOW, CHAT_TEMPLATE_MISSING,
-   * CHAT_TEMPLATE_FAILED) come where the generation is read.
+   * the chat template or a grammar (QUEUE_FULL, CONTEXT_OVERFLOW, INVALID_OPTION,
+   * CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED) come where the generation is read.
    *
    * A signal that is already aborted costs nothing: the engine never hears of
    * the request, and reading it tells that it was cancelled.
@@ -69,12 +70,16 @@ export class Engine {
    */
   generate(request: GenerateRequest): Generation {
     this.#mustBeOpen("generate()");
-    const { native, n, chat, signal } = judgeRequest(this.#schema, request, randomSeed);
+    const { native, n, chat, jsonSchema, signal } = judgeRequest(this.#schema, request, randomSeed);
     const ids = Array.from({ length: n }, () => this.#nextId++);
     const record = new GenerationRecord(ids, this.#host);
     if (signal?.aborted) record.finishAborted(signal);
-    else if (chat === undefined) this.#start(record, this.#shared(native, ids), signal);
-    else this.#postpone(record, this.#startChat(record, this.#shared(native, ids), chat), signal);
+    else if (chat === undefined && jsonSchema === undefined) {
+      this.#start(record, this.#shared(native, ids), signal);
+    } else {
+      const start = this.#startLater(record, this.#shared(native, ids), chat, jsonSchema);
+      this.#postpone(record, start, signal);
+    }
     return new Generation(record, native.seed);
   }
 
@@ -160,16 +165,24 @@ export class Engine {
     this.#rendering.set(record, settled);
   }
 
-  async #startChat(
+  /** Once the conversation is a prompt and the schema a grammar. */
+  async #startLater(
     record: GenerationRecord,
     request: NativeRequest,
-    { messages, variables }: JudgedChat,
+    chat: JudgedChat | undefined,
+    jsonSchema: string | undefined,
   ): Promise<void> {
-    const { prompt, stop } = await this.#chat.render(messages, true, variables);
+    const [rendered, grammar] = await Promise.all([
+      chat === undefined ? undefined : this.#chat.render(chat.messages, true, chat.variables),
+      jsonSchema === undefined ? undefined : this.#chat.schemaGrammar(jsonSchema),
+    ]);
     if (record.end !== undefined) return;
-    const stops = [...new Set([...request.stop, ...stop])];
     record.submit();
-    this.#start(record, { ...request, prompt, stop: stops, parseSpecial: true }, undefined);
+    this.#start(
+      record,
+      { ...request, ...written(request, rendered), ...(grammar && { grammar }) },
+      undefined,
+    );
   }
 
   async #afterwards(rendered: Promise<void>, record: GenerationRecord, submit: () => void): Promise<void> {
@@ -216,6 +229,13 @@ export class Engine {
     if (this.#closing === undefined) return;
     throw new InferenceError("ENGINE_CLOSED", `${call}: the engine is closed; create another one`);
   }
+}
+
+/** What a rendered conversation puts in place of a request's own. */
+function written(request: NativeRequest, rendered: RenderedChat | undefined): Partial<NativeRequest> {
+  if (rendered === undefined) return {};
+  const { prompt, stop } = rendered;
+  return { prompt, stop: [...new Set([...request.stop, ...stop])], parseSpecial: true };
 }
 
 function randomSeed(): bigint {

@@ -2,6 +2,7 @@
 // for the addon. How its tokens are chosen is in sampling.ts.
 import { z } from "zod";
 import { type ChatMessage, messagesSchema, variablesSchema } from "../chat/messages.js";
+import { type ConstraintOptions, constraintShape, judgeConstraint } from "../constraints/constraint.js";
 import { InferenceError } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
@@ -15,7 +16,7 @@ import {
 } from "./sampling.js";
 
 /** What to generate and how to choose its tokens. */
-export interface GenerateRequest extends SamplingOptions {
+export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
   /**
    * Text, or token ids of the model's vocabulary. Text gets the model's own
    * begin-of-sequence token where the model asks for one; token ids are used
@@ -130,6 +131,7 @@ export function requestSchema(limits: VocabularyLimits) {
       .max(maximumInt32, `an integer of at most ${maximumInt32}`)
       .optional(),
     ...samplingShape(limits.vocabularySize),
+    ...constraintShape,
     minTokens: integer(0, maximumInt32).default(0),
     stop: z.custom<string | readonly string[]>(isStop, stopPhrase).default([]),
     stopTokens: z
@@ -182,6 +184,8 @@ export interface JudgedRequest {
   readonly native: NativeRequest;
   readonly n: number;
   readonly chat: JudgedChat | undefined;
+  /** The text of a JSON schema that is yet to become the grammar. */
+  readonly jsonSchema: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -195,13 +199,16 @@ export function judgeRequest(
   randomSeed: () => bigint,
 ): JudgedRequest {
   const judged = judge("generate()", schema, request);
-  const { signal, prompt = "", messages, chatVariables, ...sampling } = judged;
+  const { signal, prompt = "", messages, chatVariables, ...options } = judged;
+  const { grammar: _grammar, jsonSchema: _schema, regex: _regex, choice: _choice, ...sampling } = options;
   const { n, maxTokens, seed, stop, logitBias, logProbs, ...rest } = sampling;
   refuseTwoPrompts(judged);
   refuseTooFew(judged);
+  const { grammar, schema: jsonSchema } = judgeConstraint(judged);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
+    grammar,
     addSpecial: true,
     siblings: false,
     maxTokens: maxTokens ?? 0,
@@ -211,7 +218,7 @@ export function judgeRequest(
     logitBias: flatBias(logitBias),
   };
   const chat = messages === undefined ? undefined : { messages, variables: chatVariables ?? {} };
-  return { native: Object.freeze(native), n, chat, signal };
+  return { native: Object.freeze(native), n, chat, jsonSchema, signal };
 }
 
 const forkSchema = z.strictObject({

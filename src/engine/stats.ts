@@ -25,6 +25,8 @@ export interface EngineStats {
   /** Prompt tokens taken from the cache instead of computed. */
   readonly promptTokensCached: number;
   readonly generatedTokens: number;
+  /** Tokens whose first draw a grammar refused, so that all others were judged. */
+  readonly maskedRows: number;
   /** Times a generation lost its slot to another and had to begin its cache again. */
   readonly preemptions: number;
   /** Times a sequence was moved to another slot to keep slots dense. */

@@ -145,7 +145,7 @@ describe("fork", () => {
   it("of a conversation waits for its prompt", async () => {
     await withEngine(model, { slots: 2, deterministic: true }, async (engine) => {
       const messages = [{ role: "user", content: "Who is Mia?" }];
-      const source = engine.generate({ messages, temperature: 0, maxTokens: 8 });
+      const source = engine.generate({ messages, temperature: 0, maxTokens: 60, ignoreEos: true });
       const [whole, copy] = await Promise.all([source, engine.fork(source)]);
       expect(copy.tokens).toEqual(whole.tokens);
     });

@@ -19,6 +19,7 @@ describe("a judged request", () => {
   it("has the documented defaults and a random seed", () => {
     expect(judged({})).toEqual({
       prompt: "a",
+      grammar: "",
       addSpecial: true,
       siblings: false,
       parseSpecial: false,

@@ -6,6 +6,10 @@
 const spine = [
   "types",
   "backend",
+  "token_order",
+  "grammar_automaton",
+  "grammar_cache",
+  "constraint",
   "request",
   "token_chooser",
   "publisher",

@@ -1,0 +1,40 @@
+// What one request's text must look like: a grammar and how far the text has
+// come in it. A value that belongs to its request: a copy goes on from the same
+// place. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "grammar_automaton.h"
+#include "types.h"
+
+namespace infernode {
+
+class Constraint {
+ public:
+  explicit Constraint(std::shared_ptr<GrammarAutomaton> automaton)
+      : automaton_(std::move(automaton)), state_(automaton_->start()) {}
+
+  // Text may follow. Throws Error(kInvalidOption), as accept() and mask() do, for
+  // a grammar that can be read in too many ways.
+  bool allows(std::string_view piece) const {
+    return !piece.empty() && automaton_->after(state_, piece) != GrammarAutomaton::kDead;
+  }
+  // Sets the logits of tokens whose text may not follow to -infinity, and of
+  // those without text: whether the generation may end is may_end()'s matter.
+  void mask(std::span<float> logits) const;
+  // Takes text that allows() permits.
+  void accept(std::string_view piece);
+  // The text is whole as it stands.
+  bool may_end() const { return automaton_->may_end(state_); }
+  // It is whole, and nothing may follow.
+  bool complete() const { return automaton_->only_ends(state_); }
+
+ private:
+  std::shared_ptr<GrammarAutomaton> automaton_;
+  GrammarAutomaton::State state_;
+};
+
+}  // namespace infernode

@@ -1,0 +1,106 @@
+// What a generation's text must look like: types, limits, and the judged form,
+// which is a grammar or a JSON schema that becomes one.
+import { z } from "zod";
+import { InferenceError } from "../errors.js";
+import { choiceGrammar } from "./gbnf.js";
+import { regexGrammar } from "./regex.js";
+
+/** What the text must look like, in one of four ways; the generation ends where nothing may follow. */
+export interface ConstraintOptions {
+  /**
+   * A grammar in GBNF, llama.cpp's language, whose rule `root` is the text. Up to
+   * 256 KiB.
+   */
+  readonly grammar?: string | undefined;
+  /** A JSON schema: the text is JSON that it allows. Up to 256 KiB, 64 levels deep. */
+  readonly jsonSchema?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * A regular expression for the whole text, read as with the flag u; a RegExp may
+   * have the flags u and s. No references back, no looking around, no \b, no \p.
+   */
+  readonly regex?: string | RegExp | undefined;
+  /** The text is one of these: up to 1024 non-empty strings. */
+  readonly choice?: readonly string[] | undefined;
+}
+
+const maximumBytes = 256 * 1024;
+const maximumSchemaDepth = 64;
+const maximumChoices = 1024;
+const maximumRegexLength = 16_384;
+
+const grammarPhrase = "GBNF text of at most 256 KiB";
+const schemaPhrase = `a JSON schema of at most 256 KiB and ${maximumSchemaDepth} levels`;
+const regexPhrase = `a regular expression of at most ${maximumRegexLength} characters, with no flags but u and s`;
+const choicePhrase = `1 to ${maximumChoices} non-empty strings of at most 256 KiB together`;
+
+function isGrammar(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= maximumBytes;
+}
+
+function isSchema(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  if (!isShallow(value)) return false;
+  const text = JSON.stringify(value) as string | undefined;
+  return text !== undefined && Buffer.byteLength(text) <= maximumBytes;
+}
+
+/** Looks no deeper than the limit, so that a circle ends too. */
+function isShallow(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= maximumSchemaDepth && level.length <= maximumBytes; depth += 1) {
+    level = level.flatMap((each) =>
+      Object.values(each as object).filter((item) => typeof item === "object" && item !== null),
+    );
+    if (level.length === 0) return true;
+  }
+  return false;
+}
+
+function isRegex(value: unknown): boolean {
+  if (value instanceof RegExp) return /^[su]*$/.test(value.flags) && isRegex(value.source);
+  return typeof value === "string" && value.length <= maximumRegexLength;
+}
+
+function isChoice(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0 || value.length > maximumChoices) return false;
+  if (!value.every((text) => typeof text === "string" && text !== "")) return false;
+  return value.reduce((sum: number, text: string) => sum + Buffer.byteLength(text), 0) <= maximumBytes;
+}
+
+/** The fields of ConstraintOptions in a request's schema. */
+export const constraintShape = {
+  grammar: z.custom<string>(isGrammar, grammarPhrase).optional(),
+  jsonSchema: z.custom<Readonly<Record<string, unknown>>>(isSchema, schemaPhrase).optional(),
+  regex: z.custom<string | RegExp>(isRegex, regexPhrase).optional(),
+  choice: z.custom<readonly string[]>(isChoice, choicePhrase).optional(),
+};
+
+/** A constraint in judged form; both empty where there is none. */
+export interface JudgedConstraint {
+  /** GBNF; "" where a schema or nothing is given. */
+  readonly grammar: string;
+  /** A JSON schema's text. */
+  readonly schema: string | undefined;
+}
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeConstraint({ grammar, jsonSchema, regex, choice }: ConstraintOptions): JudgedConstraint {
+  const given = Object.entries({ grammar, jsonSchema, regex, choice }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length > 1) {
+    const names = given.map(([name]) => name).join(" and ");
+    throw new InferenceError("INVALID_OPTION", `generate(): give one of ${names}, not both`);
+  }
+  if (jsonSchema !== undefined) return { grammar: "", schema: JSON.stringify(jsonSchema) };
+  return { grammar: grammar ?? fromRegex(regex) ?? fromChoice(choice) ?? "", schema: undefined };
+}
+
+function fromRegex(regex: string | RegExp | undefined): string | undefined {
+  if (regex instanceof RegExp) return regexGrammar(regex.source, regex.dotAll);
+  return regex === undefined ? undefined : regexGrammar(regex);
+}
+
+function fromChoice(choice: readonly string[] | undefined): string | undefined {
+  return choice === undefined ? undefined : choiceGrammar(choice);
+}

@@ -1,0 +1,185 @@
+// Constrained generations through the public door: each text is what it must be,
+// bad constraints cost their own request only, and nobody else's steps change.
+import { Ajv } from "ajv";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Model } from "../../src/index.js";
+import { caught } from "../helpers/caught.js";
+import { loadEmbedded, prompt, withEngine } from "../helpers/embedded.js";
+
+let model: Model;
+beforeAll(async () => {
+  model = await loadEmbedded();
+});
+afterAll(() => model.close());
+
+const hot = { prompt, temperature: 1.5, topP: 1, maxTokens: 400 };
+
+describe("a constrained generation", () => {
+  it("is one of the choices, each of them sometimes", async () => {
+    await withEngine(model, { slots: 8, contextLength: 256 }, async (engine) => {
+      const choice = ["red", "redder", "blue \u{1f600}", '"quoted\\"\n'];
+      const { choices } = await engine.generate({ ...hot, temperature: 3, choice, n: 64, seed: 1 });
+      const texts = choices.map(({ text }) => text);
+      for (const text of texts) expect(choice).toContain(text);
+      expect(new Set(texts).size).toBeGreaterThan(2);
+      expect(choices.every(({ finishReason }) => finishReason === "stop")).toBe(true);
+    });
+  });
+
+  it("follows a grammar, greedily too, and says how often a draw was refused", async () => {
+    await withEngine(model, { slots: 2, contextLength: 256 }, async (engine) => {
+      const grammar = 'root ::= "I saw " ("a" | "the") " " [a-z]{3,8} "."';
+      const { text, finishReason } = await engine.generate({ prompt, temperature: 0, grammar });
+      expect(text).toMatch(/^I saw (a|the) [a-z]{3,8}\.$/);
+      expect(finishReason).toBe("stop");
+      expect(engine.stats().maskedRows).toBeGreaterThan(0);
+      expect(engine.stats().maskedRows).toBeLessThanOrEqual(engine.stats().generatedTokens);
+    });
+  });
+
+  it("leaves a text alone that is allowed anyway", async () => {
+    await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
+      const free = await engine.generate({ prompt, temperature: 0, maxTokens: 30 });
+      const bound = await engine.generate({ prompt, temperature: 0, maxTokens: 30, grammar: "root ::= .*" });
+      expect(bound.text).toBe(free.text);
+      expect(engine.stats().maskedRows).toBe(0);
+    });
+  });
+
+  const schemas: readonly Record<string, unknown>[] = [
+    {
+      type: "object",
+      properties: {
+        name: { type: "string", maxLength: 12 },
+        age: { type: "integer", minimum: 0, maximum: 99 },
+      },
+      required: ["name", "age"],
+      additionalProperties: false,
+    },
+    { type: "array", items: { enum: ["a", "b", 3, null] }, minItems: 1, maxItems: 4 },
+    { anyOf: [{ type: "boolean" }, { const: "neither" }] },
+    {
+      $ref: "#/$defs/node",
+      $defs: {
+        node: {
+          type: "object",
+          properties: {
+            value: { type: "integer", minimum: 0, maximum: 9 },
+            next: { anyOf: [{ type: "null" }, { $ref: "#/$defs/node" }] },
+          },
+          required: ["value", "next"],
+          additionalProperties: false,
+        },
+      },
+    },
+    { type: "string", pattern: "^[a-f]{2}-[0-9]{1,2}$" },
+  ];
+
+  it.each(schemas)("is JSON that %j allows", async (jsonSchema) => {
+    await withEngine(model, { slots: 4, contextLength: 512 }, async (engine) => {
+      const { choices } = await engine.generate({ ...hot, jsonSchema, n: 8, seed: 3 });
+      const validate = new Ajv({ strict: false }).compile(jsonSchema);
+      const ended = choices.filter(({ finishReason }) => finishReason === "stop");
+      expect(ended.length).toBeGreaterThan(0);
+      for (const { text } of ended) expect(validate(JSON.parse(text)), text).toBe(true);
+    });
+  });
+
+  it("answers a conversation in JSON", async () => {
+    await withEngine(model, { slots: 1, contextLength: 512 }, async (engine) => {
+      const messages = [{ role: "user", content: "Who is Mia?" }];
+      const jsonSchema = {
+        type: "object",
+        properties: { girl: { type: "boolean" } },
+        required: ["girl"],
+        additionalProperties: false,
+      };
+      const { text } = await engine.generate({ messages, jsonSchema, temperature: 0, maxTokens: 60 });
+      expect(typeof JSON.parse(text).girl).toBe("boolean");
+    });
+  });
+
+  it("goes on alike when it is forked, and outlasts minTokens only as far as it may", async () => {
+    await withEngine(model, { slots: 2, contextLength: 512, deterministic: true }, async (engine) => {
+      const options = { prompt, temperature: 0, maxTokens: 60, regex: "[a-z ]{40}\\." };
+      const source = engine.generate(options);
+      const [whole, copy] = await Promise.all([source, engine.fork(source)]);
+      expect(copy.text).toBe(whole.text);
+      expect(whole.text).toMatch(/^[a-z ]{40}\.$/);
+      const short = await engine.generate({ prompt, choice: ["ab"], minTokens: 50, maxTokens: 60 });
+      expect(short).toMatchObject({ text: "ab", finishReason: "stop" });
+    });
+  });
+});
+
+describe("a bad constraint", () => {
+  it.each([
+    [{ grammar: "root ::= [a-z" }, "line 1 must have a closing bracket"],
+    [{ grammar: 'root ::= root "a" | "b"' }, 'rule "root" may begin with itself'],
+    [{ jsonSchema: { type: "strange" } }, "jsonSchema cannot be used"],
+    [{ jsonSchema: { $ref: "#/$defs/missing" } }, "jsonSchema cannot be used"],
+    [{ jsonSchema: { $ref: "https://example.com/schema.json" } }, "jsonSchema cannot be used"],
+  ])("%j fails its own generation", async (constraint, reason) => {
+    await withEngine(model, { slots: 2, contextLength: 256 }, async (engine) => {
+      const other = engine.generate({ prompt, maxTokens: 10, temperature: 0 });
+      const error = await caught(() => engine.generate({ prompt, maxTokens: 10, ...constraint }));
+      expect(error.code).toBe("INVALID_OPTION");
+      expect(error.message).toContain(reason);
+      expect((await other).tokens).toHaveLength(10);
+    });
+  });
+
+  const circle: { self?: object } = {};
+  circle.self = circle;
+  it.each([
+    [{ grammar: "" }, "grammar must be GBNF text of at most 256 KiB"],
+    [{ jsonSchema: [] }, "jsonSchema must be a JSON schema"],
+    [{ jsonSchema: circle }, "jsonSchema must be a JSON schema of at most 256 KiB and 64 levels"],
+    [{ regex: /a/i }, "with no flags but u and s"],
+    [{ regex: "(?=a)" }, "regex looks ahead"],
+    [{ choice: [] }, "choice must be 1 to 1024 non-empty strings"],
+    [{ choice: ["\ud800"] }, "choice[0] must be well-formed text"],
+    [{ choice: ["a"], regex: "a" }, "give one of regex and choice, not both"],
+  ])("is refused at once: %#", async (constraint, reason) => {
+    await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
+      const error = await caught(() => engine.generate({ prompt, ...(constraint as object) }));
+      expect(error.code).toBe("INVALID_OPTION");
+      expect(error.message).toContain(reason);
+    });
+  });
+
+  it("of hostile size costs a bounded time, and the next one works", async () => {
+    await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
+      let deep: Record<string, unknown> = { type: "string" };
+      for (let level = 0; level < 60; level += 1) deep = { anyOf: [deep, deep] };
+      const error = await caught(() => engine.generate({ prompt, jsonSchema: deep }));
+      expect(error.code).toBe("INVALID_OPTION");
+      const wide = { type: "string", maxLength: 100_000_000 };
+      expect((await caught(() => engine.generate({ prompt, jsonSchema: wide }))).code).toBe("INVALID_OPTION");
+      const { text } = await engine.generate({ prompt, jsonSchema: { const: "fine" }, maxTokens: 20 });
+      expect(text).toBe('"fine"');
+    });
+  }, 30_000);
+});
+
+describe("beside a constrained generation", () => {
+  it("others take the same steps and give the same text", async () => {
+    const free = { prompt, temperature: 0, maxTokens: 60, ignoreEos: true };
+    const alone = await withEngine(
+      model,
+      { slots: 2, contextLength: 256, deterministic: true },
+      async (engine) => {
+        const { tokens } = await engine.generate(free);
+        return { tokens, steps: engine.stats().steps };
+      },
+    );
+    await withEngine(model, { slots: 2, contextLength: 256, deterministic: true }, async (engine) => {
+      const bound = engine.generate({ prompt, regex: "([0-9]{3},){20}", maxTokens: 60, temperature: 0 });
+      const { tokens } = await engine.generate(free);
+      await bound;
+      expect(tokens).toEqual(alone.tokens);
+      expect(engine.stats().steps).toBeLessThanOrEqual(alone.steps + 2);
+      expect(engine.stats().passesPerStep).toBeLessThanOrEqual(1.1);
+    });
+  });
+});

@@ -1,0 +1,253 @@
+// Grammars: what is refused and how soon, and beside llama.cpp's own grammar
+// sampler which tokens may follow, on random walks through many grammars.
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+
+#include "check.h"
+#include "core/constraint.h"
+#include "core/grammar_cache.h"
+#include "llama_samplers.h"
+#include "model_fixture.h"
+
+using namespace infernode;
+
+namespace {
+
+std::string refusal(const std::string& text) {
+  try {
+    Grammar::parse(text);
+  } catch (const Error& error) {
+    return error.code() == ErrorCode::kInvalidOption ? error.what() : "another code";
+  }
+  return "";
+}
+
+bool refuses(const std::string& text, const std::string& because) {
+  const std::string reason = refusal(text);
+  if (reason.find(because) != std::string::npos) return true;
+  std::printf("%s: \"%s\"\n", text.substr(0, 60).c_str(), reason.c_str());
+  return false;
+}
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+const std::shared_ptr<const LlamaModel>& model() {
+  static const std::shared_ptr<const LlamaModel> loaded = load_embedded("q8_0");
+  return loaded;
+}
+
+// True when the whole text is one of the grammar's.
+bool accepts(const std::string& grammar, const std::string& text) {
+  GrammarCache cache(vocab_of(model()));
+  const auto automaton = cache.find(grammar);
+  const auto state = automaton->after(automaton->start(), text);
+  return state != GrammarAutomaton::kDead && automaton->may_end(state);
+}
+
+struct Walked {
+  int steps = 0;
+  int different = 0;
+  int ends = 0;
+};
+
+// The tokens llama.cpp leaves of all.
+std::vector<bool> left_by(llama_sampler* sampler, std::size_t size) {
+  std::vector<llama_token_data> data;
+  for (std::size_t i = 0; i < size; ++i) data.push_back({static_cast<llama_token>(i), 1.0f, 0});
+  llama_token_data_array array{data.data(), data.size(), -1, false};
+  llama_sampler_apply(sampler, &array);
+  std::vector<bool> left(size, false);
+  for (std::size_t i = 0; i < array.size; ++i)
+    left[static_cast<std::size_t>(array.data[i].id)] = !std::isinf(array.data[i].logit);
+  return left;
+}
+
+// How text goes on with these bytes.
+enum class Bytes { kWhole, kHalf, kBroken };
+
+Bytes read_by(Utf8Reader& reader, std::string_view bytes) {
+  for (const char byte : bytes) {
+    if (reader.missing() == 0) reader = {};
+    if (!reader.take(static_cast<std::uint8_t>(byte))) return Bytes::kBroken;
+  }
+  return reader.missing() == 0 ? Bytes::kWhole : Bytes::kHalf;
+}
+
+// llama.cpp lets bytes follow that are no UTF-8, reads control tokens by their
+// names, takes no token that begins with NUL, and no half of a character that
+// might become one a negated class excludes. Ours is exact.
+bool judged_alike(Utf8Reader reader, std::string_view piece, bool mine, bool theirs) {
+  if (mine == theirs) return true;
+  if (piece.empty() || piece.starts_with('\0')) return true;
+  const Bytes bytes = read_by(reader, piece);
+  return (bytes == Bytes::kBroken && !mine) || (bytes == Bytes::kHalf && mine);
+}
+
+// One text, token by token at random among those allowed; both judge every token
+// at every step.
+void walk(const std::string& grammar, std::uint64_t seed, Walked& walked) {
+  GrammarCache cache(vocab_of(model()));
+  Constraint ours(cache.find(grammar));
+  const auto& vocab = model()->vocab();
+  const auto size = static_cast<std::size_t>(vocab.size());
+  const std::unique_ptr<llama_sampler, decltype(&llama_sampler_free)> theirs(
+      llama_sampler_init_grammar(llama_model_get_vocab(model()->handle()), grammar.c_str(), "root"),
+      llama_sampler_free);
+  CHECK(theirs != nullptr);
+  std::mt19937_64 random(seed);
+  Utf8Reader reader;
+  for (int step = 0; step < 60 && theirs != nullptr; ++step) {
+    ++walked.steps;
+    const std::vector<bool> expected = left_by(theirs.get(), size);
+    std::vector<float> logits(size, 1.0f);
+    ours.mask(logits);
+    std::vector<TokenId> open;
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto token = static_cast<TokenId>(i);
+      const bool end = vocab.is_end_of_generation(token);
+      const bool mine = end ? ours.may_end() : !std::isinf(logits[i]);
+      const bool alike = end ? mine == expected[i]
+                             : judged_alike(reader, vocab.piece(token), mine, expected[i]);
+      walked.different += alike ? 0 : 1;
+      if (!end && mine != ours.allows(vocab.piece(token))) ++walked.different;
+      if (mine && !end) open.push_back(token);
+    }
+    if (open.empty()) {
+      ++walked.ends;
+      CHECK(ours.complete() || ours.may_end());
+      return;
+    }
+    const TokenId token = open[random() % open.size()];
+    ours.accept(vocab.piece(token));
+    read_by(reader, vocab.piece(token));
+    llama_sampler_accept(theirs.get(), token);
+  }
+}
+
+}  // namespace
+
+TEST("the same tokens may follow as llama.cpp lets follow") {
+  std::vector<std::string> grammars = {
+      "root ::= \"yes\" | \"no\" | \"not at all\"",
+      "root ::= [a-z]+ \" \" [^a-z\\n]{2,4} (\"x\" | \"yz\"?)*",
+      "root ::= \"\\u00e9\\U0001F600\" [\\u00e0-\\u00ff]* . .",
+      "root ::= item (\",\" ws item)* # a list\nitem ::= [0-9]{1,3}\nws ::= \" \"*",
+      "root ::= \"(\" root \")\" | \"\"",
+      "root ::= a b c\na ::= \"a\"?\nb ::= \"b\"*\nc ::= (\"c\" | a b)+ \".\"",
+  };
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(INFERNODE_TEST_GRAMMARS)) {
+    if (entry.path().extension() != ".gbnf") continue;
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    grammars.push_back(text.str());
+    ++files;
+  }
+  CHECK(files >= 8);
+  Walked walked;
+  for (const std::string& grammar : grammars) {
+    for (std::uint64_t seed = 0; seed < 6; ++seed) walk(grammar, seed, walked);
+  }
+  std::printf("%d steps through %zu grammars, %d texts came to an end\n", walked.steps,
+              grammars.size(), walked.ends);
+  CHECK_EQ(walked.different, 0);
+  CHECK(walked.steps > 1000);
+  CHECK(walked.ends > 10);
+}
+
+TEST("loops over what may be empty end") {
+  CHECK(accepts("root ::= (ws \"a\"? ws)* \".\"\nws ::= \" \"*", "  a a ."));
+  CHECK(accepts("root ::= ((\"a\"*)*)*", "aaa"));
+  CHECK(accepts("root ::= x\nx ::= y | \"b\"\ny ::= x | \"c\"", "c"));
+  CHECK(!accepts("root ::= ((\"a\"*)*)*", "ab"));
+}
+
+TEST("characters are whole, however their bytes come") {
+  const std::string grammar = "root ::= [\\u00e0-\\u00e9]+ \"\\U0001F600\"";
+  CHECK(accepts(grammar, "\xc3\xa9\xf0\x9f\x98\x80"));
+  CHECK(!accepts(grammar, "\xc3\xaa\xf0\x9f\x98\x80"));
+  CHECK(!accepts(grammar, "\xc3"));
+  CHECK(!accepts("root ::= .*", "\xc0\x80"));
+  CHECK(!accepts("root ::= .*", "\xed\xa0\x80"));
+  CHECK(accepts("root ::= .*", "\xf4\x8f\xbf\xbf"));
+}
+
+TEST("what is no grammar is refused with its line") {
+  CHECK(refuses("root ::= \"a", "line 1 must have a closing quotation mark"));
+  CHECK(refuses("root ::= \"a\"\n\nb ::= [a", "line 3 must have a closing bracket"));
+  CHECK(refuses("root ::= (\"a\"", "a closing parenthesis"));
+  CHECK(refuses("root = \"a\"", "::= after the rule's name"));
+  CHECK(refuses("start ::= \"a\"", "a rule named \"root\""));
+  CHECK(refuses("root ::= thing", "a rule named \"thing\""));
+  CHECK(refuses("root ::= \"a\"\nroot ::= \"b\"", "a name of its own"));
+  CHECK(refuses("root ::= \"\\q\"", "one of the escapes"));
+  CHECK(refuses("root ::= \"\xff\"", "valid UTF-8"));
+  CHECK(refuses("root ::= [z-a]", "ranges in ascending order"));
+  CHECK(refuses("root ::= \"a\"{3,2}", "in ascending order"));
+  CHECK(refuses("root ::= <[5]> \"a\"", "characters, not tokens"));
+  CHECK(refuses("", "a rule named \"root\""));
+}
+
+TEST("what begins with itself is refused by its name") {
+  CHECK(refuses("root ::= list\nlist ::= list \",\" \"a\" | \"a\"",
+                "\"list\" may begin with itself"));
+  CHECK(refuses("root ::= a\na ::= b \"x\"\nb ::= c?  a \"y\"\nc ::= \"c\"",
+                "may begin with itself"));
+  CHECK(refuses("root ::= ws root \"x\" | \"y\"\nws ::= \" \"*", "\"root\" may begin with itself"));
+}
+
+TEST("a grammar that would exhaust memory or stack is refused soon") {
+  const auto started = std::chrono::steady_clock::now();
+  CHECK(refuses("root ::= " + repeated("(", 100'000), "nested parentheses"));
+  CHECK(refuses("root ::= \"a\"{100000}", "at most 2000 repetitions"));
+  CHECK(refuses("root ::= " + repeated("\"aaaaaaaaaaaaaaaaaaaa\"{2000} ", 200), "too large"));
+  CHECK(refuses("root ::= \"" + repeated("a", 300'000) + "\"", "at most 262144 bytes"));
+  std::string chain = "root ::= r0\n";
+  for (int i = 0; i < 15'000; ++i)
+    chain += "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + "\n";
+  CHECK_EQ(refusal(chain + "r15000 ::= \"a\""), "");
+  CHECK(refuses(chain + "r15000 ::= r0 \"a\"", "may begin with itself"));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  CHECK(took.count() < 20);  // generous: a hang is what it is about
+}
+
+TEST("a grammar that can be read in too many ways fails its own request") {
+  std::string grammar = "root ::= s\ns ::= ";
+  for (int i = 0; i < 300; ++i) grammar += "\"a\" s \"" + std::to_string(i) + "\" | ";
+  grammar += "\"\"";
+  GrammarCache cache(vocab_of(model()));
+  const auto automaton = cache.find(grammar);
+  CHECK_THROWS(Error, automaton->after(automaton->start(), "aaaaaaaaaa"));
+}
+
+TEST("an automaton that has grown large gives way to a fresh one, at the same place") {
+  const std::string grammar = "root ::= s\ns ::= \"(\" s \")\" | \"[\" s \"]\" | \".\"";
+  GrammarCache cache(vocab_of(model()));
+  auto automaton = cache.find(grammar);
+  auto state = automaton->start();
+  std::string open;
+  while (!automaton->full()) {
+    open += open.size() % 3 == 0 ? "[" : "(";
+    state = automaton->after(state, open.substr(open.size() - 1));
+  }
+  auto [fresh, there] = automaton->renewed(state);
+  CHECK(!fresh->full());
+  std::string close = ".";
+  for (auto it = open.rbegin(); it != open.rend(); ++it) close += *it == '(' ? ')' : ']';
+  CHECK(fresh->may_end(fresh->after(there, close)));
+  CHECK(cache.find(grammar) != automaton);
+}
+
+TEST("the same text shares one automaton") {
+  GrammarCache cache(vocab_of(model()));
+  CHECK(cache.find("root ::= \"a\"") == cache.find("root ::= \"a\""));
+  CHECK(cache.find("root ::= \"a\"") != cache.find("root ::= \"b\""));
+}
