@@ -114,8 +114,8 @@ void walk(const std::string& grammar, std::uint64_t seed, Walked& walked) {
       const auto token = static_cast<TokenId>(i);
       const bool end = vocab.is_end_of_generation(token);
       const bool mine = end ? ours.may_end() : !std::isinf(logits[i]);
-      const bool alike = end ? mine == expected[i]
-                             : judged_alike(reader, vocab.piece(token), mine, expected[i]);
+      const bool alike =
+          end ? mine == expected[i] : judged_alike(reader, vocab.piece(token), mine, expected[i]);
       walked.different += alike ? 0 : 1;
       if (!end && mine != ours.allows(vocab.piece(token))) ++walked.different;
       if (mine && !end) open.push_back(token);
