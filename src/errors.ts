@@ -36,6 +36,12 @@ const registry = {
   CHAT_TEMPLATE_MISSING: { status: 400, retryable: false },
   /** The chat template refused the messages, or took too much time or memory. */
   CHAT_TEMPLATE_FAILED: { status: 400, retryable: false },
+  /** A state file that cannot be read or written. */
+  STATE_UNREADABLE: { status: 500, retryable: false },
+  /** A state file that is damaged, or of another model, version or kind of cache. */
+  STATE_INVALID: { status: 400, retryable: false },
+  /** What was to be saved lost its place before it could be; try again. */
+  STATE_LOST: { status: 503, retryable: true },
   /** Prompt and answer do not fit the context. */
   CONTEXT_OVERFLOW: { status: 400, retryable: false },
   /** As many requests live as the engine's queueLimit allows. */

@@ -2,7 +2,7 @@
 // Classes that only this package can make are exported as types.
 export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/messages.js";
 export type { ConstraintOptions } from "./constraints/constraint.js";
-export type { ChosenEngineOptions, Engine } from "./engine/engine.js";
+export type { ChosenEngineOptions, Engine, SavedState } from "./engine/engine.js";
 export type {
   ChoiceEndEvent,
   EndEvent,
@@ -29,7 +29,7 @@ export {
 } from "./engine/model.js";
 export { inspectModel, type ModelFile } from "./engine/model-file.js";
 export type { EngineOptions, ModelOptions } from "./engine/options.js";
-export type { ForkOptions, GenerateRequest } from "./engine/request.js";
+export type { ForkOptions, GenerateRequest, LoadStateOptions } from "./engine/request.js";
 export type { SamplingOptions } from "./engine/sampling.js";
 export type { EngineStats } from "./engine/stats.js";
 export { type ErrorCode, InferenceError } from "./errors.js";

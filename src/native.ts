@@ -53,6 +53,8 @@ export interface NativeModelInfo {
   readonly chatTemplate: string | null;
   /** Device names the weights are on, e.g. ["CPU"]. */
   readonly devices: readonly string[];
+  /** Tells one model file from another; "" where it could not be read. */
+  readonly fingerprint: string;
   readonly loadMilliseconds: number;
 }
 
@@ -190,6 +192,12 @@ export interface NativeEngineStats {
   readonly prefillMs: number;
 }
 
+/** The state of some tokens, in llama.cpp's own form. */
+export interface NativeState {
+  readonly tokens: Int32Array;
+  readonly state: Uint8Array;
+}
+
 export interface NativeEngine {
   /** Chosen values after defaults: slots, contextLength, threads, prefillChunk… */
   readonly options: NativeEngineOptions;
@@ -200,6 +208,10 @@ export interface NativeEngine {
   cancel(id: number): void;
   /** Tells that `tokens` more tokens of a request were read by its consumer. */
   acknowledge(id: number, tokens: number): void;
+  /** What the cache holds of a prompt, all of it but perhaps the last token. */
+  takeState(prompt: NativeRequest): Promise<NativeState | null>;
+  /** Puts a taken state into host memory; false where it has no room. */
+  giveState(state: NativeState & { readonly cacheSalt: string }): Promise<boolean>;
   stats(): NativeEngineStats;
   /** Keeps (true) or lets go (false) the process alive for this engine. */
   ref(alive: boolean): void;

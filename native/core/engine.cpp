@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
 namespace infernode {
@@ -31,7 +32,7 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       config_(config),
       clock_(std::move(clock)),
       limits_(backend_->limits()),
-      mailbox_(config.queue_limit),
+      mailbox_(std::numeric_limits<std::size_t>::max()),  // admit() counts
       cache_(*backend_, config.cache, clock_),
       scheduler_(limits_, cache_),
       budget_(limits_.prefill_capacity, config.inter_token_latency_ms),
@@ -88,6 +89,11 @@ std::optional<Failure> Engine::admit(Arrival arrival) {
       Failure{ErrorCode::kEngineClosed, "The engine is closed; create another one."});
 }
 
+void Engine::call(std::function<void(KvCache*)> work) {
+  Call kept = work;
+  if (mailbox_.push(std::move(work)) != Pushed::kAccepted) kept(nullptr);
+}
+
 void Engine::close() {
   mailbox_.close();
   backend_->interrupt();
@@ -139,8 +145,10 @@ void Engine::take_arrivals() {
   for (Arrival& arrival : mailbox_.drain()) {
     if (auto* request = std::get_if<std::unique_ptr<Request>>(&arrival)) {
       scheduler_.accept(std::move(*request));
+    } else if (const auto* fork = std::get_if<Fork>(&arrival)) {
+      accept(*fork);
     } else {
-      accept(std::get<Fork>(arrival));
+      std::get<Call>(arrival)(mailbox_.closed() ? nullptr : &cache_);
     }
   }
 }

@@ -85,6 +85,9 @@ class Engine {
   // Ends as kInvalidOption when `source` has ended.
   std::optional<Failure> fork(RequestId source, RequestId id, std::uint64_t seed,
                               std::shared_ptr<RequestControl> control);
+  // Has the engine thread do this between two steps; with nullptr, and perhaps
+  // at once, when the engine has ended.
+  void call(std::function<void(KvCache*)> work);
   // Makes the engine look at the controls of its requests again.
   void wake() { mailbox_.wake(); }
   // Ends everything that lives as cancelled and joins the thread. Idempotent.
@@ -104,7 +107,8 @@ class Engine {
     std::shared_ptr<RequestControl> control;
     double accepted;
   };
-  using Arrival = std::variant<std::unique_ptr<Request>, Fork>;
+  using Call = std::function<void(KvCache*)>;
+  using Arrival = std::variant<std::unique_ptr<Request>, Fork, Call>;
 
   std::optional<Failure> admit(Arrival arrival);
   void run();

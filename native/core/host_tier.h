@@ -46,6 +46,7 @@ class HostTier {
   PrefixTree::Match match(std::span<const TokenId> prompt, const std::string& salt,
                           const PrefixTree::Usable& usable) const;
   const std::vector<TokenId>& tokens(Id id) const { return entries_.at(id).tokens; }
+  const StateBytes& state(Id id) const { return entries_.at(id).state; }
   // The state of an entry, which counts as used by that; the first to go when
   // all of it has a place in the cache again.
   const StateBytes& use(Id id, bool moved);

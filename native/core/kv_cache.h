@@ -34,6 +34,12 @@ struct CacheConfig {
   bool exact = false;
 };
 
+// All state of some tokens, as bytes of the backend's own.
+struct CachedState {
+  std::vector<TokenId> tokens;
+  StateBytes state;
+};
+
 struct CacheStats {
   std::int64_t cells_used = 0;    // of running requests
   std::int64_t cells_cached = 0;  // of ended ones, free for whoever needs them
@@ -80,6 +86,13 @@ class KvCache {
   bool move(SlotMove move);
   // Takes all sequences from their holders, leaving the backend alone.
   void abandon();
+
+  // The state of a sequence that has all of these tokens, but perhaps the last
+  // one, computed; with whatever else it has. Empty where there is none.
+  CachedState take(std::span<const TokenId> tokens, const std::string& salt) const;
+  // Keeps a taken state for those that begin with its tokens. False: host memory
+  // has no room for it.
+  bool give(CachedState state, const std::string& salt);
 
   // Milliseconds one prompt row costs, for judging whether a copy pays.
   void row_cost(double milliseconds) { row_ms_ = milliseconds; }

@@ -10,6 +10,7 @@
 
 #include "ggml-backend.h"
 #include "llama.h"
+#include "model/fingerprint.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_runtime.h"
@@ -202,6 +203,7 @@ void LlamaModel::describe(const LoadOptions& options) {
   info_.layer_count = llama_model_n_layer(model);
   info_.parameter_count = llama_model_n_params(model);
   info_.size_bytes = llama_model_size(model);
+  info_.fingerprint = model_fingerprint(options.path, file_.file_bytes(), file_.header_bytes());
   info_.bos_token = llama_vocab_bos(vocab);
   info_.eos_token = llama_vocab_eos(vocab);
   info_.add_bos = llama_vocab_get_add_bos(vocab);

@@ -51,6 +51,7 @@ struct ModelInfo {
   bool has_chat_template = false;
   std::string chat_template;
   std::vector<std::string> devices;  // that hold weights, e.g. {"CPU"}
+  std::string fingerprint;           // see model_fingerprint()
   double load_milliseconds = 0;
   bool recurrent = false;           // Mamba, RWKV: one state per sequence
   bool hybrid = false;              // attention and recurrent layers mixed

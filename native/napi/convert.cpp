@@ -217,6 +217,7 @@ Napi::Object info_to(Napi::Env env, const LlamaModel& model) {
   object.Set("embeddingLength", info.embedding_length);
   object.Set("layerCount", info.layer_count);
   object.Set("parameterCount", static_cast<double>(info.parameter_count));
+  object.Set("fingerprint", info.fingerprint);
   object.Set("sizeBytes", static_cast<double>(info.size_bytes));
   object.Set("bosToken", info.bos_token);
   object.Set("eosToken", info.eos_token);

@@ -7,6 +7,7 @@
 #include "model/host_limits.h"
 #include "napi/addon_data.h"
 #include "napi/exit_guard.h"
+#include "napi/state_workers.h"
 
 namespace infernode {
 
@@ -126,6 +127,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
        InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::fork>("fork"),
        InstanceMethod<&EngineWrap::cancel>("cancel"),
        InstanceMethod<&EngineWrap::acknowledge>("acknowledge"),
+       InstanceMethod<&EngineWrap::take_state>("takeState"),
+       InstanceMethod<&EngineWrap::give_state>("giveState"),
        InstanceMethod<&EngineWrap::stats>("stats"), InstanceMethod<&EngineWrap::ref>("ref"),
        InstanceMethod<&EngineWrap::close>("close")});
 }
@@ -158,8 +161,9 @@ void EngineWrap::adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
       std::make_unique<EventChannel>(env, handler, [this](RequestId id) { controls_.erase(id); });
   // The pieces of the vocabulary live in the model: one pointer keeps both.
   std::shared_ptr<const Vocab> vocab(model, &model->vocab());
-  engine_ = std::make_unique<Engine>(std::move(backend), std::move(vocab), *channel_,
+  engine_ = std::make_shared<Engine>(std::move(backend), std::move(vocab), *channel_,
                                      options.config, steady_milliseconds);
+  model_ = model;
   prompts_ = std::make_unique<PromptQueue>(std::move(model), *engine_, *channel_);
   // Hooks run in reverse order: ours before the thread-safe function's.
   hooked_environment_ = env;
@@ -182,6 +186,7 @@ void EngineWrap::closed(Napi::Env env) {
   channel_->release();
   ExitGuard::forget(this);
   prompts_.reset();
+  model_.reset();
   engine_.reset();  // gives the context's memory back
 }
 
@@ -214,9 +219,7 @@ void EngineWrap::fork(const Napi::CallbackInfo& info) {
 
 void EngineWrap::push(Napi::Env env, RequestId id,
                       const std::function<Prompt(RequestId)>& make_prompt) {
-  if (prompts_ == nullptr) {
-    throw error_to(env, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
-  }
+  must_be_open(env);
   if (controls_.size() >= options_.config.queue_limit) return refuse_full(id);
   Prompt prompt = make_prompt(id);
   prompt.control = std::make_shared<RequestControl>();
@@ -253,6 +256,21 @@ void EngineWrap::acknowledge(const Napi::CallbackInfo& info) {
                                         std::memory_order_seq_cst);
   if (found->second->wants_wake.exchange(false, std::memory_order_seq_cst) && engine_ != nullptr)
     engine_->wake();
+}
+
+Napi::Value EngineWrap::take_state(const Napi::CallbackInfo& info) {
+  must_be_open(info.Env());
+  return infernode::take_state(info.Env(), model_, engine_, info[0].As<Napi::Object>());
+}
+
+Napi::Value EngineWrap::give_state(const Napi::CallbackInfo& info) {
+  must_be_open(info.Env());
+  return infernode::give_state(info.Env(), engine_, info[0].As<Napi::Object>());
+}
+
+void EngineWrap::must_be_open(Napi::Env env) const {
+  if (prompts_ == nullptr || engine_ == nullptr)
+    throw error_to(env, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
 }
 
 Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {

@@ -42,6 +42,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
              std::unique_ptr<Backend> backend, const EngineOptions& options,
              const Napi::Function& handler);
   void closed(Napi::Env env);
+  void must_be_open(Napi::Env env) const;
   void refuse_full(RequestId id);
   void push(Napi::Env env, RequestId id, const std::function<Prompt(RequestId)>& make_prompt);
   static void on_environment_exit(void* self);
@@ -51,13 +52,16 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void fork(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   void acknowledge(const Napi::CallbackInfo& info);
+  Napi::Value take_state(const Napi::CallbackInfo& info);
+  Napi::Value give_state(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   EngineOptions options_;
   std::unique_ptr<EventChannel> channel_;
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<const LlamaModel> model_;  // until closed
+  std::shared_ptr<Engine> engine_;           // shared with works that wait for it
   std::unique_ptr<PromptQueue> prompts_;
   std::unordered_map<RequestId, std::shared_ptr<RequestControl>> controls_;
   std::mutex stop_mutex_;

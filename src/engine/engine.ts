@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { RenderedChat } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
-import type { NativeEngine, NativeRequest } from "../native.js";
+import { type NativeEngine, type NativeRequest, native } from "../native.js";
 import { AbortListeners } from "./abort-listeners.js";
 import type { EventRouter } from "./event-router.js";
 import { Generation, recordOf } from "./generation.js";
@@ -17,17 +17,34 @@ import {
   type GenerateRequest,
   type JudgedChat,
   judgeFork,
+  judgeLoadState,
   judgeRequest,
+  judgeTokens,
+  type LoadStateOptions,
   type RequestSchema,
   requestSchema,
   type VocabularyLimits,
 } from "./request.js";
+import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
 import { type EngineStats, engineStats } from "./stats.js";
 
 const seedBits = 64;
 
 /** What an engine was made with, defaults and choices filled in. */
 export type ChosenEngineOptions = NativeEngine["options"];
+
+/** What an engine must know about its model. */
+export interface EngineModel extends VocabularyLimits {
+  readonly fingerprint: string;
+}
+
+/** What saveState() wrote or loadState() read. */
+export interface SavedState {
+  /** Tokens whose state it is. */
+  readonly tokens: number;
+  /** Of the file, or of the state in host memory. */
+  readonly bytes: number;
+}
 
 /** Runs many generations of one model at once. Made by Model.createEngine(). */
 export class Engine {
@@ -41,15 +58,19 @@ export class Engine {
   readonly #rendering = new Map<GenerationRecord, Promise<void>>();
   /** Every generation of this engine that is still held by somebody. */
   readonly #own = new WeakSet<GenerationRecord>();
+  readonly #fingerprint: string;
+  readonly #vocabularySize: number;
   #nextId = 1;
   #closing: Promise<void> | undefined;
 
   /** Engines come from Model.createEngine(). */
-  constructor(native: NativeEngine, router: EventRouter, limits: VocabularyLimits, chat: ChatRenderer) {
+  constructor(native: NativeEngine, router: EventRouter, model: EngineModel, chat: ChatRenderer) {
     this.#chat = chat;
     this.#native = native;
     this.#router = router;
-    this.#schema = requestSchema(limits);
+    this.#schema = requestSchema(model);
+    this.#fingerprint = model.fingerprint;
+    this.#vocabularySize = model.vocabularySize;
     this.#host = { native, keepAlive: new KeepAlive(native) };
   }
 
@@ -190,6 +211,90 @@ export class Engine {
     if (record.end !== undefined) return;
     record.submit();
     submit();
+  }
+
+  /**
+   * Saves what is computed of a prompt to a file, after computing what is not
+   * there: a conversation that loadState() lets go on in another process. Whatever
+   * the cache holds of it beyond the prompt is saved too.
+   *
+   * @param request prompt or messages; cacheSalt, signal and the like as in
+   *   generate()
+   * @throws InferenceError (rejects) as reading a generation does;
+   *   STATE_UNREADABLE where the file cannot be written; STATE_LOST where
+   *   others took the place of what was to be saved
+   */
+  async saveState(path: string, request: GenerateRequest): Promise<SavedState> {
+    this.#mustBeOpen("saveState()");
+    if (!this.options.promptCache) {
+      throw new InferenceError(
+        "INVALID_OPTION",
+        "saveState(): the engine must have promptCache, it is false",
+      );
+    }
+    const { native, chat, signal } = judgeRequest(
+      this.#schema,
+      { ...request, maxTokens: 1, n: 1 },
+      randomSeed,
+    );
+    const rendered = chat && (await this.#chat.render(chat.messages, true, chat.variables));
+    const whole = { ...native, ...written(native, rendered), cache: true, maxTokens: 1 };
+    const record = new GenerationRecord([this.#nextId++], this.#host);
+    this.#start(record, whole, signal);
+    await new Generation(record, native.seed);
+    const taken = await this.#settle(this.#native.takeState(whole));
+    if (taken === null) {
+      throw new InferenceError(
+        "STATE_LOST",
+        "saveState(): other prompts took its place in the cache; try again",
+      );
+    }
+    const bytes = await writeStateFile(path, this.#origin, taken);
+    return { tokens: taken.tokens.length, bytes };
+  }
+
+  /**
+   * Loads a saved state into host memory: a prompt that begins with its tokens
+   * goes on from there instead of being computed. Load files of your own
+   * only: their contents are checked, but a forged state is still a state.
+   *
+   * @throws InferenceError (rejects) INVALID_OPTION; STATE_UNREADABLE;
+   *   STATE_INVALID where it is damaged or of another model, llama.cpp or kind of
+   *   cache; OUT_OF_MEMORY where hostCacheBytes has no room for it
+   */
+  async loadState(path: string, options: LoadStateOptions = {}): Promise<SavedState> {
+    this.#mustBeOpen("loadState()");
+    const { cacheSalt } = judgeLoadState(options);
+    const state = await readStateFile(path, this.#origin);
+    const { contextLength } = this.options;
+    const { tokens } = state;
+    judgeTokens("loadState()", tokens, this.#vocabularySize);
+    if (tokens.length >= contextLength) {
+      throw new InferenceError(
+        "STATE_INVALID",
+        `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
+      );
+    }
+    if (!(await this.#settle(this.#native.giveState({ ...state, cacheSalt })))) {
+      throw new InferenceError(
+        "OUT_OF_MEMORY",
+        `loadState(): a state of ${state.state.length} bytes has no room; create the engine with larger hostCacheBytes`,
+      );
+    }
+    return { tokens: tokens.length, bytes: state.state.length };
+  }
+
+  async #settle<Value>(work: Promise<Value>): Promise<Value> {
+    try {
+      return await work;
+    } catch (thrown) {
+      throw toInferenceError(thrown);
+    }
+  }
+
+  get #origin(): StateOrigin {
+    const { kvType, flashAttention } = this.options;
+    return { fingerprint: this.#fingerprint, llamaCpp: native().build.treeHash, kvType, flashAttention };
   }
 
   /**

@@ -92,6 +92,12 @@ export interface ForkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How to load a state. */
+export interface LoadStateOptions {
+  /** As GenerateRequest.cacheSalt. Default "". */
+  readonly cacheSalt?: string | undefined;
+}
+
 const maximumChoices = 128;
 const maximumStops = 16;
 const maximumLogProbs = 20;
@@ -116,6 +122,8 @@ function isSalt(value: unknown): boolean {
   if (typeof value !== "string" || value.includes("\0")) return false;
   return Buffer.byteLength(value) <= maximumSaltBytes;
 }
+
+const saltSchema = z.custom<string>(isSalt, saltPhrase).default("");
 
 /** The schema of a model's requests; made once per engine. */
 export function requestSchema(limits: VocabularyLimits) {
@@ -142,7 +150,7 @@ export function requestSchema(limits: VocabularyLimits) {
     ignoreEos: flag().default(false),
     parseSpecial: flag().default(false),
     cache: flag().default(true),
-    cacheSalt: z.custom<string>(isSalt, saltPhrase).default(""),
+    cacheSalt: saltSchema,
     signal: abortSignal().optional(),
   });
 }
@@ -226,6 +234,13 @@ const forkSchema = z.strictObject({
   choiceIndex: integer(0, maximumChoices - 1).default(0),
   signal: abortSignal().optional(),
 });
+
+const loadStateSchema = z.strictObject({ cacheSalt: saltSchema });
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeLoadState(options: unknown): { readonly cacheSalt: string } {
+  return judge("loadState()", loadStateSchema, options);
+}
 
 /** A fork in judged form. */
 export interface JudgedFork {

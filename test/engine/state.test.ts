@@ -1,0 +1,149 @@
+// Conversations saved to files: they go on in another engine as if they had
+// never stopped, and no damaged or foreign file gets near the cache.
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Engine, EngineOptions, Model } from "../../src/index.js";
+import { caught } from "../helpers/caught.js";
+import { loadEmbedded, withEngine } from "../helpers/embedded.js";
+
+let model: Model;
+let folder: string;
+beforeAll(async () => {
+  model = await loadEmbedded();
+  folder = await mkdtemp(join(tmpdir(), "infernode-state-"));
+});
+afterAll(async () => {
+  await model.close();
+  await rm(folder, { recursive: true });
+});
+
+const prompt = "Once upon a time there was a small green frog who lived in a pond near the old mill. ".repeat(
+  4,
+);
+const greedy = { prompt, maxTokens: 30, temperature: 0, ignoreEos: true };
+const exact: EngineOptions = { slots: 2, contextLength: 512, deterministic: true };
+
+async function saved(name: string, options: EngineOptions = exact): Promise<string> {
+  const file = join(folder, name);
+  await withEngine(model, options, (engine) => engine.saveState(file, { prompt }));
+  return file;
+}
+
+describe("a saved state", () => {
+  it("goes on in another engine, to the token and without computing", async () => {
+    const file = join(folder, "exact");
+    const whole = await withEngine(model, exact, async (engine) => {
+      const { tokens, bytes } = await engine.saveState(file, { prompt });
+      expect(tokens).toBe(model.tokenize(prompt).length);
+      expect((await readFile(file)).length).toBe(bytes);
+      return engine.generate(greedy);
+    });
+    await withEngine(model, exact, async (engine) => {
+      expect((await engine.loadState(file)).tokens).toBe(model.tokenize(prompt).length);
+      const again = await engine.generate(greedy);
+      expect(again.tokens).toEqual(whole.tokens);
+      expect(again.usage.cachedPromptTokens).toBeGreaterThan(again.usage.promptTokens - 3);
+      expect(engine.stats()).toMatchObject({ hostCacheRestores: 1 });
+      expect(engine.stats().promptTokensComputed).toBeLessThan(3);
+    });
+  });
+
+  it("is of a conversation, and of what was already computed", async () => {
+    const file = join(folder, "chat");
+    const messages = [{ role: "user", content: "Who is Mia?" }];
+    await withEngine(model, exact, async (engine) => {
+      const { text } = await engine.generate({ messages, temperature: 0, maxTokens: 40 });
+      const computed = engine.stats().promptTokensComputed;
+      messages.push({ role: "assistant", content: text }, { role: "user", content: "Where?" });
+      await engine.saveState(file, { messages });
+      const rendered = await model.renderChat(messages);
+      const all = model.tokenize(rendered.prompt, { parseSpecial: true }).length;
+      expect(engine.stats().promptTokensComputed - computed).toBeLessThan(all);
+    });
+    await withEngine(model, exact, async (engine) => {
+      await engine.loadState(file);
+      const { usage } = await engine.generate({ messages, temperature: 0, maxTokens: 5 });
+      expect(usage.cachedPromptTokens).toBeGreaterThan(usage.promptTokens - 3);
+    });
+  });
+
+  it("is found under its salt only", async () => {
+    const file = await saved("salted");
+    await withEngine(model, exact, async (engine) => {
+      await engine.loadState(file, { cacheSalt: "ann" });
+      const other = await engine.generate({ ...greedy, maxTokens: 1 });
+      expect(other.usage.cachedPromptTokens).toBe(0);
+      const own = await engine.generate({ ...greedy, maxTokens: 1, cacheSalt: "ann" });
+      expect(own.usage.cachedPromptTokens).toBeGreaterThan(0);
+    });
+  });
+});
+
+describe("a state file that does not fit", () => {
+  async function refusal(file: string, options: EngineOptions, code: string): Promise<string> {
+    return withEngine(model, options, async (engine: Engine) => {
+      const error = await caught(() => engine.loadState(file));
+      expect(error.code).toBe(code);
+      expect((await engine.generate({ ...greedy, maxTokens: 2 })).tokens).toHaveLength(2);
+      return error.message;
+    });
+  }
+
+  it("is refused with what is wrong", async () => {
+    const file = await saved("damaged");
+    const bytes = await readFile(file);
+    const changed = async (change: (copy: Buffer) => Buffer) => {
+      await writeFile(file, change(Buffer.from(bytes)));
+      return refusal(file, exact, "STATE_INVALID");
+    };
+    const flip = (at: number) => (copy: Buffer) => {
+      copy[at] = (copy[at] ?? 0) ^ 1;
+      return copy;
+    };
+    expect(await changed(flip(bytes.length - 9))).toContain("its checksum does not fit");
+    expect(await changed(flip(bytes.indexOf(10, 20) + 2))).toContain("its checksum does not fit");
+    expect(await changed(flip(3))).toContain("does not begin as one");
+    expect(await changed(() => Buffer.from("infernode state 1\n{}\n"))).toContain("its facts cannot be read");
+    expect(await changed(() => Buffer.alloc(0))).toContain("does not begin as one");
+    const text = (copy: Buffer) => copy.toString("latin1");
+    const replaced = (from: string | RegExp, to: string) => (copy: Buffer) =>
+      Buffer.from(text(copy).replace(from, to), "latin1");
+    expect(await changed(replaced(/"fingerprint":"./, '"fingerprint":"x'))).toContain("another model file");
+    expect(await changed(replaced(/"llamaCpp":"./, '"llamaCpp":"x'))).toContain("another llama.cpp");
+    await writeFile(file, bytes);
+    await truncate(file, bytes.length - 1);
+    expect(await refusal(file, exact, "STATE_INVALID")).toContain("is cut short");
+    await writeFile(file, Buffer.concat([bytes, Buffer.from("x")]));
+    expect(await refusal(file, exact, "STATE_INVALID")).toContain("is too long");
+  });
+
+  it("is refused where the engine is another one", async () => {
+    const file = await saved("other");
+    expect(await refusal(file, { slots: 1, contextLength: 512 }, "STATE_INVALID")).toContain(
+      "flashAttention",
+    );
+    await withEngine(model, { ...exact, contextLength: 64 }, async (engine) => {
+      const error = await caught(() => engine.loadState(file));
+      expect(error).toMatchObject({ code: "STATE_INVALID" });
+      expect(error.message).toContain("contextLength is 64");
+    });
+    expect(await refusal(file, { ...exact, hostCacheBytes: 1000 }, "OUT_OF_MEMORY")).toContain(
+      "hostCacheBytes",
+    );
+    expect(await refusal(join(folder, "nothing"), exact, "STATE_UNREADABLE")).toContain("cannot be read");
+  });
+
+  it("and a place that cannot be written, are told by name", async () => {
+    await withEngine(model, { slots: 1, contextLength: 512 }, async (engine) => {
+      const error = await caught(() => engine.saveState(join(folder, "no", "folder"), { prompt }));
+      expect(error.code).toBe("STATE_UNREADABLE");
+    });
+    await withEngine(model, { slots: 1, promptCache: false }, async (engine) => {
+      expect((await caught(() => engine.saveState(join(folder, "x"), { prompt }))).message).toContain(
+        "promptCache",
+      );
+    });
+  });
+});
