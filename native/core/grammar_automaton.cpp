@@ -17,6 +17,10 @@ constexpr std::uint32_t kTextEnd = 0;
 constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::size_t kMostPlacesAtOnce = 20'000;  // in which a text may be
+// Places looked at for one token's text or one mask: some 40 ms of everybody's step.
+constexpr std::size_t kMostWork = 400'000;
+constexpr std::size_t kWorkOfStep = 8;           // of a step taken for the first time
+constexpr std::size_t kPlacesJudgedAtOnce = 16;  // by one byte, in the time of one looked at
 constexpr std::size_t kMostStates = 4096;
 constexpr std::size_t kMostNodes = 400'000;
 constexpr std::size_t kMostMasks = 256;  // of 16 KiB with 128k tokens
@@ -46,6 +50,7 @@ GrammarAutomaton::State GrammarAutomaton::start() {
 
 GrammarAutomaton::State GrammarAutomaton::after(State state, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
+  work_ = 0;
   for (const char byte : bytes) {
     if (state == kDead) break;
     state = step(state, static_cast<std::uint8_t>(byte));
@@ -67,6 +72,7 @@ bool GrammarAutomaton::only_ends(State state) const {
 std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::allowed(State state) {
   const std::lock_guard lock(mutex_);
   if (places_[state].mask == nullptr) {
+    work_ = 0;
     auto mask = compute_mask(state);
     if (masks_++ >= kMostMasks) {
       for (Place& place : places_) place.mask = nullptr;
@@ -142,6 +148,7 @@ GrammarAutomaton::State GrammarAutomaton::step(State state, std::uint8_t byte) {
 GrammarAutomaton::State GrammarAutomaton::compute(const Place& place, std::uint8_t byte) {
   Utf8Reader reader = place.reader;
   if (!reader.take(byte)) return kDead;
+  spend(kWorkOfStep + place.nodes.size() / kPlacesJudgedAtOnce);
   std::vector<NodeId> met;
   for (const NodeId id : place.nodes) {
     if (id != kTextEnd && set_at(id).meets(reader.first(), reader.last())) met.push_back(id);
@@ -150,6 +157,15 @@ GrammarAutomaton::State GrammarAutomaton::compute(const Place& place, std::uint8
   if (reader.missing() > 0) return state_of(std::move(met), reader);
   for (NodeId& id : met) id = node(nodes_[id].element + 1, nodes_[id].then);
   return state_of(close(std::move(met)), {});
+}
+
+// What one request's grammar may cost the others of its step.
+void GrammarAutomaton::spend(std::size_t work) {
+  work_ += work;
+  if (work_ <= kMostWork) return;
+  throw Error(ErrorCode::kInvalidOption,
+              "The grammar has too many ways to go on here to judge every token by; make its "
+              "alternatives differ sooner or its repetitions fewer.");
 }
 
 const CharacterSet& GrammarAutomaton::set_at(NodeId id) const {
@@ -167,6 +183,7 @@ std::vector<GrammarAutomaton::NodeId> GrammarAutomaton::close(std::vector<NodeId
     const NodeId id = work.back();
     work.pop_back();
     if (!seen.insert(id).second) continue;
+    spend(1);
     if (seen.size() > kMostPlacesAtOnce) {
       throw Error(ErrorCode::kInvalidOption,
                   "The grammar can be read in more than " + std::to_string(kMostPlacesAtOnce) +

@@ -34,7 +34,7 @@ class GrammarAutomaton {
 
   State start();
   // Where these bytes lead. Throws Error(kInvalidOption) when the grammar can be
-  // read in more ways at once than are followed.
+  // read in more ways at once than are followed, or takes too long to judge.
   State after(State state, std::string_view bytes);
   // A whole text may end here.
   bool may_end(State state) const;
@@ -70,6 +70,7 @@ class GrammarAutomaton {
   NodeId imported(const GrammarAutomaton& from, NodeId node);
   State state_of(std::vector<NodeId> nodes, Utf8Reader reader);
   std::vector<NodeId> close(std::vector<NodeId> work);
+  void spend(std::size_t work);
   const CharacterSet& set_at(NodeId node) const;
 
   const std::shared_ptr<const Grammar> grammar_;
@@ -80,6 +81,7 @@ class GrammarAutomaton {
   std::vector<Place> places_;
   std::map<PlaceKey, State> states_;
   std::size_t masks_ = 0;
+  std::size_t work_ = 0;  // of the call that runs
   State start_ = kDead;
 };
 
