@@ -4,6 +4,7 @@ import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import { choiceGrammar } from "./gbnf.js";
 import { regexGrammar } from "./regex.js";
+import { schemaText } from "./schema.js";
 
 /** What the text must look like, in one of four ways; the generation ends where nothing may follow. */
 export interface ConstraintOptions {
@@ -12,7 +13,13 @@ export interface ConstraintOptions {
    * 256 KiB.
    */
   readonly grammar?: string | undefined;
-  /** A JSON schema: the text is JSON that it allows. Up to 256 KiB, 64 levels deep. */
+  /**
+   * A JSON schema: the text is JSON that it allows, oneOf read as anyOf. Keywords
+   * that cannot be held to are refused by name: multipleOf, uniqueItems, not, if,
+   * patternProperties, bounds of numbers that are no integers, formats other than
+   * date, time, date-time and uuid (which are forms only). Properties come in
+   * their order, others only where additionalProperties says so. Up to 256 KiB, 64 levels.
+   */
   readonly jsonSchema?: Readonly<Record<string, unknown>> | undefined;
   /**
    * A regular expression for the whole text, read as with the flag u; a RegExp may
@@ -92,7 +99,7 @@ export function judgeConstraint({ grammar, jsonSchema, regex, choice }: Constrai
     const names = given.map(([name]) => name).join(" and ");
     throw new InferenceError("INVALID_OPTION", `generate(): give one of ${names}, not both`);
   }
-  if (jsonSchema !== undefined) return { grammar: "", schema: JSON.stringify(jsonSchema) };
+  if (jsonSchema !== undefined) return { grammar: "", schema: schemaText(jsonSchema) };
   return { grammar: grammar ?? fromRegex(regex) ?? fromChoice(choice) ?? "", schema: undefined };
 }
 

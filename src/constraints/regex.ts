@@ -3,6 +3,7 @@
 // (references back, looking around, word boundaries) is refused by name.
 import { InferenceError } from "../errors.js";
 import { type CharacterRange, gbnfClass, gbnfLiteral, lastCharacter } from "./gbnf.js";
+import { stringSet } from "./json-text.js";
 
 const maximumDepth = 64;
 const maximumRepeats = 2000;
@@ -13,8 +14,47 @@ const maximumRepeats = 2000;
  * @throws InferenceError INVALID_OPTION naming what cannot be used and where
  */
 export function regexGrammar(source: string, dotAll = false): string {
-  return `root ::= ${new RegexReader(source, dotAll).read()}`;
+  return `root ::= ${new RegexReader(source, dotAll, "regex", gbnfWriter).read()}`;
 }
+
+/**
+ * A JSON schema's pattern for llama.cpp, which reads few of them and writes
+ * characters into a string's JSON as they are: anchored, and every character a
+ * class of what may stand for it in JSON.
+ * @param name what errors call it
+ * @throws InferenceError INVALID_OPTION naming what cannot be used and where
+ */
+export function jsonPattern(source: string, name: string): string {
+  return `^${new RegexReader(source, false, name, patternWriter).read()}$`;
+}
+
+/** How what was read is written. */
+interface Writer {
+  readonly literal: (character: number) => string;
+  readonly set: (ranges: readonly CharacterRange[]) => string;
+  /** Between the parts of a sequence. */
+  readonly join: string;
+  /** Between alternatives. */
+  readonly or: string;
+  /** Before and after a text that need not begin or end where the match does. */
+  readonly around: string;
+}
+
+const gbnfWriter: Writer = {
+  literal: (character) => gbnfLiteral(String.fromCodePoint(character)),
+  set: gbnfClass,
+  join: " ",
+  or: " | ",
+  around: "",
+};
+
+const patternWriter: Writer = {
+  literal: (character) => stringSet([[character, character]]),
+  set: stringSet,
+  join: "",
+  or: "|",
+  around: `${stringSet([[0, lastCharacter]])}*`,
+};
 
 const digits: readonly CharacterRange[] = [[0x30, 0x39]];
 const words: readonly CharacterRange[] = [
@@ -76,25 +116,38 @@ function complement(ranges: readonly CharacterRange[]): CharacterRange[] {
 class RegexReader {
   readonly #characters: readonly string[];
   readonly #any: readonly CharacterRange[];
+  readonly #name: string;
+  readonly #writer: Writer;
   #at = 0;
   #depth = 0;
 
-  constructor(source: string, dotAll: boolean) {
+  constructor(source: string, dotAll: boolean, name: string, writer: Writer) {
     this.#characters = Array.from(source);
     this.#any = complement(dotAll ? [] : lineEnds);
+    this.#name = name;
+    this.#writer = writer;
   }
 
   read(): string {
-    this.#take("^");
-    const grammar = this.#alternatives();
+    const alternatives = [this.#anchored()];
+    while (this.#take("|")) alternatives.push(this.#anchored());
     if (this.#at < this.#characters.length) this.#refuse("has a closing parenthesis without an opening one");
-    return grammar;
+    return alternatives.join(this.#writer.or);
+  }
+
+  /** One of the outermost alternatives. */
+  #anchored(): string {
+    const { around, join } = this.#writer;
+    const before = this.#take("^") ? "" : around;
+    const inside = this.#sequence();
+    const after = this.#take("$") ? "" : around;
+    return [before, inside, after].filter((part) => part !== "").join(join);
   }
 
   #alternatives(): string {
     const alternatives = [this.#sequence()];
     while (this.#take("|")) alternatives.push(this.#sequence());
-    return alternatives.join(" | ");
+    return alternatives.join(this.#writer.or);
   }
 
   #sequence(): string {
@@ -103,14 +156,14 @@ class RegexReader {
       if (this.#endsHere()) break;
       parts.push(this.#quantified(this.#atom()));
     }
-    return parts.join(" ");
+    return parts.join(this.#writer.join);
   }
 
-  /** "$" at the very end says what is meant anyway. */
+  /** At the end of an outermost alternative. */
   #endsHere(): boolean {
-    if (!this.#sees("$") || this.#at < this.#characters.length - 1 || this.#depth > 0) return false;
-    this.#at += 1;
-    return true;
+    if (!this.#sees("$") || this.#depth > 0) return false;
+    const next = this.#characters[this.#at + 1];
+    return next === undefined || next === "|";
   }
 
   #atom(): string {
@@ -126,7 +179,7 @@ class RegexReader {
         return this.#escape();
       case "^":
       case "$":
-        return this.#refuse(`uses "${character}" inside; it must describe the whole text anyway`);
+        return this.#refuse(`uses "${character}" inside, where it cannot be used`);
       case "*":
       case "+":
       case "?":
@@ -136,7 +189,7 @@ class RegexReader {
       case "}":
         return this.#refuse(`must write "${character}" as "\\${character}"`);
       default:
-        return gbnfLiteral(character);
+        return this.#writer.literal(character.codePointAt(0) ?? 0);
     }
   }
 
@@ -230,7 +283,7 @@ class RegexReader {
     if (next === "k" || /^[1-9]$/.test(next))
       this.#refuse("refers back to a group, which cannot be done here");
     if (classEscapes.has(next)) return this.#set(this.#classEscape());
-    return gbnfLiteral(String.fromCodePoint(this.#escapedCharacter()));
+    return this.#writer.literal(this.#escapedCharacter());
   }
 
   #escapedCharacter(): number {
@@ -264,7 +317,7 @@ class RegexReader {
   }
 
   #set(ranges: readonly CharacterRange[]): string {
-    return ranges.length === 0 ? this.#refuse("has a class without characters") : gbnfClass(ranges);
+    return ranges.length === 0 ? this.#refuse("has a class without characters") : this.#writer.set(ranges);
   }
 
   #peek(): string {
@@ -291,7 +344,7 @@ class RegexReader {
   #refuse(what: string): never {
     throw new InferenceError(
       "INVALID_OPTION",
-      `generate(): regex ${what} (character ${Math.min(this.#at, this.#characters.length)})`,
+      `generate(): ${this.#name} ${what} (character ${Math.min(this.#at, this.#characters.length)})`,
     );
   }
 }
