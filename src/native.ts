@@ -76,6 +76,7 @@ export interface NativeEngineOptions {
   readonly promptCache: boolean;
   readonly hostCacheBytes: number;
   readonly deterministic: boolean;
+  readonly speculation: boolean;
 }
 
 export interface NativeRequest {
@@ -171,6 +172,8 @@ export interface NativeEngineStats {
   readonly promptTokensComputed: number;
   readonly promptTokensCached: number;
   readonly generatedTokens: number;
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
   readonly maskedRows: number;
   readonly preemptions: number;
   readonly sequenceMoves: number;

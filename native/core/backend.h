@@ -33,6 +33,7 @@ struct BackendLimits {
   std::int32_t slots = 1;             // sequences at most, ids 0 .. slots-1
   std::int32_t context_length = 0;    // positions per sequence
   std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
+  std::int32_t prefill_outputs = 1;   // rows with logits in one prefill call at most
   std::int32_t vocabulary_size = 0;
   bool pads_decode = true;  // false: a dummy row would damage the state
   bool cuts = true;         // false: a state cannot be cut where one likes

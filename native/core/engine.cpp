@@ -9,9 +9,6 @@ namespace infernode {
 
 namespace {
 
-// Passes that may fail one after another before the device counts as lost.
-constexpr std::int32_t kFailuresUntilBroken = 8;
-
 // Rows that make waking another sampling thread worth it.
 constexpr std::size_t kRowsPerSampler = 8;
 
@@ -125,7 +122,11 @@ bool Engine::step() {
   const bool runnable = make_room();
   const std::vector<DecodeRow> rows = scheduler_.plan_decode();
   totals_.plan_ms += clock_() - started;
-  if (!rows.empty()) decode(rows);
+  if (const std::size_t length = draft(rows); length > 0) {
+    decode_drafted(rows, length);
+  } else if (!rows.empty()) {
+    decode(rows);
+  }
   if (runnable) {
     prefill();
     ++totals_.steps;
@@ -204,6 +205,7 @@ void Engine::decode(const std::vector<DecodeRow>& rows) {
   totals_.decode_ms += elapsed;
   if (status != DecodeStatus::kOk) return pass_failed(status, requests);
   budget_.decoded(elapsed);
+  speculation_.measured_plain(requests.size(), elapsed);
   failures_in_a_row_ = 0;
   ++totals_.decode_passes;
   totals_.decode_rows += static_cast<std::int64_t>(requests.size());
@@ -229,25 +231,39 @@ void Engine::sample(const std::vector<SampleRow>& rows) {
         chosen[index] = chooser_.choose(*rows[index].request, logits[index], scratch_[worker]);
       },
       kRowsPerSampler);
-  for (std::size_t i = 0; i < rows.size(); ++i) apply(*rows[i].request, std::move(chosen[i]));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Request& request = *rows[i].request;
+    if (request.guesser != nullptr && !request.guesser->drafted.empty())
+      request.guesser->judge(request.guesser->drafted.front() == chosen[i].token);
+    apply(request, std::move(chosen[i]));
+  }
   totals_.sample_ms += clock_() - started;
 }
 
-void Engine::apply(Request& request, TokenChoice choice) {
+// False when the request has ended, and is gone.
+bool Engine::apply(Request& request, TokenChoice choice) {
   request.suspect = false;
   const double now = clock_();
   const bool first = request.times.first_token < 0;
   if (first) request.times.first_token = now;
   request.times.last_token = now;
   totals_.masked_rows += choice.masked ? 1 : 0;
-  if (choice.failure) return end(request, FinishReason::kError, std::move(choice.failure));
-  if (choice.token == kNoToken && choice.complete) return end(request, FinishReason::kStop);
+  if (choice.failure) {
+    end(request, FinishReason::kError, std::move(choice.failure));
+    return false;
+  }
+
+  if (choice.token == kNoToken && choice.complete) {
+    end(request, FinishReason::kStop);
+    return false;
+  }
   if (choice.token == kNoToken) {
-    return end(request, FinishReason::kError,
-               Failure{ErrorCode::kDecodeFailed,
-                       "The model computed no usable logits (all are NaN or -infinity); the model "
-                       "file may be damaged, or every token is forbidden by logitBias or by the "
-                       "grammar, which the vocabulary may be unable to spell."});
+    end(request, FinishReason::kError,
+        Failure{ErrorCode::kDecodeFailed,
+                "The model computed no usable logits (all are NaN or -infinity); the model "
+                "file may be damaged, or every token is forbidden by logitBias or by the "
+                "grammar, which the vocabulary may be unable to spell."});
+    return false;
   }
   const auto reason = finish_reason(request, choice);
   if (!choice.ends_generation) {
@@ -257,6 +273,7 @@ void Engine::apply(Request& request, TokenChoice choice) {
     publisher_.token(request, std::move(choice), first);
   }
   if (reason) end(request, *reason);
+  return !reason;
 }
 
 // Why it ends when it has this token too.
@@ -325,54 +342,6 @@ void Engine::prefill_group(const PrefillGroup& group) {
   totals_.prompt_tokens_computed += rows;
   for (Request* request : group.requests) request->computed += group.count;
   if (!ready.empty()) sample(ready);
-}
-
-// A failing pass costs only the requests it must: alone it ends its one
-// request; of several, each is computed alone next, and who fails again ends.
-void Engine::pass_failed(DecodeStatus status, const std::vector<Request*>& requests) {
-  if (mailbox_.closed()) return;  // interrupted: run() ends everything next
-  ++totals_.failed_passes;
-  if (++failures_in_a_row_ >= kFailuresUntilBroken) {
-    throw std::runtime_error("eight passes failed one after another");
-  }
-  if (status == DecodeStatus::kNoRoom && cache_.running() > 1) {
-    return set_aside(*scheduler_.youngest_running());
-  }
-  if (requests.size() == 1) {
-    cache_.clear(*requests.front());
-    return end(
-        *requests.front(), FinishReason::kError,
-        Failure{ErrorCode::kDecodeFailed,
-                "The model failed to compute this request's tokens; others are not affected."});
-  }
-  for (Request* request : requests) {
-    request->suspect = true;
-    if (status == DecodeStatus::kFailed) cache_.clear(*request);
-  }
-}
-
-void Engine::break_down(const std::string& reason) {
-  const Failure failure{ErrorCode::kEngineBroken,
-                        "The engine stopped: " + reason + ". Close it and create another one."};
-  {
-    const std::lock_guard lock(shared_mutex_);
-    broken_ = failure;
-  }
-  mailbox_.close();
-  take_arrivals();
-  end_all(FinishReason::kError, failure);
-}
-
-// The last thing an engine does; the backend is not asked any more, since it
-// may be what broke.
-void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure) {
-  for (const auto& request : scheduler_.living())
-    publisher_.end(*request, reason, failure, clock_());
-  living_.fetch_sub(scheduler_.living().size());
-  cache_.abandon();
-  scheduler_.remove_all();
-  if (!publisher_.empty()) publish();
-  record_stats();
 }
 
 void Engine::record_stats() {

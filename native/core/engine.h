@@ -23,6 +23,7 @@
 #include "publisher.h"
 #include "request.h"
 #include "scheduler.h"
+#include "speculation.h"
 #include "token_chooser.h"
 #include "worker_pool.h"
 
@@ -35,6 +36,7 @@ struct EngineConfig {
   // Steps shorter than this share a publication, unless one brings a first
   // token or an end, or nothing follows at once.
   double publish_interval_ms = 10;
+  bool speculates = false;    // guesses ahead where that was measured to pay
   bool check_ledger = false;  // prove the books after each step
   CacheConfig cache{.keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .exact = false};
 };
@@ -49,7 +51,9 @@ struct EngineStats {
   std::int64_t padding_rows = 0;  // rows that filled holes
   std::int64_t prompt_tokens_computed = 0;
   std::int64_t generated_tokens = 0;
-  std::int64_t masked_rows = 0;  // whose first draw a grammar refused
+  std::int64_t drafted_tokens = 0;
+  std::int64_t accepted_tokens = 0;  // of the drafted ones
+  std::int64_t masked_rows = 0;      // whose first draw a grammar refused
   std::int64_t preemptions = 0;
   std::int64_t sequence_moves = 0;
   std::int64_t failed_passes = 0;
@@ -128,7 +132,10 @@ class Engine {
   void prefill();
   void prefill_group(const PrefillGroup& group);
 
-  void apply(Request& request, TokenChoice choice);
+  bool apply(Request& request, TokenChoice choice);
+  std::size_t draft(const std::vector<DecodeRow>& rows);
+  void decode_drafted(const std::vector<DecodeRow>& rows, std::size_t length);
+  void keep_hits(Request& request, std::size_t first);
   std::optional<FinishReason> finish_reason(const Request& request,
                                             const TokenChoice& choice) const;
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
@@ -149,6 +156,7 @@ class Engine {
   KvCache cache_;
   Scheduler scheduler_;
   PrefillBudget budget_;
+  Speculation speculation_;
   WorkerPool pool_;
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool
   EngineStats totals_;

@@ -28,6 +28,9 @@ constexpr std::int32_t kFlashWideRows = 64;
 // F32, F16, Q8_0, Q4_0 and Q4_K weights.
 constexpr std::int32_t kWideRows = 2;
 
+// Rows of a pass that computes guesses for a few sequences.
+constexpr std::int32_t kDraftedOutputs = 64;
+
 ggml_type ggml_type_of(KvType type) {
   switch (type) {
     case KvType::kF16:
@@ -49,6 +52,11 @@ Function* cpu_function(const char* name) {
       ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
 }
 
+// Rows of one pass that may have logits; each has room for a whole vocabulary.
+std::int32_t most_outputs(const ContextOptions& options, std::int32_t batch) {
+  return std::max(options.slots, options.speculation ? std::min(kDraftedOutputs, batch) : 0);
+}
+
 llama_context_params context_params(const ContextOptions& options, std::int32_t batch) {
   llama_context_params params = llama_context_default_params();
   // llama.cpp divides n_ctx by the streams and pads each share to 256.
@@ -58,8 +66,8 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
   params.n_batch = static_cast<std::uint32_t>(batch);
   params.n_ubatch = params.n_batch;
   params.n_seq_max = static_cast<std::uint32_t>(options.slots);
-  params.n_outputs_max = params.n_seq_max;
-  params.n_outputs_max_per_seq = 1;
+  params.n_outputs_max = static_cast<std::uint32_t>(most_outputs(options, batch));
+  params.n_outputs_max_per_seq = options.speculation ? params.n_outputs_max : 1;
   params.n_threads = options.threads;
   params.n_threads_batch = options.threads;
   params.flash_attn_type =
@@ -141,6 +149,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   limits_.slots = options.slots;
   limits_.context_length = options.context_length;
   limits_.prefill_capacity = batch;
+  limits_.prefill_outputs = most_outputs(options, batch);
   limits_.vocabulary_size = model_->vocab().size();
   limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
   limits_.pads_decode = !model_->info().recurrent && !model_->info().hybrid;
@@ -218,7 +227,7 @@ DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows) {
 DecodeStatus LlamaBackend::prefill(std::span<const BatchRow> rows) {
   const auto outputs =
       std::count_if(rows.begin(), rows.end(), [](const BatchRow& row) { return row.wants_logits; });
-  return outputs <= limits_.slots ? compute(rows, false) : DecodeStatus::kInvalid;
+  return outputs <= limits_.prefill_outputs ? compute(rows, false) : DecodeStatus::kInvalid;
 }
 
 std::span<float> LlamaBackend::logits(std::size_t row) {

@@ -24,6 +24,7 @@ struct ContextOptions {
   std::int32_t threads = 1;
   KvType kv_type = KvType::kF16;
   bool flash_attention = true;
+  bool speculation = false;  // room for logits of guessed rows
 };
 
 class LlamaBackend final : public Backend {

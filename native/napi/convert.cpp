@@ -126,6 +126,8 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.config.cache.host_limit =
       static_cast<std::size_t>(object.Get("hostCacheBytes").As<Napi::Number>().Int64Value());
   options.config.cache.exact = bool_field(object, "deterministic");
+  options.context.speculation = bool_field(object, "speculation");
+  options.config.speculates = bool_field(object, "speculation");
   options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
   options.config.inter_token_latency_ms =
       object.Get("interTokenLatencyMs").As<Napi::Number>().DoubleValue();
@@ -143,6 +145,7 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   object.Set("promptCache", options.config.cache.keeps_prefixes);
   object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
   object.Set("deterministic", options.config.cache.exact);
+  object.Set("speculation", options.config.speculates);
   object.Set("samplerThreads", options.config.sampler_helpers);
   object.Set("queueLimit", static_cast<double>(options.config.queue_limit));
   object.Set("interTokenLatencyMs", options.config.inter_token_latency_ms);
@@ -245,6 +248,8 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("promptTokensComputed", stats.prompt_tokens_computed);
   set("promptTokensCached", stats.cache.prompt_tokens_cached);
   set("generatedTokens", stats.generated_tokens);
+  set("draftedTokens", stats.drafted_tokens);
+  set("acceptedTokens", stats.accepted_tokens);
   set("maskedRows", stats.masked_rows);
   set("preemptions", stats.preemptions);
   set("sequenceMoves", stats.sequence_moves);

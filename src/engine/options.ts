@@ -76,6 +76,14 @@ export interface EngineOptions {
    * the logits by the number of rows computed together. Default false.
    */
   readonly deterministic?: boolean | undefined;
+  /**
+   * Guess the next tokens from what the text has said before (prompt lookup) and
+   * compute several in one pass, where four generations or fewer run and it
+   * was measured to pay. Texts stay what they are, but for rounding where rows are
+   * computed together. Needs a model whose cache can be cut; not with
+   * deterministic. Default false.
+   */
+  readonly speculation?: boolean | undefined;
 }
 
 /** What the judge of engine options must know about the model. */
@@ -133,6 +141,7 @@ function engineSchema(limits: ModelLimits) {
     promptCache: flag().default(true),
     hostCacheBytes: integer(0, 2 ** 40).default(2 ** 30),
     deterministic: flag().default(false),
+    speculation: flag().default(false),
   });
 }
 
@@ -184,6 +193,9 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
   };
   if (judged.deterministic && flashAttention) {
     refuse("flashAttention must be false when deterministic is true, got true");
+  }
+  if (judged.deterministic && judged.speculation) {
+    refuse("speculation must be false when deterministic is true, got true");
   }
   if (judged.kvType === "q8_0" && !flashAttention) {
     refuse(

@@ -25,6 +25,9 @@ export interface EngineStats {
   /** Prompt tokens taken from the cache instead of computed. */
   readonly promptTokensCached: number;
   readonly generatedTokens: number;
+  /** Tokens computed on a guess, and those of them that came true. */
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
   /** Tokens whose first draw a grammar refused, so that all others were judged. */
   readonly maskedRows: number;
   /** Times a generation lost its slot to another and had to begin its cache again. */

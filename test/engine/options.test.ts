@@ -16,6 +16,7 @@ async function refusal(options: unknown): Promise<string> {
 describe("engine options", () => {
   it("fills in defaults that fit the model", () => {
     expect(judgeEngineOptions("createEngine()", {}, limits)).toEqual({
+      speculation: false,
       slots: 8,
       contextLength: 1024,
       prefillChunk: 512,

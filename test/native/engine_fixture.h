@@ -63,7 +63,8 @@ class RecordingSink final : public EventSink {
 
 struct EngineFixture {
   explicit EngineFixture(BackendLimits limits, std::size_t queue_limit = 1000,
-                         double publish_interval_ms = 0, CacheConfig cache = EngineConfig{}.cache) {
+                         double publish_interval_ms = 0, CacheConfig cache = EngineConfig{}.cache,
+                         bool speculates = false) {
     auto owned = std::make_unique<FakeBackend>(limits);
     backend = owned.get();
     EngineConfig config;
@@ -71,9 +72,10 @@ struct EngineFixture {
     config.check_ledger = true;
     config.cache = cache;
     config.publish_interval_ms = publish_interval_ms;
+    config.speculates = speculates;
     engine = std::make_unique<Engine>(std::move(owned),
                                       std::make_shared<FakeVocab>(limits.vocabulary_size), sink,
-                                      config, [this] { return clock; });
+                                      config, [this] { return clock += tick; });
   }
 
   std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, std::int32_t max_tokens,
@@ -108,6 +110,7 @@ struct EngineFixture {
 
   RecordingSink sink;
   double clock = 0;
+  double tick = 0;  // how far the clock moves whenever it is read
   FakeBackend* backend = nullptr;
   std::unique_ptr<Engine> engine;
 };

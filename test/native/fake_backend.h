@@ -70,6 +70,8 @@ class FakeBackend final : public Backend {
     ++prefill_calls;
     prefill_rows += static_cast<std::int64_t>(rows.size());
     if (rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) ++rule_breaks;
+    const auto outputs = std::ranges::count_if(rows, &BatchRow::wants_logits);
+    if (outputs > std::max(limits_.slots, limits_.prefill_outputs)) ++rule_breaks;
     const auto first = std::count_if(rows.begin(), rows.end(),
                                      [&](auto& row) { return row.sequence == rows[0].sequence; });
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -81,7 +83,9 @@ class FakeBackend final : public Backend {
     if (status != DecodeStatus::kOk) return status;
     logits_.assign(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size), 0.0f);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i].wants_logits) write_logits(i, history(rows[i].sequence));
+      if (!rows[i].wants_logits) continue;
+      const auto& all = history(rows[i].sequence);
+      write_logits(i, {all.begin(), all.begin() + rows[i].position + 1});
     }
     return status;
   }

@@ -67,9 +67,11 @@ export function jsonResults(command, args, options) {
   return results(command, args, (line) => (line.startsWith("{") ? JSON.parse(line) : undefined), options);
 }
 
-// One of engines/: takes its task as JSON, answers with a line of JSON.
+// One of engines/: takes its task as JSON, or a file with it, as its argument and
+// answers with a line of JSON.
 export async function runEngine(file, task) {
-  const [answer] = await jsonResults(process.execPath, [file, JSON.stringify(task)], { what: file });
+  const argument = typeof task === "string" ? task : JSON.stringify(task);
+  const [answer] = await jsonResults(process.execPath, [file, argument], { what: file });
   return answer;
 }
 

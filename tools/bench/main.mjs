@@ -2,6 +2,8 @@
 //   decode       tokens/s beside llama-batched-bench
 //   end-to-end   whole requests beside node-llama-cpp
 //   cold-start   process start to first token beside both peers
+//   traffic      whole requests beside llama-server and node-llama-cpp
+//   speculation  guessing ahead beside not doing so
 //   sampler      the sampler beside llama.cpp's chain
 // --write puts the figures into docs/benchmarks.md. See README.md.
 import { parseArgs } from "node:util";
@@ -13,6 +15,8 @@ const benchmarks = {
   decode: { file: "./decode.mjs", rounds: 5 },
   "end-to-end": { file: "./end-to-end.mjs", rounds: 5 },
   "cold-start": { file: "./cold-start.mjs", rounds: 7 },
+  traffic: { file: "./traffic.mjs", rounds: 3 },
+  speculation: { file: "./speculation.mjs", rounds: 5 },
   sampler: { file: "./sampler.mjs", rounds: 1 },
 };
 

@@ -1,0 +1,33 @@
+// One engine with or without guessing ahead, on text that repeats itself or on
+// text that does not. Takes { model, threads, sequences, newTokens, speculation,
+// repetitive } as JSON and answers with one line of JSON.
+import { loadModel } from "../../../dist/index.js";
+import { promptText } from "../workload.mjs";
+
+// Digits are tokens of their own: the text is the same circle of tokens.
+const kCircle = "(31415926535897932384)*";
+
+const task = JSON.parse(process.argv[2]);
+const model = await loadModel(task.model, { gpuLayers: 0 });
+const engine = await model.createEngine({
+  slots: task.sequences,
+  contextLength: 1024,
+  threads: task.threads,
+  speculation: task.speculation,
+});
+
+function generate(index) {
+  const request = { prompt: promptText(index, 64), maxTokens: task.newTokens, temperature: 0 };
+  return engine.generate({ ...request, ...(task.repetitive ? { regex: kCircle } : { ignoreEos: true }) });
+}
+
+await engine.generate({ prompt: "warm", maxTokens: 4 });
+const begin = performance.now();
+const results = await Promise.all(Array.from({ length: task.sequences }, (_, index) => generate(index)));
+const wall = performance.now() - begin;
+const { draftedTokens, acceptedTokens, decodePasses } = engine.stats();
+const generated = results.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
+const tokensPerSecond = (generated * 1000) / wall;
+console.log(JSON.stringify({ tokensPerSecond, generated, draftedTokens, acceptedTokens, decodePasses }));
+await engine.close();
+await model.close();

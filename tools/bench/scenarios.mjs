@@ -1,0 +1,45 @@
+// The traffic that engines are compared under: who asks for what, when. Seeded,
+// so that everybody gets the same.
+import { promptText, randomFrom } from "./workload.mjs";
+
+const one = (prompt, newTokens, pause = 0) => ({ prompt, newTokens, pause });
+
+// `count` prompts of 64 tokens at once, 32 new tokens each.
+export function burst(count) {
+  const lanes = Array.from({ length: count }, (_, index) => [one(promptText(index, 64), 32)]);
+  return { name: `${count} at once`, slots: count, contextLength: 256, lanes };
+}
+
+// Half of 32 slots busy, by clients that pause at random before each of their
+// requests: prompts of 32 to 96 tokens, 16 to 48 new ones.
+export function halfIdle() {
+  const random = randomFrom(77);
+  const between = (least, most) => least + Math.floor(random() * (most - least + 1));
+  const lane = (_, index) =>
+    Array.from({ length: 6 }, (__, turn) =>
+      one(promptText(1000 + index * 10 + turn, between(32, 96)), between(16, 48), between(0, 120)),
+    );
+  return {
+    name: "16 clients on 32 slots",
+    slots: 32,
+    contextLength: 256,
+    lanes: Array.from({ length: 16 }, lane),
+  };
+}
+
+// 16 at once that share 352 of 384 prompt tokens, 16 new tokens each.
+export function sharedPrefix(slots) {
+  const system = promptText(500, 352);
+  const lanes = Array.from({ length: 16 }, (_, index) => {
+    const own = promptText(600 + index, 33);
+    return [one(`${system} ${own}`, 16)];
+  });
+  return { name: `16 of one system prompt on ${slots} slots`, slots, contextLength: 512, lanes };
+}
+
+// Four generations run while a fifth brings a prompt of 4,000 tokens.
+export function longPrompt() {
+  const running = Array.from({ length: 4 }, (_, index) => [one(promptText(700 + index, 64), 400)]);
+  const lanes = [...running, [one(promptText(800, 4000), 16, 1500)]];
+  return { name: "a prompt of 4,000 tokens beside four running", slots: 8, contextLength: 4352, lanes };
+}
