@@ -28,7 +28,7 @@ export {
   type TokenizeOptions,
 } from "./engine/model.js";
 export { inspectModel, type ModelFile } from "./engine/model-file.js";
-export type { EngineOptions, ModelOptions } from "./engine/options.js";
+export type { EngineOptions, LoraAdapter, ModelOptions } from "./engine/options.js";
 export type { ForkOptions, GenerateRequest, LoadStateOptions } from "./engine/request.js";
 export type { SamplingOptions } from "./engine/sampling.js";
 export type { EngineStats } from "./engine/stats.js";

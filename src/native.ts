@@ -77,6 +77,8 @@ export interface NativeEngineOptions {
   readonly hostCacheBytes: number;
   readonly deterministic: boolean;
   readonly speculation: boolean;
+  /** LoRA adapters by their absolute paths. */
+  readonly loras: readonly { readonly path: string; readonly scale: number }[];
 }
 
 export interface NativeRequest {

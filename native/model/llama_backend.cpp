@@ -145,7 +145,12 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   }
   refuse_too_big(*model_, options);
   const std::int32_t batch = std::max(options.prefill_chunk, options.slots);
-  context_.reset(make_context(*model_, options, batch));
+  {
+    const std::lock_guard lock(lora_mutex());
+    for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
+    context_.reset(make_context(*model_, options, batch));
+  }
+  use_loras(*context_, loras_, options.loras);
   limits_.slots = options.slots;
   limits_.context_length = options.context_length;
   limits_.prefill_capacity = batch;

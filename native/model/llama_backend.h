@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "model/llama_lora.h"
 #include "model/llama_model.h"
 
 struct llama_context;
@@ -24,7 +25,8 @@ struct ContextOptions {
   std::int32_t threads = 1;
   KvType kv_type = KvType::kF16;
   bool flash_attention = true;
-  bool speculation = false;  // room for logits of guessed rows
+  std::vector<LoraOptions> loras;  // each path once
+  bool speculation = false;        // room for logits of guessed rows
 };
 
 class LlamaBackend final : public Backend {
@@ -62,6 +64,7 @@ class LlamaBackend final : public Backend {
   BackendLimits limits_;
   // The pool outlives the context that computes with it.
   std::unique_ptr<ggml_threadpool, ThreadpoolDeleter> threadpool_;
+  std::vector<Lora> loras_;  // outlive the context too
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::size_t computed_rows_ = 0;  // of the last pass, 0 when it failed
 };

@@ -126,6 +126,11 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.config.cache.host_limit =
       static_cast<std::size_t>(object.Get("hostCacheBytes").As<Napi::Number>().Int64Value());
   options.config.cache.exact = bool_field(object, "deterministic");
+  const auto loras = object.Get("loras").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < loras.Length(); ++i) {
+    const auto lora = loras.Get(i).As<Napi::Object>();
+    options.context.loras.push_back({lora.Get("path").ToString(), float_field(lora, "scale")});
+  }
   options.context.speculation = bool_field(object, "speculation");
   options.config.speculates = bool_field(object, "speculation");
   options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
@@ -145,6 +150,14 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   object.Set("promptCache", options.config.cache.keeps_prefixes);
   object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
   object.Set("deterministic", options.config.cache.exact);
+  Napi::Array loras = Napi::Array::New(env, options.context.loras.size());
+  for (std::size_t i = 0; i < options.context.loras.size(); ++i) {
+    Napi::Object lora = Napi::Object::New(env);
+    lora.Set("path", options.context.loras[i].path);
+    lora.Set("scale", static_cast<double>(options.context.loras[i].scale));
+    loras.Set(static_cast<std::uint32_t>(i), lora);
+  }
+  object.Set("loras", loras);
   object.Set("speculation", options.config.speculates);
   object.Set("samplerThreads", options.config.sampler_helpers);
   object.Set("queueLimit", static_cast<double>(options.config.queue_limit));

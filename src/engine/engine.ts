@@ -3,6 +3,7 @@
 // caching and scheduling are the addon's.
 import "./dispose.js";
 import { randomBytes } from "node:crypto";
+import { basename } from "node:path";
 import type { RenderedChat } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
@@ -294,7 +295,14 @@ export class Engine {
 
   get #origin(): StateOrigin {
     const { kvType, flashAttention } = this.options;
-    return { fingerprint: this.#fingerprint, llamaCpp: native().build.treeHash, kvType, flashAttention };
+    const loras = this.options.loras.map(({ path, scale }) => `${basename(path)} ${scale}`).join(", ");
+    return {
+      fingerprint: this.#fingerprint,
+      llamaCpp: native().build.treeHash,
+      kvType,
+      flashAttention,
+      loras,
+    };
   }
 
   /**

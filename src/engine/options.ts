@@ -6,7 +6,7 @@ import { z } from "zod";
 import { chatTemplateNames, chatTemplateText } from "../chat/templates.js";
 import { InferenceError } from "../errors.js";
 import type { NativeEngineOptions, NativeModelOptions } from "../native.js";
-import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
+import { abortSignal, callback, flag, integer, judge, number, show } from "./judge.js";
 
 /** How to load a model. */
 export interface ModelOptions {
@@ -29,6 +29,14 @@ export interface ModelOptions {
   readonly onProgress?: ((fraction: number) => void) | undefined;
   /** Cancels the load; the promise rejects with CANCELLED, its cause the reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A LoRA adapter and how much of it to add. */
+export interface LoraAdapter {
+  /** Of its GGUF file. */
+  readonly path: string | URL;
+  /** Default 1. */
+  readonly scale?: number | undefined;
 }
 
 /** The shape of an engine: how many generate at once, how long, with what cache. */
@@ -77,6 +85,13 @@ export interface EngineOptions {
    */
   readonly deterministic?: boolean | undefined;
   /**
+   * LoRA adapters for all generations of this engine, up to 16: GGUF files of
+   * differences to the model's matrices, each added by its scale (-100 to 100, default
+   * 1). An engine is cheap beside its model: make one per choice of adapters, all
+   * share the weights. Default none.
+   */
+  readonly loras?: readonly LoraAdapter[] | undefined;
+  /**
    * Guess the next tokens from what the text has said before (prompt lookup) and
    * compute several in one pass, where four generations or fewer run and it
    * was measured to pay. Texts stay what they are, but for rounding where rows are
@@ -124,6 +139,21 @@ const modelSchema = z.strictObject({
   signal: abortSignal().optional(),
 });
 
+const maximumLoras = 16;
+
+const loraSchema = z.strictObject(
+  {
+    path: z.custom<string | URL>(isPath, "the path of a GGUF file or a file: URL"),
+    scale: number(-100, 100).default(1),
+  },
+  "an adapter of { path, scale }",
+);
+
+function isPath(value: unknown): boolean {
+  if (value instanceof URL) return value.protocol === "file:";
+  return typeof value === "string" && value !== "" && !value.includes("\0");
+}
+
 function engineSchema(limits: ModelLimits) {
   // A model trained for less than the minimum is still allowed its own length.
   const trained = Math.max(limits.contextLength, minimumContext);
@@ -142,6 +172,10 @@ function engineSchema(limits: ModelLimits) {
     hostCacheBytes: integer(0, 2 ** 40).default(2 ** 30),
     deterministic: flag().default(false),
     speculation: flag().default(false),
+    loras: z
+      .array(loraSchema, "an array of { path, scale }")
+      .max(maximumLoras, `at most ${maximumLoras} adapters`)
+      .default([]),
   });
 }
 
@@ -206,6 +240,7 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
   }
   return {
     ...judged,
+    loras: judged.loras.map(({ path, scale }) => ({ path: judgePath(call, path), scale })),
     flashAttention,
     threads: judged.threads ?? chooseThreads,
     samplerThreads: judged.samplerThreads ?? chooseThreads,

@@ -15,6 +15,8 @@ export interface StateOrigin {
   readonly llamaCpp: string;
   readonly kvType: string;
   readonly flashAttention: boolean;
+  /** Adapters and their scales, as text. */
+  readonly loras: string;
 }
 
 const magic = "infernode state 1\n";
@@ -26,6 +28,7 @@ const factsSchema = z.object({
   llamaCpp: z.string(),
   kvType: z.string(),
   flashAttention: z.boolean(),
+  loras: z.string(),
   tokens: z
     .int()
     .min(1)
@@ -110,6 +113,7 @@ const originNames: Readonly<Record<keyof StateOrigin, string>> = {
   llamaCpp: "llama.cpp",
   kvType: "kvType",
   flashAttention: "flashAttention",
+  loras: "choice of loras",
 };
 
 function bytesOf(tokens: Int32Array): Uint8Array {

@@ -17,6 +17,7 @@ describe("engine options", () => {
   it("fills in defaults that fit the model", () => {
     expect(judgeEngineOptions("createEngine()", {}, limits)).toEqual({
       speculation: false,
+      loras: [],
       slots: 8,
       contextLength: 1024,
       prefillChunk: 512,

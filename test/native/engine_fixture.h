@@ -75,7 +75,7 @@ struct EngineFixture {
     config.speculates = speculates;
     engine = std::make_unique<Engine>(std::move(owned),
                                       std::make_shared<FakeVocab>(limits.vocabulary_size), sink,
-                                      config, [this] { return clock += tick; });
+                                      config, [this] { return tick > 0 ? clock += tick : clock; });
   }
 
   std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, std::int32_t max_tokens,

@@ -1,0 +1,88 @@
+#include "model/llama_lora.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+#include "llama.h"
+#include "model/gguf_parser.h"
+#include "model/llama_runtime.h"
+
+namespace infernode {
+
+namespace {
+
+// What ggml multiplies by on every device; others would abort a pass.
+constexpr std::array<std::string_view, 4> kTypes = {"f32", "f16", "bf16", "q8_0"};
+
+[[noreturn]] void refuse(const GgufFile& file, const std::string& why) {
+  throw Error(ErrorCode::kModelLoadFailed,
+              quoted_path(file.label()) + " is no LoRA adapter of this model: " + why + ".");
+}
+
+void check_tensor(const GgufFile& file, const GgufTensor& tensor) {
+  if (std::ranges::find(kTypes, tensor.type_name) == kTypes.end()) {
+    refuse(file, "its tensor " + printable(tensor.name, 80) + " has type " +
+                     std::string(tensor.type_name) + ", adapters have f32, f16, bf16 or q8_0");
+  }
+}
+
+// Everything that llama.cpp would take on trust.
+void check_rules(const GgufFile& file, const LlamaModel& model) {
+  if (file.string("general.type") != "adapter" || file.string("adapter.type") != "lora")
+    refuse(file, "its general.type and adapter.type must be \"adapter\" and \"lora\"");
+  const std::string_view architecture = file.string("general.architecture");
+  if (architecture != model.info().architecture) {
+    refuse(file, "it is for the architecture \"" + printable(architecture, 60) +
+                     "\", the model's is \"" + model.info().architecture + "\"");
+  }
+  if (file.find("adapter.alora.invocation_tokens") != nullptr)
+    refuse(file, "it works from certain tokens on (aLoRA), which is not supported");
+  const GgufValue* alpha = file.find("adapter.lora.alpha");
+  const auto* value = alpha == nullptr ? nullptr : std::get_if<double>(&alpha->value);
+  if (value == nullptr || !std::isfinite(*value))
+    refuse(file, "its adapter.lora.alpha must be a number");
+  if (file.tensors().empty()) refuse(file, "it has no tensors");
+  for (const GgufTensor& tensor : file.tensors()) check_tensor(file, tensor);
+}
+
+}  // namespace
+
+void LoraDeleter::operator()(llama_adapter_lora* adapter) const {
+  const std::lock_guard lock(lora_mutex());
+  llama_adapter_lora_free(adapter);
+}
+
+std::mutex& lora_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
+  const GgufFile file = GgufFile::read(options.path);
+  check_rules(file, model);
+  const LlamaLogCapture capture;
+  const LlamaAbortGuard guard;
+  Lora lora(llama_adapter_lora_init(model.handle(), options.path.c_str()));
+  if (lora == nullptr) {
+    const std::string reason =
+        capture.errors().empty() ? "no reason given" : capture.errors().back();
+    refuse(file, printable(reason, 240));
+  }
+  return lora;
+}
+
+void use_loras(llama_context& context, const std::vector<Lora>& loras,
+               const std::vector<LoraOptions>& options) {
+  std::vector<llama_adapter_lora*> adapters;
+  std::vector<float> scales;
+  for (std::size_t i = 0; i < loras.size(); ++i) {
+    adapters.push_back(loras[i].get());
+    scales.push_back(options[i].scale);
+  }
+  if (!adapters.empty())
+    llama_set_adapters_lora(&context, adapters.data(), adapters.size(), scales.data());
+}
+
+}  // namespace infernode

@@ -1,0 +1,40 @@
+// LoRA adapters: small differences to a model's matrices, of a file of their own.
+// Judged before llama.cpp sees them, as models are; held by the one context that
+// uses them.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "model/llama_model.h"
+
+struct llama_adapter_lora;
+struct llama_context;
+
+namespace infernode {
+
+struct LoraOptions {
+  std::string path;    // of the adapter's GGUF file
+  float scale = 1.0f;  // of the difference; 0: none
+};
+
+struct LoraDeleter {
+  void operator()(llama_adapter_lora* adapter) const;
+};
+using Lora = std::unique_ptr<llama_adapter_lora, LoraDeleter>;
+
+// llama.cpp keeps a model's adapters in a set without a lock: whoever loads or
+// frees one, or makes a context, which counts them, holds this.
+std::mutex& lora_mutex();
+
+// Under lora_mutex(). Throws Error: GgufFile's codes; kModelLoadFailed for a file
+// that is no LoRA adapter of this model.
+Lora load_lora(const LlamaModel& model, const LoraOptions& options);
+
+// Has the context add these, each by its scale.
+void use_loras(llama_context& context, const std::vector<Lora>& loras,
+               const std::vector<LoraOptions>& options);
+
+}  // namespace infernode

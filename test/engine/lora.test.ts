@@ -1,0 +1,206 @@
+// LoRA adapters, made here: against a model into whose matrices the same
+// difference was added, and files that are none.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type EngineOptions,
+  embeddedModelPath,
+  type GenerateResult,
+  loadModel,
+  type Model,
+} from "../../src/index.js";
+import { readGguf, type Tensor, writeGguf } from "../../tools/embedded-model/gguf.mjs";
+import { makeVariant } from "../../tools/embedded-model/variants.mjs";
+import { caught } from "../helpers/caught.js";
+import { prompt, seededRandom, withEngine } from "../helpers/embedded.js";
+
+const rank = 4;
+const alpha = 8;
+const targets = ["blk.0.attn_q.weight", "blk.1.ffn_down.weight"];
+const greedy = { prompt, temperature: 0, maxTokens: 40, ignoreEos: true, logProbs: 3 };
+
+let folder: string;
+let model: Model;
+let base: Buffer;
+
+const path = (name: string) => join(folder, name);
+
+function floats(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function random(size: number, seed: number, spread: number): Float32Array {
+  const next = seededRandom(seed);
+  return Float32Array.from({ length: size }, () => (next() * 2 - 1) * spread);
+}
+
+function matrix(name: string): Tensor {
+  const found = readGguf(base).tensors.find((tensor) => tensor.name === name);
+  if (found === undefined) throw new Error(`the model has no ${name}`);
+  return found;
+}
+
+/** ggml's order: a is [inputs, rank], b is [rank, outputs]. */
+function pair(name: string, index: number): { a: Float32Array; b: Float32Array; shape: number[] } {
+  const { shape } = matrix(name);
+  const [inputs = 0, outputs = 0] = shape;
+  return { a: random(inputs * rank, index + 1, 0.3), b: random(rank * outputs, index + 50, 0.3), shape };
+}
+
+function text(key: string, value: string): Buffer {
+  const sized = (part: string) => {
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(Buffer.byteLength(part)));
+    return Buffer.concat([size, Buffer.from(part)]);
+  };
+  return Buffer.concat([sized(key), Buffer.from(Uint32Array.of(8).buffer), sized(value)]);
+}
+
+function float(key: string, value: number): Buffer {
+  const head = text(key, "").subarray(0, -12);
+  return Buffer.concat([
+    head,
+    Buffer.from(Uint32Array.of(6).buffer),
+    Buffer.from(Float32Array.of(value).buffer),
+  ]);
+}
+
+interface Changes {
+  readonly architecture?: string;
+  readonly type?: string;
+  readonly without?: string;
+  readonly names?: readonly string[];
+}
+
+function adapter({
+  architecture = "llama",
+  type = "adapter",
+  without = "",
+  names = targets,
+}: Changes): Buffer {
+  const entries = [
+    { key: "general.architecture", value: architecture, bytes: text("general.architecture", architecture) },
+    { key: "general.type", value: type, bytes: text("general.type", type) },
+    { key: "adapter.type", value: "lora", bytes: text("adapter.type", "lora") },
+    { key: "adapter.lora.alpha", value: alpha, bytes: float("adapter.lora.alpha", alpha) },
+  ].filter((entry) => entry.key !== without);
+  const tensors = names.flatMap((name, index): Tensor[] => {
+    const { a, b, shape } = pair(targets[index] ?? "", index);
+    return [
+      { name: `${name}.lora_a`, shape: [shape[0] ?? 0, rank], type: "F32", data: floats(a) },
+      { name: `${name}.lora_b`, shape: [rank, shape[1] ?? 0], type: "F32", data: floats(b) },
+    ].filter((tensor) => tensor.name !== without) as Tensor[];
+  });
+  return writeGguf({ entries, tensors });
+}
+
+/** The model with scale * alpha / rank * B A added to its matrices. */
+function merged(scale: number): Buffer {
+  const { entries, tensors } = readGguf(base);
+  const changed = tensors.map((tensor) => {
+    const index = targets.indexOf(tensor.name);
+    if (index < 0) return tensor;
+    const { a, b, shape } = pair(tensor.name, index);
+    const [inputs = 0, outputs = 0] = shape;
+    const values = new Float32Array(Uint8Array.from(tensor.data).buffer);
+    for (let row = 0; row < outputs; row += 1) {
+      for (let column = 0; column < inputs; column += 1) {
+        let sum = 0;
+        for (let i = 0; i < rank; i += 1) sum += (b[row * rank + i] ?? 0) * (a[i * inputs + column] ?? 0);
+        values[row * inputs + column] = (values[row * inputs + column] ?? 0) + (sum * scale * alpha) / rank;
+      }
+    }
+    return { ...tensor, data: floats(values) };
+  });
+  return writeGguf({ entries, tensors: changed });
+}
+
+function generated(of: Model, options: EngineOptions): Promise<GenerateResult> {
+  return withEngine(of, options, async (engine) => await engine.generate(greedy));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "infernode-lora-"));
+  base = makeVariant(await readFile(embeddedModelPath()), "f32");
+  await writeFile(path("base.gguf"), base);
+  await writeFile(path("lora.gguf"), adapter({}));
+  model = await loadModel(path("base.gguf"));
+});
+afterAll(async () => {
+  await model.close();
+  await rm(folder, { recursive: true });
+});
+
+describe("a LoRA adapter", () => {
+  it.each([1, 0.5])("with scale %f gives what the merged model gives", async (scale) => {
+    await writeFile(path("merged.gguf"), merged(scale));
+    const whole = await loadModel(path("merged.gguf"));
+    const expected = await generated(whole, { slots: 1, contextLength: 128 });
+    await whole.close();
+    const loras = [{ path: path("lora.gguf"), scale }];
+    const plain = await generated(model, { slots: 1, contextLength: 128 });
+    await withEngine(model, { slots: 1, contextLength: 128, loras }, async (engine) => {
+      expect(engine.options.loras).toEqual(loras);
+      const found = await engine.generate(greedy);
+      expect(found.tokens).not.toEqual(plain.tokens);
+      const [ours = [], theirs = []] = [found.logProbs, expected.logProbs];
+      const alike = theirs.findIndex((each, index) => each.token !== ours[index]?.token);
+      expect(alike === -1 || alike > 10).toBe(true);
+      for (const [index, each] of theirs.slice(0, 10).entries()) {
+        expect(ours[index]?.logProb).toBeCloseTo(each.logProb, 1);
+      }
+    });
+  });
+
+  it("is its engine's own: the model's others do not change, and scale 0 adds nothing", async () => {
+    const loras = [{ path: path("lora.gguf"), scale: 0 }];
+    const plain = await generated(model, { slots: 1, contextLength: 128 });
+    await withEngine(
+      model,
+      { slots: 1, contextLength: 128, loras: [{ path: path("lora.gguf") }] },
+      async (bent) => {
+        const [other, nothing] = await Promise.all([
+          generated(model, { slots: 1, contextLength: 128 }),
+          generated(model, { slots: 1, contextLength: 128, loras }),
+        ]);
+        expect(other.tokens).toEqual(plain.tokens);
+        expect(nothing.tokens).toEqual(plain.tokens);
+        expect((await bent.generate(greedy)).tokens).not.toEqual(plain.tokens);
+      },
+    );
+  });
+});
+
+describe("a file that is no adapter of the model", () => {
+  it.each([
+    [() => base, "general.type and adapter.type"],
+    [() => adapter({ type: "model" }), "general.type and adapter.type"],
+    [() => adapter({ architecture: "qwen2" }), 'for the architecture "qwen2", the model\'s is "llama"'],
+    [() => adapter({ without: "adapter.lora.alpha" }), "adapter.lora.alpha must be a number"],
+    [() => adapter({ names: ["blk.0.nothing.weight"] }), "does not exist in base model"],
+    [() => adapter({ names: ["blk.0.ffn_down.weight"] }), "incorrect shape"],
+    [() => adapter({ without: "blk.0.attn_q.weight.lora_b" }), "is missing one component"],
+    [() => adapter({ names: [] }), "it has no tensors"],
+  ])("is refused with its path and the reason: %#", async (make, reason) => {
+    await writeFile(path("wrong.gguf"), make());
+    const error = await caught(() => model.createEngine({ loras: [{ path: path("wrong.gguf") }] }));
+    expect(error.code).toBe("MODEL_LOAD_FAILED");
+    expect(error.message).toContain("wrong.gguf");
+    expect(error.message).toContain(reason);
+  });
+
+  it("and bad options are told by name", async () => {
+    await writeFile(path("short.gguf"), adapter({}).subarray(0, 600));
+    const codes = await Promise.all(
+      [path("missing.gguf"), path("short.gguf"), folder].map(async (file) => {
+        const error = await caught(() => model.createEngine({ loras: [{ path: file }] }));
+        return error.code;
+      }),
+    );
+    expect(codes).toEqual(["MODEL_NOT_FOUND", "MODEL_TRUNCATED", "MODEL_UNREADABLE"]);
+    const error = await caught(() => model.createEngine({ loras: [{ path: "", scale: 1 }] }));
+    expect(error.message).toContain("loras[0][path] must be the path of a GGUF file");
+  });
+});
