@@ -11,8 +11,7 @@ import {
   loadModel,
   type Model,
 } from "../../src/index.js";
-import { readGguf, type Tensor, writeGguf } from "../../tools/embedded-model/gguf.mjs";
-import { makeVariant } from "../../tools/embedded-model/variants.mjs";
+import { makeVariant, readGguf, type Tensor, writeGguf } from "../../tools/embedded-model/index.mjs";
 import { caught } from "../helpers/caught.js";
 import { prompt, seededRandom, withEngine } from "../helpers/embedded.js";
 
@@ -23,7 +22,7 @@ const greedy = { prompt, temperature: 0, maxTokens: 40, ignoreEos: true, logProb
 
 let folder: string;
 let model: Model;
-let base: Buffer;
+let base: Uint8Array;
 
 const path = (name: string) => join(folder, name);
 
@@ -175,7 +174,7 @@ describe("a LoRA adapter", () => {
 
 describe("a file that is no adapter of the model", () => {
   it.each([
-    [() => base, "general.type and adapter.type"],
+    [() => Buffer.from(base), "general.type and adapter.type"],
     [() => adapter({ type: "model" }), "general.type and adapter.type"],
     [() => adapter({ architecture: "qwen2" }), 'for the architecture "qwen2", the model\'s is "llama"'],
     [() => adapter({ without: "adapter.lora.alpha" }), "adapter.lora.alpha must be a number"],

@@ -33,16 +33,18 @@ export class Random {
 }
 
 export type TensorType = "F32" | "F16" | "Q4_0" | "Q8_0" | "Q4_K";
-export type Gguf = {
-  readonly entries: readonly { readonly key: string; readonly value: unknown }[];
-  readonly tensors: readonly {
-    readonly name: string;
-    readonly shape: readonly number[];
-    readonly type: TensorType;
-    readonly data: Uint8Array;
-  }[];
+/** A value of the header with its bytes, its key's included. */
+export type Entry = { readonly key: string; readonly value: unknown; readonly bytes: Uint8Array };
+export type Tensor = {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: TensorType;
+  readonly data: Uint8Array;
 };
+export type Gguf = { readonly entries: readonly Entry[]; readonly tensors: readonly Tensor[] };
 export function readGguf(bytes: Uint8Array): Gguf;
+/** The whole file. */
+export function writeGguf(gguf: Gguf): Buffer;
 
 export type Variant = "f32" | "f16" | "q4_0" | "q4_k";
 export const variants: Readonly<Record<Variant, { readonly type: TensorType; readonly fileType: number }>>;
