@@ -42,7 +42,7 @@ function matrix(name: string): Tensor {
 }
 
 /** ggml's order: a is [inputs, rank], b is [rank, outputs]. */
-function pair(name: string, index: number): { a: Float32Array; b: Float32Array; shape: number[] } {
+function pair(name: string, index: number): { a: Float32Array; b: Float32Array; shape: readonly number[] } {
   const { shape } = matrix(name);
   const [inputs = 0, outputs = 0] = shape;
   return { a: random(inputs * rank, index + 1, 0.3), b: random(rank * outputs, index + 50, 0.3), shape };
