@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_set>
 #include <utility>
+
+#include "grammar_closure.h"
 
 namespace infernode {
 
@@ -11,14 +12,9 @@ namespace {
 
 using Kind = GrammarElement::Kind;
 
-// The node of a text that may end; nothing follows it.
-constexpr std::uint32_t kTextEnd = 0;
 // A step not taken yet; as large as a state number never is.
 constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
 
-constexpr std::size_t kMostPlacesAtOnce = 20'000;  // in which a text may be
-// Places looked at for one token's text or one mask: some 40 ms of everybody's step.
-constexpr std::size_t kMostWork = 400'000;
 constexpr std::size_t kWorkOfStep = 8;           // of a step taken for the first time
 constexpr std::size_t kPlacesJudgedAtOnce = 16;  // by one byte, in the time of one looked at
 constexpr std::size_t kMostStates = 4096;
@@ -35,22 +31,22 @@ std::uint64_t bits_of(const Utf8Reader& reader) {
 GrammarAutomaton::GrammarAutomaton(std::shared_ptr<const Grammar> grammar,
                                    std::shared_ptr<const TokenOrder> tokens)
     : grammar_(std::move(grammar)), tokens_(std::move(tokens)) {
-  nodes_.push_back({0, 0});  // kTextEnd
-  places_.emplace_back();    // kDead
+  places_.emplace_back();  // kDead
 }
 
 GrammarAutomaton::State GrammarAutomaton::start() {
   const std::lock_guard lock(mutex_);
   if (start_ != kDead) return start_;
-  std::vector<NodeId> work;
+  graph_.begin_work();
+  GrammarClosure closure(*grammar_, graph_);
   for (const std::uint32_t alternative : grammar_->rules[grammar_->root])
-    work.push_back(node(alternative, kTextEnd));
-  return start_ = state_of(close(std::move(work)), {});
+    closure.add(alternative, graph_.set_of({GrammarGraph::kTextEnd}));
+  return start_ = state_of(closure.nodes(), {});
 }
 
 GrammarAutomaton::State GrammarAutomaton::after(State state, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
-  work_ = 0;
+  graph_.begin_work();
   for (const char byte : bytes) {
     if (state == kDead) break;
     state = step(state, static_cast<std::uint8_t>(byte));
@@ -61,18 +57,19 @@ GrammarAutomaton::State GrammarAutomaton::after(State state, std::string_view by
 bool GrammarAutomaton::may_end(State state) const {
   const std::lock_guard lock(mutex_);
   const Place& place = places_[state];
-  return place.reader.missing() == 0 && !place.nodes.empty() && place.nodes.front() == kTextEnd;
+  return place.reader.missing() == 0 && !place.nodes.empty() &&
+         place.nodes.front() == GrammarGraph::kTextEnd;
 }
 
 bool GrammarAutomaton::only_ends(State state) const {
   const std::lock_guard lock(mutex_);
-  return places_[state].nodes == std::vector<NodeId>{kTextEnd};
+  return places_[state].nodes == std::vector<NodeId>{GrammarGraph::kTextEnd};
 }
 
 std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::allowed(State state) {
   const std::lock_guard lock(mutex_);
   if (places_[state].mask == nullptr) {
-    work_ = 0;
+    graph_.begin_work();
     auto mask = compute_mask(state);
     if (masks_++ >= kMostMasks) {
       for (Place& place : places_) place.mask = nullptr;
@@ -109,28 +106,16 @@ std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::compute_mask(Sta
 
 bool GrammarAutomaton::full() const {
   const std::lock_guard lock(mutex_);
-  return places_.size() > kMostStates || nodes_.size() > kMostNodes;
+  return places_.size() > kMostStates || graph_.size() > kMostNodes;
 }
 
 std::pair<std::shared_ptr<GrammarAutomaton>, GrammarAutomaton::State> GrammarAutomaton::renewed(
     State state) const {
   const std::lock_guard lock(mutex_);
   auto fresh = std::make_shared<GrammarAutomaton>(grammar_, tokens_);
-  std::vector<NodeId> nodes;
-  for (const NodeId node : places_[state].nodes) nodes.push_back(fresh->imported(*this, node));
-  const State there = fresh->state_of(std::move(nodes), places_[state].reader);
+  const State there =
+      fresh->state_of(fresh->graph_.imported(graph_, places_[state].nodes), places_[state].reader);
   return {std::move(fresh), there};
-}
-
-// Its chain of nodes from the end of the text up.
-GrammarAutomaton::NodeId GrammarAutomaton::imported(const GrammarAutomaton& from, NodeId node_id) {
-  std::vector<std::uint32_t> elements;
-  for (; node_id != kTextEnd; node_id = from.nodes_[node_id].then)
-    elements.push_back(from.nodes_[node_id].element);
-  NodeId here = kTextEnd;
-  for (auto element = elements.rbegin(); element != elements.rend(); ++element)
-    here = node(*element, here);
-  return here;
 }
 
 GrammarAutomaton::State GrammarAutomaton::step(State state, std::uint8_t byte) {
@@ -148,69 +133,21 @@ GrammarAutomaton::State GrammarAutomaton::step(State state, std::uint8_t byte) {
 GrammarAutomaton::State GrammarAutomaton::compute(const Place& place, std::uint8_t byte) {
   Utf8Reader reader = place.reader;
   if (!reader.take(byte)) return kDead;
-  spend(kWorkOfStep + place.nodes.size() / kPlacesJudgedAtOnce);
+  graph_.spend(kWorkOfStep + place.nodes.size() / kPlacesJudgedAtOnce);
   std::vector<NodeId> met;
   for (const NodeId id : place.nodes) {
-    if (id != kTextEnd && set_at(id).meets(reader.first(), reader.last())) met.push_back(id);
+    if (id != GrammarGraph::kTextEnd && set_at(id).meets(reader.first(), reader.last()))
+      met.push_back(id);
   }
   if (met.empty()) return kDead;
   if (reader.missing() > 0) return state_of(std::move(met), reader);
-  for (NodeId& id : met) id = node(nodes_[id].element + 1, nodes_[id].then);
-  return state_of(close(std::move(met)), {});
-}
-
-// What one request's grammar may cost the others of its step.
-void GrammarAutomaton::spend(std::size_t work) {
-  work_ += work;
-  if (work_ <= kMostWork) return;
-  throw Error(ErrorCode::kInvalidOption,
-              "The grammar has too many ways to go on here to judge every token by; make its "
-              "alternatives differ sooner or its repetitions fewer.");
+  GrammarClosure closure(*grammar_, graph_);
+  for (const NodeId id : met) closure.add(graph_.node(id).element + 1, graph_.node(id).then);
+  return state_of(closure.nodes(), {});
 }
 
 const CharacterSet& GrammarAutomaton::set_at(NodeId id) const {
-  return grammar_->sets[grammar_->elements[nodes_[id].element].index];
-}
-
-// The nodes at character sets, and the end of the text, that these come to
-// without reading anything. What follows a rule that is the last of its
-// alternative is what follows the alternative, so loops come back to the same
-// nodes.
-std::vector<GrammarAutomaton::NodeId> GrammarAutomaton::close(std::vector<NodeId> work) {
-  std::vector<NodeId> found;
-  std::unordered_set<NodeId> seen;
-  while (!work.empty()) {
-    const NodeId id = work.back();
-    work.pop_back();
-    if (!seen.insert(id).second) continue;
-    spend(1);
-    if (seen.size() > kMostPlacesAtOnce) {
-      throw Error(ErrorCode::kInvalidOption,
-                  "The grammar can be read in more than " + std::to_string(kMostPlacesAtOnce) +
-                      " ways at once here; make its alternatives differ sooner.");
-    }
-    const auto [at, then] = nodes_[id];
-    const GrammarElement element = grammar_->elements[at];
-    if (id == kTextEnd || element.kind == Kind::kSet) {
-      found.push_back(id);
-    } else if (element.kind == Kind::kEnd) {
-      work.push_back(then);
-    } else {
-      const bool last = grammar_->elements[at + 1].kind == Kind::kEnd;
-      const NodeId next = last ? then : node(at + 1, then);
-      for (const std::uint32_t alternative : grammar_->rules[element.index])
-        work.push_back(node(alternative, next));
-    }
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-GrammarAutomaton::NodeId GrammarAutomaton::node(std::uint32_t element, NodeId then) {
-  const std::uint64_t key = (std::uint64_t{element} << 32) | then;
-  const auto [place, added] = node_ids_.try_emplace(key, static_cast<NodeId>(nodes_.size()));
-  if (added) nodes_.push_back({element, then});
-  return place->second;
+  return grammar_->sets[grammar_->elements[graph_.node(id).element].index];
 }
 
 GrammarAutomaton::State GrammarAutomaton::state_of(std::vector<NodeId> nodes, Utf8Reader reader) {

@@ -1,0 +1,67 @@
+// Where a text may be without reading another byte: one step of an automaton, from
+// places in the grammar to all places at character sets they lead to. A rule is
+// entered once, however many ways lead into it, with all that may follow it (a
+// graph-structured stack), so the work grows with the grammar and not with the
+// number of its readings.
+// Lives for one step; one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "grammar.h"
+#include "grammar_graph.h"
+
+namespace infernode {
+
+class GrammarClosure {
+ public:
+  // Both outlive the closure.
+  GrammarClosure(const Grammar& grammar, GrammarGraph& graph) : grammar_(grammar), graph_(graph) {}
+
+  // The text is before this element, and after its alternative's end at one of these.
+  void add(std::uint32_t element, GrammarGraph::SetId then);
+  // The nodes at character sets, and the end of the text where it may end. Once;
+  // throws as GrammarGraph::spend() does.
+  std::vector<GrammarGraph::NodeId> nodes();
+
+ private:
+  using NodeId = GrammarGraph::NodeId;
+  using SetId = GrammarGraph::SetId;
+  // What comes after an alternative's end: a set of the graph, or the number
+  // of an entry with the highest bit set.
+  using Follower = std::uint32_t;
+
+  // A rule that was entered in this step, and where the text goes on after it;
+  // more such places may turn up while the step goes on.
+  struct Entry {
+    std::vector<std::pair<std::uint32_t, Follower>> returns;  // element, and what follows there
+    bool empty = false;  // the rule may be empty: the text may be after it already
+    bool settled = false;
+    SetId set = 0;  // once settled: the returns as nodes
+  };
+
+  void visit(std::uint32_t element, Follower then);
+  void enter(std::uint32_t element, Follower then);
+  void leave(Follower then);
+  void settle(Follower then);
+  bool settled(Follower then) const;
+  SetId set_of(Follower then) const;
+  SetId joined(std::vector<Follower> followers);
+
+  const Grammar& grammar_;
+  GrammarGraph& graph_;
+  std::vector<std::pair<std::uint32_t, Follower>> work_;
+  std::unordered_set<std::uint64_t> seen_;
+  std::vector<Entry> entries_;
+  std::unordered_map<std::uint32_t, std::uint32_t> entry_of_;  // by rule
+  std::unordered_map<std::uint32_t, std::vector<Follower>> at_sets_;
+  std::map<std::vector<Follower>, SetId> joined_;
+  bool may_end_ = false;
+};
+
+}  // namespace infernode
