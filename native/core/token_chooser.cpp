@@ -50,7 +50,8 @@ void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratc
   const auto permitted = [&] {
     if (choice.token == kNoToken) return false;
     if (ends_generation(request, choice.token)) return constraint.may_end();
-    return constraint.allows(vocab_->piece(choice.token));
+    return !vocab_->is_end_of_generation(choice.token) &&
+           constraint.allows(vocab_->piece(choice.token));
   };
   if (!permitted()) {
     choice.masked = true;
