@@ -1,6 +1,7 @@
 // `npm run soak [-- --requests 10000]`: thousands of short generations on the
 // embedded model through the public API, a third of them cancelled at random
-// points. Each must end exactly once; whenever the engine is idle its books
+// points, others forked, constrained or answered several times. Each must end
+// exactly once; whenever the engine is idle its books
 // must balance; resident memory may grow by at most `--growth` percent between
 // a fifth of the requests and the last. Prints the figures, exits 1 on a fault.
 // Run with --max-semi-space-size=1: V8 widens its young generation with use, by
@@ -40,12 +41,34 @@ const openings = [
   "",
   "In the old town there",
 ];
-const ends = { stop: 0, length: 0, cancelled: 0, left: 0 };
+const ends = { stop: 0, length: 0, cancelled: 0, left: 0, forked: 0 };
+
+// What some of the requests ask for besides.
+const extras = [
+  {},
+  {},
+  {},
+  { n: 3 },
+  { logProbs: 5 },
+  { regex: "[a-z ]{0,12}\\." },
+  { choice: ["yes", "no", "perhaps not"] },
+  { n: 2, grammar: 'root ::= ("ab" | "cd")+ "!"' },
+  { dryMultiplier: 1, repeatPenalty: 1.1 },
+  { cache: false, n: 2 },
+];
 
 function makeRequest() {
   const prompt = `${openings[random(openings.length)]}${" and then".repeat(random(20))}`;
   const temperature = random(2);
-  return { prompt, temperature, seed: random(1000), maxTokens: 1 + random(16), ignoreEos: random(4) > 0 };
+  const extra = extras[random(extras.length)];
+  return {
+    prompt,
+    temperature,
+    seed: random(1000),
+    maxTokens: 1 + random(16),
+    ignoreEos: random(4) > 0,
+    ...extra,
+  };
 }
 
 /** One generation awaited; every third is aborted, at once or some turns later. */
@@ -99,7 +122,24 @@ async function leaveOne(engine, cancels) {
   ends.left += 1;
 }
 
-const ways = [awaitOne, readOne, leaveOne];
+/** One generation continued a second time; either of the two may be cancelled. */
+async function forkOne(engine, cancels) {
+  const run = engine.generate({ ...makeRequest(), maxTokens: 16 });
+  for (let turns = random(12); turns > 0; turns -= 1) await new Promise(setImmediate);
+  let fork;
+  try {
+    fork = engine.fork(run, { seed: random(1000) });
+  } catch (error) {
+    assert.equal(error.code, "INVALID_OPTION"); // it has ended
+  }
+  if (cancels) (random(2) === 0 ? run : fork)?.cancel();
+  const { finishReason } = await run;
+  ends[finishReason] += 1;
+  const end = await fork?.catch((error) => assert.equal(error.code, "INVALID_OPTION"));
+  if (end !== undefined) ends.forked += 1;
+}
+
+const ways = [awaitOne, readOne, leaveOne, forkOne];
 
 async function runBatch(engine, count) {
   let started = 0;
@@ -134,7 +174,8 @@ const engine = await model.createEngine({
   slots: 8,
   contextLength: 256,
   threads: 1,
-  queueLimit: 64,
+  queueLimit: 256,
+  speculation: true,
   hostCacheBytes: 2 ** 22,
 });
 let warm = 0;
@@ -149,12 +190,13 @@ for (let done = 0; done < total; ) {
 }
 const last = residentMebibytes();
 const growth = 100 * (last / warm - 1);
-const ended = Object.values(ends).reduce((sum, count) => sum + count, 0);
+const ended = Object.values(ends).reduce((sum, count) => sum + count, 0) - ends.forked;
 const { generatedTokens, failedPasses, preemptions } = engine.stats();
 console.log(JSON.stringify({ ...ends, generatedTokens, failedPasses, preemptions, growthPercent: growth }));
 await engine.close();
 await model.close();
 assert.equal(ended, total, "a request ended more than once or never");
 assert.equal(failedPasses, 0);
+assert.ok(ends.forked > total / 50, "forks were hardly tried");
 assert.ok(ends.cancelled > total / 20, "cancelling was hardly tried");
 assert.ok(growth <= Number(values.growth), `resident memory grew by ${growth.toFixed(1)} %`);
