@@ -2,6 +2,7 @@
 // Classes that only this package can make are exported as types.
 export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/messages.js";
 export type { ConstraintOptions } from "./constraints/constraint.js";
+export type { EmbedInput, EmbedOptions, EmbedResult } from "./engine/embed.js";
 export type { ChosenEngineOptions, Engine, SavedState } from "./engine/engine.js";
 export type {
   ChoiceEndEvent,

@@ -92,6 +92,8 @@ export interface NativeRequest {
   readonly cacheSalt: string;
   /** GBNF that the text must follow; "": anything. */
   readonly grammar: string;
+  /** End with the last token's embedding instead of generating. */
+  readonly embeds: boolean;
   /** Share even where the engine keeps no prefixes. */
   readonly siblings: boolean;
   readonly stop: readonly string[];
@@ -143,6 +145,8 @@ export interface NativeEnd {
   readonly prefillMs: number;
   readonly decodeMs: number;
   readonly totalMs: number;
+  /** Of a request that embeds. */
+  readonly embedding?: Float32Array;
 }
 
 /**

@@ -50,7 +50,8 @@ class Backend {
 
   // Computes one row per sequence, ids ascending, and keeps every row's
   // logits. Blocks until they are readable.
-  virtual DecodeStatus decode(std::span<const BatchRow> rows) = 0;
+  // With `embeds`, the rows' embeddings can be had too.
+  virtual DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) = 0;
 
   // Computes prompt rows: equal counts per sequence, ids consecutive and
   // ascending, positions consecutive, logits of those that want them. Blocks
@@ -60,6 +61,10 @@ class Backend {
   // Logits of row `row` of the last decode() or prefill(), vocabulary_size
   // floats, valid until the next of either.
   virtual std::span<float> logits(std::size_t row) = 0;
+
+  // The hidden state of row `row` of the last decode(), if that was with
+  // `embeds`: what the logits are computed from. Valid until the next pass.
+  virtual std::span<const float> embedding(std::size_t row) = 0;
 
   // Forgets positions >= from of a sequence. False: this model cannot cut
   // there; the caller must clear the sequence (from = 0), which never fails.

@@ -197,7 +197,8 @@ void Engine::decode(const std::vector<DecodeRow>& rows) {
     if (row.request != nullptr) requests.push_back(row.request);
   }
   const double started = clock_();
-  const DecodeStatus status = backend_->decode(batch);
+  const bool embeds = std::ranges::any_of(requests, [](auto* one) { return one->params.embeds; });
+  const DecodeStatus status = backend_->decode(batch, embeds);
   for (const DecodeRow& row : rows) {
     if (row.request == nullptr) backend_->truncate(row.row.sequence, row.row.position);
   }
@@ -213,10 +214,21 @@ void Engine::decode(const std::vector<DecodeRow>& rows) {
   std::vector<SampleRow> sampled;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     if (rows[row].request == nullptr) continue;
-    ++rows[row].request->computed;
-    sampled.push_back({rows[row].request, row});
+    Request& request = *rows[row].request;
+    ++request.computed;
+    if (request.params.embeds) {
+      finish_embedding(request, row);
+    } else {
+      sampled.push_back({&request, row});
+    }
   }
   sample(sampled);
+}
+
+void Engine::finish_embedding(Request& request, std::size_t row) {
+  publisher_.embedded(request, backend_->embedding(row), clock_());
+  cache_.leave(request, true);
+  remove(request);
 }
 
 // Of requests whose known tokens are all computed.
@@ -290,6 +302,10 @@ std::optional<FinishReason> Engine::finish_reason(const Request& request,
 void Engine::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   if (request.sequence != kNoSequence) cache_.leave(request, reason != FinishReason::kError);
   publisher_.end(request, reason, std::move(failure), clock_());
+  remove(request);
+}
+
+void Engine::remove(Request& request) {
   cache_.forget(request);
   scheduler_.remove(request);
   living_.fetch_sub(1);

@@ -132,6 +132,8 @@ class Engine {
   void prefill();
   void prefill_group(const PrefillGroup& group);
 
+  void finish_embedding(Request& request, std::size_t row);
+  void remove(Request& request);
   bool apply(Request& request, TokenChoice choice);
   std::size_t draft(const std::vector<DecodeRow>& rows);
   void decode_drafted(const std::vector<DecodeRow>& rows, std::size_t length);

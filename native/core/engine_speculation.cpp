@@ -18,7 +18,7 @@ std::size_t Engine::draft(const std::vector<DecodeRow>& rows) {
   std::size_t room = kMostDrafted;
   std::vector<const Guesser*> guessers;
   for (const DecodeRow& row : rows) {
-    if (row.request == nullptr) return 0;
+    if (row.request == nullptr || row.request->params.embeds) return 0;
     Request& request = *row.request;
     if (request.guesser == nullptr) request.guesser = std::make_unique<Guesser>();
     const std::int32_t limit = request.params.max_tokens;

@@ -41,12 +41,23 @@ void Publisher::end(Request& request, FinishReason reason, std::optional<Failure
   const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
                     request.generated_tokens()};
   events_.ends.push_back(
-      {request.id, reason, std::move(failure), usage, timings_of(request.times, now)});
+      {request.id, reason, std::move(failure), usage, timings_of(request.times, now), {}});
+  urgent_ = true;
+}
+
+void Publisher::embedded(const Request& request, std::span<const float> embedding, double now) {
+  const Usage usage{request.prompt_tokens, request.cached_prompt_tokens, 0};
+  events_.ends.push_back({request.id,
+                          FinishReason::kStop,
+                          {},
+                          usage,
+                          timings_of(request.times, now),
+                          {embedding.begin(), embedding.end()}});
   urgent_ = true;
 }
 
 void Publisher::refuse(RequestId id, Failure failure) {
-  events_.ends.push_back({id, FinishReason::kError, std::move(failure), {}, {}});
+  events_.ends.push_back({id, FinishReason::kError, std::move(failure), {}, {}, {}});
   urgent_ = true;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "events.h"
@@ -23,6 +24,8 @@ class Publisher {
   void token(const Request& request, TokenChoice choice, bool first);
   // All tokens a fork begins with.
   void beginning(const Request& fork, const Vocab& vocab);
+  // The one end of a request that embeds.
+  void embedded(const Request& request, std::span<const float> embedding, double now);
   // The request's one end, after the text it still held back.
   void end(Request& request, FinishReason reason, std::optional<Failure> failure, double now);
   // The end of one that never became a request.

@@ -122,7 +122,8 @@ std::vector<DecodeRow> Scheduler::plan_decode() const {
 
 // Rows a request still wants prefilled; none when its next row is a decode row.
 std::int32_t Scheduler::wanted_rows(const Request& request) const {
-  return runs(request) && !request.awaiting && request.gap() > 1 ? request.gap() : 0;
+  if (!runs(request) || request.awaiting || request.gap() <= 1) return 0;
+  return request.gap() - (request.params.embeds ? 1 : 0);  // whose last row is a decode row
 }
 
 // Cuts a prompt so that its rows stay on one side of wide_rows, as they would

@@ -123,6 +123,7 @@ struct GenerateParams {
   bool ignore_eos = false;
   std::vector<std::string> stop;     // stop strings, non-empty UTF-8
   std::vector<TokenId> stop_tokens;  // besides the model's own
+  bool embeds = false;               // ends with the last token's embedding, generates nothing
   bool cache = true;                 // shares what is computed with requests that begin alike
   std::string cache_salt;            // only with those of the same salt
   std::shared_ptr<GrammarAutomaton> grammar;  // what the text must look like; null: anything

@@ -74,6 +74,7 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
       options.flash_attention ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
   params.type_k = ggml_type_of(options.kv_type);
   params.type_v = ggml_type_of(options.kv_type);
+  params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows as they are; the last one is ours to take
   params.kv_unified = false;
   params.swa_full = true;
   params.no_perf = false;  // counts reused graphs
@@ -223,10 +224,14 @@ DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logi
   return DecodeStatus::kFailed;
 }
 
-DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows) {
+DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows, bool embeds) {
   // llama.cpp asserts that it has room for the logits of every row.
-  const bool fits = rows.size() <= static_cast<std::size_t>(limits_.slots);
-  return fits ? compute(rows, true) : DecodeStatus::kInvalid;
+  if (rows.size() > static_cast<std::size_t>(limits_.slots)) return DecodeStatus::kInvalid;
+  // It would ask for outputs of every row of a prefill too, hence for this pass only.
+  if (embeds) llama_set_embeddings(context_.get(), true);
+  const DecodeStatus status = compute(rows, true);
+  if (embeds) llama_set_embeddings(context_.get(), false);
+  return status;
 }
 
 DecodeStatus LlamaBackend::prefill(std::span<const BatchRow> rows) {
@@ -240,6 +245,13 @@ std::span<float> LlamaBackend::logits(std::size_t row) {
   float* values = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(row));
   INFERNODE_CHECK(values != nullptr, "llama.cpp kept no logits of a decoded row");
   return {values, static_cast<std::size_t>(limits_.vocabulary_size)};
+}
+
+std::span<const float> LlamaBackend::embedding(std::size_t row) {
+  INFERNODE_CHECK(row < computed_rows_, "an embedding of a row that was not computed");
+  const float* values = llama_get_embeddings_ith(context_.get(), static_cast<std::int32_t>(row));
+  INFERNODE_CHECK(values != nullptr, "llama.cpp kept no embedding of a decoded row");
+  return {values, static_cast<std::size_t>(llama_model_n_embd_out(model_->handle()))};
 }
 
 bool LlamaBackend::truncate(SequenceId sequence, Position from) {

@@ -36,9 +36,10 @@ class LlamaBackend final : public Backend {
   ~LlamaBackend() override;
 
   const BackendLimits& limits() const override { return limits_; }
-  DecodeStatus decode(std::span<const BatchRow> rows) override;
+  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override;
   DecodeStatus prefill(std::span<const BatchRow> rows) override;
   std::span<float> logits(std::size_t row) override;
+  std::span<const float> embedding(std::size_t row) override;
   bool truncate(SequenceId sequence, Position from) override;
   Position reusable(SequenceId sequence, Position length) const override;
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override;

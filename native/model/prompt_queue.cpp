@@ -34,7 +34,7 @@ void PromptQueue::run() {
     for (Prompt& prompt : mailbox_.drain()) {
       // Asked again for each: close() must not wait for a queue of prompts.
       if (mailbox_.closed() || prompt.control->cancelled.load()) {
-        end({prompt.id, FinishReason::kCancelled, {}, {}, {}});
+        end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}});
       } else {
         submit(std::move(prompt));
       }
@@ -73,7 +73,7 @@ std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
 }
 
 void PromptQueue::refuse(RequestId id, Failure failure) {
-  end({id, FinishReason::kError, std::move(failure), {}, {}});
+  end({id, FinishReason::kError, std::move(failure), {}, {}, {}});
 }
 
 void PromptQueue::end(End end) {

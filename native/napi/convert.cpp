@@ -184,6 +184,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
   prompt.grammar = request.Get("grammar").As<Napi::String>().Utf8Value();
+  prompt.params.embeds = bool_field(request, "embeds");
   prompt.params.siblings = bool_field(request, "siblings");
   prompt.params.log_probs = int_field(request, "logProbs");
   prompt.params.stop = strings_from(request.Get("stop"));
@@ -299,6 +300,11 @@ Napi::Object end_to(Napi::Env env, const End& end) {
   object.Set("promptTokens", end.usage.prompt_tokens);
   object.Set("cachedPromptTokens", end.usage.cached_prompt_tokens);
   object.Set("completionTokens", end.usage.completion_tokens);
+  if (!end.embedding.empty()) {
+    Napi::Float32Array embedding = Napi::Float32Array::New(env, end.embedding.size());
+    std::copy(end.embedding.begin(), end.embedding.end(), embedding.Data());
+    object.Set("embedding", embedding);
+  }
   object.Set("queueMs", end.timings.queue_ms);
   object.Set("prefillMs", end.timings.prefill_ms);
   object.Set("decodeMs", end.timings.decode_ms);

@@ -238,6 +238,7 @@ void EngineWrap::refuse_full(RequestId id) {
                "The engine has " + limit +
                    " living requests, its limit; try again later or raise queueLimit."},
        {},
+       {},
        {}});
   channel_->publish(std::move(events));
 }

@@ -9,6 +9,14 @@ import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
 import { type NativeEngine, type NativeRequest, native } from "../native.js";
 import { AbortListeners } from "./abort-listeners.js";
+import {
+  type EmbedInput,
+  type EmbedOptions,
+  type EmbedResult,
+  embedResult,
+  judgeEmbed,
+  refusePooling,
+} from "./embed.js";
 import type { EventRouter } from "./event-router.js";
 import { Generation, recordOf } from "./generation.js";
 import { type Choice, type GenerationHost, GenerationRecord } from "./generation-record.js";
@@ -37,6 +45,8 @@ export type ChosenEngineOptions = NativeEngine["options"];
 /** What an engine must know about its model. */
 export interface EngineModel extends VocabularyLimits {
   readonly fingerprint: string;
+  /** How the model's file says embeddings are taken; undefined where it says nothing. */
+  readonly poolingType?: number | undefined;
 }
 
 /** What saveState() wrote or loadState() read. */
@@ -59,8 +69,7 @@ export class Engine {
   readonly #rendering = new Map<GenerationRecord, Promise<void>>();
   /** Every generation of this engine that is still held by somebody. */
   readonly #own = new WeakSet<GenerationRecord>();
-  readonly #fingerprint: string;
-  readonly #vocabularySize: number;
+  readonly #model: EngineModel;
   #nextId = 1;
   #closing: Promise<void> | undefined;
 
@@ -70,8 +79,7 @@ export class Engine {
     this.#native = native;
     this.#router = router;
     this.#schema = requestSchema(model);
-    this.#fingerprint = model.fingerprint;
-    this.#vocabularySize = model.vocabularySize;
+    this.#model = model;
     this.#host = { native, keepAlive: new KeepAlive(native) };
   }
 
@@ -215,6 +223,34 @@ export class Engine {
   }
 
   /**
+   * Embeddings of texts, by the same passes and the same prompt cache as
+   * generations: the hidden state of each text's last token, which is what models
+   * that embed by their last token (Qwen3-Embedding and the like) are made for.
+   *
+   * @throws InferenceError (rejects) INVALID_OPTION, also where the model takes its
+   *   embeddings in another way; as reading a generation does
+   */
+  async embed(inputs: EmbedInput | readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
+    this.#mustBeOpen("embed()");
+    refusePooling(this.#model.poolingType);
+    const { inputs: texts, normalize, signal, ...rest } = judgeEmbed(inputs, options);
+    const runs = texts.map((prompt) => {
+      const { native } = judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed);
+      const record = new GenerationRecord([this.#nextId++], this.#host);
+      if (signal?.aborted) record.finishAborted(signal);
+      else this.#start(record, { ...native, embeds: true }, signal);
+      return record;
+    });
+    try {
+      const ends = await Promise.all(runs.map((record) => new Generation(record, 0n).then(() => record.end)));
+      return embedResult(ends, normalize);
+    } catch (thrown) {
+      for (const record of runs) record.cancel();
+      throw thrown;
+    }
+  }
+
+  /**
    * Saves what is computed of a prompt to a file, after computing what is not
    * there: a conversation that loadState() lets go on in another process. Whatever
    * the cache holds of it beyond the prompt is saved too.
@@ -269,7 +305,7 @@ export class Engine {
     const state = await readStateFile(path, this.#origin);
     const { contextLength } = this.options;
     const { tokens } = state;
-    judgeTokens("loadState()", tokens, this.#vocabularySize);
+    judgeTokens("loadState()", tokens, this.#model.vocabularySize);
     if (tokens.length >= contextLength) {
       throw new InferenceError(
         "STATE_INVALID",
@@ -297,7 +333,7 @@ export class Engine {
     const { kvType, flashAttention } = this.options;
     const loras = this.options.loras.map(({ path, scale }) => `${basename(path)} ${scale}`).join(", ");
     return {
-      fingerprint: this.#fingerprint,
+      fingerprint: this.#model.fingerprint,
       llamaCpp: native().build.treeHash,
       kvType,
       flashAttention,

@@ -99,7 +99,9 @@ export class Model {
     const router = new EventRouter();
     try {
       const engine = await this.#native.createEngine(judged, router.dispatch);
-      return new Engine(engine, router, this.info, this.#chat.retain());
+      const pooling = this.metadata[`${this.info.architecture}.pooling_type`];
+      const poolingType = typeof pooling === "number" ? pooling : undefined;
+      return new Engine(engine, router, { ...this.info, poolingType }, this.#chat.retain());
     } catch (thrown) {
       throw toInferenceError(thrown);
     }

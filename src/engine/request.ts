@@ -219,6 +219,7 @@ export function judgeRequest(
     grammar,
     addSpecial: true,
     siblings: false,
+    embeds: false,
     maxTokens: maxTokens ?? 0,
     logProbs: logProbs ?? noLogProbs,
     seed: seed === undefined ? randomSeed() : BigInt(seed),

@@ -22,6 +22,7 @@ describe("a judged request", () => {
       grammar: "",
       addSpecial: true,
       siblings: false,
+      embeds: false,
       parseSpecial: false,
       maxTokens: 0,
       ignoreEos: false,

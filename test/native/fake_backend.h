@@ -53,7 +53,8 @@ class FakeBackend final : public Backend {
 
   const BackendLimits& limits() const override { return limits_; }
 
-  DecodeStatus decode(std::span<const BatchRow> rows) override {
+  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
+    embeds_ = embeds;
     ++decode_calls;
     for (std::size_t i = 1; i < rows.size(); ++i) {
       const SequenceId gap = rows[i].sequence - rows[i - 1].sequence;
@@ -93,6 +94,12 @@ class FakeBackend final : public Backend {
   std::span<float> logits(std::size_t row) override {
     const auto width = static_cast<std::size_t>(limits_.vocabulary_size);
     return {logits_.data() + row * width, width};
+  }
+
+  std::span<const float> embedding(std::size_t row) override {
+    if (!embeds_) ++rule_breaks;
+    embedding_ = {static_cast<float>(row), logits(row)[2], logits(row)[3]};
+    return embedding_;
   }
 
   bool truncate(SequenceId sequence, Position from) override {
@@ -159,6 +166,8 @@ class FakeBackend final : public Backend {
   BackendLimits limits_;
   std::vector<std::vector<TokenId>> histories_;
   std::vector<float> logits_;
+  std::vector<float> embedding_;
+  bool embeds_ = false;
   std::optional<TokenId> poison_;
   DecodeStatus poison_status_ = DecodeStatus::kFailed;
   std::atomic<bool> interrupted_{false};

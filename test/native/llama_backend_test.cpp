@@ -36,7 +36,7 @@ struct Rig {
 
   LogitRow decode_alone(SequenceId sequence, TokenId token) {
     const BatchRow row{token, sequence, backend.resident(sequence)};
-    CHECK(backend.decode({&row, 1}) == DecodeStatus::kOk);
+    CHECK(backend.decode({&row, 1}, false) == DecodeStatus::kOk);
     const std::span<float> logits = backend.logits(0);
     return {logits.begin(), logits.end()};
   }
@@ -60,7 +60,7 @@ struct Rig {
 void expect_refused(Rig& rig, const std::vector<BatchRow>& rows) {
   std::vector<Position> before;
   for (SequenceId slot = 0; slot < kSlots; ++slot) before.push_back(rig.backend.resident(slot));
-  CHECK(rig.backend.decode(rows) == DecodeStatus::kInvalid);
+  CHECK(rig.backend.decode(rows, false) == DecodeStatus::kInvalid);
   CHECK(rig.backend.prefill(rows) == DecodeStatus::kInvalid);
   for (SequenceId slot = 0; slot < kSlots; ++slot)
     CHECK_EQ(rig.backend.resident(slot), before[static_cast<std::size_t>(slot)]);
@@ -91,7 +91,7 @@ TEST("rows that llama.cpp would abort on are refused, and the next pass works") 
 
 TEST("more rows with logits than there are slots are refused") {
   Rig rig;
-  CHECK(rig.backend.decode(rig.rows_of(0, 0, kSlots + 1)) == DecodeStatus::kInvalid);
+  CHECK(rig.backend.decode(rig.rows_of(0, 0, kSlots + 1), false) == DecodeStatus::kInvalid);
   CHECK_EQ(rig.backend.resident(0), 0);
 }
 
@@ -115,7 +115,7 @@ TEST("ten thousand random row lists never end the process") {
       const auto token = static_cast<TokenId>(random() % 1300) - 10;
       rows.push_back({token, slot, next + static_cast<Position>(random() % 8 == 0)});
     }
-    computed += rig.backend.decode(rows) == DecodeStatus::kOk;
+    computed += rig.backend.decode(rows, false) == DecodeStatus::kOk;
     if (random() % 16 == 0) rig.backend.truncate(static_cast<SequenceId>(random() % kSlots), 0);
   }
   CHECK(computed > 500);
@@ -190,7 +190,7 @@ TEST("a padding row leaves no trace in its own slot nor in its neighbours") {
     std::vector<BatchRow> rows{{42, 0, 12}};
     if (padded) rows.push_back({0, 1, 13});
     rows.push_back({42, 2, 14});
-    CHECK(rig.backend.decode(rows) == DecodeStatus::kOk);
+    CHECK(rig.backend.decode(rows, false) == DecodeStatus::kOk);
     std::vector<float> both;
     for (const std::size_t row : {std::size_t{0}, rows.size() - 1}) {
       const std::span<float> logits = rig.backend.logits(row);

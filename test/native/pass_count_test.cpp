@@ -143,7 +143,7 @@ TEST("a graph computation of llama.cpp's is seen with its rows and outputs") {
   const BatchRow prompt[] = {{5, 0, 0}, {6, 0, 1}, {7, 0, 2}};
   const BatchRow last[] = {{8, 0, 3}, {9, 1, 0}};
   CHECK(backend.prefill(prompt) == DecodeStatus::kOk);
-  CHECK(backend.decode(last) == DecodeStatus::kOk);
+  CHECK(backend.decode(last, false) == DecodeStatus::kOk);
   CHECK_EQ(computed_graphs().size(), std::size_t{2});
   CHECK_EQ(computed_graphs()[0].rows, 3);
   CHECK_EQ(computed_graphs()[0].outputs, 0);

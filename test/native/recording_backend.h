@@ -33,8 +33,8 @@ class RecordingBackend final : public Backend {
 
   const BackendLimits& limits() const override { return inner_->limits(); }
 
-  DecodeStatus decode(std::span<const BatchRow> rows) override {
-    const DecodeStatus status = inner_->decode(rows);
+  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
+    const DecodeStatus status = inner_->decode(rows, embeds);
     if (status != DecodeStatus::kOk) return status;
     extend(rows);
     for (std::size_t row = 0; row < rows.size(); ++row) keep(row, rows[row].sequence);
@@ -53,6 +53,7 @@ class RecordingBackend final : public Backend {
 
   std::span<float> logits(std::size_t row) override { return inner_->logits(row); }
 
+  std::span<const float> embedding(std::size_t row) override { return inner_->embedding(row); }
   bool truncate(SequenceId sequence, Position from) override {
     const bool cut = inner_->truncate(sequence, from);
     auto& tokens = history(sequence);

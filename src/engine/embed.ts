@@ -1,0 +1,100 @@
+// Embeddings: what may be asked for, and the vectors out of the addon's ends.
+import { z } from "zod";
+import { InferenceError } from "../errors.js";
+import type { NativeEnd } from "../native.js";
+import { abortSignal, flag, judge } from "./judge.js";
+
+/** A text, or token ids of the model's vocabulary. */
+export type EmbedInput = string | Int32Array;
+
+/** How to embed. */
+export interface EmbedOptions {
+  /** Scale each embedding to length 1. Default true. */
+  readonly normalize?: boolean | undefined;
+  /** Share what is computed with requests that begin alike. Default true. */
+  readonly cache?: boolean | undefined;
+  /** As GenerateRequest.cacheSalt. Default "". */
+  readonly cacheSalt?: string | undefined;
+  /** Cancels all of them. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Embeddings in the order of their inputs. */
+export interface EmbedResult {
+  /** One per input, of the model's embedding length. */
+  readonly embeddings: readonly Float32Array[];
+  readonly usage: {
+    /** Tokens of all inputs, special tokens included. */
+    readonly promptTokens: number;
+    /** Those of them that were computed before. */
+    readonly cachedPromptTokens: number;
+  };
+}
+
+const maximumInputs = 2048;
+const inputPhrase = `a text or an Int32Array of token ids, or 1 to ${maximumInputs} of them`;
+
+function isInput(value: unknown): boolean {
+  return typeof value === "string" || value instanceof Int32Array;
+}
+
+function areInputs(value: unknown): boolean {
+  if (!Array.isArray(value)) return isInput(value);
+  return value.length > 0 && value.length <= maximumInputs && value.every(isInput);
+}
+
+const schema = z.strictObject({
+  inputs: z.custom<EmbedInput | readonly EmbedInput[]>(areInputs, inputPhrase),
+  normalize: flag().default(true),
+  cache: flag().optional(),
+  cacheSalt: z.string("a string").optional(),
+  signal: abortSignal().optional(),
+});
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeEmbed(inputs: unknown, options: EmbedOptions) {
+  const judged = judge("embed()", schema, { ...options, inputs });
+  const all = judged.inputs;
+  return { ...judged, inputs: typeof all === "string" || all instanceof Int32Array ? [all] : all };
+}
+
+/** llama.cpp's numbers of the ways in which models take their embeddings. */
+const poolings: ReadonlyMap<number, string> = new Map([
+  [1, "the mean of all tokens"],
+  [2, "the first token"],
+  [4, "a rank"],
+]);
+
+/**
+ * Models that say nothing, or that say the last token, can be asked.
+ * @throws InferenceError INVALID_OPTION
+ */
+export function refusePooling(type: number | undefined): void {
+  const way = type === undefined ? undefined : poolings.get(type);
+  if (way === undefined) return;
+  throw new InferenceError(
+    "INVALID_OPTION",
+    `embed(): the model's embeddings must be those of the last token, its file says ${way}`,
+  );
+}
+
+/** The vectors of ended requests. */
+export function embedResult(ends: readonly (NativeEnd | undefined)[], normalize: boolean): EmbedResult {
+  const embeddings: Float32Array[] = [];
+  let promptTokens = 0;
+  let cachedPromptTokens = 0;
+  for (const end of ends) {
+    if (end?.embedding === undefined) {
+      throw new InferenceError("CANCELLED", "embed(): it was cancelled, by a closing engine");
+    }
+    embeddings.push(normalize ? unit(end.embedding) : end.embedding);
+    promptTokens += end.promptTokens;
+    cachedPromptTokens += end.cachedPromptTokens;
+  }
+  return { embeddings, usage: { promptTokens, cachedPromptTokens } };
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector);
+  return length > 0 ? vector.map((value) => value / length) : vector;
+}
