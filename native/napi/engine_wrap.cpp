@@ -48,7 +48,7 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
       : AsyncWorker(env, "infernode create engine"),
         deferred_(Napi::Promise::Deferred::New(env)),
         model_(std::move(model)),
-        options_(options),
+        options_(std::move(options)),
         handler_(Napi::Persistent(handler)) {}
 
   Napi::Promise promise() const { return deferred_.Promise(); }
