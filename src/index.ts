@@ -1,20 +1,24 @@
 // What the package offers: loadModel(), and the types of what it leads to.
 // Classes that only this package can make are exported as types.
 export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/messages.js";
+export type { PastToolCall, Tool, ToolCall, ToolChoice, ToolOptions } from "./chat/tools.js";
 export type { ConstraintOptions } from "./constraints/constraint.js";
 export type { EmbedInput, EmbedOptions, EmbedResult } from "./engine/embed.js";
 export type { ChosenEngineOptions, Engine, SavedState } from "./engine/engine.js";
 export type {
   ChoiceEndEvent,
+  DeltaEvent,
   EndEvent,
   FinishReason,
   GenerateChoice,
   GeneratedLogProb,
   GenerateResult,
   GenerationEvent,
+  ReasoningDeltaEvent,
   TextDeltaEvent,
   Timings,
   TokenLogProb,
+  ToolCallDeltaEvent,
   Usage,
 } from "./engine/events.js";
 export type { Generation } from "./engine/generation.js";

@@ -92,6 +92,18 @@ export interface NativeRequest {
   readonly cacheSalt: string;
   /** GBNF that the text must follow; "": anything. */
   readonly grammar: string;
+  /** What of the grammar's text the prompt ends with already. */
+  readonly grammarPrefix: string;
+  /** Words in the text from which on the grammar binds; none: at once. */
+  readonly triggers: readonly string[];
+  /** What begins a thought, in which no trigger counts; "": nothing does. */
+  readonly thinkingStart: string;
+  /** What ends one. */
+  readonly thinkingEnds: readonly string[];
+  /** The prompt ends inside a thought. */
+  readonly thinking: boolean;
+  /** Texts of control tokens that count as text. */
+  readonly visible: readonly string[];
   /** End with the last token's embedding instead of generating. */
   readonly embeds: boolean;
   /** Share even where the engine keeps no prefixes. */

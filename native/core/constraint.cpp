@@ -5,6 +5,27 @@
 
 namespace infernode {
 
+Constraint::Constraint(std::shared_ptr<GrammarAutomaton> automaton, std::string_view prefix,
+                       const std::shared_ptr<const GrammarTriggers>& triggers)
+    : automaton_(std::move(automaton)), state_(automaton_->start()) {
+  if (triggers != nullptr) trigger_.emplace(triggers);
+  if (prefix.empty()) return;
+  state_ = automaton_->after(state_, prefix);
+  if (state_ == GrammarAutomaton::kDead)
+    throw Error(ErrorCode::kInvalidOption, "The grammar forbids what the prompt ends with.");
+}
+
+// A text that goes on in another way than the grammar knows is let go: half of it
+// is out already.
+void Constraint::watch(std::string_view piece) {
+  if (!trigger_) return;
+  const auto begun = trigger_->append(piece);
+  if (!begun) return;
+  trigger_.reset();
+  state_ = automaton_->after(state_, *begun);
+  if (state_ == GrammarAutomaton::kDead) automaton_ = nullptr;
+}
+
 void Constraint::mask(std::span<float> logits) const {
   const auto allowed = automaton_->allowed(state_);
   for (std::size_t token = 0; token < logits.size(); ++token) {

@@ -4,18 +4,27 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "grammar_automaton.h"
+#include "grammar_trigger.h"
 #include "types.h"
 
 namespace infernode {
 
 class Constraint {
  public:
-  explicit Constraint(std::shared_ptr<GrammarAutomaton> automaton)
-      : automaton_(std::move(automaton)), state_(automaton_->start()) {}
+  // Of a text that begins with `prefix`, or is free before its trigger.
+  // Throws Error(kInvalidOption) where the grammar forbids the prefix.
+  explicit Constraint(std::shared_ptr<GrammarAutomaton> automaton, std::string_view prefix = {},
+                      const std::shared_ptr<const GrammarTriggers>& triggers = nullptr);
+
+  // Whether the methods below are to be asked; if not, the text is only watched.
+  bool binds() const { return !trigger_ && automaton_ != nullptr; }
+  // Takes text that came while nothing bound it.
+  void watch(std::string_view piece);
 
   // Text may follow. Throws Error(kInvalidOption), as accept() and mask() do, for
   // a grammar that can be read in too many ways.
@@ -35,6 +44,7 @@ class Constraint {
  private:
   std::shared_ptr<GrammarAutomaton> automaton_;
   GrammarAutomaton::State state_;
+  std::optional<GrammarTrigger> trigger_;  // not met yet
 };
 
 }  // namespace infernode

@@ -14,7 +14,8 @@ Request::Request(RequestId request_id, std::vector<TokenId> prompt, GeneratePara
       sampler(params.sampling, vocabulary_size),
       text(params.stop) {
   sampler.prime(known);
-  if (params.grammar != nullptr) constraint.emplace(params.grammar);
+  if (params.grammar != nullptr)
+    constraint.emplace(params.grammar, params.grammar_prefix, params.triggers);
 }
 
 std::unique_ptr<Request> Request::fork(RequestId fork_id, std::uint64_t seed,

@@ -34,7 +34,7 @@ TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
   request.sampler.accept(choice.token);
   choice.ends_generation = ends_generation(request, choice.token);
   if (choice.ends_generation) return choice;
-  choice.text = request.text.append(vocab_->piece(choice.token));
+  choice.text = request.text.append(vocab_of(request).piece(choice.token));
   if (log_probs >= 0) {
     choice.log_probs = std::make_shared<const LogProbs>(
         log_probs_of(scratch.raw, choice.token, log_probs, scratch));
@@ -47,11 +47,13 @@ TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
 void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
                         TokenChoice& choice) const {
   Constraint& constraint = *request.constraint;
+  const Vocab& vocab = vocab_of(request);
+  if (!constraint.binds()) return constraint.watch(vocab.piece(choice.token));
   const auto permitted = [&] {
     if (choice.token == kNoToken) return false;
     if (ends_generation(request, choice.token)) return constraint.may_end();
     return !vocab_->is_end_of_generation(choice.token) &&
-           constraint.allows(vocab_->piece(choice.token));
+           constraint.allows(vocab.piece(choice.token));
   };
   if (!permitted()) {
     choice.masked = true;
@@ -62,7 +64,7 @@ void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratc
     if (choice.token == kNoToken) choice.complete = constraint.may_end();
   }
   if (choice.token == kNoToken || ends_generation(request, choice.token)) return;
-  constraint.accept(vocab_->piece(choice.token));
+  constraint.accept(vocab.piece(choice.token));
   choice.complete = constraint.complete();
 }
 

@@ -33,7 +33,10 @@ class TokenChooser {
   // token; its known tokens do not.
   TokenChoice choose(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
 
-  const Vocab& vocab() const { return *vocab_; }
+  // The texts of a request's tokens.
+  const Vocab& vocab_of(const Request& request) const {
+    return request.params.vocab ? *request.params.vocab : *vocab_;
+  }
 
  private:
   bool ends_generation(const Request& request, TokenId token) const;

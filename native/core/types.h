@@ -78,6 +78,8 @@ class BrokenInvariant : public std::logic_error {
 
 class DryBreakers;
 class GrammarAutomaton;
+struct GrammarTriggers;
+class Vocab;
 
 struct LogitBias {
   TokenId token;
@@ -126,8 +128,11 @@ struct GenerateParams {
   bool embeds = false;               // ends with the last token's embedding, generates nothing
   bool cache = true;                 // shares what is computed with requests that begin alike
   std::string cache_salt;            // only with those of the same salt
-  std::shared_ptr<GrammarAutomaton> grammar;  // what the text must look like; null: anything
-  bool siblings = false;                      // shares even where the cache keeps no prefixes
+  std::shared_ptr<GrammarAutomaton> grammar;        // what the text must look like; null: anything
+  std::string grammar_prefix;                       // what the grammar's text begins with already
+  std::shared_ptr<const GrammarTriggers> triggers;  // from where on it binds; null: at once
+  std::shared_ptr<const Vocab> vocab;               // the tokens' texts; null: the engine's
+  bool siblings = false;                            // shares even where the cache keeps no prefixes
 };
 
 enum class FinishReason { kStop, kLength, kCancelled, kError };

@@ -9,8 +9,8 @@ PromptQueue::PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine
     : model_(std::move(model)),
       engine_(engine),
       sink_(sink),
+      vocabularies_(model_),
       // Bounded by its caller, which counts living requests before it pushes.
-      grammars_(std::shared_ptr<const Vocab>(model_, &model_->vocab())),
       mailbox_(std::numeric_limits<std::size_t>::max()),
       thread_([this] { run(); }) {}
 
@@ -67,9 +67,23 @@ std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
   SamplingParams& sampling = prompt.params.sampling;
   if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())
     sampling.dry_breakers = dry_breakers_.find(*model_, prompt.dry_breakers);
-  if (!prompt.grammar.empty()) prompt.params.grammar = grammars_.find(prompt.grammar);
+  bind(prompt);
   return engine_.submit(prompt.id, std::move(tokens), std::move(prompt.params),
                         std::move(prompt.control));
+}
+
+// The request's vocabulary, and the grammar in it.
+void PromptQueue::bind(Prompt& prompt) {
+  GenerateParams& params = prompt.params;
+  if (prompt.grammar.empty() && prompt.visible.empty()) return;
+  Vocabularies::Entry& words = vocabularies_.find(prompt.visible);
+  if (!prompt.visible.empty()) params.vocab = words.vocab;
+  if (prompt.grammar.empty()) return;
+  params.grammar = words.grammars.find(prompt.grammar);
+  if (!prompt.triggers.words.empty())
+    params.triggers = std::make_shared<const GrammarTriggers>(std::move(prompt.triggers));
+  // Refused here rather than on the engine's thread.
+  const Constraint begun(params.grammar, params.grammar_prefix, params.triggers);
 }
 
 void PromptQueue::refuse(RequestId id, Failure failure) {

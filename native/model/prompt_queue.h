@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "core/engine.h"
-#include "core/grammar_cache.h"
+#include "core/grammar_trigger.h"
 #include "core/mailbox.h"
 #include "model/dry_breakers.h"
 #include "model/llama_model.h"
+#include "model/vocabularies.h"
 
 namespace infernode {
 
@@ -37,6 +38,8 @@ struct Prompt {
   std::variant<PromptText, std::vector<TokenId>, PromptFork> content;
   GenerateParams params;
   std::string grammar;                    // GBNF; "": none
+  GrammarTriggers triggers;               // no words: it binds at once
+  std::vector<std::string> visible;       // texts of control tokens that count as text
   std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
   std::shared_ptr<RequestControl> control;
 };
@@ -58,6 +61,7 @@ class PromptQueue {
   void run();
   void submit(Prompt prompt);
   std::optional<Failure> hand_over(Prompt prompt);
+  void bind(Prompt& prompt);
   void refuse(RequestId id, Failure failure);
   void end(End end);
 
@@ -65,7 +69,7 @@ class PromptQueue {
   Engine& engine_;
   EventSink& sink_;
   DryBreakerLists dry_breakers_;
-  GrammarCache grammars_;
+  Vocabularies vocabularies_;
   Mailbox<Prompt> mailbox_;
   std::thread thread_;
 };

@@ -184,6 +184,12 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
   prompt.grammar = request.Get("grammar").As<Napi::String>().Utf8Value();
+  prompt.params.grammar_prefix = request.Get("grammarPrefix").As<Napi::String>().Utf8Value();
+  prompt.triggers.words = strings_from(request.Get("triggers"));
+  prompt.triggers.thinking_start = request.Get("thinkingStart").As<Napi::String>().Utf8Value();
+  prompt.triggers.thinking_ends = strings_from(request.Get("thinkingEnds"));
+  prompt.triggers.thinking = bool_field(request, "thinking");
+  prompt.visible = strings_from(request.Get("visible"));
   prompt.params.embeds = bool_field(request, "embeds");
   prompt.params.siblings = bool_field(request, "siblings");
   prompt.params.log_probs = int_field(request, "logProbs");

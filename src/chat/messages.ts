@@ -3,6 +3,16 @@
 // errors left are the template's own.
 import { z } from "zod";
 import { flag } from "../engine/judge.js";
+import {
+  callToWire,
+  type JudgedTools,
+  type PastToolCall,
+  pastToolCallSchema,
+  type ToolOptions,
+  toolChoiceSchema,
+  toolsSchema,
+  toolsToWire,
+} from "./tools.js";
 
 /** A part of a message's content. */
 export interface TextPart {
@@ -14,16 +24,23 @@ export interface TextPart {
 export interface ChatMessage {
   /** Who speaks, in the template's words: "system", "user", "assistant", "tool". */
   readonly role: string;
-  /** What is said; parts are joined by the template or, where it knows none, by newlines. */
-  readonly content: string | readonly TextPart[];
+  /**
+   * What is said; parts are joined by the template or, where it knows none, by
+   * newlines. May be left out beside toolCalls.
+   */
+  readonly content?: string | readonly TextPart[] | undefined;
   /** What an assistant thought before it spoke, for templates that show it. */
   readonly reasoning?: string | undefined;
+  /** The tools an assistant called. */
+  readonly toolCalls?: readonly PastToolCall[] | undefined;
+  /** The call that a tool's message answers. */
+  readonly toolCallId?: string | undefined;
   /** The speaker's name, for templates that use one. */
   readonly name?: string | undefined;
 }
 
 /** How a conversation becomes a prompt. */
-export interface ChatOptions {
+export interface ChatOptions extends ToolOptions {
   /** End with the beginning of the assistant's answer. Default true. */
   readonly addGenerationPrompt?: boolean | undefined;
   /** Further variables of the template, such as `enable_thinking`. Values are JSON. Default none. */
@@ -41,11 +58,13 @@ export interface RenderedChat {
 const maximumMessages = 4096;
 const maximumRole = 64;
 const maximumName = 256;
+const maximumCalls = 128;
 const maximumTextBytes = 16 * 2 ** 20;
 
 const rolePhrase = `a role of 1 to ${maximumRole} characters such as "user"`;
 const textPhrase = `a string of at most ${maximumTextBytes >> 20} MiB`;
 const contentPhrase = 'a string or an array of { type: "text", text } parts';
+const callsPhrase = `an array of 1 to ${maximumCalls} tool calls`;
 const messagesPhrase = `an array of 1 to ${maximumMessages} messages of { role, content }`;
 const variablesPhrase = "an object whose values are JSON";
 
@@ -59,26 +78,40 @@ const part = z.strictObject({ type: z.literal("text", '"text"'), text: text() },
 const message = z.strictObject(
   {
     role: z.string(rolePhrase).min(1, rolePhrase).max(maximumRole, rolePhrase),
-    content: z.union([text(), z.array(part)], contentPhrase),
+    content: z.union([text(), z.array(part)], contentPhrase).optional(),
     reasoning: text().optional(),
+    toolCalls: z.array(pastToolCallSchema, callsPhrase).min(1, callsPhrase).max(maximumCalls).optional(),
+    toolCallId: z.string("a string").max(256, "a string of at most 256 characters").optional(),
     name: z.string(`a string of at most ${maximumName} characters`).max(maximumName).optional(),
   },
   "a message of { role, content }",
 );
 
+function saysSomething({ content, toolCalls }: z.infer<typeof message>): boolean {
+  return content !== undefined || toolCalls !== undefined;
+}
+
 /** The schema of a conversation. */
 export const messagesSchema = z
-  .array(message, messagesPhrase)
+  .array(message.refine(saysSomething, "a message with content or toolCalls"), messagesPhrase)
   .min(1, messagesPhrase)
   .max(maximumMessages, messagesPhrase);
 
 /** The schema of a template's variables. */
 export const variablesSchema = z.custom<Readonly<Record<string, unknown>>>(isJsonObject, variablesPhrase);
 
+/** The fields of ToolOptions in a request's schema. */
+export const toolShape = {
+  tools: toolsSchema.optional(),
+  toolChoice: toolChoiceSchema.optional(),
+  parallelToolCalls: flag().optional(),
+};
+
 /** The schema of ChatOptions. */
 export const chatOptionsSchema = z.strictObject({
   addGenerationPrompt: flag().default(true),
   variables: variablesSchema.default({}),
+  ...toolShape,
 });
 
 function isJsonObject(value: unknown): boolean {
@@ -90,9 +123,37 @@ function isJsonObject(value: unknown): boolean {
   }
 }
 
-/** A judged conversation in OpenAI's spelling. */
-export function toWire(messages: readonly ChatMessage[]): readonly object[] {
-  return messages.map(({ reasoning, ...rest }) => {
-    return reasoning === undefined ? rest : { ...rest, reasoning_content: reasoning };
-  });
+/** A conversation in judged form. */
+export interface Conversation {
+  readonly messages: readonly ChatMessage[];
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly addGenerationPrompt: boolean;
+  readonly tools?: JudgedTools | undefined;
+  /** Tell what is thought apart from what is said. */
+  readonly splitReasoning: boolean;
+  /** The text of a JSON schema that the answer is to follow. */
+  readonly schema?: string | undefined;
+}
+
+/** A judged conversation in the spelling of the process that renders it. */
+export function conversationToWire({ messages, tools, schema, ...rest }: Conversation): object {
+  return {
+    ...rest,
+    messages: messages.map(messageToWire),
+    ...(schema !== undefined && { schema: JSON.parse(schema) }),
+    ...(tools !== undefined && {
+      tools: toolsToWire(tools.tools),
+      toolChoice: tools.choice,
+      ...(tools.parallel !== undefined && { parallelToolCalls: tools.parallel }),
+    }),
+  };
+}
+
+function messageToWire({ reasoning, toolCalls, toolCallId, ...rest }: ChatMessage): object {
+  return {
+    ...rest,
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    ...(toolCalls !== undefined && { tool_calls: toolCalls.map(callToWire) }),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+  };
 }

@@ -1,12 +1,14 @@
-// Renders conversations for one model and turns JSON schemas into grammars,
-// through a helper process: a template is a program, a schema may be as large as a
-// caller likes, and a hostile one must cost nobody but its own model. The process starts on first use, never keeps Node
-// alive, and ends when idle, when the last owner lets go or when a request
-// takes too long. Requests are answered one at a time, in order.
+// Renders conversations for one model, takes answers apart and turns JSON schemas
+// into grammars, through a helper process: a template is a program, a schema may
+// be as large as a caller likes, and a hostile one must cost nobody but its own
+// model. The process starts on first use, never keeps Node alive, and ends when
+// idle, when the last owner lets go or when a request takes too long. Requests are
+// answered one at a time, in order.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { InferenceError } from "../errors.js";
-import { type ChatMessage, type RenderedChat, toWire } from "./messages.js";
+import type { AnswerFormat, AnswerParser, ParsedAnswer } from "./answer.js";
+import { type Conversation, conversationToWire, type RenderedChat } from "./messages.js";
 
 const timeLimitMs = 5000;
 const idleLimitMs = 60_000;
@@ -21,6 +23,12 @@ export interface ChatModel {
   readonly eos: string;
   /** Whether the tokenizer adds `bos` itself. */
   readonly addBos: boolean;
+}
+
+/** A rendered conversation, and how its answer is to be read. */
+export interface WrittenChat extends RenderedChat {
+  /** Undefined where every answer is text. */
+  readonly answer: AnswerFormat | undefined;
 }
 
 interface Job {
@@ -61,11 +69,7 @@ export class ChatRenderer {
   /**
    * @throws InferenceError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED
    */
-  async render(
-    messages: readonly ChatMessage[],
-    addGenerationPrompt: boolean,
-    variables: Readonly<Record<string, unknown>>,
-  ): Promise<RenderedChat> {
+  async render(conversation: Conversation): Promise<WrittenChat> {
     const { template, ...model } = this.#model;
     if (template === undefined) {
       throw new InferenceError(
@@ -73,10 +77,21 @@ export class ChatRenderer {
         "the model's file has no chat template; name one with loadModel's chatTemplate or give a prompt instead of messages",
       );
     }
-    const request = { template, ...model, messages: toWire(messages), addGenerationPrompt, variables };
+    const request = { template, ...model, ...conversationToWire(conversation) };
     const reply = JSON.parse(await this.#ask(JSON.stringify(request), failed)) as Reply;
     if (reply.error !== undefined) throw failed(`refused the conversation: ${reply.error.trim()}`);
-    return { prompt: reply.prompt ?? "", stop: reply.stops ?? [] };
+    return { prompt: reply.prompt ?? "", stop: reply.stops ?? [], answer: reply.answer ?? undefined };
+  }
+
+  /**
+   * An answer taken apart, or the beginning of one.
+   * @throws InferenceError CHAT_TEMPLATE_FAILED where a text is not of the format
+   */
+  async parse({ format, parser, generationPrompt }: AnswerParser, text: string, partial: boolean) {
+    const request = { text, partial, format, parser, generationPrompt };
+    const reply = JSON.parse(await this.#ask(JSON.stringify(request), failed)) as Reply & ParsedAnswer;
+    if (reply.error !== undefined) throw failed(`could not read the answer: ${reply.error.trim()}`);
+    return reply;
   }
 
   /**
@@ -193,6 +208,7 @@ export class ChatRenderer {
 interface Reply {
   readonly prompt?: string;
   readonly stops?: readonly string[];
+  readonly answer?: AnswerFormat | null;
   readonly grammar?: string;
   readonly error?: string;
 }

@@ -4,11 +4,12 @@
 import "./dispose.js";
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
-import type { RenderedChat } from "../chat/messages.js";
+import type { Conversation } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
 import { type NativeEngine, type NativeRequest, native } from "../native.js";
 import { AbortListeners } from "./abort-listeners.js";
+import type { Choice } from "./choice.js";
 import {
   type EmbedInput,
   type EmbedOptions,
@@ -19,12 +20,11 @@ import {
 } from "./embed.js";
 import type { EventRouter } from "./event-router.js";
 import { Generation, recordOf } from "./generation.js";
-import { type Choice, type GenerationHost, GenerationRecord } from "./generation-record.js";
+import { type GenerationHost, GenerationRecord } from "./generation-record.js";
 import { KeepAlive } from "./keep-alive.js";
 import {
   type ForkOptions,
   type GenerateRequest,
-  type JudgedChat,
   judgeFork,
   judgeLoadState,
   judgeRequest,
@@ -36,6 +36,7 @@ import {
 } from "./request.js";
 import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
 import { type EngineStats, engineStats } from "./stats.js";
+import { writtenRequest } from "./written-request.js";
 
 const seedBits = 64;
 
@@ -132,7 +133,10 @@ export class Engine {
       throw refuse(`choiceIndex must be below ${source.choices.length}, the generation's n`);
     if (choice.end !== undefined) throw refuse("the generation must be running, it has ended");
     const record = new GenerationRecord([this.#nextId++], this.#host);
-    const submit = () => this.#submit(record, ({ id }) => this.#native.fork(id, choice.id, seed));
+    const submit = () => {
+      record.readAnswers(source.reading);
+      this.#submit(record, ({ id }) => this.#native.fork(id, choice.id, seed));
+    };
     const rendered = this.#rendering.get(source);
     if (signal?.aborted) record.finishAborted(signal);
     else if (rendered === undefined) {
@@ -199,20 +203,24 @@ export class Engine {
   async #startLater(
     record: GenerationRecord,
     request: NativeRequest,
-    chat: JudgedChat | undefined,
+    chat: Conversation | undefined,
     jsonSchema: string | undefined,
   ): Promise<void> {
-    const [rendered, grammar] = await Promise.all([
-      chat === undefined ? undefined : this.#chat.render(chat.messages, true, chat.variables),
-      jsonSchema === undefined ? undefined : this.#chat.schemaGrammar(jsonSchema),
+    const [written, grammar] = await Promise.all([
+      chat && this.#chat.render(chat),
+      jsonSchema === undefined ? "" : this.#chat.schemaGrammar(jsonSchema),
     ]);
     if (record.end !== undefined) return;
+    if (chat === undefined || written === undefined) {
+      record.submit();
+      return this.#start(record, { ...request, grammar }, undefined);
+    }
+    const { request: whole, format } = writtenRequest(request, chat, written, grammar);
     record.submit();
-    this.#start(
-      record,
-      { ...request, ...written(request, rendered), ...(grammar && { grammar }) },
-      undefined,
+    record.readAnswers(
+      format && { format, parse: (text, partial) => this.#chat.parse(format, text, partial) },
     );
+    this.#start(record, whole, undefined);
   }
 
   async #afterwards(rendered: Promise<void>, record: GenerationRecord, submit: () => void): Promise<void> {
@@ -246,6 +254,7 @@ export class Engine {
       return embedResult(ends, normalize);
     } catch (thrown) {
       for (const record of runs) record.cancel();
+      await Promise.all(runs.map((record) => record.end ?? record.ending()));
       throw thrown;
     }
   }
@@ -274,8 +283,9 @@ export class Engine {
       { ...request, maxTokens: 1, n: 1 },
       randomSeed,
     );
-    const rendered = chat && (await this.#chat.render(chat.messages, true, chat.variables));
-    const whole = { ...native, ...written(native, rendered), cache: true, maxTokens: 1 };
+    const written = chat && (await this.#chat.render(chat));
+    const { request: prompt } = written ? writtenRequest(native, chat, written, "") : { request: native };
+    const whole = { ...prompt, grammar: "", cache: true, maxTokens: 1 };
     const record = new GenerationRecord([this.#nextId++], this.#host);
     this.#start(record, whole, signal);
     await new Generation(record, native.seed);
@@ -378,13 +388,6 @@ export class Engine {
     if (this.#closing === undefined) return;
     throw new InferenceError("ENGINE_CLOSED", `${call}: the engine is closed; create another one`);
   }
-}
-
-/** What a rendered conversation puts in place of a request's own. */
-function written(request: NativeRequest, rendered: RenderedChat | undefined): Partial<NativeRequest> {
-  if (rendered === undefined) return {};
-  const { prompt, stop } = rendered;
-  return { prompt, stop: [...new Set([...request.stop, ...stop])], parseSpecial: true };
 }
 
 function randomSeed(): bigint {

@@ -1,14 +1,15 @@
 // What a generation tells its reader: text as it comes, one end, and the
 // figures of both. Shapes, and the one conversion from the addon's own shape.
+import type { ToolCall } from "../chat/tools.js";
 import type { NativeEnd, NativeFailure } from "../native.js";
 
 /**
- * Why a generation ended: `stop` at an end token or a stop string, `length` at
- * maxTokens or a full context, `cancelled` by cancel(), a signal, a reader that
+ * Why a generation ended: `stop` at an end token or a stop string, `tool-calls`
+ * there too, after calls; `length` at maxTokens or a full context, `cancelled` by cancel(), a signal, a reader that
  * left or a closing engine. `error` is only ever seen in an engine's records:
  * to a reader a failure is a thrown InferenceError.
  */
-export type FinishReason = "stop" | "length" | "cancelled" | "error";
+export type FinishReason = "stop" | "tool-calls" | "length" | "cancelled" | "error";
 
 /** Token counts of one generation. */
 export interface Usage {
@@ -48,17 +49,42 @@ export interface GeneratedLogProb extends TokenLogProb {
   readonly top: readonly TokenLogProb[];
 }
 
-/** Some more text. Text is whole characters; it may be empty while one is half done. */
-export interface TextDeltaEvent {
-  readonly type: "text-delta";
+/** What every delta tells. */
+interface Delta {
   /** Which of the request's n answers, from 0. */
   readonly choiceIndex: number;
-  readonly text: string;
   /** The tokens generated since the last delta; may be empty when text was held back. */
   readonly tokens: readonly number[];
   /** One per token, where the request asked for them. */
   readonly logProbs?: readonly GeneratedLogProb[];
 }
+
+/** Some more text. Text is whole characters; it may be empty while one is half done. */
+export interface TextDeltaEvent extends Delta {
+  readonly type: "text-delta";
+  readonly text: string;
+}
+
+/** Some more of what the model thinks before it speaks; of conversations only. */
+export interface ReasoningDeltaEvent extends Delta {
+  readonly type: "reasoning-delta";
+  readonly text: string;
+}
+
+/** Some more of a tool's call. */
+export interface ToolCallDeltaEvent extends Delta {
+  readonly type: "tool-call-delta";
+  /** Which of the answer's calls, from 0. */
+  readonly toolCallIndex: number;
+  /** The call's, the same in each of its deltas. */
+  readonly id: string;
+  readonly name: string;
+  /** More of its arguments' JSON text; may be empty. */
+  readonly arguments: string;
+}
+
+/** A delta of any kind. */
+export type DeltaEvent = TextDeltaEvent | ReasoningDeltaEvent | ToolCallDeltaEvent;
 
 /** One of several answers has ended, the others may go on. Only with n above 1. */
 export interface ChoiceEndEvent {
@@ -77,14 +103,19 @@ export interface EndEvent {
 }
 
 /** One step of an iterated generation. */
-export type GenerationEvent = TextDeltaEvent | ChoiceEndEvent | EndEvent;
+export type GenerationEvent = DeltaEvent | ChoiceEndEvent | EndEvent;
 
 /** One answer of a generation. */
 export interface GenerateChoice {
   /** From 0; choice i is what the seed plus i gives alone. */
   readonly index: number;
+  /** What is said; thoughts and calls are not in it. */
   readonly text: string;
-  /** The tokens behind the text; those of a stop string too, an end token never. */
+  /** What was thought, where the model's template tells thoughts apart. */
+  readonly reasoning?: string;
+  /** The tools called, where any were. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** The tokens behind all of it; those of a stop string too, an end token never. */
   readonly tokens: readonly number[];
   /** One per token, where the request asked for them. */
   readonly logProbs?: readonly GeneratedLogProb[];

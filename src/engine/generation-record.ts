@@ -4,21 +4,9 @@
 // the process alive while somebody waits here. It decides nothing about
 // scheduling.
 import type { NativeEnd, NativeEngine } from "../native.js";
-import type { EventReader } from "./event-router.js";
-import {
-  type ChoiceEndEvent,
-  combinedEnd,
-  endBeforeStart,
-  logProbsOf,
-  type TextDeltaEvent,
-} from "./events.js";
+import { type AnswerReading, Choice, type ChoiceHost } from "./choice.js";
+import { type ChoiceEndEvent, combinedEnd, type DeltaEvent, endBeforeStart } from "./events.js";
 import type { KeepAlive } from "./keep-alive.js";
-
-/**
- * Tokens read before the addon is told. Its window is 256, so an eighth: rare
- * calls, and what is still untold can never stop a generation.
- */
-const acknowledgeTokens = 32;
 
 /** What a generation needs of its engine. */
 export interface GenerationHost {
@@ -26,50 +14,11 @@ export interface GenerationHost {
   readonly keepAlive: Pick<KeepAlive, "hold" | "release">;
 }
 
-/** One choice's request, as the addon knows it by its id. */
-export class Choice implements EventReader {
-  readonly id: number;
-  readonly index: number;
-  readonly #record: GenerationRecord;
-  #end: NativeEnd | undefined;
-  #unacknowledged = 0;
-
-  constructor(record: GenerationRecord, index: number, id: number) {
-    this.#record = record;
-    this.index = index;
-    this.id = id;
-  }
-
-  /** Its one end; undefined while it lives. */
-  get end(): NativeEnd | undefined {
-    return this.#end;
-  }
-
-  deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void {
-    const told = logProbs === undefined ? {} : { logProbs: logProbsOf(tokens, logProbs) };
-    this.#record.add({ type: "text-delta", choiceIndex: this.index, text, tokens, ...told });
-  }
-
-  finish(end: NativeEnd): void {
-    this.#end = end;
-    this.#record.choiceEnded(this, end);
-  }
-
-  /** The tokens to tell the addon of now that `tokens` more were read; often 0. */
-  countRead(tokens: number): number {
-    this.#unacknowledged += tokens;
-    if (this.#unacknowledged < acknowledgeTokens || this.#end !== undefined) return 0;
-    const told = this.#unacknowledged;
-    this.#unacknowledged = 0;
-    return told;
-  }
-}
-
 /** The state of one generation, from its request to its one end. */
-export class GenerationRecord {
+export class GenerationRecord implements ChoiceHost {
   readonly choices: readonly Choice[];
   /** Everything that came so far; never shortened. */
-  readonly events: (TextDeltaEvent | ChoiceEndEvent)[] = [];
+  readonly events: (DeltaEvent | ChoiceEndEvent)[] = [];
   readonly #host: GenerationHost;
   readonly #arrivals: (() => void)[] = [];
   readonly #endings: (() => void)[] = [];
@@ -80,6 +29,7 @@ export class GenerationRecord {
   #abortedBy: AbortSignal | undefined;
   #readEvents = 0;
   #readsAll = false;
+  #reading: AnswerReading | undefined;
 
   /** @param ids of its choices' requests, one at least */
   constructor(ids: readonly number[], host: GenerationHost) {
@@ -97,17 +47,37 @@ export class GenerationRecord {
     return this.#abortedBy;
   }
 
+  /** How its answers are taken apart; undefined where they are text. */
+  get reading(): AnswerReading | undefined {
+    return this.#reading;
+  }
+
+  /** Has its answers taken apart, from before their first text. */
+  readAnswers(reading: AnswerReading | undefined): void {
+    this.#reading = reading;
+    if (reading === undefined) return;
+    for (const choice of this.choices) choice.read(reading);
+  }
+
+  get isFollowed(): boolean {
+    return this.#readsAll || (this.#arrivals.length > 0 && this.#readEvents === this.events.length);
+  }
+
+  acknowledge(id: number, tokens: number): void {
+    this.#host.native.acknowledge(id, tokens);
+  }
+
   /** Takes an event of one of the choices. */
-  add(event: TextDeltaEvent | ChoiceEndEvent): void {
+  add(event: DeltaEvent | ChoiceEndEvent): void {
     this.events.push(event);
     if (this.#readsAll) this.read(this.events.length - 1);
     wake(this.#arrivals);
   }
 
   /** Hears that a choice has ended: the last end is the generation's, a failure stops the others. */
-  choiceEnded({ index }: Choice, { reason }: NativeEnd): void {
+  choiceEnded({ index, finishReason }: Choice, { reason }: NativeEnd): void {
     if (this.choices.length > 1 && reason !== "error") {
-      this.add({ type: "choice-end", choiceIndex: index, finishReason: reason });
+      this.add({ type: "choice-end", choiceIndex: index, finishReason });
     }
     if (reason === "error") this.cancel();
     const ends = this.choices.map((choice) => choice.end).filter((end) => end !== undefined);
@@ -190,10 +160,11 @@ export class GenerationRecord {
     if (index < this.#readEvents) return;
     this.#readEvents = index + 1;
     const event = this.events[index];
-    if (event?.type !== "text-delta") return;
-    const choice = this.choices[event.choiceIndex];
-    const told = choice?.countRead(event.tokens.length) ?? 0;
-    if (choice !== undefined && told > 0) this.#host.native.acknowledge(choice.id, told);
+    if (event !== undefined && event.type !== "choice-end") {
+      this.choices[event.choiceIndex]?.countRead(event.tokens.length);
+    }
+    if (this.#readEvents < this.events.length) return;
+    for (const choice of this.choices) choice.allRead();
   }
 
   /** From now on every event counts as read when it comes. */

@@ -2,16 +2,17 @@
 // take it whole (await), or both. State lives in its GenerationRecord.
 import { cancelledBy, InferenceError, isErrorCode } from "../errors.js";
 import type { NativeEnd } from "../native.js";
+import type { Choice } from "./choice.js";
 import {
+  type DeltaEvent,
   type EndEvent,
   type GenerateChoice,
   type GenerateResult,
   type GenerationEvent,
-  type TextDeltaEvent,
   timingsOf,
   usageOf,
 } from "./events.js";
-import type { Choice, GenerationRecord } from "./generation-record.js";
+import type { GenerationRecord } from "./generation-record.js";
 
 /** The records behind generations, for the engines that made them. */
 const records = new WeakMap<Generation, GenerationRecord>();
@@ -24,9 +25,10 @@ export function recordOf(generation: unknown): GenerationRecord | undefined {
 /**
  * A generation in flight, made by Engine.generate().
  *
- * Iterating gives text-delta events and then exactly one end event, with n
- * above 1 a choice-end event for each choice between them; every iteration starts at the first event. Leaving the loop early cancels the
- * generation. Awaiting gives the whole result.
+ * Iterating gives text-delta events, of conversations reasoning-delta and
+ * tool-call-delta too, and then exactly one end event, with n above 1 a choice-end
+ * event for each choice between them; every iteration starts at the first event.
+ * Leaving the loop early cancels the generation. Awaiting gives the whole result.
  *
  * | what happened                   | iterating                          | awaiting |
  * |---------------------------------|------------------------------------|----------|
@@ -130,25 +132,31 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     return { ...result, choices, usage, timings };
   }
 
-  #choice({ index, end }: Choice): GenerateChoice {
+  #choice({ index, toolCalls, finishReason }: Choice): GenerateChoice {
     const deltas = this.#record.events.filter(
-      (event) => event.type === "text-delta" && event.choiceIndex === index,
-    ) as readonly TextDeltaEvent[];
+      (event) => event.type !== "choice-end" && event.choiceIndex === index,
+    ) as readonly DeltaEvent[];
+    const text = (type: DeltaEvent["type"]) =>
+      deltas.map((delta) => (delta.type === type && "text" in delta ? delta.text : "")).join("");
     const told = deltas.some((delta) => delta.logProbs !== undefined);
+    const reasoning = text("reasoning-delta");
     return {
       index,
-      text: deltas.map((delta) => delta.text).join(""),
+      text: text("text-delta"),
+      ...(reasoning !== "" && { reasoning }),
+      ...(toolCalls.length > 0 && { toolCalls }),
       tokens: deltas.flatMap((delta) => delta.tokens),
       ...(told ? { logProbs: deltas.flatMap((delta) => delta.logProbs ?? []) } : {}),
-      finishReason: end === undefined || end.reason === "error" ? "cancelled" : end.reason,
+      finishReason,
     };
   }
 
   #endEvent(): EndEvent {
-    const { end } = this.#record;
+    const { end, choices } = this.#record;
     if (end === undefined) throw new Error("a generation was read to its end before it ended");
     if (end.reason === "error") throw failureOf(end);
-    return { type: "end", finishReason: end.reason, usage: usageOf(end), timings: timingsOf(end) };
+    const finishReason = choices[0]?.finishReason ?? end.reason;
+    return { type: "end", finishReason, usage: usageOf(end), timings: timingsOf(end) };
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type RenderedChat,
 } from "../chat/messages.js";
 import { ChatRenderer } from "../chat/renderer.js";
+import { judgeTools } from "../chat/tools.js";
 import { cancelledBy, InferenceError, toInferenceError } from "../errors.js";
 import {
   chatProgram,
@@ -132,7 +133,7 @@ export class Model {
   }
 
   /**
-   * A conversation as the prompt that generate() would make of it.
+   * A conversation as the prompt that generate() would make of it, tools included.
    * @throws InferenceError (rejects) INVALID_OPTION, CHAT_TEMPLATE_MISSING,
    *   CHAT_TEMPLATE_FAILED, MODEL_CLOSED
    */
@@ -140,7 +141,16 @@ export class Model {
     this.#mustBeOpen("renderChat()");
     const judged = judge("renderChat()", chatOptionsSchema, options);
     const conversation = judge("renderChat()", z.strictObject({ messages: messagesSchema }), { messages });
-    return this.#chat.render(conversation.messages, judged.addGenerationPrompt, judged.variables);
+    const { addGenerationPrompt, variables } = judged;
+    const tools = judgeTools("renderChat()", judged);
+    const { prompt, stop } = await this.#chat.render({
+      messages: conversation.messages,
+      addGenerationPrompt,
+      variables,
+      tools,
+      splitReasoning: true,
+    });
+    return { prompt, stop };
   }
 
   /**

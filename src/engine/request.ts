@@ -1,7 +1,14 @@
 // One generation's request: its type, limits and defaults, and its judged form
 // for the addon. How its tokens are chosen is in sampling.ts.
 import { z } from "zod";
-import { type ChatMessage, messagesSchema, variablesSchema } from "../chat/messages.js";
+import {
+  type ChatMessage,
+  type Conversation,
+  messagesSchema,
+  toolShape,
+  variablesSchema,
+} from "../chat/messages.js";
+import { judgeTools, type Tool, type ToolChoice } from "../chat/tools.js";
 import { type ConstraintOptions, constraintShape, judgeConstraint } from "../constraints/constraint.js";
 import { InferenceError } from "../errors.js";
 import type { NativeRequest } from "../native.js";
@@ -31,6 +38,22 @@ export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
   readonly messages?: readonly ChatMessage[] | undefined;
   /** Further variables of the chat template, such as `enable_thinking`. Only with `messages`. */
   readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * Functions that the model may ask to be called, 1 to 128; the answer's calls
+   * come as `toolCalls`. Only with `messages`, and with no constraint. Refused
+   * where the model's template has no place for them.
+   */
+  readonly tools?: readonly Tool[] | undefined;
+  /** Whether one is called. Default "auto". Only with `tools`. */
+  readonly toolChoice?: ToolChoice | undefined;
+  /** Several calls in one answer. Default: as the template is made for. Only with `tools`. */
+  readonly parallelToolCalls?: boolean | undefined;
+  /**
+   * Tell what the model thinks apart from what it says, where its template marks
+   * thoughts. Default true; false leaves thoughts and their marks in the text.
+   * Only with `messages`.
+   */
+  readonly splitReasoning?: boolean | undefined;
   /**
    * Answers to generate, 1 to 128, all of one prompt, which is computed once. Choice
    * i is what the seed plus i gives alone. Default 1.
@@ -132,6 +155,8 @@ export function requestSchema(limits: VocabularyLimits) {
     prompt: promptSchema(limits).optional(),
     messages: messagesSchema.optional(),
     chatVariables: variablesSchema.optional(),
+    ...toolShape,
+    splitReasoning: flag().optional(),
     n: integer(1, maximumChoices).default(1),
     maxTokens: z
       .int("an integer of at least 1")
@@ -180,18 +205,12 @@ function promptSchema(limits: VocabularyLimits) {
 /** The addon's spelling of "do not tell". */
 const noLogProbs = -1;
 
-/** A conversation in judged form. */
-export interface JudgedChat {
-  readonly messages: readonly ChatMessage[];
-  readonly variables: Readonly<Record<string, unknown>>;
-}
-
 /** A request in judged form: what the addon takes, and what stays here. */
 export interface JudgedRequest {
   /** Its prompt is empty where there is a chat to be rendered. */
   readonly native: NativeRequest;
   readonly n: number;
-  readonly chat: JudgedChat | undefined;
+  readonly chat: Conversation | undefined;
   /** The text of a JSON schema that is yet to become the grammar. */
   readonly jsonSchema: string | undefined;
   readonly signal: AbortSignal | undefined;
@@ -207,15 +226,16 @@ export function judgeRequest(
   randomSeed: () => bigint,
 ): JudgedRequest {
   const judged = judge("generate()", schema, request);
-  const { signal, prompt = "", messages, chatVariables, ...options } = judged;
-  const { grammar: _grammar, jsonSchema: _schema, regex: _regex, choice: _choice, ...sampling } = options;
-  const { n, maxTokens, seed, stop, logitBias, logProbs, ...rest } = sampling;
+  const { signal, prompt = "", ...options } = judged;
+  const { n, maxTokens, seed, stop, logitBias, logProbs, ...rest } = withoutText(options);
   refuseTwoPrompts(judged);
   refuseTooFew(judged);
   const { grammar, schema: jsonSchema } = judgeConstraint(judged);
+  const chat = judgeChat(judged, grammar !== "", jsonSchema);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
+    ...unbound,
     grammar,
     addSpecial: true,
     siblings: false,
@@ -226,8 +246,49 @@ export function judgeRequest(
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitBias: flatBias(logitBias),
   };
-  const chat = messages === undefined ? undefined : { messages, variables: chatVariables ?? {} };
   return { native: Object.freeze(native), n, chat, jsonSchema, signal };
+}
+
+/** What the template of a conversation may add. */
+const unbound = {
+  grammarPrefix: "",
+  triggers: [],
+  thinkingStart: "",
+  thinkingEnds: [],
+  thinking: false,
+  visible: [],
+} as const;
+
+type Judged = z.infer<RequestSchema>;
+
+/** The fields that say how tokens are chosen. */
+function withoutText(judged: Omit<Judged, "signal" | "prompt">) {
+  const { messages, chatVariables, tools, toolChoice, parallelToolCalls, splitReasoning, ...rest } = judged;
+  const { grammar, jsonSchema, regex, choice, ...sampling } = rest;
+  return sampling;
+}
+
+/** What a text that is bound from its first token on says is not taken apart. */
+function judgeChat(judged: Judged, bound: boolean, schema: string | undefined): Conversation | undefined {
+  const { messages, chatVariables, tools, splitReasoning } = judged;
+  const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `generate(): ${sentence}`);
+  if (messages === undefined) {
+    if (tools !== undefined) throw refuse("tools must come with messages");
+    if (splitReasoning !== undefined) throw refuse("splitReasoning must come with messages");
+  }
+  const judgedTools = judgeTools("generate()", judged);
+  if (judgedTools !== undefined && (bound || schema !== undefined)) {
+    throw refuse("give tools or a constraint (grammar, jsonSchema, regex, choice), not both");
+  }
+  if (messages === undefined) return undefined;
+  return {
+    messages,
+    variables: chatVariables ?? {},
+    addGenerationPrompt: true,
+    tools: judgedTools,
+    splitReasoning: (splitReasoning ?? true) && !bound,
+    schema,
+  };
 }
 
 const forkSchema = z.strictObject({

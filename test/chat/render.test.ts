@@ -1,13 +1,13 @@
 // Conversations become prompts by the model's own template, run elsewhere: what
 // comes out is what the format's authors wrote down, and a template that loops,
 // recurses or swallows memory costs its own conversation and nothing else.
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ChatMessage, Conversation } from "../../src/chat/messages.js";
 import { ChatRenderer } from "../../src/chat/renderer.js";
 import { embeddedModelPath, InferenceError, loadModel, type Model } from "../../src/index.js";
 import { chatProgram } from "../../src/native.js";
 import { caught } from "../helpers/caught.js";
+import { templateNames, templateText } from "../helpers/templates.js";
 
 const conversation = [
   { role: "system", content: "Be brief." },
@@ -16,6 +16,10 @@ const conversation = [
   { role: "user", content: "Bye" },
 ];
 
+function asked(messages: readonly ChatMessage[], variables: Record<string, unknown> = {}): Conversation {
+  return { messages, variables, addGenerationPrompt: true, splitReasoning: true };
+}
+
 function renderer(template: string | undefined, limitMs?: number): ChatRenderer {
   return new ChatRenderer(chatProgram(), { template, bos: "<s>", eos: "</s>", addBos: true }, limitMs);
 }
@@ -23,7 +27,7 @@ function renderer(template: string | undefined, limitMs?: number): ChatRenderer 
 async function rendered(template: string): Promise<string> {
   const chat = renderer(template);
   try {
-    return (await chat.render(conversation, true, {})).prompt;
+    return (await chat.render(asked(conversation))).prompt;
   } finally {
     chat.release();
   }
@@ -108,21 +112,21 @@ describe("a model's own template", () => {
 describe("variables and refusals", () => {
   it("hands variables to the template", async () => {
     const chat = renderer("{{ colour }}{% if enable_thinking %} thinks{% endif %}");
-    const given = await chat.render(conversation, true, { colour: "red", enable_thinking: false });
+    const given = await chat.render(asked(conversation, { colour: "red", enable_thinking: false }));
     expect(given.prompt).toBe("red");
     chat.release();
   });
 
   it("passes on what a template says against a conversation", async () => {
     const chat = renderer("{{ raise_exception('roles must alternate') }}");
-    const error = await caught(() => chat.render(conversation, true, {}));
+    const error = await caught(() => chat.render(asked(conversation)));
     expect(error).toMatchObject({ code: "CHAT_TEMPLATE_FAILED", status: 400 });
     expect((error as Error).message).toContain("roles must alternate");
     chat.release();
   });
 
   it("says what to do where there is no template", async () => {
-    const error = await caught(() => renderer(undefined).render(conversation, true, {}));
+    const error = await caught(() => renderer(undefined).render(asked(conversation)));
     expect(error).toMatchObject({ code: "CHAT_TEMPLATE_MISSING" });
     expect((error as Error).message).toContain("chatTemplate");
   });
@@ -143,8 +147,8 @@ describe("hostile templates", () => {
     it(`${name}: an error, and the next conversation is rendered`, async () => {
       const chat = renderer(template, 1500);
       const [first, second] = await Promise.all([
-        caught(() => chat.render(conversation, true, {})),
-        caught(() => chat.render(conversation, true, {})),
+        caught(() => chat.render(asked(conversation))),
+        caught(() => chat.render(asked(conversation))),
       ]);
       expect(first).toMatchObject({ code: "CHAT_TEMPLATE_FAILED" });
       expect(second).toMatchObject({ code: "CHAT_TEMPLATE_FAILED" });
@@ -154,21 +158,15 @@ describe("hostile templates", () => {
   }
 });
 
-// Upstream's collection of real templates; read where the set-up took the sources from.
-const sources =
-  process.env.INFERNODE_LLAMA_CPP_DIR ?? join(import.meta.dirname, "../../third_party/.sources/llama.cpp");
-const collection = join(sources, "models/templates");
-const files = readdirSync(collection).filter((file) => file.endsWith(".jinja"));
-
 describe("templates of well-known models", () => {
   const plain = [
     { role: "user", content: "What is the colour of the sky?" },
     { role: "assistant", content: "It is blue." },
     { role: "user", content: "And of grass?" },
   ];
-  it.each(files)("%s shows every message in order", async (file) => {
-    const chat = renderer(readFileSync(join(collection, file), "utf8"), 20_000);
-    const { prompt } = await chat.render(plain, true, {});
+  it.each(templateNames)("%s shows every message in order", async (name) => {
+    const chat = renderer(templateText(name), 20_000);
+    const { prompt } = await chat.render(asked(plain));
     chat.release();
     const places = plain.map(({ content }) => prompt.indexOf(content));
     expect(Math.min(...places)).toBeGreaterThanOrEqual(0);

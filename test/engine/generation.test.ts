@@ -1,8 +1,9 @@
 // A generation as iterable and promise, against a host without an addon.
 import { describe, expect, it } from "vitest";
+import type { Choice } from "../../src/engine/choice.js";
 import type { GenerationEvent } from "../../src/engine/events.js";
 import { Generation } from "../../src/engine/generation.js";
-import { type Choice, GenerationRecord } from "../../src/engine/generation-record.js";
+import { GenerationRecord } from "../../src/engine/generation-record.js";
 import { caught } from "../helpers/caught.js";
 import { FakeHost, nativeEnd } from "../helpers/fake-engine.js";
 

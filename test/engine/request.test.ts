@@ -20,6 +20,12 @@ describe("a judged request", () => {
     expect(judged({})).toEqual({
       prompt: "a",
       grammar: "",
+      grammarPrefix: "",
+      triggers: [],
+      thinkingStart: "",
+      thinkingEnds: [],
+      thinking: false,
+      visible: [],
       addSpecial: true,
       siblings: false,
       embeds: false,
@@ -161,7 +167,7 @@ describe("a refused request", () => {
     [{ signal: "x" }, 'generate(): signal must be an AbortSignal, got "x"'],
     [
       { maxtokens: 3 },
-      /^generate\(\): unknown option "maxtokens"; the options are prompt, messages, chatVariables, n, maxTokens, /,
+      /^generate\(\): unknown option "maxtokens"; the options are prompt, messages, chatVariables, tools, toolChoice, /,
     ],
   ])("%o is refused by name", async (options, sentence) => {
     const message = await refusal({ prompt: "a", ...options });

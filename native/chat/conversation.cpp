@@ -1,0 +1,153 @@
+#include "conversation.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "chat-peg-parser.h"
+
+namespace infernode::chat {
+
+namespace {
+
+constexpr std::size_t kTemplatesKept = 4;
+
+common_chat_tool_choice choice_from(const std::string& name) {
+  if (name == "required") return COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+  if (name == "none") return COMMON_CHAT_TOOL_CHOICE_NONE;
+  return COMMON_CHAT_TOOL_CHOICE_AUTO;
+}
+
+void add_tools(common_chat_templates_inputs& inputs, const common_json& request,
+               std::map<std::string, bool> caps) {
+  if (!request.contains("tools")) return;
+  inputs.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
+  if (inputs.tools.empty()) return;
+  if (!caps["supports_tools"])
+    throw std::invalid_argument("it has no place for tools; send none or name a template with one");
+  inputs.tool_choice = choice_from(request.at("toolChoice"));
+  inputs.parallel_tool_calls = request.contains("parallelToolCalls")
+                                   ? request.at("parallelToolCalls").get<bool>()
+                                   : caps["supports_parallel_tool_calls"];
+}
+
+common_chat_templates_inputs inputs_from(const common_json& request,
+                                         const common_chat_templates* templates) {
+  common_chat_templates_inputs inputs;
+  inputs.messages = common_chat_msgs_parse_oaicompat(request.at("messages"));
+  inputs.add_generation_prompt = request.at("addGenerationPrompt").get<bool>();
+  if (request.contains("splitReasoning") && request.at("splitReasoning").get<bool>())
+    inputs.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
+  if (request.contains("schema")) inputs.json_schema = request.at("schema").dump();
+  const common_json& variables = request.at("variables");
+  for (const auto& [name, value] : variables.items()) {
+    inputs.chat_template_kwargs[name] = value.dump();
+    if (name == "enable_thinking" && value.is_boolean()) inputs.enable_thinking = value.get<bool>();
+  }
+  add_tools(inputs, request, common_chat_templates_get_caps(templates));
+  return inputs;
+}
+
+constexpr std::size_t kShortestMarker = 2;  // bytes of a literal
+
+// What may end one part of an answer and begin another, and the names of the parts.
+struct Shape {
+  std::set<std::string> markers;   // what ends a text that may be anything
+  std::set<std::string> literals;  // the format's words
+  std::set<std::string> parts;
+};
+
+Shape shape_of(const std::string& saved) {
+  Shape shape;
+  if (saved.empty()) return shape;
+  const common_json arena = common_json::parse(saved);
+  for (const common_json& parser : arena.at("parsers")) {
+    const std::string type = parser.at("type");
+    if (type == "tag") shape.parts.insert(parser.at("tag").get<std::string>());
+    if (type == "literal") {
+      const std::string text = parser.at("literal");
+      if (text.size() >= kShortestMarker) shape.literals.insert(text);
+    }
+    if (type != "until" && type != "ac") continue;
+    for (const common_json& delimiter : parser.at("delimiters")) {
+      const std::string text = delimiter;
+      if (!text.empty()) shape.markers.insert(text);
+    }
+  }
+  return shape;
+}
+
+common_json triggers_of(const common_chat_params& params) {
+  common_json words = common_json::array();
+  if (!params.grammar_lazy) return words;
+  for (const common_grammar_trigger& trigger : params.grammar_triggers)
+    if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) words.push_back(trigger.value);
+  return words;
+}
+
+// Whether the prompt leaves the model in the middle of a thought.
+bool thinks(const common_chat_params& params) {
+  std::string_view prompt = params.generation_prompt;
+  while (!prompt.empty() && prompt.back() == '\n') prompt.remove_suffix(1);
+  return !params.thinking_start_tag.empty() && prompt.ends_with(params.thinking_start_tag);
+}
+
+// Null where every answer is text and nothing else.
+common_json answer_of(const common_chat_params& params,
+                      const common_chat_templates_inputs& inputs) {
+  const bool calls = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+  const Shape shape = shape_of(params.parser);
+  if (calls && !shape.parts.contains(common_chat_peg_builder::TOOL_OPEN))
+    throw std::invalid_argument(
+        "the form in which it writes tool calls is not known; send no tools");
+  const bool only_text =
+      std::all_of(shape.parts.begin(), shape.parts.end(),
+                  [](const std::string& part) { return part == common_chat_peg_builder::CONTENT; });
+  if (only_text && shape.markers.empty()) return {};
+  std::set<std::string> markers = shape.markers;
+  markers.insert(shape.literals.begin(), shape.literals.end());
+  return common_json::object({{"format", static_cast<int>(params.format)},
+                              {"parser", params.parser},
+                              {"generationPrompt", params.generation_prompt},
+                              {"markers", markers},
+                              {"visible", params.preserved_tokens},
+                              {"grammar", params.grammar},
+                              {"triggers", triggers_of(params)},
+                              {"lazy", params.grammar_lazy},
+                              {"thinkingStart", params.thinking_start_tag},
+                              {"thinkingEnds", params.thinking_end_tags},
+                              {"thinking", thinks(params)}});
+}
+
+}  // namespace
+
+const common_chat_templates* Templates::get(const std::string& source, const std::string& bos,
+                                            const std::string& eos) {
+  const auto found = std::find_if(kept_.begin(), kept_.end(),
+                                  [&](const auto& entry) { return entry.first == source; });
+  if (found == kept_.end()) {
+    kept_.emplace_front(source, common_chat_templates_init(nullptr, source, bos, eos));
+    if (kept_.size() > kTemplatesKept) kept_.pop_back();
+  } else {
+    kept_.splice(kept_.begin(), kept_, found);
+  }
+  return kept_.front().second.get();
+}
+
+common_json render(Templates& templates, const common_json& request) {
+  const std::string bos = request.at("bos");
+  const common_chat_templates* parsed =
+      templates.get(request.at("template"), bos, request.at("eos"));
+  const common_chat_templates_inputs inputs = inputs_from(request, parsed);
+  common_chat_params params = common_chat_templates_apply(parsed, inputs);
+  // The tokenizer adds its own.
+  if (request.at("addBos").get<bool>() && !bos.empty() && params.prompt.starts_with(bos))
+    params.prompt.erase(0, bos.size());
+  return common_json::object({{"prompt", params.prompt},
+                              {"stops", params.additional_stops},
+                              {"answer", answer_of(params, inputs)}});
+}
+
+}  // namespace infernode::chat

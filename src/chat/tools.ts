@@ -1,0 +1,155 @@
+// Tools that a model may call: their type, their limits, and OpenAI's form, which
+// llama.cpp's templates take.
+import { z } from "zod";
+import { InferenceError } from "../errors.js";
+
+/** A function that the model may ask its caller to run. */
+export interface Tool {
+  /** 1 to 64 letters, digits, "_", "-" and ".". */
+  readonly name: string;
+  /** What it does, for the model to read. */
+  readonly description?: string | undefined;
+  /** A JSON schema of its arguments, an object's. Default: it takes none. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * Whether a tool is called: as the model likes, at least one, none, or this one.
+ * "required" and a name bind what is generated to the form of a call.
+ */
+export type ToolChoice = "auto" | "required" | "none" | { readonly name: string };
+
+/** A tool's call as a model wrote it. */
+export interface ToolCall {
+  /** The model's own id where its format has one, else one made up. */
+  readonly id: string;
+  readonly name: string;
+  /** JSON text; of a generation that ended in the middle, as far as it came. */
+  readonly arguments: string;
+}
+
+/** A call in a conversation's past. */
+export interface PastToolCall {
+  readonly id?: string | undefined;
+  readonly name: string;
+  /** JSON text, or what it stands for. */
+  readonly arguments: string | Readonly<Record<string, unknown>>;
+}
+
+const maximumTools = 128;
+const maximumBytes = 256 * 1024;
+
+const toolsPhrase = `an array of 1 to ${maximumTools} tools of { name, description, parameters }, ${maximumBytes >> 10} KiB at most`;
+const namePhrase = 'a name of 1 to 64 letters, digits, "_", "-" and "."';
+const choicePhrase = '"auto", "required", "none" or { name } of a tool';
+const parametersPhrase = "a JSON schema of an object";
+const argumentsPhrase = "JSON text or an object";
+
+const name = () => z.string(namePhrase).regex(/^[\w.-]{1,64}$/, namePhrase);
+
+function isSchema(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const { type = "object" } = value as { readonly type?: unknown };
+  return type === "object";
+}
+
+function isSmall(value: unknown): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(value) ?? "") <= maximumBytes;
+  } catch {
+    return false; // circular, or a bigint
+  }
+}
+
+function isArguments(value: unknown): boolean {
+  if (typeof value !== "string") return typeof value === "object" && value !== null && isSmall(value);
+  try {
+    JSON.parse(value);
+    return Buffer.byteLength(value) <= maximumBytes;
+  } catch {
+    return false;
+  }
+}
+
+const tool = z.strictObject(
+  {
+    name: name(),
+    description: z.string("a string").optional(),
+    parameters: z.custom<Readonly<Record<string, unknown>>>(isSchema, parametersPhrase).optional(),
+  },
+  "a tool of { name, description, parameters }",
+);
+
+/** The schema of a request's tools. */
+export const toolsSchema = z
+  .array(tool, toolsPhrase)
+  .min(1, toolsPhrase)
+  .max(maximumTools, toolsPhrase)
+  .refine(isSmall, toolsPhrase);
+
+/** The schema of a tool choice. */
+export const toolChoiceSchema = z.union(
+  [z.enum(["auto", "required", "none"]), z.strictObject({ name: name() })],
+  choicePhrase,
+);
+
+/** The schema of a call in a message. */
+export const pastToolCallSchema = z.strictObject(
+  {
+    id: z.string("a string").max(256, "a string of at most 256 characters").optional(),
+    name: name(),
+    arguments: z.custom<string | Readonly<Record<string, unknown>>>(isArguments, argumentsPhrase),
+  },
+  "a tool call of { id, name, arguments }",
+);
+
+/** What a request says about tools. */
+export interface ToolOptions {
+  readonly tools?: readonly Tool[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
+  readonly parallelToolCalls?: boolean | undefined;
+}
+
+/** Tools in judged form. */
+export interface JudgedTools {
+  readonly tools: readonly Tool[];
+  readonly choice: "auto" | "required" | "none";
+  /** Undefined: as the template is made for. */
+  readonly parallel: boolean | undefined;
+}
+
+/**
+ * Tools as the template takes them: a named one is the only one, and required.
+ * @param call for messages
+ * @throws InferenceError INVALID_OPTION
+ */
+export function judgeTools(call: string, { tools, toolChoice, parallelToolCalls }: ToolOptions) {
+  const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
+  if (tools === undefined) {
+    if (toolChoice !== undefined) throw refuse("toolChoice must come with tools");
+    if (parallelToolCalls !== undefined) throw refuse("parallelToolCalls must come with tools");
+    return undefined;
+  }
+  const names = tools.map((each) => each.name);
+  const twice = names.find((each, index) => names.indexOf(each) < index);
+  if (twice !== undefined) throw refuse(`tools must have different names, got "${twice}" twice`);
+  if (typeof toolChoice !== "object") {
+    return { tools, choice: toolChoice ?? "auto", parallel: parallelToolCalls } as const;
+  }
+  const chosen = tools.filter((each) => each.name === toolChoice.name);
+  if (chosen.length === 0) {
+    throw refuse(`toolChoice must name one of the tools, ${names.join(", ")}; got "${toolChoice.name}"`);
+  }
+  return { tools: chosen, choice: "required", parallel: false } as const;
+}
+
+/** Judged tools in OpenAI's spelling. */
+export function toolsToWire(tools: readonly Tool[]): readonly object[] {
+  return tools.map((each) => ({ type: "function", function: each }));
+}
+
+/** A past call in OpenAI's spelling. */
+export function callToWire({ id, name, arguments: given }: PastToolCall): object {
+  const text = typeof given === "string" ? given : JSON.stringify(given);
+  return { ...(id !== undefined && { id }), type: "function", function: { name, arguments: text } };
+}

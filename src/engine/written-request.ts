@@ -1,0 +1,62 @@
+// A request whose conversation has become a prompt: what the addon is asked, and
+// how the answer is to be read. A format's own grammar binds what a schema or a
+// required call asks for, thoughts before it included; where calls are as the model
+// likes, it binds from a call's first words on.
+import type { AnswerFormat } from "../chat/answer.js";
+import type { Conversation } from "../chat/messages.js";
+import type { WrittenChat } from "../chat/renderer.js";
+import { InferenceError } from "../errors.js";
+import type { NativeRequest } from "../native.js";
+
+/** What a conversation becomes. */
+export interface WrittenRequest {
+  readonly request: NativeRequest;
+  /** Undefined where the answer is text. */
+  readonly format: AnswerFormat | undefined;
+}
+
+/**
+ * @param request without its prompt; bound by what its user asked for
+ * @param schemaGrammar of the request's JSON schema; "" where there is none
+ * @throws InferenceError INVALID_OPTION
+ */
+export function writtenRequest(
+  request: NativeRequest,
+  conversation: Conversation,
+  written: WrittenChat,
+  schemaGrammar: string,
+): WrittenRequest {
+  const { prompt, stop, answer } = written;
+  const whole = {
+    ...request,
+    prompt,
+    parseSpecial: true,
+    stop: [...new Set([...request.stop, ...stop])],
+    grammar: schemaGrammar || request.grammar,
+  };
+  if (answer === undefined || request.grammar !== "") return { request: whole, format: undefined };
+  const { visible, generationPrompt } = answer;
+  const choice = conversation.tools?.choice ?? "none";
+  if (schemaGrammar !== "" || choice === "required") {
+    if (answer.grammar === "") throw unbindable();
+    const bound = { grammar: answer.grammar, grammarPrefix: generationPrompt };
+    return { request: { ...whole, ...bound, visible }, format: answer };
+  }
+  const isText = !conversation.splitReasoning && choice === "none";
+  return { request: { ...whole, ...awaited(answer), visible }, format: isText ? undefined : answer };
+}
+
+/** The grammar of a call that may come. */
+function awaited(answer: AnswerFormat): Partial<NativeRequest> {
+  const { grammar, lazy, triggers, thinkingStart, thinkingEnds, thinking } = answer;
+  if (!lazy || grammar === "" || triggers.length === 0) return {};
+  return { grammar, triggers, thinkingStart, thinkingEnds, thinking };
+}
+
+function unbindable(): InferenceError {
+  return new InferenceError(
+    "INVALID_OPTION",
+    "generate(): the form in which this chat template writes such answers is not known; " +
+      'send no jsonSchema, and toolChoice "auto" or "none"',
+  );
+}
