@@ -16,9 +16,33 @@ export type NativeMetadataValue =
   | readonly (string | number | boolean)[]
   | { readonly arrayLength: number };
 
+/** A model to be made of random weights. */
+export interface NativeSyntheticShape {
+  /** Absolute path of the GGUF file whose tokenizer it gets. */
+  readonly tokenizer: string;
+  readonly architecture: string;
+  readonly type: string;
+  readonly seed: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly feedForward: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  /** Of sliding layers; 0 where there are none. */
+  readonly window: number;
+  readonly experts: number;
+  readonly expertsUsed: number;
+  /** Per channel of recurrent layers; 0 where there are none. */
+  readonly state: number;
+}
+
 export interface NativeModelOptions {
-  /** Absolute path of the GGUF file. */
+  /** Absolute path of the GGUF file, or the reference of a synthetic model. */
   readonly path: string;
+  /** Made instead of read; null: the path is a file's. */
+  readonly synthetic: NativeSyntheticShape | null;
   /** Layers to place on the GPU; -1 means all. */
   readonly gpuLayers: number;
   readonly memoryMap: boolean;
@@ -267,7 +291,10 @@ export interface NativeAddon {
   readonly build: { readonly llamaCpp: string; readonly treeHash: string };
   loadModel(options: NativeModelOptions): NativeLoad;
   /** Metadata and tensors of a GGUF header, without loading weights. Throws with code. */
-  inspect(path: string): {
+  inspect(
+    path: string,
+    synthetic: NativeSyntheticShape | null,
+  ): {
     readonly metadata: Readonly<Record<string, NativeMetadataValue>>;
     readonly tensors: NativeTensorInfo[];
     readonly version: number;

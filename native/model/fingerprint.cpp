@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 namespace infernode {
@@ -43,25 +41,23 @@ class Hash {
 
 }  // namespace
 
-std::string model_fingerprint(const std::string& path, std::uint64_t file_bytes,
+std::string model_fingerprint(std::FILE* file, std::uint64_t file_bytes,
                               std::uint64_t header_bytes) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             std::fclose);
   if (file == nullptr) return "";
   Hash hash;
   hash.add(file_bytes);
   std::vector<char> buffer(1 << 16);
   for (std::uint64_t left = header_bytes; left > 0;) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
-    if (std::fread(buffer.data(), 1, wanted, file.get()) != wanted) return "";
+    if (std::fread(buffer.data(), 1, wanted, file) != wanted) return "";
     hash.add(buffer.data(), wanted);
     left -= wanted;
   }
   const std::uint64_t weights = file_bytes - std::min(file_bytes, header_bytes);
   for (std::uint64_t piece = 0; piece < kPieces; ++piece) {
     const std::uint64_t at = header_bytes + weights / kPieces * piece;
-    if (std::fseek(file.get(), static_cast<long>(at), SEEK_SET) != 0) return "";
-    hash.add(buffer.data(), std::fread(buffer.data(), 1, kPiece, file.get()));
+    if (std::fseek(file, static_cast<long>(at), SEEK_SET) != 0) return "";
+    hash.add(buffer.data(), std::fread(buffer.data(), 1, kPiece, file));
   }
   return hash.text();
 }

@@ -4,13 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 namespace infernode {
 
-// 16 hexadecimal digits; "" when the file cannot be read. Blocks on the disk for
-// the header and a quarter of a mebibyte.
-std::string model_fingerprint(const std::string& path, std::uint64_t file_bytes,
+// 16 hexadecimal digits; "" when the file (nullptr: there is none) cannot be
+// read. Blocks on the disk for the header and a quarter of a mebibyte.
+std::string model_fingerprint(std::FILE* file, std::uint64_t file_bytes,
                               std::uint64_t header_bytes);
 
 }  // namespace infernode

@@ -16,6 +16,7 @@
 #include "model/llama_runtime.h"
 #include "model/model_rules.h"
 #include "model/page_cache.h"
+#include "model/synthetic_file.h"
 
 namespace infernode {
 
@@ -59,10 +60,12 @@ struct LoadWatch {
   }
 };
 
+using Synthetic = std::shared_ptr<const SyntheticFile>;  // nullptr: a file on disk
+
 // The file and, when split, its further parts, all judged.
-std::vector<GgufFile> read_parts(const std::string& path) {
+std::vector<GgufFile> read_parts(const std::string& path, const Synthetic& synthetic) {
   std::vector<GgufFile> parts;
-  parts.push_back(GgufFile::read(path));
+  parts.push_back(synthetic ? synthetic->parse() : GgufFile::read(path));
   const std::vector<std::string> paths = model_part_paths(parts.front(), path);
   for (std::size_t i = 1; i < paths.size(); ++i) {
     parts.push_back(GgufFile::read(paths[i]));
@@ -75,9 +78,9 @@ std::vector<GgufFile> read_parts(const std::string& path) {
 
 // ggml asserts the alignment of memory it did not allocate.
 bool can_map(std::span<const GgufFile> parts, const LoadOptions& options) {
-  return options.memory_map && std::ranges::all_of(parts, [](const GgufFile& part) {
-           return part.alignment() % kMapAlignment == 0;
-         });
+  return options.memory_map && !options.synthetic &&
+         std::ranges::all_of(
+             parts, [](const GgufFile& part) { return part.alignment() % kMapAlignment == 0; });
 }
 
 void check_memory(std::span<const GgufFile> parts, const LoadOptions& options) {
@@ -146,6 +149,19 @@ llama_model_params model_params(const LoadOptions& options, bool map, LoadWatch&
   return params;
 }
 
+llama_model* load_weights(const LoadOptions& options, const Synthetic& synthetic,
+                          const llama_model_params& params) {
+  if (synthetic == nullptr) return llama_model_load_from_file(options.path.c_str(), params);
+  return llama_model_load_from_file_ptr(open_synthetic(synthetic).get(), params);
+}
+
+std::string fingerprint_of(const GgufFile& file, const LoadOptions& options,
+                           const Synthetic& synthetic) {
+  const FileHandle opened =
+      synthetic ? open_synthetic(synthetic) : FileHandle(std::fopen(options.path.c_str(), "rb"));
+  return model_fingerprint(opened.get(), file.file_bytes(), file.header_bytes());
+}
+
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
 
 }  // namespace
@@ -156,7 +172,9 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
                                                    const ProgressCallback& progress,
                                                    const std::atomic<bool>& cancelled) {
   const Clock::time_point start = Clock::now();
-  std::vector<GgufFile> parts = read_parts(options.path);
+  const auto synthetic =
+      options.synthetic ? std::make_shared<const SyntheticFile>(*options.synthetic) : nullptr;
+  std::vector<GgufFile> parts = read_parts(options.path, synthetic);
   check_memory(parts, options);
   LoadWatch watch{progress, cancelled};
   const bool map = can_map(parts, options);
@@ -165,14 +183,14 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
 
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;
-  Handle handle(
-      llama_model_load_from_file(options.path.c_str(), model_params(options, map, watch)));
+  Handle handle(load_weights(options, synthetic, model_params(options, map, watch)));
   refuse_if_cancelled(cancelled, options.path);
   if (handle == nullptr) refuse_load(options.path, capture.errors());
 
   const std::shared_ptr<LlamaModel> model(
       new LlamaModel(std::move(parts.front()), std::move(handle)));
   model->describe(options);
+  model->info_.fingerprint = fingerprint_of(model->file_, options, synthetic);
   model->check_special_tokens();
   model->info_.load_milliseconds = milliseconds_since(start);
   return model;
@@ -203,7 +221,6 @@ void LlamaModel::describe(const LoadOptions& options) {
   info_.layer_count = llama_model_n_layer(model);
   info_.parameter_count = llama_model_n_params(model);
   info_.size_bytes = llama_model_size(model);
-  info_.fingerprint = model_fingerprint(options.path, file_.file_bytes(), file_.header_bytes());
   info_.bos_token = llama_vocab_bos(vocab);
   info_.eos_token = llama_vocab_eos(vocab);
   info_.add_bos = llama_vocab_get_add_bos(vocab);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "core/types.h"
 #include "model/gguf_file.h"
 #include "model/memory_estimate.h"
+#include "model/synthetic_shape.h"
 
 struct llama_model;
 struct llama_vocab;
@@ -29,6 +31,7 @@ struct LoadOptions {
   std::string path;             // of the GGUF file; of the first part when split
   std::int32_t gpu_layers = 0;  // -1: all
   bool memory_map = true;
+  std::optional<SyntheticShape> synthetic = {};  // made instead of read; `path` is its reference
 };
 
 // Fraction 0..1, never falling, on the thread that called load(); at most one

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "model/llama_runtime.h"
+#include "model/synthetic_file.h"
 #include "napi/addon_data.h"
 #include "napi/convert.h"
 #include "napi/engine_wrap.h"
@@ -54,7 +55,9 @@ Napi::Value set_log_sink(const Napi::CallbackInfo& info) {
 Napi::Value inspect(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   try {
-    const GgufFile file = GgufFile::read(info[0].ToString());
+    const std::string path = info[0].ToString();
+    const auto shape = synthetic_from(path, info[1]);
+    const GgufFile file = shape ? SyntheticFile(*shape).parse() : GgufFile::read(path);
     Napi::Object object = Napi::Object::New(env);
     object.Set("metadata", metadata_to(env, file));
     object.Set("tensors", tensors_to(env, file));

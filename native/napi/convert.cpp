@@ -165,6 +165,30 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   return object;
 }
 
+std::optional<SyntheticShape> synthetic_from(const std::string& reference,
+                                             const Napi::Value& value) {
+  if (!value.IsObject()) return std::nullopt;
+  const auto object = value.As<Napi::Object>();
+  SyntheticShape shape;
+  shape.reference = reference;
+  shape.tokenizer = object.Get("tokenizer").ToString();
+  shape.architecture = object.Get("architecture").ToString();
+  shape.type = object.Get("type").ToString();
+  shape.seed = static_cast<std::uint64_t>(object.Get("seed").As<Napi::Number>().Int64Value());
+  shape.layers = int_field(object, "layers");
+  shape.width = int_field(object, "width");
+  shape.feed_forward = int_field(object, "feedForward");
+  shape.heads = int_field(object, "heads");
+  shape.kv_heads = int_field(object, "kvHeads");
+  shape.vocabulary = int_field(object, "vocabulary");
+  shape.context_length = int_field(object, "contextLength");
+  shape.window = int_field(object, "window");
+  shape.experts = int_field(object, "experts");
+  shape.experts_used = int_field(object, "expertsUsed");
+  shape.state = int_field(object, "state");
+  return shape;
+}
+
 Prompt prompt_from(RequestId id, const Napi::Object& request) {
   Prompt prompt;
   prompt.id = id;

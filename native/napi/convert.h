@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <optional>
 #include <string>
 
 #include "core/engine.h"
@@ -23,6 +24,10 @@ struct EngineOptions {
 
 EngineOptions engine_options_from(const Napi::Object& object);
 Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
+
+// Nothing where the value is null: the model is a file.
+std::optional<SyntheticShape> synthetic_from(const std::string& reference,
+                                             const Napi::Value& value);
 
 Prompt prompt_from(RequestId id, const Napi::Object& request);
 

@@ -124,6 +124,7 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
   options.path = object.Get("path").ToString();
   options.gpu_layers = object.Get("gpuLayers").ToNumber().Int32Value();
   options.memory_map = object.Get("memoryMap").ToBoolean();
+  options.synthetic = synthetic_from(options.path, object.Get("synthetic"));
   auto* worker = new LoadModelWorker(env, std::move(options), object.Get("onProgress"));
   Napi::Object load = Napi::Object::New(env);
   load.Set("promise", worker->promise());

@@ -2,7 +2,7 @@
 // shows first, and a cheap way to judge a file before loading it.
 import { toInferenceError } from "../errors.js";
 import { type NativeMetadataValue, type NativeTensorInfo, native } from "../native.js";
-import { judgePath } from "./options.js";
+import { judgeModelPath } from "./options.js";
 
 /** What a GGUF file's header says. */
 export interface ModelFile {
@@ -14,13 +14,13 @@ export interface ModelFile {
 }
 
 /**
- * Reads a GGUF file's header. Blocks for as long as that takes, milliseconds.
+ * Reads a GGUF file's header, or that of a `synthetic:` model. Blocks for as long as that takes, milliseconds.
  * @throws InferenceError INVALID_OPTION and the MODEL_ codes of a bad file
  */
 export function inspectModel(path: string | URL): ModelFile {
-  const absolute = judgePath("inspectModel()", path);
+  const source = judgeModelPath("inspectModel()", path);
   try {
-    return native().inspect(absolute);
+    return native().inspect(source.path, source.synthetic);
   } catch (thrown) {
     throw toInferenceError(thrown);
   }

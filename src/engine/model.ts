@@ -196,7 +196,16 @@ export class Model {
 /**
  * Loads a GGUF model without blocking the event loop.
  *
- * @param path of the GGUF file (the first one of a split model), or a file: URL
+ * `synthetic:<architecture>?<option>=<number>&…` is a model of random weights instead, the
+ * same for the same reference: for tests and benchmarks. Architectures: llama, qwen2, qwen3,
+ * gemma3 (sliding window), qwen3moe, mamba (recurrent), jamba (hybrid). Options and defaults:
+ * layers (4), dim (256), heads (dim / 64), kvHeads (heads / 2), feedForward (3 x dim), vocab
+ * (1280 tokens), context (4096 tokens), type (q8_0; f32, f16, q4_0, q4_1), seed (1); of
+ * gemma3 window (256 positions); of qwen3moe experts (8), expertsUsed (2); of mamba and
+ * jamba state (16).
+ *
+ * @param path of the GGUF file (the first one of a split model), a file: URL, or a
+ *   synthetic: reference
  * @throws InferenceError (rejects) INVALID_OPTION; MODEL_NOT_FOUND,
  *   MODEL_UNREADABLE, MODEL_NOT_GGUF, MODEL_VERSION_UNSUPPORTED,
  *   MODEL_TRUNCATED, MODEL_CORRUPT, MODEL_ARCHITECTURE_UNSUPPORTED,

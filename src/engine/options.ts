@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { chatTemplateNames, chatTemplateText } from "../chat/templates.js";
 import { InferenceError } from "../errors.js";
+import { isSyntheticReference, judgeSynthetic } from "../models/synthetic.js";
 import type { NativeEngineOptions, NativeModelOptions } from "../native.js";
 import { abortSignal, callback, flag, integer, judge, number, show } from "./judge.js";
 
@@ -190,12 +191,12 @@ export interface JudgedLoad {
 
 /** @throws InferenceError INVALID_OPTION */
 export function judgeModelOptions(path: unknown, options: unknown): JudgedLoad {
-  const absolute = judgePath("loadModel()", path);
+  const source = judgeModelPath("loadModel()", path);
   const judged = judge("loadModel()", modelSchema, options);
   const { gpuLayers, memoryMap, onProgress, signal, chatTemplate } = judged;
   return {
     native: {
-      path: absolute,
+      ...source,
       gpuLayers: gpuLayers === "all" ? allLayers : gpuLayers,
       memoryMap,
     },
@@ -203,6 +204,15 @@ export function judgeModelOptions(path: unknown, options: unknown): JudgedLoad {
     signal,
     chatTemplate: chatTemplate === undefined ? undefined : chatTemplateText(chatTemplate),
   };
+}
+
+/**
+ * A model's file, or the shape of a synthetic one.
+ * @throws InferenceError INVALID_OPTION
+ */
+export function judgeModelPath(call: string, path: unknown): Pick<NativeModelOptions, "path" | "synthetic"> {
+  if (!isSyntheticReference(path)) return { path: judgePath(call, path), synthetic: null };
+  return { path: String(path), synthetic: judgeSynthetic(call, path) };
 }
 
 /**

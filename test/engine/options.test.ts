@@ -87,6 +87,7 @@ describe("model options", () => {
   it("resolves the path and spells all layers as -1", () => {
     expect(judgeModelOptions("model.gguf", {}).native).toEqual({
       path: resolve("model.gguf"),
+      synthetic: null,
       gpuLayers: -1,
       memoryMap: true,
     });
