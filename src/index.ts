@@ -40,3 +40,14 @@ export type { EngineStats } from "./engine/stats.js";
 export { type ErrorCode, InferenceError } from "./errors.js";
 export { type LogLevel, type LogLine, setLogListener } from "./log.js";
 export { embeddedModelPath } from "./models/embedded.js";
+export type {
+  Check,
+  ConcurrencyModifier,
+  Handler,
+  Job,
+  JobContext,
+  JobFigures,
+  JobLog,
+  StartOptions,
+} from "./serverless/contract.js";
+export { serverless } from "./serverless/serverless.js";

@@ -24,13 +24,17 @@ export async function ensureTypeScript() {
   markCurrent("typescript", print, existsSync(paths.dist) ? filesBelow(paths.dist) : []);
 }
 
-// Both entries in one build: what they share is one file that both load, with
+// All entries in one build: what they share is one file that all load, with
 // one addon in it. All chunks lie directly in dist/; src/package-root.ts
 // counts on it.
 async function bundle() {
   const { rolldown } = await import("rolldown");
   const build = await rolldown({
-    input: { index: "src/index.ts", "cli/main": "src/cli/main.ts" },
+    input: {
+      index: "src/index.ts",
+      "cli/main": "src/cli/main.ts",
+      "heartbeat-thread": "src/serverless/heartbeat-thread.ts",
+    },
     platform: "node",
     external: [/^node:/, "node-gyp-build"],
   });

@@ -1,0 +1,110 @@
+// The worker's configuration: the RunPod environment as one judged, frozen
+// value. A pure function of its record; only host.ts reads the real environment.
+// A value that makes no sense is warned of and replaced by the default, because
+// a worker that dies at boot costs more than one that uses a default.
+import { randomUUID } from "node:crypto";
+
+/** Log levels from silent to all; TIP lines are printed at every level but NOTSET. */
+export type WorkerLogLevel = "NOTSET" | "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR";
+
+/** The level of the wire protocol we speak, as the Python worker numbers it. */
+const protocolVersion = "1.12.0";
+
+export interface WorkerConfig {
+  readonly workerId: string;
+  /** RUNPOD_POD_ID as given; undefined where unset, and then nothing pings. */
+  readonly podId: string | undefined;
+  /** URL templates, see urls.ts; undefined where unset. */
+  readonly takeTemplate: string | undefined;
+  readonly doneTemplate: string | undefined;
+  readonly streamTemplate: string | undefined;
+  readonly pingTemplate: string | undefined;
+  /** Sent raw in Authorization; "" where unset. */
+  readonly apiKey: string;
+  readonly hostname: string;
+  readonly endpointId: string | undefined;
+  readonly logLevel: WorkerLogLevel;
+  readonly pingIntervalMs: number;
+  /** Append "&…" to URLs without a query, as Python does. */
+  readonly rawAppend: boolean;
+  readonly protocolVersion: string;
+  readonly userAgent: string;
+  /** Milliseconds running jobs get at shutdown; undefined: as long as they need. */
+  readonly shutdownGraceMs: number | undefined;
+  /** Bytes a result may have. */
+  readonly outputLimitBytes: number;
+  /** Milliseconds a result is sent again and again before it is given up. */
+  readonly deliveryBudgetMs: number;
+  /** Sentences about values that were replaced. */
+  readonly warnings: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** RunPod's documented result limit for /runsync. */
+const outputLimitBytes = 20_000_000;
+const deliveryBudgetMs = 120_000;
+const levels: readonly string[] = ["NOTSET", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
+
+/** Reads the RunPod variables out of an environment. */
+export function readConfig(environment: Environment): WorkerConfig {
+  const warnings: string[] = [];
+  const text = (name: string) => environment[name] || undefined;
+  const version = text("RUNPOD_PROTOCOL_VERSION") ?? protocolVersion;
+  return Object.freeze({
+    workerId: text("RUNPOD_POD_ID") ?? randomUUID(),
+    podId: text("RUNPOD_POD_ID"),
+    takeTemplate: text("RUNPOD_WEBHOOK_GET_JOB"),
+    doneTemplate: text("RUNPOD_WEBHOOK_POST_OUTPUT"),
+    // The second name is that of older simulators and compatible platforms.
+    streamTemplate: text("RUNPOD_WEBHOOK_POST_STREAM") ?? text("RUNPOD_WEBHOOK_JOB_STREAM"),
+    pingTemplate: text("RUNPOD_WEBHOOK_PING"),
+    apiKey: environment.RUNPOD_AI_API_KEY ?? "",
+    hostname: text("RUNPOD_POD_HOSTNAME") ?? "unknown",
+    endpointId: text("RUNPOD_ENDPOINT_ID"),
+    logLevel: readLevel(environment, warnings),
+    pingIntervalMs: Math.max(100, readNumber(environment, "RUNPOD_PING_INTERVAL", warnings) ?? 10_000),
+    rawAppend: text("RUNPOD_COMPAT_RAW_APPEND") === "1",
+    protocolVersion: version,
+    userAgent: userAgent(version, text("RUNPOD_UA_INTEGRATION")),
+    shutdownGraceMs: readNumber(environment, "RUNPOD_SHUTDOWN_GRACE_MS", warnings),
+    outputLimitBytes: readNumber(environment, "INFERNODE_OUTPUT_LIMIT_BYTES", warnings) ?? outputLimitBytes,
+    deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
+    warnings,
+  });
+}
+
+// The platform may gate features on the version it reads here, so the product
+// of the protocol comes first and ours second.
+function userAgent(version: string, integration: string | undefined): string {
+  const platform = `${process.platform}; ${process.arch}`;
+  const base = `RunPod-Python-SDK/${version} (${platform}) Language/Node ${process.versions.node} infernode`;
+  return integration === undefined ? base : `${base} Integration/${integration}`;
+}
+
+function readLevel(environment: Environment, warnings: string[]): WorkerLogLevel {
+  const name = ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"].find((variable) => environment[variable]);
+  if (name === undefined) return levelOf(environment.DEBUG) ?? "INFO"; // others use DEBUG for other things
+  const level = levelOf(environment[name]);
+  if (level === undefined) {
+    const given = JSON.stringify(environment[name]);
+    warnings.push(`${name} must be one of ${levels.join(", ")}, got ${given}; INFO is used.`);
+  }
+  return level ?? "INFO";
+}
+
+/** The level a name stands for, in any case of letters. */
+export function levelOf(name: string | undefined): WorkerLogLevel | undefined {
+  const upper = name?.toUpperCase();
+  if (upper === "WARNING") return "WARN";
+  return upper !== undefined && levels.includes(upper) ? (upper as WorkerLogLevel) : undefined;
+}
+
+function readNumber(environment: Environment, name: string, warnings: string[]): number | undefined {
+  const given = environment[name];
+  if (given === undefined || given.trim() === "") return undefined;
+  const value = Number(given);
+  if (Number.isFinite(value) && value >= 0) return value;
+  warnings.push(`${name} must be a number of at least 0, got ${JSON.stringify(given)}; its default is used.`);
+  return undefined;
+}

@@ -1,0 +1,124 @@
+// What a handler sees and what it may be: the job as the platform sent it, the
+// context beside it, and the options of serverless.start() in both spellings.
+// Judges the options once; knows nothing of the wire.
+import { z } from "zod";
+import { callback, flag, judge } from "../engine/judge.js";
+import { InferenceError } from "../errors.js";
+
+/** A job exactly as the platform sent it; fields unknown to us pass through. */
+export interface Job<Input = unknown> {
+  readonly id: string;
+  readonly input: Input;
+  readonly webhook?: string;
+  readonly s3Config?: Readonly<Record<string, unknown>>;
+  readonly batchId?: string;
+  readonly [field: string]: unknown;
+}
+
+/** Writes log lines that carry the job's id. */
+export interface JobLog {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** Numbers a handler may tell of its job; they end in the job's figures line. */
+export interface JobFigures {
+  readonly promptTokens?: number;
+  readonly completionTokens?: number;
+  readonly cachedTokens?: number;
+  /** Milliseconds from the handler's start to its first token. */
+  readonly timeToFirstTokenMs?: number;
+  readonly tokensPerSecond?: number;
+}
+
+/** What a handler gets beside the job. */
+export interface JobContext {
+  /** Aborts when the platform stops the job or the worker is told to leave at once. */
+  readonly signal: AbortSignal;
+  readonly workerId: string;
+  readonly log: JobLog;
+  /** Shows a value as the job's output while it runs; the latest wins, never after the result. */
+  progress(value: unknown): void;
+  /** Adds numbers to the job's figures line. */
+  figures(figures: JobFigures): void;
+}
+
+/**
+ * Does one job. What it returns, or resolves with, is the job's output; a
+ * generator's or an async iterable's items are streamed. Throwing fails the job.
+ */
+export type Handler<Input = unknown> = (
+  job: Job<Input>,
+  context: JobContext,
+) => unknown | Promise<unknown> | Iterable<unknown> | AsyncIterable<unknown>;
+
+/** Jobs to run at once from now on, from the number so far. */
+export type ConcurrencyModifier = (current: number) => number | Promise<number>;
+
+/** A check or a preparation; throwing means that this worker cannot work. */
+export type Check = () => void | Promise<void>;
+
+/** The options of serverless.start(); snake_case is Python's spelling of the same. */
+export interface StartOptions {
+  // biome-ignore lint/suspicious/noExplicitAny: a handler names its own input's type
+  readonly handler: Handler<any>;
+  /** Asked before each take, and every second while all slots are busy. Default: 1 job at once. */
+  readonly concurrencyModifier?: ConcurrencyModifier | undefined;
+  readonly concurrency_modifier?: ConcurrencyModifier | undefined;
+  /** Give a generator's items as the final output too. Default false. */
+  readonly returnAggregateStream?: boolean | undefined;
+  readonly return_aggregate_stream?: boolean | undefined;
+  /** Leave after the first job, so that the platform starts a fresh worker. Default false. */
+  readonly refreshWorker?: boolean | undefined;
+  readonly refresh_worker?: boolean | undefined;
+  /** Awaited before the first take, with pings already sent: load and warm everything here. */
+  readonly prepare?: Check | undefined;
+}
+
+/** Judged options. */
+export interface WorkerOptions {
+  readonly handler: Handler;
+  readonly concurrencyModifier: ConcurrencyModifier | undefined;
+  readonly returnAggregateStream: boolean;
+  readonly refreshWorker: boolean;
+  readonly prepare: Check | undefined;
+}
+
+const schema = z.strictObject({
+  handler: callback<Handler>(),
+  concurrencyModifier: callback<ConcurrencyModifier>().optional(),
+  concurrency_modifier: callback<ConcurrencyModifier>().optional(),
+  returnAggregateStream: flag().optional(),
+  return_aggregate_stream: flag().optional(),
+  refreshWorker: flag().optional(),
+  refresh_worker: flag().optional(),
+  prepare: callback<Check>().optional(),
+});
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeStartOptions(given: unknown): WorkerOptions {
+  const options = judge("serverless.start()", schema, given);
+  return Object.freeze({
+    handler: options.handler,
+    concurrencyModifier: oneOf(options, "concurrencyModifier", "concurrency_modifier"),
+    returnAggregateStream: oneOf(options, "returnAggregateStream", "return_aggregate_stream") ?? false,
+    refreshWorker: oneOf(options, "refreshWorker", "refresh_worker") ?? false,
+    prepare: options.prepare,
+  });
+}
+
+function oneOf<Options, First extends keyof Options, Second extends keyof Options>(
+  options: Options,
+  first: First,
+  second: Second,
+): Options[First] | Options[Second] {
+  if (options[first] !== undefined && options[second] !== undefined) {
+    throw new InferenceError(
+      "INVALID_OPTION",
+      `serverless.start(): ${String(first)} and ${String(second)} are the same option; give one of them`,
+    );
+  }
+  return options[first] ?? options[second];
+}

@@ -1,0 +1,98 @@
+// Pings from a thread of their own, and the one unhealthy ping of a worker that
+// cannot work. Owns the thread; the thread owns its timer.
+import { once } from "node:events";
+import { join } from "node:path";
+import { Worker as Thread } from "node:worker_threads";
+import { packageRoot } from "../package-root.js";
+import { sleep } from "./backoff.js";
+import type { WorkerConfig } from "./config.js";
+import type { Logger } from "./logger.js";
+import { Urls } from "./urls.js";
+import { WireClient } from "./wire-client.js";
+
+export interface HeartbeatData {
+  /** Without job ids; ends in "runpod_version=…". */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly intervalMs: number;
+}
+
+export type HeartbeatMessage =
+  | { readonly type: "started" }
+  | { readonly type: "failed"; readonly reason: string };
+
+const startMs = 2000;
+const unhealthyMs = 2000;
+const reasonCharacters = 256;
+
+export class Heartbeat {
+  readonly #config: WorkerConfig;
+  readonly #logger: Logger;
+  #thread: Thread | undefined;
+
+  constructor(config: WorkerConfig, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  /** Whether key, pod id and URL are all set; without them nobody is pinged. */
+  get possible(): boolean {
+    const { apiKey, podId, pingTemplate } = this.#config;
+    return apiKey !== "" && podId !== undefined && pingTemplate !== undefined;
+  }
+
+  /** Resolves when the first ping is on its way. */
+  async start(): Promise<void> {
+    if (this.#config.pingTemplate === undefined) {
+      this.#logger.error("Ping URL not set, cannot start ping.");
+    }
+    if (!this.possible) return;
+    const { apiKey, userAgent, pingIntervalMs } = this.#config;
+    const workerData: HeartbeatData = {
+      url: new Urls(this.#config).ping({}),
+      headers: { Authorization: apiKey, "User-Agent": userAgent, Accept: "*/*" },
+      intervalMs: pingIntervalMs,
+    };
+    const thread = new Thread(join(packageRoot, "dist/heartbeat-thread.js"), { workerData });
+    this.#thread = thread;
+    thread.unref();
+    thread.on("error", (error) => this.#logger.error(`The heartbeat broke down: ${error.message}`));
+    const started = new AbortController();
+    thread.on("message", (message: HeartbeatMessage) => {
+      if (message.type === "started") started.abort();
+      else this.#logger.error(`Ping Request Error: ${message.reason}`);
+    });
+    await sleep(startMs, started.signal);
+  }
+
+  /** The ids the next pings tell. */
+  setJobs(ids: readonly string[]): void {
+    this.#thread?.postMessage(ids);
+  }
+
+  async stop(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    if (thread === undefined) return;
+    const exited = once(thread, "exit").catch(() => {});
+    void thread.terminate();
+    await exited;
+  }
+
+  /** Tells the platform once why this worker cannot work; never rejects. */
+  async sayUnhealthy(check: string, thrown: unknown): Promise<void> {
+    if (!this.possible) return;
+    const reason = describe(thrown).slice(0, reasonCharacters);
+    const url = new Urls(this.#config).ping({ status: "unhealthy", check, reason });
+    const headers = { Authorization: this.#config.apiKey, "User-Agent": this.#config.userAgent };
+    const client = new WireClient();
+    await client.request({ method: "GET", url, headers, timeoutMs: unhealthyMs }).catch(() => {});
+    client.close();
+  }
+}
+
+/** "Type: message". */
+export function describe(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `${typeof thrown}: ${String(thrown)}`;
+  return `${thrown.constructor.name}: ${thrown.message}`;
+}

@@ -1,0 +1,197 @@
+// One job from its start to its single end: runs the handler, streams what it
+// yields, and makes the body of the result. It ends once: by the handler, by a
+// stop of the platform (nothing is posted then), or by a failure from outside.
+import type { WorkerConfig } from "./config.js";
+import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
+import type { Receipt } from "./delivery.js";
+import type { Logger } from "./logger.js";
+import { type Outbox, tooLargeBody } from "./outbox.js";
+import { bodyOfBrokenStream, bodyOfResult, bodyOfThrown, type DoneBody, errorOfItem } from "./results.js";
+import { toWireJson } from "./wire-json.js";
+
+/** How a job ended, and the result's way to the platform. */
+export interface JobEnd {
+  readonly type: "done" | "stopped";
+  readonly failed: boolean;
+  /** Bytes of the result's body. */
+  readonly bytes: number;
+  readonly receipt: Promise<Receipt>;
+}
+
+export interface RunningJobOptions {
+  readonly job: Job;
+  readonly outbox: Outbox;
+  readonly options: WorkerOptions;
+  readonly config: WorkerConfig;
+  readonly logger: Logger;
+}
+
+export class RunningJob {
+  readonly #given: RunningJobOptions;
+  readonly #controller = new AbortController();
+  readonly #started = performance.now();
+  #end: ((end: JobEnd) => void) | undefined;
+  #items = 0;
+  #firstItemMs: number | undefined;
+  #figures: JobFigures = {};
+  /** Resolves at the job's end, when its slot is free. */
+  readonly ended: Promise<JobEnd>;
+
+  constructor(given: RunningJobOptions) {
+    this.#given = given;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  start(): void {
+    const { logger, job } = this.#given;
+    logger.within(job, () => void this.#run());
+  }
+
+  /** The platform wants no more of it: aborts, and nothing is posted any more. */
+  stop(): void {
+    const end = this.#takeEnd();
+    if (end === undefined) return;
+    this.#given.outbox.discard();
+    this.#controller.abort(new Error("the platform stopped this job"));
+    this.#given.logger.within(this.#given.job, () => this.#given.logger.info("Stopped."));
+    end({ type: "stopped", failed: false, bytes: 0, receipt: Promise.resolve({ type: "aborted" }) });
+  }
+
+  /** Ends it with an error, whatever the handler does. */
+  fail(reason: string): void {
+    this.#settle({ error: reason });
+    this.#controller.abort(new Error(reason));
+  }
+
+  async #run(): Promise<void> {
+    const { logger, options, job } = this.#given;
+    logger.info("Started.");
+    let returned: unknown;
+    try {
+      const pending = options.handler(job, this.#context());
+      returned = isStream(pending) ? pending : await pending;
+    } catch (thrown) {
+      logger.error("Captured Handler Exception");
+      this.#settle(bodyOfThrown(thrown, this.#given.config));
+      return;
+    }
+    if (isStream(returned)) await this.#stream(returned);
+    else this.#settle(bodyOfResult(returned));
+  }
+
+  async #stream(stream: AsyncIterable<unknown> | Iterable<unknown> | Iterator<unknown>): Promise<void> {
+    const { outbox, options, logger } = this.#given;
+    outbox.isStream = true;
+    try {
+      // `for` closes the iterator when it is left early.
+      for await (const item of iterable(stream)) {
+        if (this.#end === undefined) return;
+        const error = errorOfItem(item);
+        if (error !== undefined) return this.#settle({ error });
+        this.#items += 1;
+        this.#firstItemMs ??= performance.now() - this.#started;
+        await outbox.item(item);
+      }
+      await outbox.flush();
+    } catch (thrown) {
+      logger.error("Captured Handler Exception");
+      return this.#settle(bodyOfBrokenStream(thrown));
+    }
+    this.#settle({}, options.returnAggregateStream ? `[${outbox.posted.join(",")}]` : "[]");
+  }
+
+  /** @param outputJson the output's JSON text, where it is not in `body` */
+  #settle(body: DoneBody, outputJson?: string): void {
+    const end = this.#takeEnd();
+    if (end === undefined) return;
+    const { outbox, config, logger, options } = this.#given;
+    const last = options.refreshWorker ? { ...body, stopPod: true as const } : body;
+    let { json, failed } = bodyJson(last, outputJson, config);
+    const bytes = Buffer.byteLength(json);
+    if (bytes > config.outputLimitBytes) {
+      logger.tip("The result is too large; store it elsewhere, such as in a bucket, and return its address.");
+      json = tooLargeBody(bytes);
+      failed = true;
+    }
+    this.#logEnd(failed, Buffer.byteLength(json));
+    end({ type: "done", failed, bytes: Buffer.byteLength(json), receipt: outbox.finish(json) });
+  }
+
+  #takeEnd(): ((end: JobEnd) => void) | undefined {
+    const end = this.#end;
+    this.#end = undefined;
+    return end;
+  }
+
+  #logEnd(failed: boolean, bytes: number): void {
+    const { logger, job } = this.#given;
+    logger.within(job, () => {
+      if (this.#given.outbox.isStream) logger.info("Finished running generator.");
+      const figures = {
+        status: failed ? "failed" : "ok",
+        runMs: Math.round(performance.now() - this.#started),
+        ...(this.#firstItemMs === undefined ? {} : { firstItemMs: Math.round(this.#firstItemMs) }),
+        ...(this.#items === 0 ? {} : { items: this.#items }),
+        resultBytes: bytes,
+        ...this.#figures,
+      };
+      const words = Object.entries(figures).map(([name, value]) => `${name}=${value}`);
+      logger.info(`Finished. ${words.join(" ")}`);
+    });
+  }
+
+  #context(): JobContext {
+    const { outbox, config, logger, job } = this.#given;
+    return {
+      signal: this.#controller.signal,
+      workerId: config.workerId,
+      log: logger.forJob(job),
+      progress: (value) => {
+        try {
+          outbox.progress(value);
+        } catch {
+          logger.warn("A progress value is no JSON and was dropped."); // never fails its job
+        }
+      },
+      figures: (figures) => {
+        this.#figures = { ...this.#figures, ...figures };
+      },
+    };
+  }
+}
+
+function bodyJson(
+  body: DoneBody,
+  outputJson: string | undefined,
+  config: WorkerConfig,
+): { json: string; failed: boolean } {
+  try {
+    const json = toWireJson(body);
+    const failed = body.error !== undefined;
+    if (outputJson === undefined) return { json, failed };
+    return { json: `{"output":${outputJson}${json === "{}" ? "}" : `,${json.slice(1)}`}`, failed };
+  } catch (thrown) {
+    const stopPod = body.stopPod ? { stopPod: body.stopPod } : {};
+    return { json: toWireJson({ ...bodyOfThrown(thrown, config), ...stopPod }), failed: true };
+  }
+}
+
+type Stream = AsyncIterable<unknown> | Iterator<unknown>;
+
+/** A generator or an async iterable; never text, a list, bytes or a plain iterable. */
+function isStream(value: unknown): value is Stream {
+  if (typeof value !== "object" || value === null) return false;
+  const candidate = value as { [Symbol.asyncIterator]?: unknown; next?: unknown };
+  return typeof candidate[Symbol.asyncIterator] === "function" || typeof candidate.next === "function";
+}
+
+function iterable(
+  stream: AsyncIterable<unknown> | Iterable<unknown> | Iterator<unknown>,
+): AsyncIterable<unknown> | Iterable<unknown> {
+  if (Symbol.asyncIterator in stream || Symbol.iterator in stream) {
+    return stream as AsyncIterable<unknown> | Iterable<unknown>;
+  }
+  return { [Symbol.iterator]: () => stream as Iterator<unknown> };
+}

@@ -1,0 +1,213 @@
+// One HTTP exchange with the platform, on node:http: raw headers, gzip, a
+// timeout, and an abort that can let an answer through whose headers are here.
+// Keeps sockets alive, and drops the idle ones when the process was frozen.
+import http from "node:http";
+import https from "node:https";
+import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
+
+export interface WireRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /** Milliseconds until the answer must be complete. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds after the abort in which an answer may still begin; one that
+   * has begun is read to its end. Undefined: the abort ends everything at once.
+   */
+  readonly abortGraceMs?: number | undefined;
+}
+
+export interface WireResponse {
+  readonly status: number;
+  readonly contentType: string;
+  /** Milliseconds of a Retry-After header. */
+  readonly retryAfterMs: number | undefined;
+  readonly body: string;
+}
+
+/** Why there is no answer. */
+export type WireFailureKind = "timeout" | "aborted" | "network";
+
+/** No answer came: the world's error, for the caller to look at. */
+export class WireFailure extends Error {
+  readonly kind: WireFailureKind;
+  /** Whether the socket had carried an exchange before: it may simply have been stale. */
+  readonly reusedSocket: boolean;
+
+  constructor(kind: WireFailureKind, message: string, reusedSocket: boolean) {
+    super(message);
+    this.name = "WireFailure";
+    this.kind = kind;
+    this.reusedSocket = reusedSocket;
+  }
+}
+
+const maximumAnswerBytes = 256 * 2 ** 20;
+
+export class WireClient {
+  readonly #plain = new http.Agent({ keepAlive: true, scheduling: "lifo" });
+  readonly #secure = new https.Agent({ keepAlive: true, scheduling: "lifo" });
+
+  /** @throws WireFailure */
+  request(request: WireRequest): Promise<WireResponse> {
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(request, this.#agent(request.url), resolve, reject);
+      exchange.start();
+    });
+  }
+
+  /** Closes idle sockets; those at work stay. */
+  dropIdleSockets(): void {
+    for (const agent of [this.#plain, this.#secure]) {
+      for (const sockets of Object.values(agent.freeSockets))
+        for (const socket of sockets ?? []) socket.destroy();
+    }
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    this.#secure.destroy();
+  }
+
+  #agent(url: string): http.Agent {
+    return url.startsWith("https:") ? this.#secure : this.#plain;
+  }
+}
+
+/** One request from its start to its single settlement. */
+class Exchange {
+  readonly #request: WireRequest;
+  readonly #agent: http.Agent;
+  readonly #resolve: (response: WireResponse) => void;
+  readonly #reject: (failure: WireFailure) => void;
+  #outgoing: http.ClientRequest | undefined;
+  #answering = false;
+  #timer: NodeJS.Timeout | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    request: WireRequest,
+    agent: http.Agent,
+    resolve: (response: WireResponse) => void,
+    reject: (failure: WireFailure) => void,
+  ) {
+    this.#request = request;
+    this.#agent = agent;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    const { method, url, headers, body, timeoutMs, signal } = this.#request;
+    if (signal?.aborted) {
+      this.#fail("aborted", "aborted before it was sent");
+      return;
+    }
+    const length = body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
+    try {
+      const send = url.startsWith("https:") ? https.request : http.request;
+      this.#outgoing = send(url, { method, agent: this.#agent, headers: { ...headers, ...length } });
+    } catch (thrown) {
+      this.#fail("network", `invalid URL or header: ${describe(thrown)}`);
+      return;
+    }
+    this.#outgoing.on("response", (response) => this.#answer(response));
+    this.#outgoing.on("error", (error) => this.#fail("network", describe(error)));
+    this.#timer = setTimeout(() => this.#fail("timeout", `no answer within ${timeoutMs} ms`), timeoutMs);
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#outgoing.end(body);
+  }
+
+  readonly #onAbort = (): void => {
+    const graceMs = this.#request.abortGraceMs;
+    if (graceMs === undefined) {
+      this.#fail("aborted", "aborted");
+      return;
+    }
+    this.#graceTimer = setTimeout(() => {
+      if (!this.#answering) this.#fail("aborted", "aborted");
+    }, graceMs);
+  };
+
+  #answer(response: http.IncomingMessage): void {
+    this.#answering = true;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > maximumAnswerBytes) this.#fail("network", `the answer exceeds ${maximumAnswerBytes} bytes`);
+    });
+    response.on("error", (error) => this.#fail("network", describe(error)));
+    response.on("close", () => this.#fail("network", "the answer broke off"));
+    response.on("end", () => {
+      if (!response.complete) {
+        this.#fail("network", "the answer broke off");
+        return;
+      }
+      this.#finish(response, Buffer.concat(chunks));
+    });
+  }
+
+  #finish(response: http.IncomingMessage, bytes: Buffer): void {
+    let body: string;
+    try {
+      body = decode(bytes, response.headers["content-encoding"]).toString("utf8");
+    } catch (thrown) {
+      this.#fail("network", `the answer cannot be decompressed: ${describe(thrown)}`);
+      return;
+    }
+    this.#detach();
+    this.#resolve({
+      status: response.statusCode ?? 0,
+      contentType: response.headers["content-type"] ?? "",
+      retryAfterMs: retryAfter(response.headers["retry-after"]),
+      body,
+    });
+  }
+
+  #fail(kind: WireFailureKind, message: string): void {
+    this.#detach();
+    this.#reject(new WireFailure(kind, message, this.#outgoing?.reusedSocket ?? false));
+    this.#outgoing?.on("error", () => {}); // what destroying it brings up is known
+    this.#outgoing?.destroy();
+  }
+
+  #detach(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#graceTimer);
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+function describe(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const { code } = thrown as NodeJS.ErrnoException;
+  return thrown.message || code || thrown.name; // an AggregateError of connect() has no message
+}
+
+function decode(bytes: Buffer, encoding: string | undefined): Buffer {
+  const limit = { maxOutputLength: maximumAnswerBytes };
+  switch (encoding?.toLowerCase()) {
+    case "gzip":
+    case "x-gzip":
+      return gunzipSync(bytes, limit);
+    case "deflate":
+      return inflateSync(bytes, limit);
+    case "br":
+      return brotliDecompressSync(bytes, limit);
+    default:
+      return bytes;
+  }
+}
+
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const seconds = Number(header);
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
+  const until = Date.parse(header) - Date.now();
+  return Number.isFinite(until) ? Math.max(0, until) : undefined;
+}

@@ -1,0 +1,184 @@
+// Conformance cases G: jobs that the platform stops.
+import { describe, expect, it } from "vitest";
+import type { Handler } from "../../src/serverless/contract.js";
+import { type finished, gate, withWorker } from "./harness.js";
+
+const job = { id: "job-1", input: {} };
+
+/** Waits until its job is stopped; tells when. */
+function waiting() {
+  const stopped: string[] = [];
+  const started: string[] = [];
+  const handler: Handler = (given, { signal }) => {
+    started.push(given.id);
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        stopped.push(given.id);
+        reject(signal.reason);
+      });
+    });
+  };
+  return { handler, started, stopped };
+}
+
+describe("stops", () => {
+  it("case 75: a running job is aborted, nothing is posted, and its slot is taken again at once", async () => {
+    const { handler, started, stopped } = waiting();
+    await withWorker(handler, {}, async ({ platform }) => {
+      platform.enqueue(job);
+      await platform.until(() => started.length === 1);
+      const at = performance.now();
+      platform.stop("job-1");
+      await platform.until(() => stopped.length === 1);
+      platform.enqueue({ id: "next", input: {} });
+      await platform.until(() => started.includes("next"));
+      expect(performance.now() - at).toBeLessThan(2000); // the limit is one of a loaded machine
+      expect(platform.calls("job-done", "job-stream")).toEqual([]);
+    });
+  });
+
+  it("case 76: a job that does not listen is let go all the same", async () => {
+    const { open, opened } = gate();
+    await withWorker(
+      () => opened,
+      {},
+      async ({ platform, worker }) => {
+        platform.enqueue(job);
+        await platform.until(() => worker.lines.join("\n").includes("Started."));
+        platform.stop("job-1");
+        platform.enqueue({ id: "next", input: {} });
+        await platform.until(() => platform.job("next").status === "IN_PROGRESS");
+        open();
+        await platform.until(() => platform.job("next").done.length === 1);
+        expect(platform.calls("job-done").map((call) => call.parameters.jobId)).toEqual(["next"]);
+      },
+    );
+  });
+
+  it("case 77: a job that waits for a slot never starts", async () => {
+    const { handler, started } = waiting();
+    const list = [
+      { id: "first", input: 1 },
+      { id: "second", input: 1 },
+    ];
+    await withWorker(
+      handler,
+      { before: (platform) => platform.script("job-take", [{ status: 200, body: list }]) },
+      async ({ platform, worker }) => {
+        await platform.until(() => started.length === 1);
+        platform.stop("second");
+        platform.stop("first");
+        platform.enqueue({ id: "third", input: 1 });
+        await platform.until(() => started.includes("third"));
+        expect(started).toEqual(["first", "third"]);
+        expect(worker.lines.join("\n")).not.toContain("| second | Started.");
+      },
+    );
+  });
+
+  it("case 78: what makes no sense is ignored", async () => {
+    const { handler, started, stopped } = waiting();
+    const answers = [
+      { jobsToStop: ["nobody", "nobody"] },
+      { jobsToStop: [1, null, {}] },
+      {},
+      { jobsToStop: "job-1" },
+      null,
+    ];
+    const troubles = answers.map((body) => ({
+      status: 200,
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json" },
+    }));
+    await withWorker(
+      handler,
+      { before: (platform) => platform.script("job-stop", troubles) },
+      async ({ platform }) => {
+        platform.enqueue(job);
+        await platform.until(() => started.length === 1);
+        await platform.until(
+          () => platform.calls("job-stop").length > answers.length,
+          "all answers are read",
+          20_000,
+        );
+        expect(stopped).toEqual([]);
+        platform.stop("job-1");
+        await platform.until(() => stopped.length === 1);
+      },
+    );
+  });
+
+  it("case 79: a stop that comes before its job discards the job", async () => {
+    const { handler, started } = waiting();
+    await withWorker(
+      handler,
+      { before: (platform) => platform.script("job-take", [{ status: 204, delayMs: 400 }]) },
+      async ({ platform, worker }) => {
+        platform.stop("early");
+        await platform.until(() => platform.calls("job-stop").length > 1);
+        platform.enqueue({ id: "early", input: 1 });
+        await platform.until(() =>
+          worker.lines.some((line) => line.includes("Stopped before it was taken.")),
+        );
+        expect(started).toEqual([]);
+      },
+    );
+  });
+
+  it.each([[404], [500], [429], [200]])(
+    "case 80: a job-stop that always answers %d is asked once a second at most",
+    async (status) => {
+      const { handler } = waiting();
+      const body = status === 200 ? "" : undefined;
+      const troubles = Array.from({ length: 100 }, () => ({ status, ...(body !== undefined && { body }) }));
+      await withWorker(
+        handler,
+        { before: (platform) => platform.script("job-stop", troubles) },
+        async ({ platform, worker }) => {
+          await platform.until(() => platform.calls("job-stop").length >= 1);
+          await platform.until(() => platform.calls("job-take").length >= 8); // 300 ms each
+          expect(platform.calls("job-stop").length).toBeLessThanOrEqual(4);
+          expect(worker.lines.filter((line) => line.startsWith("WARN")).length).toBeLessThanOrEqual(1);
+        },
+      );
+    },
+  );
+
+  it("case 81: a URL without /job-take/ has no stops, which is said once", async () => {
+    const environment = { RUNPOD_WEBHOOK_GET_JOB: "http://127.0.0.1:9/other/$ID" };
+    await withWorker(
+      async () => 1,
+      { env: environment },
+      async ({ platform, worker }) => {
+        await platform.until(() => worker.lines.some((line) => line.includes("jobs cannot be stopped")));
+        expect(platform.calls("job-stop")).toEqual([]);
+      },
+    );
+  });
+
+  it("case 82: the other jobs go on", async () => {
+    const { open, opened } = gate();
+    const handler: Handler = async (given) => {
+      await opened;
+      return given.id;
+    };
+    await withWorker({ handler, concurrencyModifier: () => 3 }, {}, async ({ platform }) => {
+      for (const id of ["a", "b", "c"]) platform.enqueue({ id, input: {} });
+      await platform.until(() => platform.book.all.every((each) => each.status === "IN_PROGRESS"));
+      platform.stop("b");
+      await platform.until(() => platform.book.queued === 0);
+      await finishedAfter(open, platform, ["a", "c"]);
+      expect(platform.job("b").done).toEqual([]);
+    });
+  });
+});
+
+async function finishedAfter(
+  open: () => void,
+  platform: Parameters<typeof finished>[0],
+  ids: readonly string[],
+) {
+  await platform.nextChange(200); // the stop is on its way
+  open();
+  await platform.until(() => ids.every((id) => platform.job(id).done.length === 1));
+}

@@ -1,0 +1,28 @@
+// A worker as its users run it: a process of its own with the built package. Its
+// handler does what the job's input says.
+import { serverless } from "../../../dist/index.js";
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function block(milliseconds) {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+async function handler(job, context) {
+  const { echo, sleepMs, blockMs, untilStopped, throws, exit } = job.input;
+  if (sleepMs !== undefined) await sleep(sleepMs);
+  if (blockMs !== undefined) block(blockMs);
+  if (untilStopped) await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+  if (throws !== undefined) throw new Error(throws);
+  if (exit !== undefined) process.exit(exit);
+  return echo ?? null;
+}
+
+const slots = Number(process.env.TEST_SLOTS ?? 1);
+if (process.env.TEST_CHECK !== undefined) {
+  serverless.register_fitness_check(function hasModel() {
+    throw new Error(process.env.TEST_CHECK);
+  });
+}
+await serverless.start({ handler, concurrencyModifier: () => slots });
