@@ -35,8 +35,14 @@ struct BackendLimits {
   std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
   std::int32_t prefill_outputs = 1;   // rows with logits in one prefill call at most
   std::int32_t vocabulary_size = 0;
-  bool pads_decode = true;  // false: a dummy row would damage the state
-  bool cuts = true;         // false: a state cannot be cut where one likes
+  // False: rows just computed cannot be taken back, be it padding or guesses.
+  bool pads_decode = true;
+  // False: a state is had where it was saved or where reusable() says, and is
+  // therefore kept where it will be wanted (recurrent states, sliding windows).
+  bool cuts = true;
+  // Positions that can be taken back all the same: behind a window they stay
+  // until their place is needed.
+  Position slack = 0;
   // From this many rows of one sequence in a pass, the backend rounds them
   // differently than one by one; 1: it never does.
   std::int32_t wide_rows = 1;

@@ -356,7 +356,10 @@ void Engine::prefill_group(const PrefillGroup& group) {
   cache_.row_cost(budget_.row_ms());
   ++totals_.prefill_passes;
   totals_.prompt_tokens_computed += rows;
-  for (Request* request : group.requests) request->computed += group.count;
+  for (Request* request : group.requests) {
+    request->computed += group.count;
+    cache_.reached(*request);
+  }
   if (!ready.empty()) sample(ready);
 }
 

@@ -12,7 +12,7 @@ namespace infernode {
 // Drafts for all rows of the step; the tokens per request to compute beyond the
 // first, 0 for an ordinary pass.
 std::size_t Engine::draft(const std::vector<DecodeRow>& rows) {
-  if (!config_.speculates || !limits_.cuts || rows.size() > kMostSpeculating) return 0;
+  if (!config_.speculates || !limits_.pads_decode || rows.size() > kMostSpeculating) return 0;
   if (rows.size() * (kMostDrafted + 1) > static_cast<std::size_t>(limits_.prefill_outputs))
     return 0;
   std::size_t room = kMostDrafted;

@@ -29,8 +29,10 @@ void HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateB
 }
 
 bool HostTier::holds(std::span<const TokenId> tokens, const std::string& salt) const {
-  const auto any = [](Id, std::size_t matching) { return matching; };
-  return match(tokens, salt, any).length == tokens.size();
+  const auto usable = [&](Id id, std::size_t matching) {
+    return cuttable_ || matching == entries_.at(id).tokens.size() ? matching : 0;
+  };
+  return match(tokens, salt, usable).length == tokens.size();
 }
 
 PrefixTree::Match HostTier::match(std::span<const TokenId> prompt, const std::string& salt,

@@ -39,7 +39,8 @@ class HostTier {
   // Keeps the state of a prefix; drops it when it is larger than the room.
   // Prefixes of it that were kept before are dropped.
   void keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state);
-  // Whether all of these tokens are kept already.
+  // Whether all of these tokens are kept already, with a state that ends there
+  // where no other is of use.
   bool holds(std::span<const TokenId> tokens, const std::string& salt) const;
 
   // The longest kept beginning of `prompt`, with the entry that has it.

@@ -9,8 +9,6 @@ namespace infernode {
 namespace {
 
 constexpr Position kLeastReuse = 8;  // tokens worth looking at
-constexpr Position kLeastGain = 16;  // tokens worth waiting or asking host memory for
-constexpr Position kLeastTail = 32;  // tokens worth a sequence of their own
 constexpr double kNewShare = 0.2;    // of the latest measure in a running mean
 constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
 
@@ -57,6 +55,8 @@ Position KvCache::reusable(const Request& request, SequenceId source, std::size_
     while (same < most && equal(same)) ++same;  // what it has generated since
   }
   same = backend_.reusable(source, same);
+  // Another's state is copied, which takes it as it is.
+  if (!limits_.cuts && holder != nullptr && same != length(source)) return 0;
   return same < kLeastReuse ? 0 : same;
 }
 
@@ -73,14 +73,11 @@ KvCache::Prefix KvCache::computed_prefix(const Request& request) const {
 // there. Prompts are computed in order of arrival, so nobody waits longer than
 // computing would take.
 bool KvCache::worth_waiting(const Request& request, Position computed) const {
-  if (!limits_.cuts) return false;
-  const auto coming = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+  const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
     const Request* other = at(static_cast<SequenceId>(source)).holder;
-    if (other == nullptr || other->arrival >= request.arrival || other->paused) return 0;
-    if (!other->awaiting && other->gap() <= 1) return 0;
-    return std::min(matching, static_cast<std::size_t>(most_reusable(request)));
+    return static_cast<std::size_t>(coming(request, other, matching));
   };
-  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, coming);
+  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, usable);
   return static_cast<Position>(match.length) >= computed + kLeastGain;
 }
 
@@ -91,6 +88,7 @@ bool KvCache::pays(Position cells, Position gain) const {
 
 void KvCache::seat(Request& request) {
   if (!request.saved.empty()) return seat_restored(request);
+  if (!limits_.cuts) plan_checkpoints(request);
   if (!shares(request)) return hold(request, choose_place(kNoSequence));
   const Prefix prefix = computed_prefix(request);
   const PrefixTree::Match kept = kept_prefix(request, prefix.length);
@@ -102,7 +100,7 @@ void KvCache::seat(Request& request) {
     return;
   }
   const bool idle = prefix.length > 0 && at(prefix.source).holder == nullptr;
-  const bool whole = idle && length(prefix.source) - prefix.length >= kLeastTail;
+  const bool whole = idle && limits_.cuts && length(prefix.source) - prefix.length >= kLeastTail;
   if (!elsewhere && (place == kNoSequence || (idle && !whole))) return take_over(request, prefix);
   hold(request, place != kNoSequence ? place : prefix.source);
   fill(request);
@@ -160,6 +158,7 @@ void KvCache::fill(Request& request) {
 
 void KvCache::reuse(Request& request, Position length) {
   request.reuse(length);
+  drop_checkpoints(request);
   totals_.prompt_tokens_cached += length;
 }
 
@@ -169,7 +168,9 @@ PrefixTree::Match KvCache::kept_prefix(const Request& request, Position computed
   const auto most = static_cast<std::size_t>(most_reusable(request));
   const auto usable = [&](PrefixTree::Source id, std::size_t matching) -> std::size_t {
     if (limits_.cuts) return std::min(matching, most);
-    return matching == host_.tokens(id).size() && matching <= most ? matching : 0;
+    if (matching != host_.tokens(id).size()) return 0;
+    const bool near = matching <= most + static_cast<std::size_t>(std::min(limits_.slack, 1));
+    return near ? std::min(matching, most) : 0;
   };
   const PrefixTree::Match match = host_.match(request.known, request.params.cache_salt, usable);
   const Position gain = static_cast<Position>(match.length) - computed;
@@ -194,6 +195,7 @@ bool KvCache::restore(Request& request, PrefixTree::Match kept) {
 }
 
 bool KvCache::copy(SequenceId from, SequenceId to, Position length) {
+  if (!limits_.cuts && length != this->length(from)) return false;
   const double started = clock_();
   if (copied_from_ != from) {
     copied_state_ = backend_.save(from, kAnySize);
@@ -337,6 +339,7 @@ bool KvCache::move(SlotMove move) {
 }
 
 CachedState KvCache::take(std::span<const TokenId> tokens, const std::string& salt) const {
+  if (!limits_.cuts) return take_checkpoint(tokens, salt);
   const auto there = [&](PrefixTree::Source source, std::size_t matching) {
     return std::min(matching, static_cast<std::size_t>(length(static_cast<SequenceId>(source))));
   };

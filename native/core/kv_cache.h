@@ -21,6 +21,9 @@
 
 namespace infernode {
 
+constexpr Position kLeastGain = 16;  // tokens worth waiting or asking host memory for
+constexpr Position kLeastTail = 32;  // tokens worth a sequence or a state of their own
+
 struct SlotMove {
   SequenceId from;
   SequenceId to;
@@ -70,6 +73,8 @@ class KvCache {
   // Gives the request a sequence and as much of its tokens as is computed
   // somewhere. There must be a free place.
   void seat(Request& request);
+  // More of a request's prompt is computed: keeps its state at a checkpoint.
+  void reached(Request& request);
   // Gives those who await another's prefix what is there by now.
   void settle_awaiting();
   // The request ends; `keep`: what it computed may serve others.
@@ -123,9 +128,16 @@ class KvCache {
   Position reusable(const Request& request, SequenceId source, std::size_t matching) const;
   Prefix computed_prefix(const Request& request) const;
   bool worth_waiting(const Request& request, Position computed) const;
+  Position coming(const Request& request, const Request* other, std::size_t matching) const;
   bool pays(Position cells, Position gain) const;
   PrefixTree::Match kept_prefix(const Request& request, Position computed) const;
   bool redundant(const Request& request, std::span<const TokenId> tokens) const;
+
+  void plan_checkpoints(Request& request);
+  void ask_older(const Request& request);
+  void drop_checkpoints(Request& request) const;
+  bool keeps_here(const Request& request) const;
+  CachedState take_checkpoint(std::span<const TokenId> tokens, const std::string& salt) const;
 
   SequenceId choose_place(SequenceId spared) const;
   void hold(Request& request, SequenceId sequence);

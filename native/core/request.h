@@ -65,6 +65,8 @@ class Request {
   std::uint64_t arrival = 0;  // order of acceptance
   // Computed for others before, when the request was first seated.
   std::int32_t cached_prompt_tokens = 0;
+  // Where its state will be kept for others, ascending; prefill stops there.
+  std::vector<Position> checkpoints;
   bool awaiting = false;  // an older request computes this one's beginning
   bool suspect = false;   // was in a failing pass: computed alone next
   bool paused = false;    // its consumer lags; set at each step's start
@@ -96,6 +98,7 @@ class Request {
     computed = 0;
     sequence = kNoSequence;
     awaiting = false;
+    checkpoints.clear();
   }
 };
 

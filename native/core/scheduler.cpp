@@ -123,7 +123,9 @@ std::vector<DecodeRow> Scheduler::plan_decode() const {
 // Rows a request still wants prefilled; none when its next row is a decode row.
 std::int32_t Scheduler::wanted_rows(const Request& request) const {
   if (!runs(request) || request.awaiting || request.gap() <= 1) return 0;
-  return request.gap() - (request.params.embeds ? 1 : 0);  // whose last row is a decode row
+  const std::int32_t gap = request.gap() - (request.params.embeds ? 1 : 0);  // its last row decodes
+  if (request.checkpoints.empty()) return gap;
+  return std::min(gap, request.checkpoints.front() - request.computed);
 }
 
 // Cuts a prompt so that its rows stay on one side of wide_rows, as they would

@@ -1,7 +1,9 @@
 #include "model/llama_backend.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "ggml-backend.h"
@@ -57,6 +59,13 @@ std::int32_t most_outputs(const ContextOptions& options, std::int32_t batch) {
   return std::max(options.slots, options.speculation ? std::min(kDraftedOutputs, batch) : 0);
 }
 
+// Memories that are more than an attention cache with a window: they cannot be
+// asked what they still have.
+bool own_memory(const ModelInfo& model) {
+  constexpr std::array<std::string_view, 2> kArchitectures = {"deepseek4", "dots3note"};
+  return std::ranges::find(kArchitectures, model.architecture) != kArchitectures.end();
+}
+
 llama_context_params context_params(const ContextOptions& options, std::int32_t batch) {
   llama_context_params params = llama_context_default_params();
   // llama.cpp divides n_ctx by the streams and pads each share to 256.
@@ -76,7 +85,7 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
   params.type_v = ggml_type_of(options.kv_type);
   params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows as they are; the last one is ours to take
   params.kv_unified = false;
-  params.swa_full = true;
+  params.swa_full = options.whole_windows;
   params.no_perf = false;  // counts reused graphs
   return params;
 }
@@ -158,8 +167,11 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   limits_.prefill_outputs = most_outputs(options, batch);
   limits_.vocabulary_size = model_->vocab().size();
   limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
-  limits_.pads_decode = !model_->info().recurrent && !model_->info().hybrid;
-  limits_.cuts = limits_.pads_decode;
+  const ModelInfo& info = model_->info();
+  limits_.pads_decode = !info.recurrent && !info.hybrid && !own_memory(info);
+  if (limits_.pads_decode) window_ = info.sliding_window;
+  limits_.cuts = limits_.pads_decode && window_ == 0;
+  if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
   const auto stop = [](void* flag) {
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
@@ -258,13 +270,17 @@ bool LlamaBackend::truncate(SequenceId sequence, Position from) {
   INFERNODE_CHECK(sequence >= 0 && sequence < limits_.slots,
                   "a sequence outside the slots is truncated");
   if (from >= resident(sequence)) return true;
+  if (from > 0 && reusable(sequence, from) != from) return false;
   return llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, from == 0 ? -1 : from, -1);
 }
 
-// Sliding windows are kept whole (swa_full), recurrent states cannot be cut.
+// Recurrent states cannot be cut. A sliding layer's row at `length` sees the
+// window - 1 positions before it; llama.cpp keeps what it has without holes.
 Position LlamaBackend::reusable(SequenceId sequence, Position length) const {
   if (limits_.cuts || length == resident(sequence)) return length;
-  return 0;
+  if (window_ == 0) return 0;
+  const Position oldest = llama_memory_seq_pos_min(llama_get_memory(context_.get()), sequence);
+  return oldest <= std::max(0, length + 1 - window_) ? length : 0;
 }
 
 std::vector<std::uint8_t> LlamaBackend::save(SequenceId sequence, std::size_t at_most) {

@@ -27,6 +27,9 @@ struct ContextOptions {
   bool flash_attention = true;
   std::vector<LoraOptions> loras;  // each path once
   bool speculation = false;        // room for logits of guessed rows
+  // Sliding layers keep every position, in order, so that sums are the same
+  // to the bit whatever was in the cache before.
+  bool whole_windows = false;
 };
 
 class LlamaBackend final : public Backend {
@@ -63,6 +66,7 @@ class LlamaBackend final : public Backend {
   std::shared_ptr<const LlamaModel> model_;
   std::atomic<bool> interrupted_{false};
   BackendLimits limits_;
+  std::int32_t window_ = 0;  // positions sliding layers see; 0: all
   // The pool outlives the context that computes with it.
   std::unique_ptr<ggml_threadpool, ThreadpoolDeleter> threadpool_;
   std::vector<Lora> loras_;  // outlive the context too

@@ -126,6 +126,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.config.cache.host_limit =
       static_cast<std::size_t>(object.Get("hostCacheBytes").As<Napi::Number>().Int64Value());
   options.config.cache.exact = bool_field(object, "deterministic");
+  options.context.whole_windows = options.config.cache.exact;
   const auto loras = object.Get("loras").As<Napi::Array>();
   for (std::uint32_t i = 0; i < loras.Length(); ++i) {
     const auto lora = loras.Get(i).As<Napi::Object>();

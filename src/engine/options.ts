@@ -82,7 +82,8 @@ export interface EngineOptions {
    * tokens of prompts are reused, and attention is not fused, whose kernels
    * round short and long pieces of a prompt differently. Holds on the CPU for
    * quantized weights; F16 and F32 weights keep differences of about 0.003 in
-   * the logits by the number of rows computed together. Default false.
+   * the logits by the number of rows computed together, as experts and sliding windows
+   * do. Default false.
    */
   readonly deterministic?: boolean | undefined;
   /**

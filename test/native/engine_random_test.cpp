@@ -56,6 +56,7 @@ struct Sharing {
   std::int32_t slots;
   bool cuts;
   CacheConfig cache;
+  Position window = 0;
 };
 
 // Requests that begin alike in many ways, some in secret, some cancelled, some
@@ -64,7 +65,9 @@ struct Sharing {
 class SharingDrive {
  public:
   SharingDrive(const Sharing& how, std::uint64_t seed)
-      : how_(how), fixture_(limits(), 1000, 0, how.cache), random_(seed) {}
+      : how_(how), fixture_(limits(), 1000, 0, how.cache), random_(seed) {
+    fixture_.backend->window = how.window;
+  }
 
   void run(int operations) {
     for (int operation = 0; operation < operations; ++operation) operate();
@@ -83,7 +86,9 @@ class SharingDrive {
  private:
   BackendLimits limits() const {
     BackendLimits limits = fake_limits(how_.slots, 700, 64);
-    limits.cuts = limits.pads_decode = how_.cuts;
+    limits.cuts = how_.cuts;
+    limits.pads_decode = how_.cuts || how_.window > 0;
+    limits.slack = how_.window > 0 ? limits.prefill_capacity : 0;
     return limits;
   }
 
@@ -195,4 +200,7 @@ TEST("100,000 operations of requests that begin alike leave the books balanced")
   share({3, true, {true, some, true}}, 15000, seed + 3);
   share({8, false, {true, some, false}}, 20000, seed + 4);
   share({5, true, {false, some, false}}, 10000, seed + 5);
+  share({8, false, {true, some, false}, 40}, 20000, seed + 6);
+  share({4, false, {true, std::size_t{1} << 30, false}, 40}, 10000, seed + 7);
+  share({4, false, {true, 0, false}}, 10000, seed + 8);
 }

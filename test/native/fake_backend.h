@@ -40,7 +40,9 @@ class FakeVocab final : public Vocab {
 class FakeBackend final : public Backend {
  public:
   explicit FakeBackend(BackendLimits limits)
-      : limits_(limits), histories_(static_cast<std::size_t>(limits.slots)) {}
+      : limits_(limits),
+        histories_(static_cast<std::size_t>(limits.slots)),
+        oldest_(histories_.size()) {}
 
   // A pass with this token ends as `status`; kFailed damages its sequences.
   void poison(TokenId token, DecodeStatus status) {
@@ -102,15 +104,22 @@ class FakeBackend final : public Backend {
     return embedding_;
   }
 
+  // A sliding window of `window` positions with the limits' slack behind it: older
+  // ones are lost, and lost to saved states too. 0: none; see limits.cuts.
+  Position window = 0;
+
   bool truncate(SequenceId sequence, Position from) override {
     auto& tokens = history(sequence);
-    if (!limits_.cuts && from > 0 && from < resident(sequence)) return false;
+    if (from > 0 && reusable(sequence, from) != from) return false;
+    if (from == 0) oldest(sequence) = 0;
     if (from < static_cast<Position>(tokens.size())) tokens.resize(static_cast<std::size_t>(from));
     return true;
   }
 
   Position reusable(SequenceId sequence, Position length) const override {
-    return limits_.cuts || length == resident(sequence) ? length : 0;
+    if (limits_.cuts || length >= resident(sequence)) return length;
+    const Position there = oldest_.at(static_cast<std::size_t>(sequence));
+    return window > 0 && there <= std::max(0, length + 1 - window) ? length : 0;
   }
 
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override {
@@ -124,6 +133,7 @@ class FakeBackend final : public Backend {
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override {
     if (!history(sequence).empty()) ++rule_breaks;
     history(sequence).assign(state.begin(), state.end());
+    if (window > 0) oldest(sequence) = std::max(0, resident(sequence) - window);
     return true;
   }
 
@@ -135,6 +145,8 @@ class FakeBackend final : public Backend {
   std::int64_t graphs_reused() const override { return 0; }
 
  private:
+  Position& oldest(SequenceId sequence) { return oldest_.at(static_cast<std::size_t>(sequence)); }
+
   std::vector<TokenId>& history(SequenceId sequence) {
     return histories_.at(static_cast<std::size_t>(sequence));
   }
@@ -148,6 +160,9 @@ class FakeBackend final : public Backend {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
       history(row.sequence).push_back(poisoned ? 0 : row.token);
+      if (window == 0) continue;
+      const Position kept = resident(row.sequence) - window - limits_.slack;
+      oldest(row.sequence) = std::max(oldest(row.sequence), kept);
     }
     return poisoned ? DecodeStatus::kFailed : DecodeStatus::kOk;
   }
@@ -165,6 +180,7 @@ class FakeBackend final : public Backend {
 
   BackendLimits limits_;
   std::vector<std::vector<TokenId>> histories_;
+  std::vector<Position> oldest_;  // positions before are lost
   std::vector<float> logits_;
   std::vector<float> embedding_;
   bool embeds_ = false;

@@ -81,6 +81,10 @@ class SteppedEngine {
     if (failure) throw std::runtime_error(failure->message);
   }
 
+  void fork(RequestId source, RequestId id) {
+    const auto failure = engine_.fork(source, id, id, sink.control(id));
+    if (failure) throw std::runtime_error(failure->message);
+  }
   void cancel(RequestId id) { sink.control(id)->cancelled = true; }
   bool step() { return engine_.step(); }
   void run() {

@@ -64,8 +64,9 @@ function judgeAngled(folder, noun, header) {
 }
 
 function judgeSpine(noun, target) {
-  // engine_<chapter>.cpp are chapters of the engine.
-  const own = spine.indexOf(noun.startsWith("engine_") ? "engine" : noun);
+  // engine_<chapter>.cpp are chapters of the engine, and so for the cache.
+  const whole = ["engine", "kv_cache"].find((name) => noun.startsWith(`${name}_`));
+  const own = spine.indexOf(whole ?? noun);
   const other = spine.indexOf(target);
   if (noun === target || spine[own] === target || other === -1 || other === 0) return null;
   if (own === -1) return `includes ${target}.h: a leaf of the core knows the types only`;

@@ -1,0 +1,120 @@
+// The ledger's part on states that cannot be cut: recurrent ones, and sliding
+// windows whose older positions are gone. Such a state serves only those whose
+// tokens go on exactly where it stands, so it is kept in host memory where that
+// is to be expected: at the end of each prompt but what must be computed anew,
+// and where the prompt parts from another one. Requests that wait for a common
+// beginning make the older one stop there.
+#include <algorithm>
+#include <limits>
+
+#include "kv_cache.h"
+
+namespace infernode {
+
+namespace {
+
+// Whether a stop leaves both pieces worth computing by themselves.
+bool spaced(Position before, Position stop, Position after) {
+  return stop - before >= kLeastGain && after - stop >= kLeastGain;
+}
+
+}  // namespace
+
+// The end is a stop for everyone, cached or not, so that each prompt is computed
+// in the same pieces.
+void KvCache::plan_checkpoints(Request& request) {
+  request.checkpoints.clear();
+  const Position end = most_reusable(request);
+  if (end <= 0) return;
+  if (shares(request) && config_.keeps_prefixes) {
+    const auto any = [](PrefixTree::Source, std::size_t matching) { return matching; };
+    const std::string& salt = request.params.cache_salt;
+    const std::size_t parting = std::max(prefixes_.match(request.known, salt, any).length,
+                                         host_.match(request.known, salt, any).length);
+    const auto stop = static_cast<Position>(parting);
+    if (spaced(0, stop, end)) request.checkpoints.push_back(stop);
+  }
+  request.checkpoints.push_back(end);
+  if (shares(request)) ask_older(request);
+}
+
+// Lets the older request that computes most of these tokens stop where they part.
+void KvCache::ask_older(const Request& request) {
+  Request* older = nullptr;
+  const auto usable = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    const Request* other = at(static_cast<SequenceId>(source)).holder;
+    if (other == nullptr || other->paused || (!other->awaiting && other->gap() <= 1)) return 0;
+    return std::min(matching, static_cast<std::size_t>(most_reusable(request)));
+  };
+  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, usable);
+  if (match.source == PrefixTree::kNone) return;
+  older = at(static_cast<SequenceId>(match.source)).holder;
+  const auto stop = static_cast<Position>(match.length);
+  std::vector<Position>& stops = older->checkpoints;
+  const auto after = std::ranges::lower_bound(stops, stop);
+  if (after == stops.end()) return;
+  const Position before = after == stops.begin() ? older->computed : *(after - 1);
+  if (spaced(before, stop, *after)) stops.insert(after, stop);
+}
+
+// Of the `matching` first tokens of both, how many another request is about to
+// compute and leave where they can be had.
+Position KvCache::coming(const Request& request, const Request* other, std::size_t matching) const {
+  if (other == nullptr || other->arrival >= request.arrival || other->paused) return 0;
+  if (!other->awaiting && other->gap() <= 1) return 0;
+  const Position same = std::min(static_cast<Position>(matching), most_reusable(request));
+  if (limits_.cuts) return same;
+  const auto after = std::ranges::upper_bound(other->checkpoints, same);
+  return after == other->checkpoints.begin() ? 0 : *(after - 1);
+}
+
+// Those behind, and those too near for the piece before them to be rounded as
+// part of a longer one.
+void KvCache::drop_checkpoints(Request& request) const {
+  const Position least = config_.exact ? limits_.wide_rows : 1;
+  std::erase_if(request.checkpoints,
+                [&](Position stop) { return stop - request.computed < least; });
+}
+
+void KvCache::reached(Request& request) {
+  std::vector<Position>& stops = request.checkpoints;
+  if (stops.empty() || stops.front() > request.computed) return;
+  const bool here = stops.front() == request.computed && keeps_here(request);
+  std::erase_if(stops, [&](Position stop) { return stop <= request.computed; });
+  if (!here) return;
+  const std::vector<TokenId> tokens(request.known.begin(),
+                                    request.known.begin() + request.computed);
+  if (host_.holds(tokens, request.params.cache_salt)) return;
+  host_.keep(tokens, request.params.cache_salt, backend_.save(request.sequence, host_.room()));
+}
+
+// A prompt's end within the slack can be had by cutting when the answer is there.
+bool KvCache::keeps_here(const Request& request) const {
+  if (!shares(request) || !config_.keeps_prefixes || request.computed < kLeastTail) return false;
+  const std::int32_t most = request.params.max_tokens;
+  const bool last = request.checkpoints.size() == 1;
+  return !last || most <= 0 || most > limits_.slack;
+}
+
+// The longest state that these tokens begin with, if it has nearly all of them.
+CachedState KvCache::take_checkpoint(std::span<const TokenId> tokens,
+                                     const std::string& salt) const {
+  const auto least = tokens.size() - std::min(tokens.size(), std::size_t{1} + limits_.wide_rows);
+  const auto exact = [&](PrefixTree::Source id, std::size_t matching) {
+    return matching == host_.tokens(id).size() ? matching : 0;
+  };
+  const PrefixTree::Match kept = host_.match(tokens, salt, exact);
+  if (kept.source != PrefixTree::kNone && kept.length >= least)
+    return {host_.tokens(kept.source), host_.state(kept.source)};
+  const auto whole = [&](PrefixTree::Source source, std::size_t matching) {
+    const auto there = static_cast<std::size_t>(length(static_cast<SequenceId>(source)));
+    return matching >= there ? there : 0;
+  };
+  const PrefixTree::Match held = prefixes_.match(tokens, salt, whole);
+  if (held.source == PrefixTree::kNone || held.length < least) return {};
+  const auto sequence = static_cast<SequenceId>(held.source);
+  return {{tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(held.length)},
+          backend_.save(sequence, std::numeric_limits<std::size_t>::max())};
+}
+
+}  // namespace infernode
