@@ -93,7 +93,8 @@ bool KvCache::keeps_here(const Request& request) const {
   if (!shares(request) || !config_.keeps_prefixes || request.computed < kLeastTail) return false;
   const std::int32_t most = request.params.max_tokens;
   const bool last = request.checkpoints.size() == 1;
-  return !last || most <= 0 || most > limits_.slack;
+  const bool wanted = !last || most <= 0 || most > limits_.slack;
+  return wanted && pays(request.computed, request.computed);
 }
 
 // The longest state that these tokens begin with, if it has nearly all of them.

@@ -91,8 +91,7 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
 }
 
 Error too_big(const LlamaModel& model, const ContextOptions& options) {
-  const MemoryNeeded needed = model.memory_needed(options.slots, options.context_length,
-                                                  options.prefill_chunk, options.kv_type);
+  const MemoryNeeded needed = model.memory_needed(options.shape());
   const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   return {ErrorCode::kOutOfMemory, "A context of " + std::to_string(options.slots) +
                                        " slots with " + std::to_string(options.context_length) +
@@ -129,8 +128,7 @@ void refuse_too_big(const LlamaModel& model, const ContextOptions& options) {
   const auto& devices = model.info().devices;
   if (std::any_of(devices.begin(), devices.end(), [](const auto& name) { return name != "CPU"; }))
     return;
-  const MemoryNeeded needed = model.memory_needed(options.slots, options.context_length,
-                                                  options.prefill_chunk, options.kv_type);
+  const MemoryNeeded needed = model.memory_needed(options.shape());
   const std::uint64_t available = available_memory_bytes();
   if (available > 0 && needed.kv_bytes + needed.compute_bytes > available)
     throw too_big(model, options);

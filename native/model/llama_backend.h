@@ -30,6 +30,10 @@ struct ContextOptions {
   // Sliding layers keep every position, in order, so that sums are the same
   // to the bit whatever was in the cache before.
   bool whole_windows = false;
+
+  EngineShape shape() const {
+    return {slots, context_length, prefill_chunk, kv_type, flash_attention, whole_windows};
+  }
 };
 
 class LlamaBackend final : public Backend {

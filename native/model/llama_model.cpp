@@ -315,11 +315,8 @@ std::string LlamaModel::detokenize(std::span<const TokenId> tokens, bool special
   return text;
 }
 
-MemoryNeeded LlamaModel::memory_needed(std::int32_t slots, std::int32_t context_length,
-                                       std::int32_t prefill_chunk, KvType kv_type,
-                                       bool flash_attention) const {
-  MemoryNeeded needed =
-      estimate_memory(file_, {slots, context_length, prefill_chunk, kv_type, flash_attention});
+MemoryNeeded LlamaModel::memory_needed(const EngineShape& shape) const {
+  MemoryNeeded needed = estimate_memory(file_, shape);
   needed.weight_bytes = info_.size_bytes;
   return needed;
 }

@@ -110,9 +110,7 @@ class LlamaModel {
   // character.
   std::string detokenize(std::span<const TokenId> tokens, bool special) const;
 
-  MemoryNeeded memory_needed(std::int32_t slots, std::int32_t context_length,
-                             std::int32_t prefill_chunk, KvType kv_type,
-                             bool flash_attention = true) const;
+  MemoryNeeded memory_needed(const EngineShape& shape) const;
 
   // For llama_backend, which makes contexts on it. Lives as long as this.
   llama_model* handle() const { return handle_.get(); }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/types.h"
@@ -54,6 +56,7 @@ class Hyperparameters {
     if (const auto* number = std::get_if<std::uint64_t>(&item))
       return static_cast<std::int64_t>(*number);
     if (const auto* number = std::get_if<std::int64_t>(&item)) return *number;
+    if (const auto* flag = std::get_if<bool>(&item)) return *flag ? 1 : 0;
     return fallback;
   }
 
@@ -99,14 +102,73 @@ CacheRow cache_row(const Hyperparameters& model, std::size_t layer) {
   return {static_cast<std::uint64_t>(keys), static_cast<std::uint64_t>(values)};
 }
 
-// Keys and values of one position in all layers.
-std::uint64_t bytes_per_position(const Hyperparameters& model, KvType type) {
+// Layers of a period, the last of which sees everything, where the file does
+// not say (load_swa_pattern in src/models).
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 9> kSlidingPeriods = {
+    {{"afmoe", 4},
+     {"cohere2", 4},
+     {"exaone-moe", 4},
+     {"exaone4", 4},
+     {"gemma2", 2},
+     {"gemma3", 6},
+     {"gpt-oss", 2},
+     {"olmo2", 4},
+     {"plamo3", 8}}};
+
+class Windows {
+ public:
+  Windows(const Hyperparameters& model, const GgufFile& file, const EngineShape& shape)
+      : model_(model), whole_(padded_context(shape)) {
+    const std::string_view name = file.string("general.architecture");
+    const auto known =
+        std::ranges::find(kSlidingPeriods, name, [](auto& row) { return row.first; });
+    const std::int64_t window = model.number("attention.sliding_window", 0);
+    if (known == kSlidingPeriods.end() || window <= 0 || shape.whole_windows) return;
+    period_ = known->second;
+    const GgufValue* pattern = file.find(std::string(name) + ".attention.sliding_window_pattern");
+    listed_ = pattern != nullptr && std::holds_alternative<GgufArray>(pattern->value);
+    if (!listed_) period_ = model.number("attention.sliding_window_pattern", period_);
+    const auto rows = static_cast<std::uint64_t>(std::max(shape.prefill_chunk, shape.slots));
+    const std::uint64_t kept = std::min(whole_, static_cast<std::uint64_t>(window) + rows);
+    kept_ = (kept + 255) / 256 * 256;
+  }
+
+  // Positions a layer's cache has room for.
+  std::uint64_t positions(std::size_t layer) const {
+    if (period_ == 0) return whole_;
+    const auto place = static_cast<std::int64_t>(layer) % period_;
+    const bool slides = listed_ ? model_.in_layer("attention.sliding_window_pattern", layer, 0) != 0
+                                : place < period_ - 1;
+    return slides ? kept_ : whole_;
+  }
+
+ private:
+  const Hyperparameters& model_;
+  const std::uint64_t whole_;
+  std::uint64_t kept_ = 0;
+  std::int64_t period_ = 0;  // 0: no layer slides, as far as is known
+  bool listed_ = false;      // the file has one flag per layer
+};
+
+// Keys and values of one sequence in all layers.
+std::uint64_t cache_bytes_per_sequence(const Hyperparameters& model, const GgufFile& file,
+                                       const EngineShape& shape) {
+  const Windows windows(model, file, shape);
   std::uint64_t bytes = 0;
   for (std::size_t layer = 0; layer < static_cast<std::size_t>(model.layers); ++layer) {
     const CacheRow row = cache_row(model, layer);
-    bytes += cache_bytes(row.keys, type) + cache_bytes(row.values, type);
+    bytes += windows.positions(layer) *
+             (cache_bytes(row.keys, shape.kv_type) + cache_bytes(row.values, shape.kv_type));
   }
   return bytes;
+}
+
+// Where layers differ in their KV heads, those without any; else all.
+std::int64_t recurrent_layers(const Hyperparameters& model) {
+  std::int64_t without = 0;
+  for (std::size_t layer = 0; layer < static_cast<std::size_t>(model.layers); ++layer)
+    without += cache_row(model, layer).keys == 0 ? 1 : 0;
+  return without > 0 ? without : model.layers;
 }
 
 // Recurrent state of one sequence: f32 convolution and state rows per layer.
@@ -120,7 +182,7 @@ std::uint64_t state_bytes_per_sequence(const Hyperparameters& model) {
   const std::int64_t elements = head > 0
                                     ? model.embedding * (head + 2)
                                     : convolution * (inner + 2 * groups * state) + inner * state;
-  return static_cast<std::uint64_t>(elements * model.layers) * 4;
+  return static_cast<std::uint64_t>(elements * recurrent_layers(model)) * 4;
 }
 
 struct Widest {
@@ -208,8 +270,8 @@ MemoryNeeded estimate_memory(const GgufFile& file, const EngineShape& shape) {
   const Hyperparameters model(file);
   const auto slots = static_cast<std::uint64_t>(shape.slots);
   MemoryNeeded needed;
-  needed.kv_bytes = slots * (padded_context(shape) * bytes_per_position(model, shape.kv_type) +
-                             state_bytes_per_sequence(model));
+  needed.kv_bytes =
+      slots * (cache_bytes_per_sequence(model, file, shape) + state_bytes_per_sequence(model));
   needed.compute_bytes = compute_bytes(model, file, shape);
   needed.weight_bytes = file.weight_bytes();
   return needed;

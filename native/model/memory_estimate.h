@@ -14,8 +14,8 @@ namespace infernode {
 enum class KvType { kF16, kF32, kQ8_0 };
 
 // What an engine takes on top of each other. kv_bytes is exact for attention
-// with full caches and an upper bound for sliding windows; compute_bytes is
-// an estimate from above.
+// with full caches and for sliding windows in known patterns, an upper bound
+// for others; compute_bytes is an estimate from above.
 struct MemoryNeeded {
   std::uint64_t kv_bytes = 0;
   std::uint64_t compute_bytes = 0;
@@ -28,6 +28,7 @@ struct EngineShape {
   std::int32_t prefill_chunk = 512;
   KvType kv_type = KvType::kF16;
   bool flash_attention = true;
+  bool whole_windows = false;  // sliding layers keep every position
 };
 
 MemoryNeeded estimate_memory(const GgufFile& file, const EngineShape& shape);

@@ -179,8 +179,7 @@ Napi::Value ModelWrap::detokenize(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const ContextOptions options = engine_options_from(info[0].As<Napi::Object>()).context;
-  const MemoryNeeded needed = model(env)->memory_needed(options.slots, options.context_length,
-                                                        options.prefill_chunk, options.kv_type);
+  const MemoryNeeded needed = model(env)->memory_needed(options.shape());
   Napi::Object object = Napi::Object::New(env);
   object.Set("kvBytes", static_cast<double>(needed.kv_bytes));
   object.Set("computeBytes", static_cast<double>(needed.compute_bytes));

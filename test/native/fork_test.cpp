@@ -72,6 +72,20 @@ TEST("a fork may come before its source has begun, and while it is set aside") {
   CHECK(fixture.story(3).tokens == fixture.story(1).tokens);
 }
 
+TEST("a fork of a state that cannot be cut is copied where it stands") {
+  BackendLimits limits = fake_limits(3);
+  limits.cuts = limits.pads_decode = false;
+  EngineFixture fixture(limits);
+  CHECK(!fixture.submit(1, fake_prompt(100, 1), 60));
+  for (int step = 0; step < 20; ++step) fixture.engine->step();
+  const std::int64_t computed = fixture.backend->prefill_rows;
+  CHECK(!fork(fixture, 1, 2));
+  CHECK(!fork(fixture, 1, 3));
+  CHECK(fixture.run());
+  CHECK_EQ(fixture.backend->prefill_rows, computed);
+  for (const RequestId id : {2u, 3u}) CHECK(fixture.story(id).tokens == fixture.story(1).tokens);
+}
+
 TEST("text held back for a stop string is held back for the fork too") {
   EngineFixture fixture(fake_limits(2));
   EngineFixture plain(fake_limits(1));

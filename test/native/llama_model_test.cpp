@@ -319,9 +319,9 @@ TEST("a split model loads from its first part and names a missing one") {
 
 TEST("the KV estimate is keys and values of every layer, padded to 256 positions") {
   const auto model = load_bytes(tiny_llama().file());
-  const MemoryNeeded needed = model->memory_needed(3, 100, 64, KvType::kF16);
+  const MemoryNeeded needed = model->memory_needed({3, 100, 64, KvType::kF16});
   CHECK_EQ(needed.kv_bytes, 3u * 256 * (16 + 16) * 2);
-  CHECK_EQ(model->memory_needed(1, 257, 64, KvType::kF32).kv_bytes, 512u * 32 * 4);
+  CHECK_EQ(model->memory_needed({1, 257, 64, KvType::kF32}).kv_bytes, 512u * 32 * 4);
   CHECK_EQ(needed.weight_bytes, model->info().size_bytes);
   CHECK(needed.compute_bytes > 0);
 }
