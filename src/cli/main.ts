@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { allowClosedOutput, exitCodes, reportFailure } from "./terminal.js";
+import { workerCommand } from "./worker.js";
 
 function packageVersion(): string {
   const require = createRequire(import.meta.url);
@@ -25,9 +26,10 @@ Examples:
   infernode generate                              a story from the embedded model
   infernode generate -m model.gguf -p "Hello" -n 64
   echo "Hello" | infernode generate -m model.gguf -p - --json
-  infernode inspect model.gguf`,
+  infernode inspect model.gguf
+  MODEL_NAME=model.gguf infernode worker          jobs from the platform`,
     );
-  for (const command of [generateCommand(), inspectCommand()]) root.addCommand(command);
+  for (const command of [generateCommand(), inspectCommand(), workerCommand()]) root.addCommand(command);
   for (const command of [root, ...root.commands]) command.exitOverride();
   return root;
 }

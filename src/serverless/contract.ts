@@ -28,6 +28,8 @@ export interface JobFigures {
   readonly promptTokens?: number;
   readonly completionTokens?: number;
   readonly cachedTokens?: number;
+  /** Milliseconds a generation waited for its turn. */
+  readonly queueMs?: number;
   /** Milliseconds from the handler's start to its first token. */
   readonly timeToFirstTokenMs?: number;
   readonly tokensPerSecond?: number;
@@ -58,7 +60,7 @@ export type Handler<Input = unknown> = (
 export type ConcurrencyModifier = (current: number) => number | Promise<number>;
 
 /** A check or a preparation; throwing means that this worker cannot work. */
-export type Check = () => void | Promise<void>;
+export type Check = (log: JobLog) => void | Promise<void>;
 
 /** The options of serverless.start(); snake_case is Python's spelling of the same. */
 export interface StartOptions {

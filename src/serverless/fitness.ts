@@ -26,7 +26,7 @@ export async function passes(
 ): Promise<boolean> {
   const name = check.name || fallbackName;
   try {
-    await check();
+    await check(logger);
     return true;
   } catch (thrown) {
     logger.error(`Fitness check failed: ${name} | ${describe(thrown)}`);

@@ -1,8 +1,9 @@
-// RunPod as a worker sees it, on this machine: jobs to take, stops, streams,
-// results, pings. For tests and benchmarks only. Strict: what a worker must not send is
+// RunPod on this machine, as a worker sees it (jobs to take, stops, streams,
+// results, pings) and as a client does (run, status, stream, OpenAI). For tests and benchmarks only. Strict: what a worker must not send is
 // written down as a violation. Answers can be scripted call by call, or go wrong at
 // random by a seed; everything that passed is in the trace.
 import { EventEmitter } from "node:events";
+import { clientRoutes } from "./client-routes.mjs";
 import { Faults } from "./faults.mjs";
 import { JobBook } from "./job-book.mjs";
 import { listen } from "./server.mjs";
@@ -56,8 +57,10 @@ export class Platform {
   }
 
   async open() {
-    const routes = workerRoutes(this, this.#options);
-    this.#server = await listen(this, routes);
+    this.#server = await listen(
+      this,
+      both(workerRoutes(this, this.#options), clientRoutes(this, this.#options)),
+    );
     this.url = this.#server.url;
     const { pingIntervalMs } = this.#options;
     this.#leaseTimer = setInterval(() => this.book.missSilentWorkers(), pingIntervalMs).unref();
@@ -162,4 +165,17 @@ export class Platform {
       await this.nextChange(Math.min(left, 50)); // what happens outside is seen too
     }
   }
+}
+
+/** Two sets of routes as one. */
+function both(one, other) {
+  return {
+    find(method, url) {
+      const found = one.find(method, url);
+      if (found) return { ...found, owner: one };
+      const second = other.find(method, url);
+      return second && { ...second, owner: other };
+    },
+    answer: (call, connection) => call.owner?.answer(call, connection) ?? { status: 404 },
+  };
 }

@@ -74,6 +74,14 @@ export class JobBook {
     });
   }
 
+  /** Takes waiting jobs away. @returns {number} how many */
+  purge() {
+    const waiting = this.#queue.splice(0);
+    for (const id of waiting) this.get(id).status = "CANCELLED";
+    this.#changed();
+    return waiting.length;
+  }
+
   stop(id) {
     const job = this.#jobs.get(id);
     this.#queue = this.#queue.filter((queued) => queued !== id);

@@ -31,7 +31,8 @@ export async function listen(platform, routes) {
 async function serve(platform, routes, request, response) {
   const at = performance.now();
   const body = await readBody(request);
-  const { route, parameters } = routes.find(request.method, request.url) ?? { route: "none", parameters: {} };
+  const found = routes.find(request.method, request.url) ?? { route: "none", parameters: {} };
+  const { route, parameters, owner } = found;
   const call = {
     at,
     route,
@@ -41,6 +42,7 @@ async function serve(platform, routes, request, response) {
     rawHeaders: request.rawHeaders,
     body,
     parameters,
+    owner,
     status: undefined,
     answeredAt: undefined,
   };
@@ -71,6 +73,7 @@ async function answerWith(platform, routes, call, trouble, connection) {
 }
 
 function send(request, response, answer) {
+  if (answer.sent) return;
   if (answer.drop) {
     request.socket.resetAndDestroy();
     return;

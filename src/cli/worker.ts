@@ -1,0 +1,27 @@
+// `infernode worker`: serves a model's text generation as a RunPod worker. Its
+// configuration is the environment's; its arguments are the local modes'.
+import { Command } from "commander";
+import { serverless } from "../index.js";
+import { textGenerationWorker } from "../text-generation/worker.js";
+
+const exitBroken = 1;
+
+/** The command; it ends the process. */
+export function workerCommand(): Command {
+  return new Command("worker")
+    .description("serve text generation as a RunPod worker, configured by the environment")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText(
+      "after",
+      `
+Environment: MODEL_NAME (a GGUF file, a folder, or a cached repository; default: the
+embedded story model), MAX_MODEL_LEN, MAX_NUM_SEQS, MAX_CONCURRENCY, CHAT_TEMPLATE,
+OPENAI_SERVED_MODEL_NAME_OVERRIDE, CACHE_SIZE and worker-vllm's others.`,
+    )
+    .action(async () => {
+      // The jobs that run are failed before the process ends.
+      const worker = textGenerationWorker(process.env, () => process.exit(exitBroken));
+      await serverless.start(worker.options);
+    });
+}

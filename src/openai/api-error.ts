@@ -1,0 +1,69 @@
+// Errors as OpenAI's API words them: {message, type, param, code} and an HTTP
+// status. Fields are named as the request names them.
+import { InferenceError } from "../errors.js";
+
+/** OpenAI's error object. */
+export interface ErrorObject {
+  readonly message: string;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: string | null;
+}
+
+/** A request that cannot be served, and why. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: string | null;
+
+  constructor(
+    status: number,
+    message: string,
+    facts: { readonly type?: string; readonly param?: string; readonly code?: string } = {},
+  ) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.type = facts.type ?? typeOf(status);
+    this.param = facts.param ?? null;
+    this.code = facts.code ?? null;
+  }
+
+  get object(): ErrorObject {
+    const { message, type, param, code } = this;
+    return { message, type, param, code };
+  }
+}
+
+/** A field's value that cannot be taken. @param phrase what it must be */
+export function wrongField(param: string, phrase: string): ApiError {
+  return new ApiError(400, `${param} must be ${phrase}`, { param, code: "invalid_value" });
+}
+
+/** Whatever was thrown, as the API words it. */
+export function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  if (!(thrown instanceof InferenceError)) {
+    return new ApiError(500, thrown instanceof Error ? thrown.message : String(thrown));
+  }
+  const { status, code, message } = thrown;
+  const found = /^generate\(\): (\w+)(.*)$/s.exec(message);
+  if (code !== "INVALID_OPTION" || found === null) {
+    return new ApiError(status, message, { code: code.toLowerCase() });
+  }
+  const [, field = "", rest = ""] = found;
+  const param = snakeCase(field);
+  return new ApiError(status, `${param}${rest}`, { param, code: "invalid_value" });
+}
+
+/** topP -> top_p, for fields whose names differ by spelling alone. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function typeOf(status: number): string {
+  if (status === 404) return "not_found_error";
+  if (status === 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}

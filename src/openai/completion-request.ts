@@ -1,0 +1,49 @@
+// A completions body as one GenerateRequest per prompt.
+import type { GenerateRequest } from "../engine/request.js";
+import { ApiError, wrongField } from "./api-error.js";
+import { constraintFields, takeConstraint } from "./constraints.js";
+import { type Body, refuseUnknown, takeFields } from "./fields.js";
+
+const known = [...constraintFields, "model", "prompt", "stream", "stream_options", "logprobs", "echo"];
+const maximumPrompts = 64;
+
+/** OpenAI's defaults, where they differ from the engine's. */
+const defaults = { temperature: 1, topP: 1, maxTokens: 16 } as const;
+
+/** What a completions body asks for. */
+export interface CompletionRequest {
+  readonly requests: readonly GenerateRequest[];
+  /** Put the prompt before the text. */
+  readonly echo: boolean;
+}
+
+/** @throws ApiError */
+export function completionRequest(body: Body): CompletionRequest {
+  const { echo, ...others } = body;
+  const { options, rest } = takeFields(others);
+  refuseUnknown(rest, known);
+  const { logprobs } = rest;
+  if (logprobs !== undefined && typeof logprobs !== "number") {
+    throw wrongField("logprobs", "an integer from 0 to 20");
+  }
+  if (echo === true && logprobs !== undefined) {
+    throw new ApiError(400, "echo is not supported with logprobs", { param: "echo" });
+  }
+  const shared = {
+    ...defaults,
+    ...options,
+    ...takeConstraint(rest),
+    ...(logprobs !== undefined && { logProbs: logprobs }),
+  };
+  return { requests: promptsOf(rest.prompt).map((prompt) => ({ ...shared, prompt })), echo: echo === true };
+}
+
+function promptsOf(given: unknown): readonly (string | readonly number[])[] {
+  if (typeof given === "string") return [given];
+  if (!Array.isArray(given) || given.length === 0) {
+    throw wrongField("prompt", "text, token ids, or a list of either");
+  }
+  if (given.every((each) => typeof each === "number")) return [given as number[]];
+  if (given.length > maximumPrompts) throw wrongField("prompt", `at most ${maximumPrompts} prompts`);
+  return given as (string | readonly number[])[];
+}

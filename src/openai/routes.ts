@@ -1,0 +1,147 @@
+// The API's routes: a path and a body become one object or a stream of
+// server-sent events. Nothing here knows a socket or a job.
+
+import { serverSentEvent } from "./answer-parts.js";
+import { ApiError, toApiError, wrongField } from "./api-error.js";
+import { chatChunks, chatCompletion } from "./chat-answer.js";
+import { chatRequest } from "./chat-request.js";
+import { completion, completionChunks, type PromptRun } from "./completion-answer.js";
+import { completionRequest } from "./completion-request.js";
+import { type Body, booleanField, objectField } from "./fields.js";
+import type { TextModel } from "./text-model.js";
+
+/** An answer: one object, or server-sent events that each end in an empty line. */
+export type Answer =
+  | { readonly type: "object"; readonly object: object }
+  | { readonly type: "events"; readonly events: AsyncIterable<string> };
+
+/** A request, whatever carried it. */
+export interface ApiCall {
+  /** Such as "/v1/chat/completions"; a leading /openai is taken off. */
+  readonly path: string;
+  readonly method: string;
+  readonly body: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const notThere = ["/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/rerank", "/v1/score", "/pooling"];
+
+/** @throws ApiError */
+export async function answer(model: TextModel, { path, method, body, signal }: ApiCall): Promise<Answer> {
+  const route = path
+    .replace(/^\/openai(?=\/)/, "")
+    .replace(/\?.*$/, "")
+    .replace(/(.)\/$/, "$1");
+  switch (route) {
+    case "/v1/models":
+      return { type: "object", object: modelList(model) };
+    case "/health":
+    case "/ping":
+      return { type: "object", object: { status: "ok" } };
+    case "/v1/chat/completions":
+      return chat(model, bodyOf(method, body), signal);
+    case "/v1/completions":
+      return completions(model, bodyOf(method, body), signal);
+    default:
+      if (route.startsWith("/v1/models/"))
+        return { type: "object", object: oneModel(model, route.slice(11)) };
+      throw noRoute(route);
+  }
+}
+
+function noRoute(route: string): ApiError {
+  const reason = notThere.includes(route) ? "is not supported" : "does not exist";
+  return new ApiError(404, `the route ${route} ${reason}`, { code: "route_not_found" });
+}
+
+function bodyOf(method: string, body: unknown): Body {
+  if (method.toUpperCase() !== "POST") throw new ApiError(405, `the route takes POST, got ${method}`);
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Body;
+  throw new ApiError(400, "the body must be an object");
+}
+
+async function chat(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
+  const { served, stream, includeUsage } = common(model, body);
+  const request = chatRequest(body);
+  const run = served.generate({ ...request, ...(signal && { signal }) });
+  if (!stream) return { type: "object", object: await chatCompletion(served, run).catch(rethrow) };
+  return { type: "events", events: withErrors(chatChunks(served, run, request.n ?? 1, includeUsage)) };
+}
+
+async function completions(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
+  const { served, stream, includeUsage } = common(model, body);
+  const { requests, echo } = completionRequest(body);
+  const n = requests[0]?.n ?? 1;
+  const runs: readonly PromptRun[] = requests.map((request) => ({
+    run: served.generate({ ...request, ...(signal && { signal }) }),
+    echoed: echo ? textOf(served, request.prompt) : "",
+  }));
+  if (!stream) return { type: "object", object: await completion(served, runs, n).catch(rethrow) };
+  return { type: "events", events: withErrors(completionChunks(served, runs, n, includeUsage)) };
+}
+
+function textOf(model: TextModel, prompt: unknown): string {
+  if (typeof prompt === "string") return prompt;
+  return Array.from(prompt as readonly number[], (token) => model.tokenText(token)).join("");
+}
+
+/** What all generating routes read. */
+function common(model: TextModel, body: Body) {
+  const stream = booleanField(body, "stream") ?? false;
+  const options = objectField(body, "stream_options");
+  if (options !== undefined && !stream) {
+    throw new ApiError(400, "stream_options must come with stream true", { param: "stream_options" });
+  }
+  const includeUsage = (options && booleanField(options, "include_usage")) ?? false;
+  return { served: named(model, body.model), stream, includeUsage };
+}
+
+/** The model under the name that the request used. */
+function named(model: TextModel, name: unknown): TextModel {
+  if (name === undefined || name === null) return model;
+  if (typeof name !== "string") throw wrongField("model", "a model's name");
+  const known = model.names.find((each) => each === name || each.toLowerCase() === name.toLowerCase());
+  if (known !== undefined) return { ...bound(model), name: known };
+  throw new ApiError(404, `the model "${name}" does not exist; there is ${model.names.join(", ")}`, {
+    param: "model",
+    code: "model_not_found",
+  });
+}
+
+function bound(model: TextModel): TextModel {
+  const { name, names, contextLength } = model;
+  return {
+    name,
+    names,
+    contextLength,
+    tokenText: (token) => model.tokenText(token),
+    generate: (request) => model.generate(request),
+  };
+}
+
+function modelList(model: TextModel): object {
+  return { object: "list", data: model.names.map((name) => modelObject(model, name)) };
+}
+
+function oneModel(model: TextModel, name: string): object {
+  return modelObject(model, named(model, decodeURIComponent(name)).name);
+}
+
+function modelObject({ contextLength }: TextModel, id: string): object {
+  return { id, object: "model", created: 0, owned_by: "infernode", max_model_len: contextLength };
+}
+
+/** A stream that fails says so in an event of its own before it throws. */
+async function* withErrors(events: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  try {
+    yield* events;
+  } catch (thrown) {
+    const error = toApiError(thrown);
+    yield serverSentEvent({ error: error.object });
+    throw error;
+  }
+}
+
+function rethrow(thrown: unknown): never {
+  throw toApiError(thrown);
+}

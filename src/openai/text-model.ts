@@ -1,0 +1,21 @@
+// What the API needs of a model: its names, its tokens' texts, and generations.
+import type { GenerateResult, GenerationEvent } from "../engine/events.js";
+import type { GenerateRequest } from "../engine/request.js";
+
+/** A generation that runs, or the record of an earlier one. */
+export interface Run extends AsyncIterable<GenerationEvent>, PromiseLike<GenerateResult> {
+  /** Nothing was computed for it: it is an earlier answer, word for word. */
+  readonly repeated?: boolean | undefined;
+}
+
+/** A model as the API serves it. */
+export interface TextModel {
+  /** What answers call it. */
+  readonly name: string;
+  /** Every name a request may use. */
+  readonly names: readonly string[];
+  readonly contextLength: number;
+  /** A token's text; bytes that are no whole character become U+FFFD. */
+  tokenText(token: number): string;
+  generate(request: GenerateRequest): Run;
+}

@@ -1,0 +1,155 @@
+// The text-generation handler: which contract a job's input speaks, and its answer
+// in that contract. A guide's whole answer is returned; everything else is a
+// stream, of one object where none was asked for, as worker-vllm's is.
+import { ApiError, type ErrorObject, toApiError } from "../openai/api-error.js";
+import { chatRequest } from "../openai/chat-request.js";
+import { completionRequest } from "../openai/completion-request.js";
+import { type Body, booleanField, objectField } from "../openai/fields.js";
+import { answer } from "../openai/routes.js";
+import type { TextModel } from "../openai/text-model.js";
+import type { Job, JobContext } from "../serverless/contract.js";
+import type { TextGenerationConfig } from "./config.js";
+import { guideAnswer, guideChunks, guideRequest } from "./guide.js";
+import { counted } from "./job-figures.js";
+import { batchFields, batchSizesOf, legacyChunks } from "./vllm-legacy.js";
+
+/** What a handler needs. */
+export interface HandlerParts {
+  /** Once the model is loaded. */
+  readonly model: () => TextModel;
+  readonly config: TextGenerationConfig;
+  /** Told of every failure, before the job hears of it. */
+  readonly onFailure?: (thrown: unknown) => void;
+}
+
+type Output = object | string;
+
+const noInput =
+  "Job input must contain one of: openai_input (+openai_route), route (+body), or prompt/messages.";
+
+/** @returns the handler for serverless.start() */
+export function textGenerationHandler({ model, config, onFailure = () => {} }: HandlerParts) {
+  const failed = (thrown: unknown) => {
+    onFailure(thrown);
+    return { error: errorText(thrown) };
+  };
+  return async (job: Job, context: JobContext): Promise<object | AsyncIterable<Output>> => {
+    try {
+      const input = (typeof job.input === "object" && job.input !== null ? job.input : {}) as Body;
+      const served = counted(model(), context);
+      const { signal } = context;
+      if (!speaksGuide(input, config)) return guarded(vllm(served, input, config, signal), failed);
+      const { request, stream } = guideRequest(input, config.guide);
+      if (stream) return guarded(guideChunks(served, { ...request, signal }), failed);
+      return await guideAnswer(served, { ...request, signal });
+    } catch (thrown) {
+      return failed(thrown);
+    }
+  };
+}
+
+/** OpenAI's error object as text: the platform takes an error as a string only. */
+function errorText(thrown: unknown): string {
+  const object: ErrorObject = toApiError(thrown).object;
+  return JSON.stringify(object);
+}
+
+/** A bare prompt is a guide's; what worker-vllm's jobs carry beside it makes it worker-vllm's. */
+function speaksGuide(input: Body, { inputFormat }: TextGenerationConfig): boolean {
+  if (isGiven(input.openai_input) || isGiven(input.openai_route) || isGiven(input.route)) return false;
+  if (isGiven(input.messages) || inputFormat === "vllm" || !("prompt" in input)) return false;
+  return !["sampling_params", "apply_chat_template", ...batchFields].some((name) => name in input);
+}
+
+/** As Python judges: null, "", {} and [] are nothing. */
+function isGiven(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
+
+/** A stream's failure is its last item, which fails the job. */
+async function* guarded(
+  items: AsyncIterable<Output>,
+  failed: (thrown: unknown) => object,
+): AsyncGenerator<Output, void, undefined> {
+  try {
+    yield* items;
+  } catch (thrown) {
+    yield failed(thrown);
+  }
+}
+
+async function* vllm(
+  model: TextModel,
+  input: Body,
+  config: TextGenerationConfig,
+  signal: AbortSignal,
+): AsyncGenerator<Output, void, undefined> {
+  const call = callOf(input);
+  if (call !== undefined) {
+    yield* items(await answer(model, { ...call, signal }), config);
+    return;
+  }
+  if (!isGiven(input.messages) && !isGiven(input.prompt)) throw new ApiError(400, noInput);
+  const { path, body } = nativeCall(input);
+  const legacy = config.outputFormat === "vllm-legacy" || batchFields.some((name) => name in input);
+  if (!legacy) {
+    yield* items(await answer(model, { path, method: "POST", body, signal }), config);
+    return;
+  }
+  const { stream, ...rest }: Body = { max_tokens: legacyMaxTokens, ...body };
+  const chat = path === chatPath;
+  const request = chat ? chatRequest(rest) : completionRequest(rest).requests[0];
+  if (request === undefined) throw new ApiError(400, noInput);
+  yield* legacyChunks(model, { ...request, signal }, stream === true, batchSizesOf(input, config.batches));
+}
+
+const legacyMaxTokens = 100;
+const chatPath = "/v1/chat/completions";
+
+/** The call that a job carries, in OpenAI's or the generic form. */
+function callOf(input: Body): { path: string; method: string; body: unknown } | undefined {
+  const { openai_input, openai_route, route, body, method } = input;
+  if (isGiven(openai_input)) {
+    return {
+      path: isGiven(openai_route) ? String(openai_route) : chatPath,
+      method: "POST",
+      body: openai_input,
+    };
+  }
+  if (isGiven(openai_route)) return { path: String(openai_route), method: "GET", body: undefined };
+  if (!isGiven(route)) return undefined;
+  return {
+    path: String(route),
+    method: typeof method === "string" ? method : isGiven(body) ? "POST" : "GET",
+    body,
+  };
+}
+
+/** worker-vllm's own input as a call: sampling_params are fields of the body. */
+function nativeCall(input: Body): { path: string; body: Body } {
+  const { prompt, messages } = input;
+  const shared = {
+    ...objectField(input, "sampling_params"),
+    stream: booleanField(input, "stream") ?? false,
+  };
+  if (isGiven(messages)) return { path: chatPath, body: { ...shared, messages } };
+  const wraps = booleanField(input, "apply_chat_template") ?? false;
+  if (wraps) return { path: chatPath, body: { ...shared, messages: [{ role: "user", content: prompt }] } };
+  return { path: "/v1/completions", body: { ...shared, prompt } };
+}
+
+/** An answer's items; raw server-sent events, or their objects where those are wanted. */
+async function* items(
+  given: Awaited<ReturnType<typeof answer>>,
+  { rawOutput }: TextGenerationConfig,
+): AsyncGenerator<Output, void, undefined> {
+  if (given.type === "object") {
+    yield given.object;
+    return;
+  }
+  for await (const event of given.events) {
+    if (rawOutput) yield event;
+    else if (!event.includes("[DONE]")) yield [JSON.parse(event.slice("data: ".length))];
+  }
+}

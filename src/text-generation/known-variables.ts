@@ -1,0 +1,91 @@
+// Variables of worker-vllm's table that this worker does not act upon: those that
+// cannot mean anything here, said once, and those that would change what an answer
+// is, which end the boot.
+import { InferenceError } from "../errors.js";
+import { type Environment, firstOf } from "./environment.js";
+
+/** No effect here; why, by group. */
+const withoutEffect: readonly (readonly [reason: string, names: readonly string[]])[] = [
+  [
+    "a GGUF file carries its own tokenizer",
+    ["TOKENIZER", "TOKENIZER_NAME", "TOKENIZER_REVISION", "TOKENIZER_MODE", "SKIP_TOKENIZER_INIT"],
+  ],
+  [
+    "a GGUF file has its own number types",
+    ["DTYPE", "QUANTIZATION", "QUANTIZATION_PARAM_PATH", "LOAD_FORMAT"],
+  ],
+  ["no code comes with a model", ["TRUST_REMOTE_CODE", "MODEL_LOADER_EXTRA_CONFIG", "HF_OVERRIDES"]],
+  [
+    "the engine plans its own passes",
+    [
+      "ENABLE_CHUNKED_PREFILL",
+      "BLOCK_SIZE",
+      "NUM_GPU_BLOCKS_OVERRIDE",
+      "NUM_LOOKAHEAD_SLOTS",
+      "SCHEDULER_DELAY_FACTOR",
+      "PREEMPTION_MODE",
+      "SWAP_SPACE",
+      "DISABLE_SLIDING_WINDOW",
+      "USE_V2_BLOCK_MANAGER",
+      "MAX_SEQ_LEN_TO_CAPTURE",
+      "ENFORCE_EAGER",
+      "GPU_MEMORY_UTILIZATION",
+    ],
+  ],
+  [
+    "one process computes",
+    [
+      "DISTRIBUTED_EXECUTOR_BACKEND",
+      "WORKER_USE_RAY",
+      "MAX_PARALLEL_LOADING_WORKERS",
+      "DISABLE_CUSTOM_ALL_REDUCE",
+      "RAY_WORKERS_USE_NSIGHT",
+      "ENABLE_EXPERT_PARALLEL",
+    ],
+  ],
+  [
+    "formats are found in the model's chat template",
+    ["ENABLE_AUTO_TOOL_CHOICE", "TOOL_CALL_PARSER", "REASONING_PARSER", "GUIDED_DECODING_BACKEND"],
+  ],
+  ["models are not downloaded by this worker", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "DOWNLOAD_DIR"]],
+  [
+    "nothing of prompts is logged",
+    ["DISABLE_LOG_STATS", "DISABLE_LOG_REQUESTS", "ENABLE_LOG_REQUESTS", "MAX_LOG_LEN", "ENABLE_LOG_OUTPUTS"],
+  ],
+  [
+    "no other server is started",
+    ["VLLM_EXTRA_ARGS", "VLLM_CONFIG_FILE", "VLLM_STARTUP_TIMEOUT", "VLLM_PORT"],
+  ],
+];
+
+/** Would change answers; what to do instead. */
+const refused: readonly (readonly [names: readonly string[], advice: string])[] = [
+  [["ENABLE_LORA", "LORA_MODULES"], "adapters are not selectable per request yet; unset it"],
+  [
+    ["SPECULATIVE_CONFIG", "SPECULATIVE_MODEL", "SPECULATIVE_METHOD", "NUM_SPECULATIVE_TOKENS"],
+    "speculation cannot be configured for this worker yet; unset it",
+  ],
+  [["ROPE_SCALING", "ROPE_THETA"], "the model file's own values are used; unset it"],
+  [["CPU_OFFLOAD_GB"], "weights that do not fit stay on the CPU by themselves; unset it"],
+];
+
+/** Sentences about variables that are set and do nothing. */
+export function ignoredVariables(environment: Environment): readonly string[] {
+  return withoutEffect.flatMap(([reason, names]) => {
+    const set = names.filter((name) => firstOf(environment, [name]) !== undefined);
+    return set.length === 0
+      ? []
+      : [`${set.join(", ")} ${set.length === 1 ? "has" : "have"} no effect: ${reason}.`];
+  });
+}
+
+const off: ReadonlySet<string> = new Set(["false", "0", "no", "off"]);
+
+/** @throws InferenceError INVALID_OPTION naming a variable that cannot be honoured */
+export function refuseVariables(environment: Environment): void {
+  for (const [names, advice] of refused) {
+    const found = firstOf(environment, names);
+    if (found === undefined || off.has(found[1].toLowerCase())) continue;
+    throw new InferenceError("INVALID_OPTION", `${found[0]} is not supported: ${advice}`);
+  }
+}

@@ -1,0 +1,127 @@
+// The text-generation worker's model and engine: found, loaded and warmed once,
+// then shared by all jobs. Owns both.
+import type { Engine } from "../engine/engine.js";
+import { loadModel, type Model } from "../engine/model.js";
+import { InferenceError } from "../errors.js";
+import type { TextModel } from "../openai/text-model.js";
+import type { TextGenerationConfig } from "./config.js";
+import { findModel } from "./model-source.js";
+import { type CacheFigures, ResponseCache } from "./response-cache.js";
+
+/** Says something in the worker's log. */
+export type Say = (level: "info" | "warn", message: string) => void;
+
+const warmUpTokens = 2;
+
+export class TextGenerationService {
+  readonly #config: TextGenerationConfig;
+  readonly #say: Say;
+  #model: Model | undefined;
+  #engine: Engine | undefined;
+  #cache: ResponseCache | undefined;
+  #served: TextModel | undefined;
+
+  constructor(config: TextGenerationConfig, say: Say) {
+    this.#config = config;
+    this.#say = say;
+  }
+
+  /** @throws InferenceError where there is no model, or it cannot be served as configured */
+  async load(): Promise<void> {
+    const { model: reference, folders, revision, chatTemplate, gpus, engine, notes } = this.#config;
+    for (const note of notes) this.#say("info", note);
+    if (reference === undefined) {
+      this.#say(
+        "warn",
+        "MODEL_NAME is not set: serving the small story model of the package, which knows nothing else.",
+      );
+    }
+    const found = await findModel(reference, folders, revision);
+    const model = await loadModel(found.path, chatTemplate === undefined ? {} : { chatTemplate });
+    this.#model = model;
+    refuseGpus(gpus, model.info.devices);
+    this.#engine = await model.createEngine(fitting(engine, model.info.contextLength, this.#say));
+    this.#serve(found.name);
+    await this.#engine.generate({
+      prompt: Int32Array.of(0),
+      maxTokens: warmUpTokens,
+      cache: false,
+      ignoreEos: true,
+    });
+    this.#say("info", `Serving ${this.model.names.join(", ")} on ${model.info.devices.join(", ")}.`);
+  }
+
+  #serve(name: string): void {
+    const { servedNames, cacheSize, cacheBytes } = this.#config;
+    const engine = this.engine;
+    const names = [...new Set([...servedNames, name])];
+    let told = false;
+    const uncacheable = () => {
+      if (!told) this.#say("info", "An answer was not kept: its temperature is above 0 and it has no seed.");
+      told = true;
+    };
+    const limits = { entries: cacheSize, bytes: cacheBytes };
+    const cache = new ResponseCache((request) => engine.generate(request), limits, uncacheable);
+    this.#cache = cache;
+    const texts = new Map<number, string>();
+    this.#served = {
+      name: names[0] ?? name,
+      names,
+      contextLength: engine.options.contextLength,
+      tokenText: (token) => {
+        const known = texts.get(token);
+        if (known !== undefined) return known;
+        const text = this.#model?.detokenize([token], { special: true }) ?? "";
+        texts.set(token, text);
+        return text;
+      },
+      generate: (request) => cache.generate(request),
+    };
+  }
+
+  /** The model as the API serves it. */
+  get model(): TextModel {
+    if (this.#served === undefined) throw new InferenceError("MODEL_CLOSED", "the model is not loaded yet");
+    return this.#served;
+  }
+
+  get engine(): Engine {
+    if (this.#engine === undefined) throw new InferenceError("ENGINE_CLOSED", "the engine is not there yet");
+    return this.#engine;
+  }
+
+  get cacheFigures(): CacheFigures | undefined {
+    return this.#cache?.figures;
+  }
+
+  /** Jobs to run at once. */
+  get concurrency(): number {
+    return Math.min(this.#config.concurrency, this.#engine?.options.slots ?? 1);
+  }
+
+  async close(): Promise<void> {
+    await this.#engine?.close();
+    await this.#model?.close();
+  }
+}
+
+/** A context longer than the model's is the model's. */
+function fitting(
+  options: TextGenerationConfig["engine"],
+  trained: number,
+  say: Say,
+): TextGenerationConfig["engine"] {
+  const { contextLength } = options;
+  if (contextLength === undefined || contextLength <= trained) return options;
+  say("warn", `MAX_MODEL_LEN is ${contextLength}, the model was trained for ${trained}: that is used.`);
+  return { ...options, contextLength: trained };
+}
+
+function refuseGpus(wanted: number, devices: readonly string[]): void {
+  const there = devices.filter((device) => !/^cpu$/i.test(device)).length;
+  if (wanted === 1 || wanted <= there) return;
+  throw new InferenceError(
+    "INVALID_OPTION",
+    `TENSOR_PARALLEL_SIZE must be at most the GPUs there are, ${there}; got ${wanted}`,
+  );
+}

@@ -1,0 +1,44 @@
+// The text-generation worker as options for serverless.start(): what goes wrong
+// with its environment or its model is told to the platform by its preparation.
+import { InferenceError } from "../errors.js";
+import type { JobLog, StartOptions } from "../serverless/contract.js";
+import { readTextGenerationConfig, type TextGenerationConfig } from "./config.js";
+import type { Environment } from "./environment.js";
+import { textGenerationHandler } from "./handler.js";
+import { TextGenerationService } from "./service.js";
+
+/** A worker that generates text. */
+export interface TextGenerationWorker {
+  readonly options: StartOptions;
+  /** The model and engine, once prepared. */
+  readonly service: () => TextGenerationService | undefined;
+}
+
+/**
+ * @param environment worker-vllm's variables and our own
+ * @param onBroken told when the engine can do nothing more; the process is to end
+ */
+export function textGenerationWorker(environment: Environment, onBroken: () => void): TextGenerationWorker {
+  let service: TextGenerationService | undefined;
+  let handler: ReturnType<typeof textGenerationHandler> | undefined;
+  const onFailure = (thrown: unknown) => {
+    if (thrown instanceof InferenceError && thrown.code === "ENGINE_BROKEN") onBroken();
+  };
+  const prepare = async (log: JobLog) => {
+    const config: TextGenerationConfig = readTextGenerationConfig(environment);
+    service = new TextGenerationService(config, (level, message) => log[level](message));
+    await service.load();
+    const { model } = service;
+    handler = textGenerationHandler({ model: () => model, config, onFailure });
+  };
+  const options: StartOptions = {
+    handler: (job, context) => {
+      if (handler === undefined) throw new InferenceError("MODEL_CLOSED", "the model is not loaded yet");
+      return handler(job, context);
+    },
+    prepare,
+    concurrencyModifier: () => service?.concurrency ?? 1,
+    returnAggregateStream: true,
+  };
+  return { options, service: () => service };
+}

@@ -1,0 +1,186 @@
+// The clients people use, against a worker on the emulated platform: OpenAI's and
+// RunPod's own packages, unchanged.
+import OpenAI from "openai";
+import runpodSdk from "runpod-sdk";
+import { describe, expect, it } from "vitest";
+import type { Platform } from "../../tools/platform-emulator/index.mjs";
+import { eventsOf, withTextWorker } from "./scene.js";
+
+const messages = [{ role: "user" as const, content: "Tell me a story about a fox." }];
+
+function openai(platform: Platform): OpenAI {
+  return new OpenAI({ apiKey: "secret-key", baseURL: `${platform.url}/v2/ep/openai/v1`, maxRetries: 0 });
+}
+
+describe("the openai package", () => {
+  it("lists models and completes, whole and streamed alike", async () => {
+    await withTextWorker({}, async ({ platform }) => {
+      const client = openai(platform);
+      expect((await client.models.list()).data.map((model) => model.id)).toEqual(["tinytale"]);
+      const request = { model: "tinytale", messages, max_tokens: 16, temperature: 0 };
+      const whole = await client.chat.completions.create(request);
+      const stream = await client.chat.completions.create({
+        ...request,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      let text = "";
+      let usage: OpenAI.CompletionUsage | undefined;
+      for await (const chunk of stream) {
+        text += chunk.choices[0]?.delta.content ?? "";
+        usage = chunk.usage ?? usage;
+      }
+      expect(text).toBe(whole.choices[0]?.message.content);
+      expect(usage?.completion_tokens).toBe(16);
+      expect(whole.usage?.total_tokens).toBe((whole.usage?.prompt_tokens ?? 0) + 16);
+      const plain = await client.completions.create({
+        model: "tinytale",
+        prompt: ["Once", "The fox"],
+        max_tokens: 4,
+        n: 2,
+      });
+      expect(plain.choices.map((choice) => choice.index)).toEqual([0, 1, 2, 3]);
+    });
+  });
+
+  it("gets log-probabilities, several choices and JSON by its own helpers", async () => {
+    await withTextWorker({}, async ({ platform }) => {
+      const client = openai(platform);
+      const told = await client.chat.completions.create({
+        model: "tinytale",
+        messages,
+        max_tokens: 5,
+        n: 2,
+        logprobs: true,
+        top_logprobs: 3,
+      });
+      expect(told.choices).toHaveLength(2);
+      expect(told.choices[1]?.logprobs?.content?.[0]?.top_logprobs).toHaveLength(3);
+      const schema = { type: "object", properties: { mood: { enum: ["glad", "sad"] } }, required: ["mood"] };
+      const json = await client.chat.completions.create({
+        model: "tinytale",
+        messages,
+        response_format: { type: "json_schema", json_schema: { name: "mood", schema } },
+      });
+      expect(["glad", "sad"]).toContain(JSON.parse(json.choices[0]?.message.content ?? "").mood);
+    });
+  });
+
+  it("hears what was wrong with its request", async () => {
+    await withTextWorker({}, async ({ platform }) => {
+      const wrong = openai(platform).chat.completions.create({ model: "gpt-9", messages });
+      await expect(wrong).rejects.toThrow('the model "gpt-9" does not exist');
+    });
+  });
+
+  it("that leaves a stream ends the generation", async () => {
+    await withTextWorker({}, async ({ platform, service }) => {
+      const stream = await openai(platform).chat.completions.create({
+        model: "tinytale",
+        messages,
+        stream: true,
+        max_tokens: 900,
+        ...({ ignore_eos: true } as object),
+      });
+      for await (const _chunk of stream) break;
+      await platform.until(() => service().engine.stats().running === 0, "the engine is idle");
+      expect(platform.book.all[0]?.status).toBe("CANCELLED");
+    });
+  });
+});
+
+describe("the runpod-sdk package", () => {
+  it("runs, waits, streams and cancels", async () => {
+    await withTextWorker({}, async ({ platform }) => {
+      const endpoint = runpodSdk("secret-key", { baseUrl: `${platform.url}/v2` }).endpoint("ep");
+      if (endpoint === null) throw new Error("the endpoint is there");
+      const input = { prompt: "Tell me a story.", params: { max_tokens: 8, temperature: 0 } };
+      const done = await endpoint.runSync({ input });
+      expect(done).toMatchObject({ status: "COMPLETED", output: { model: "tinytale" } });
+      const { id } = await endpoint.run({ input: { ...input, stream: true } });
+      const chunks: { generated_text: string }[] = [];
+      for await (const chunk of endpoint.stream(id)) chunks.push(chunk.output);
+      expect(chunks.map((chunk) => chunk.generated_text).join("")).toBe(done.output.generated_text);
+      expect(await endpoint.status(id)).toMatchObject({ status: "COMPLETED" });
+      const long = await endpoint.run({
+        input: { openai_input: { messages, max_tokens: 900, ignore_eos: true } },
+      });
+      expect(await endpoint.cancel(long.id)).toMatchObject({ status: "CANCELLED" });
+      expect(await endpoint.health()).toMatchObject({ jobs: { completed: 2 } });
+    });
+  });
+});
+
+describe("a running generation", () => {
+  it("that is stopped frees its slot, and nothing is posted afterwards", async () => {
+    await withTextWorker({ MAX_NUM_SEQS: "1" }, async ({ platform, service, run }) => {
+      const openai_input = { messages, max_tokens: 900, ignore_eos: true, stream: true };
+      const id = platform.enqueue({ input: { openai_input } });
+      await platform.until(() => platform.job(id).stream.length > 0);
+      platform.stop(id);
+      await platform.until(() => service().engine.stats().running === 0, "the engine is idle");
+      const posts = platform
+        .calls("job-stream", "job-done")
+        .filter((call) => call.parameters.jobId === id).length;
+      expect((await run({ prompt: "Hi", params: { max_tokens: 2 } })).status).toBe("COMPLETED");
+      expect(
+        platform.calls("job-stream", "job-done").filter((call) => call.parameters.jobId === id),
+      ).toHaveLength(posts);
+      expect(platform.job(id).done).toEqual([]);
+    });
+  });
+
+  it("streams whole events at most two round trips behind, however slow the platform is", async () => {
+    await withTextWorker({}, async ({ platform, run }) => {
+      const delayMs = 100;
+      platform.script(
+        "job-stream",
+        Array.from({ length: 200 }, () => ({ delayMs })),
+      );
+      const { stream } = await run({
+        openai_input: { messages, max_tokens: 300, ignore_eos: true, stream: true },
+      });
+      const events = eventsOf(stream);
+      expect(events.length).toBeGreaterThan(4);
+      for (const item of stream) expect(String(item).endsWith("\n\n")).toBe(true);
+      // Generation takes a fraction of a second: a post per event would take 100 ms each.
+      expect(platform.calls("job-stream").length).toBeLessThan(12);
+    });
+  });
+
+  it("does not keep the pings from their time while a long prompt is read", async () => {
+    const pingIntervalMs = 150;
+    const environment = {
+      MODEL_NAME: "synthetic:llama?layers=8&dim=512&type=q8_0",
+      MAX_MODEL_LEN: "4096",
+      MAX_NUM_SEQS: "1",
+      WORKER_INPUT_FORMAT: "vllm",
+    };
+    await withTextWorker(
+      environment,
+      async ({ platform, run }) => {
+        const prompt = Array.from({ length: 3600 }, (_, index) => 300 + (index % 700));
+        const { status } = await run({
+          openai_route: "/v1/completions",
+          openai_input: { prompt, max_tokens: 1 },
+        });
+        expect(status).toBe("COMPLETED");
+        const [take, done] = [
+          platform.calls("job-take").find((call) => call.status === 200),
+          platform.calls("job-done")[0],
+        ];
+        const during = platform
+          .calls("ping")
+          .map((call) => call.at)
+          .filter((at) => at > (take?.answeredAt ?? 0) && at < (done?.at ?? 0));
+        const gaps = during.slice(1).map((at, index) => at - (during[index] ?? 0));
+        expect(gaps.length).toBeGreaterThanOrEqual(4); // five intervals of prefill at least
+        gaps.sort((one, other) => one - other);
+        const median = gaps[Math.floor(gaps.length / 2)] ?? 0;
+        expect(median).toBeGreaterThan(pingIntervalMs * 0.8);
+        expect(median).toBeLessThan(pingIntervalMs * 1.2);
+      },
+      { pingIntervalMs },
+    );
+  }, 60_000);
+});

@@ -1,0 +1,150 @@
+// Where models are looked for: paths, volumes, and the platform's cache with its
+// folders in any case of letters.
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { embeddedModelPath } from "../../src/index.js";
+import { findModel } from "../../src/text-generation/model-source.js";
+import { textGenerationWorker } from "../../src/text-generation/worker.js";
+import { createPlatform } from "../../tools/platform-emulator/index.mjs";
+import { caught } from "../helpers/caught.js";
+import { finished, startWorker } from "../serverless/harness.js";
+import { withTextWorker } from "./scene.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "infernode-models-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function put(...parts: string[]): Promise<string> {
+  const path = join(folder, ...parts);
+  await mkdir(dirname(path), { recursive: true });
+  await copyFile(embeddedModelPath(), path);
+  return path;
+}
+
+/** As Hugging Face lays a repository out. */
+async function cached(name: string, revision: string, ...files: string[]): Promise<void> {
+  const root = join(folder, "hub", name);
+  for (const [index, file] of files.entries()) {
+    const blob = await put("hub", name, "blobs", `blob${index}`);
+    const link = join(root, "snapshots", revision, file);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(blob, link);
+  }
+  await mkdir(join(root, "refs"), { recursive: true });
+  await writeFile(join(root, "refs", "main"), `${revision}\n`);
+}
+
+describe("a model reference", () => {
+  it("is a file, whose name answers carry without its folder", async () => {
+    const path = await put("somewhere", "Fox-7B-Q8_0.gguf");
+    expect(await findModel(path, [], undefined)).toEqual({ path, name: "Fox-7B-Q8_0" });
+  });
+
+  it("is a folder, of which the best type is taken, and no projector", async () => {
+    await put("fox", "fox-F16.gguf");
+    await put("fox", "mmproj-fox-Q4_K_M.gguf");
+    const best = await put("fox", "fox-q4_k_m.gguf");
+    expect(await findModel(join(folder, "fox"), [], undefined)).toEqual({ path: best, name: "fox" });
+  });
+
+  it("is a repository in the platform's cache, in any case of letters, by its main revision", async () => {
+    await cached("models--acme--fox-7b-gguf", "abc", "Fox-Q5_K_M.gguf", "Fox-Q8_0.gguf");
+    const hub = [join(folder, "nothing"), join(folder, "hub")];
+    const found = await findModel("Acme/Fox-7B-GGUF", hub, undefined);
+    expect(found.name).toBe("Acme/Fox-7B-GGUF");
+    expect(found.path).toMatch(/blobs\/blob0$/);
+    expect((await findModel("Acme/Fox-7B-GGUF:Q8_0", hub, undefined)).path).toMatch(/blobs\/blob1$/);
+    const error = await caught(() => findModel("Acme/Fox-7B-GGUF:IQ2_XS", hub, undefined));
+    expect(error.message).toContain("has no GGUF file of type IQ2_XS; it has Fox-Q5_K_M.gguf, Fox-Q8_0.gguf");
+  });
+
+  it("is a folder of the network volume", async () => {
+    const path = await put("models", "acme", "fox", "fox.gguf");
+    expect(await findModel("acme/fox", [join(folder, "models")], undefined)).toEqual({
+      path,
+      name: "acme/fox",
+    });
+  });
+
+  it("that leads nowhere says where it looked and what to do", async () => {
+    const error = await caught(() => findModel("acme/none", ["/a", "/b"], undefined));
+    expect(error.code).toBe("MODEL_NOT_FOUND");
+    expect(error.message).toContain("lies in none of /a, /b; put its GGUF file there");
+  });
+
+  it("with weights of another format says so", async () => {
+    await mkdir(join(folder, "awq"));
+    await writeFile(join(folder, "awq", "model.safetensors"), "x");
+    const error = await caught(() => findModel(join(folder, "awq"), [], undefined));
+    expect(error.code).toBe("MODEL_NOT_GGUF");
+    expect(error.message).toContain("has safetensors files; this worker loads GGUF");
+  });
+
+  it("that is not set is the embedded model, loudly; answers never name a path", async () => {
+    await withTextWorker({}, async ({ run, worker }) => {
+      await run({ prompt: "Hi", params: { max_tokens: 2 } });
+      expect(
+        worker.lines.some((line) => line.startsWith("WARN") && line.includes("MODEL_NAME is not set")),
+      ).toBe(true);
+    });
+    await cached("models--acme--tale", "abc", "tale-Q8_0.gguf");
+    await withTextWorker(
+      { MODEL_NAME: "acme/tale", HUGGINGFACE_HUB_CACHE: join(folder, "hub") },
+      async ({ run }) => {
+        const { output } = await run({ prompt: "Hi", params: { max_tokens: 2 } });
+        expect(output).toMatchObject({ model: "acme/tale" });
+      },
+    );
+  });
+});
+
+describe("a configuration that cannot be served", () => {
+  it.each([
+    [{ MODEL_NAME: "acme/none" }, 'MODEL_NOT_FOUND|the model "acme/none" is no file'],
+    [{ TENSOR_PARALLEL_SIZE: "4" }, "TENSOR_PARALLEL_SIZE must be at most the GPUs there are, 0; got 4"],
+    [
+      { MAX_MODEL_LEN: "long" },
+      'MAX_MODEL_LEN must be a number of tokens such as 8192 or 8k, or "auto", got "long"',
+    ],
+    [{ MAX_CONCURRENCY: "0" }, 'MAX_CONCURRENCY must be an integer of at least 1, got "0"'],
+    [{ ENABLE_LORA: "true" }, "ENABLE_LORA is not supported"],
+    [{ SPECULATIVE_CONFIG: "{}" }, "SPECULATIVE_CONFIG is not supported"],
+    [{ KV_CACHE_DTYPE: "int3" }, "KV_CACHE_DTYPE must be one of auto, fp8, f16, f32, q8_0"],
+  ])("%j is told to the platform by name, and the worker leaves", async (environment, sentence) => {
+    const platform = await createPlatform();
+    const { options } = textGenerationWorker(environment, () => {});
+    const worker = startWorker(options, platform.env());
+    expect(await worker.ended).toBe(1);
+    const sick = platform.calls("ping").find((call) => call.url.includes("status=unhealthy"));
+    expect(sick?.parameters.query?.get("reason")).toContain(sentence.split("|").at(-1)?.slice(0, 150));
+    await platform.close();
+  });
+
+  it("variables without effect are named, those that mean nothing here pass", async () => {
+    const environment = {
+      QUANTIZATION: "awq",
+      TENSOR_PARALLEL_SIZE: "1",
+      DTYPE: "None",
+      HF_TOKEN: "secret",
+      MAX_MODEL_LEN: "1k",
+    };
+    const platform = await createPlatform();
+    const { options, service } = textGenerationWorker(environment, () => {});
+    const worker = startWorker(options, platform.env());
+    await finished(platform, { id: "x", input: { prompt: "Hi", params: { max_tokens: 2 } } });
+    const log = worker.lines.join("\n");
+    expect(log).toContain("QUANTIZATION has no effect: a GGUF file has its own number types.");
+    expect(log).toContain("HF_TOKEN has no effect");
+    expect(log).not.toContain("DTYPE");
+    expect(log).not.toContain("secret");
+    expect(service()?.engine.options.contextLength).toBe(1024);
+    worker.signal("SIGTERM");
+    await worker.ended;
+    await service()?.close();
+    await platform.close();
+  });
+});
