@@ -93,6 +93,23 @@ describe.each([
     }
   });
 
+  it("says the same when it guesses ahead, as far as it can", async () => {
+    // Four tokens only, so that what comes next has often come before.
+    const logitBias = new Map([300, 400, 500, 600].map((token) => [token, 100]));
+    const request = { ...greedy, prompt, maxTokens: 400, logitBias };
+    const plain = await use(async (one) => await one.generate(request), { slots: 1, prefillChunk: 16 });
+    await use(
+      async (one) => {
+        expect((await one.generate(request)).tokens).toEqual(plain.tokens);
+        expect((await one.generate(request)).tokens).toEqual(plain.tokens);
+        // A recurrent state cannot take guesses back.
+        const recurrent = reference.includes("mamba") || reference.includes("jamba");
+        expect(one.stats().draftedTokens === 0).toBe(recurrent);
+      },
+      { slots: 1, prefillChunk: 16, speculation: true },
+    );
+  });
+
   it("goes on from a saved state in another engine", async () => {
     const file = join(folder, "state");
     const longer = [...prompt, ...model.tokenize(" And then?", { addSpecial: false })];
