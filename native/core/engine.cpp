@@ -165,6 +165,7 @@ void Engine::accept(const Fork& fork) {
   }
   auto request = source->fork(fork.id, fork.seed, fork.control, limits_.vocabulary_size);
   request->times.accepted = fork.accepted;
+  cache_.hand_over(*source, *request);
   publisher_.beginning(*request, chooser_.vocab_of(*request));
   scheduler_.accept(std::move(request));
 }

@@ -77,6 +77,8 @@ class KvCache {
   void reached(Request& request);
   // Gives those who await another's prefix what is there by now.
   void settle_awaiting();
+  // A fork gets its source's state where it could not be had later.
+  void hand_over(const Request& source, Request& fork);
   // The request ends; `keep`: what it computed may serve others.
   void leave(Request& request, bool keep);
   // Takes the place of a running request; its state waits in host memory if

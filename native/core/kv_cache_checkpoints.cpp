@@ -97,6 +97,24 @@ bool KvCache::keeps_here(const Request& request) const {
   return wanted && pays(request.computed, request.computed);
 }
 
+// While its source goes on, a state that cannot be cut is gone before the fork
+// has a place; so it waits as a preempted request does.
+void KvCache::hand_over(const Request& source, Request& fork) {
+  if (limits_.cuts || !shares(fork)) return;
+  if (source.sequence != kNoSequence) {
+    if (source.gap() > 1) return;  // a prompt that both can have at its end
+    fork.saved = backend_.save(source.sequence, host_.room());
+    fork.saved_length = source.computed;
+  } else if (source.saved.size() <= host_.room()) {
+    fork.saved = source.saved;
+    fork.saved_length = source.saved_length;
+  }
+  if (fork.saved.empty()) return;
+  host_.reserve(fork.saved.size());
+  fork.cached_prompt_tokens = std::min(fork.saved_length, fork.prompt_tokens);
+  totals_.prompt_tokens_cached += fork.cached_prompt_tokens;
+}
+
 // The longest state that these tokens begin with, if it has nearly all of them.
 CachedState KvCache::take_checkpoint(std::span<const TokenId> tokens,
                                      const std::string& salt) const {

@@ -86,6 +86,24 @@ TEST("a fork of a state that cannot be cut is copied where it stands") {
   for (const RequestId id : {2u, 3u}) CHECK(fixture.story(id).tokens == fixture.story(1).tokens);
 }
 
+TEST("it is kept for a fork that must wait for a place") {
+  BackendLimits limits = fake_limits(1);
+  limits.cuts = limits.pads_decode = false;
+  EngineFixture fixture(limits);
+  CHECK(!fixture.submit(1, fake_prompt(100, 1), 60));
+  for (int step = 0; step < 20; ++step) fixture.engine->step();
+  CHECK(!fork(fixture, 1, 2));
+  fixture.engine->step();
+  CHECK(!fork(fixture, 2, 3));
+  CHECK(fixture.engine->stats().cache.host_bytes > 200);
+  CHECK(fixture.run());
+  CHECK_EQ(fixture.backend->prefill_rows, 99);
+  for (const RequestId id : {2u, 3u}) {
+    CHECK(fixture.story(id).tokens == fixture.story(1).tokens);
+    CHECK_EQ(fixture.story(id).ends.at(0).usage.cached_prompt_tokens, 100);
+  }
+}
+
 TEST("text held back for a stop string is held back for the fork too") {
   EngineFixture fixture(fake_limits(2));
   EngineFixture plain(fake_limits(1));

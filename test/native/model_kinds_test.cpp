@@ -108,12 +108,10 @@ void disturb(const Run& run) {
     CHECK_EQ(engine.story(id).tokens.size(), 300u);
     CHECK(engine.story(id).tokens == alone.story(like).tokens);
   }
-  // The prompts have 360 tokens. A fork that is seated when its source has gone
-  // on computes what the source had generated beyond its prompt.
-  std::printf("%s: %lld prompt tokens computed, %lld preemptions\n", run.architecture,
-              static_cast<long long>(engine.stats().prompt_tokens_computed),
-              static_cast<long long>(engine.stats().preemptions));
-  CHECK(engine.stats().prompt_tokens_computed < 360 + 2 * 300);
+  // The prompts have 360 tokens, the last of each a row of generation. Only where
+  // states can be cut does a fork look for its source's when it is seated.
+  const bool cuts = std::string_view(run.architecture) == "qwen3moe";
+  CHECK_EQ(engine.stats().prompt_tokens_computed, cuts ? 600 : 357);
 }
 
 // Simultaneous requests compute what they have in common once, those after
