@@ -54,7 +54,7 @@ constexpr std::size_t kShortestMarker = 2;  // bytes of a literal
 
 // What may end one part of an answer and begin another, and the names of the parts.
 struct Shape {
-  std::set<std::string> markers;   // what ends a text that may be anything
+  std::set<std::string> ends;      // what ends a text that may be anything
   std::set<std::string> literals;  // the format's words
   std::set<std::string> parts;
 };
@@ -73,7 +73,7 @@ Shape shape_of(const std::string& saved) {
     if (type != "until" && type != "ac") continue;
     for (const common_json& delimiter : parser.at("delimiters")) {
       const std::string text = delimiter;
-      if (!text.empty()) shape.markers.insert(text);
+      if (!text.empty()) shape.ends.insert(text);
     }
   }
   return shape;
@@ -105,13 +105,12 @@ common_json answer_of(const common_chat_params& params,
   const bool only_text =
       std::all_of(shape.parts.begin(), shape.parts.end(),
                   [](const std::string& part) { return part == common_chat_peg_builder::CONTENT; });
-  if (only_text && shape.markers.empty()) return {};
-  std::set<std::string> markers = shape.markers;
-  markers.insert(shape.literals.begin(), shape.literals.end());
+  if (only_text && shape.ends.empty()) return {};
   return common_json::object({{"format", static_cast<int>(params.format)},
                               {"parser", params.parser},
                               {"generationPrompt", params.generation_prompt},
-                              {"markers", markers},
+                              {"ends", shape.ends},
+                              {"words", shape.literals},
                               {"visible", params.preserved_tokens},
                               {"grammar", params.grammar},
                               {"triggers", triggers_of(params)},

@@ -19,7 +19,10 @@ type TextPart = "content" | "reasoning";
 
 /** Reads one answer. */
 export class AnswerReader {
-  readonly #format: Pick<AnswerFormat, "markers">;
+  /** Where one of these stands, the part may have ended. */
+  readonly #markers: readonly string[];
+  /** None of these is in a part's text. */
+  readonly #ends: readonly string[];
   readonly #parse: ParseAnswer;
   readonly #emit: (delta: AnswerDelta) => void;
   #text = "";
@@ -36,8 +39,13 @@ export class AnswerReader {
   #ended = false;
 
   /** @param emit takes what is sure, in order */
-  constructor(format: Pick<AnswerFormat, "markers">, parse: ParseAnswer, emit: (delta: AnswerDelta) => void) {
-    this.#format = format;
+  constructor(
+    format: Pick<AnswerFormat, "ends" | "words">,
+    parse: ParseAnswer,
+    emit: (delta: AnswerDelta) => void,
+  ) {
+    this.#markers = [...format.ends, ...format.words];
+    this.#ends = format.ends;
     this.#parse = parse;
     this.#emit = emit;
   }
@@ -98,13 +106,13 @@ export class AnswerReader {
 
   #holdsMarker(): boolean {
     const rest = this.#rest();
-    return this.#format.markers.some((marker) => rest.includes(marker));
+    return this.#markers.some((marker) => rest.includes(marker));
   }
 
   /** The text without what may be the beginning of a marker, and without the space before one. */
   #sure(text: string): string {
     let end = text.length;
-    for (const marker of this.#format.markers) {
+    for (const marker of this.#markers) {
       for (let length = Math.min(marker.length - 1, text.length); length > 0; length -= 1) {
         if (!text.endsWith(marker.slice(0, length))) continue;
         end = Math.min(end, text.length - length);
@@ -112,6 +120,15 @@ export class AnswerReader {
       }
     }
     return text.slice(0, end).trimEnd();
+  }
+
+  /**
+   * The text before what ends a part: a call of which too little has come may look
+   * like text to the parser.
+   */
+  #untilEnd(text: string): string {
+    const found = this.#ends.map((end) => text.indexOf(end)).filter((at) => at >= 0);
+    return found.length === 0 ? text : text.slice(0, Math.min(...found));
   }
 
   /** Hands on text that directly follows what is settled. */
@@ -129,10 +146,11 @@ export class AnswerReader {
     this.#take(parsed, false);
     if (parsed.open === "") return;
     // All of the part is in the text's end, so what was not handed on is, too.
-    const unsaid = parsed[parsed.open].length - this.#said[parsed.open].length;
-    if (!parsed[parsed.open].startsWith(this.#said[parsed.open]) || unsaid > text.length) return;
+    const said = this.#said[parsed.open];
+    const unsaid = parsed[parsed.open].slice(said.length);
+    if (!parsed[parsed.open].startsWith(said) || this.#untilEnd(unsaid) !== unsaid) return;
     this.#open = parsed.open;
-    this.#settled = text.length - unsaid;
+    this.#settled = text.length - unsaid.length;
   }
 
   /** Hands on what the parser found and is new. */
@@ -147,7 +165,7 @@ export class AnswerReader {
   #takePart(part: TextPart, parsed: ParsedAnswer, last: boolean): void {
     const said = this.#said[part];
     if (!parsed[part].startsWith(said)) return;
-    const unsaid = parsed[part].slice(said.length);
+    const unsaid = last ? parsed[part].slice(said.length) : this.#untilEnd(parsed[part].slice(said.length));
     const endsAnswer = part === "content" && parsed.toolCalls.length === 0;
     let text = last && endsAnswer ? unsaid : unsaid.trimEnd();
     if (!last && parsed.open === part) text = this.#sure(unsaid);

@@ -10,8 +10,10 @@ export interface AnswerParser {
 
 /** The format of an answer that is more than text. */
 export interface AnswerFormat extends AnswerParser {
-  /** Texts that may end one part of the answer and begin another. */
-  readonly markers: readonly string[];
+  /** Texts that end a part that may hold anything else. */
+  readonly ends: readonly string[];
+  /** The format's other words: where one stands, another part may begin. */
+  readonly words: readonly string[];
   /** Texts of control tokens that the format is told by. */
   readonly visible: readonly string[];
   /** GBNF of the whole answer, after generationPrompt; "": anything goes. */

@@ -24,11 +24,16 @@ export type HeartbeatMessage =
 const startMs = 2000;
 const unhealthyMs = 2000;
 const reasonCharacters = 256;
+const goneMs = 20;
 
 export class Heartbeat {
   readonly #config: WorkerConfig;
   readonly #logger: Logger;
   #thread: Thread | undefined;
+  #jobs: readonly string[] = [];
+  /** What the thread knows. */
+  #told: ReadonlySet<string> = new Set();
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(config: WorkerConfig, logger: Logger) {
     this.#config = config;
@@ -65,14 +70,28 @@ export class Heartbeat {
     await sleep(startMs, started.signal);
   }
 
-  /** The ids the next pings tell. */
+  /**
+   * The ids the next pings tell. New ones are passed on at once, before a handler can
+   * block this thread; that one has gone may wait for the next of a few milliseconds.
+   */
   setJobs(ids: readonly string[]): void {
-    this.#thread?.postMessage(ids);
+    const grew = ids.some((id) => !this.#told.has(id));
+    this.#jobs = ids;
+    if (grew) this.#tell();
+    else this.#telling ??= setTimeout(() => this.#tell(), goneMs).unref();
+  }
+
+  #tell(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    this.#told = new Set(this.#jobs);
+    this.#thread?.postMessage(this.#jobs);
   }
 
   async stop(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
+    clearTimeout(this.#telling);
     if (thread === undefined) return;
     const exited = once(thread, "exit").catch(() => {});
     void thread.terminate();

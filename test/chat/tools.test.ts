@@ -97,6 +97,7 @@ describe("a required call", () => {
         messages,
         tools: [weather],
         toolChoice: "required",
+        seed: 1,
         logProbs: 0,
         n: 2,
         logitBias: mute(model),

@@ -132,7 +132,7 @@ describe("heartbeat", () => {
       await platform.until(() => platform.calls("ping").length >= 2);
       child.process.kill("SIGKILL");
       await child.ended;
-      await platform.nextChange(200);
+      await new Promise((resolve) => setTimeout(resolve, 400)); // one may be on its way
       const count = platform.calls("ping").length;
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect(platform.calls("ping").length).toBe(count);

@@ -72,7 +72,7 @@ export interface Platform {
     readonly injected: number;
     stop(): void;
   };
-  readonly book: { readonly queued: number; readonly all: readonly BookedJob[] };
+  readonly book: { readonly queued: number; readonly ended: number; readonly all: readonly BookedJob[] };
   close(): Promise<void>;
   env(over?: Readonly<Record<string, string | undefined>>): Record<string, string>;
   enqueue(job: object): string;

@@ -15,6 +15,8 @@ import { randomUUID } from "node:crypto";
  * @property {string | undefined} workerId who has it
  */
 
+/** Single pings may be lost on their way. */
+const silentIntervals = 8;
 const ended = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
 
 export class JobBook {
@@ -35,6 +37,9 @@ export class JobBook {
   get queued() {
     return this.#queue.length;
   }
+
+  /** Jobs that have ended. */
+  ended = 0;
 
   get all() {
     return [...this.#jobs.values()];
@@ -115,6 +120,7 @@ export class JobBook {
     if (job === undefined) return false;
     job.done.push(body);
     job.status = body.error === undefined ? "COMPLETED" : "FAILED";
+    this.ended += 1;
     return true;
   }
 
@@ -132,9 +138,9 @@ export class JobBook {
     }
   }
 
-  /** Counts a ping that should have come. */
+  /** Counts a ping that should have come, of workers that have been silent for long. */
   missSilentWorkers() {
-    const late = performance.now() - 2 * this.#options.pingIntervalMs;
+    const late = performance.now() - silentIntervals * this.#options.pingIntervalMs;
     for (const job of this.#jobs.values()) {
       if (job.status !== "IN_PROGRESS" || (this.#pinged.get(job.workerId) ?? 0) > late) continue;
       job.missed += 1;

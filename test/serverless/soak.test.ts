@@ -1,0 +1,19 @@
+// The job soak in small: faults at every call, stops, signals and kills. The whole is
+// `npm run soak:jobs`.
+import { describe, expect, it } from "vitest";
+import { soakJobs } from "../soak/job-soak.mjs";
+
+describe("a worker's books", () => {
+  it("balance on a platform that fails, with workers that leave and die", async () => {
+    const { wrong, jobs, injected, workers } = await soakJobs({ jobs: 400, seed: 11, chaosMs: 500 });
+    expect(wrong).toEqual([]);
+    expect(jobs).toBe(400);
+    expect(injected).toBeGreaterThan(20);
+    expect(workers).toBeGreaterThan(3);
+  }, 120_000);
+
+  it("do not balance where a result is lost", async () => {
+    const { wrong } = await soakJobs({ jobs: 60, seed: 3, faultRate: 0, workers: 1, chaosMs: 0, lost: 1 });
+    expect(wrong).toEqual(["1 runs were repeated, 0 were destroyed"]);
+  }, 120_000);
+});
