@@ -33,6 +33,8 @@ export interface WorkerConfig {
   readonly shutdownGraceMs: number | undefined;
   /** Bytes a result may have. */
   readonly outputLimitBytes: number;
+  /** Milliseconds a poll for jobs or stops may be held. */
+  readonly pollMs: number;
   /** Milliseconds a result is sent again and again before it is given up. */
   readonly deliveryBudgetMs: number;
   /** Sentences about values that were replaced. */
@@ -44,6 +46,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** RunPod's documented result limit for /runsync. */
 const outputLimitBytes = 20_000_000;
 const deliveryBudgetMs = 120_000;
+const pollMs = 90_000;
 const levels: readonly string[] = ["NOTSET", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
 
 /** Reads the RunPod variables out of an environment. */
@@ -69,6 +72,7 @@ export function readConfig(environment: Environment): WorkerConfig {
     userAgent: userAgent(version, text("RUNPOD_UA_INTEGRATION")),
     shutdownGraceMs: readNumber(environment, "RUNPOD_SHUTDOWN_GRACE_MS", warnings),
     outputLimitBytes: readNumber(environment, "INFERNODE_OUTPUT_LIMIT_BYTES", warnings) ?? outputLimitBytes,
+    pollMs: readNumber(environment, "INFERNODE_POLL_MS", warnings) || pollMs,
     deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
     warnings,
   });

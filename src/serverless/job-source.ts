@@ -24,7 +24,6 @@ export interface SourceOptions {
   readonly random: Random;
 }
 
-const pollMs = 90_000;
 /** After an abort an answer on its way may still come: its job would be lost. */
 const abortGraceMs = 100;
 const batchLimit = 64;
@@ -71,7 +70,7 @@ export class JobSource {
         method: "GET",
         url: urls.take(count, inProgress),
         headers: pollHeaders(config),
-        timeoutMs: pollMs,
+        timeoutMs: config.pollMs,
         signal,
         abortGraceMs,
       })

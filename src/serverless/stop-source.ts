@@ -9,7 +9,6 @@ export interface StopOutcome {
   readonly pauseMs: number | undefined;
 }
 
-const pollMs = 90_000;
 const floorMs = 1000;
 const tooManyPauseMs = 5000;
 /** Platforms without job-stop answer 404 for ever. */
@@ -35,7 +34,7 @@ export class StopSource {
     }
     const started = performance.now();
     const answer = await this.#client
-      .request({ method: "GET", url, headers: pollHeaders(config), timeoutMs: pollMs, signal })
+      .request({ method: "GET", url, headers: pollHeaders(config), timeoutMs: config.pollMs, signal })
       .catch((failure: WireFailure) => failure);
     const restMs = Math.max(0, floorMs - (performance.now() - started));
     if (answer instanceof WireFailure) return this.#failed(answer);

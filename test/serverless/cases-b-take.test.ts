@@ -263,6 +263,15 @@ describe("taking jobs", () => {
     );
   });
 
+  it("case 30: a poll that is held for ever is given up without an error, and asked again", async () => {
+    const env = { INFERNODE_POLL_MS: "250" };
+    await withWorker(echo, { env, platform: { holdMs: 60_000 } }, async ({ platform, worker }) => {
+      await platform.until(() => platform.calls("job-take").length >= 3);
+      expect((await finished(platform, job)).done).toEqual([{ output: { n: 1 } }]);
+      expect(worker.lines.join("\n")).not.toContain("ERROR");
+    });
+  });
+
   it("case 31: a platform without the batch route is asked for one job at a time", async () => {
     const handler = { handler: echo, concurrencyModifier: () => 4 };
     await withWorker(

@@ -217,6 +217,33 @@ describe("a worker's life", () => {
     60_000,
   );
 
+  it.each([[3_600_000], [-3_600_000]])(
+    "case 94: a wall clock that jumps by %d ms ends nothing early",
+    async (jumpMs) => {
+      const { now } = Date;
+      const { open, opened } = gate<number>();
+      await withWorker(
+        async () => opened,
+        {},
+        async ({ platform, worker }) => {
+          platform.enqueue({ id: "long", input: 1 });
+          await platform.until(() => platform.job("long").status === "IN_PROGRESS");
+          try {
+            Date.now = () => now() + jumpMs;
+            await new Promise((resolve) => setTimeout(resolve, 1500)); // the clock is looked at each second
+            open(5);
+            await platform.until(() => platform.job("long").done.length === 1);
+            expect(platform.job("long").done).toEqual([{ output: 5 }]);
+            expect((await finished(platform, { id: "next", input: 1 })).done).toEqual([{ output: 5 }]);
+            expect(worker.lines.join("\n")).not.toContain("ERROR");
+          } finally {
+            Date.now = now;
+          }
+        },
+      );
+    },
+  );
+
   it("case 95: a platform that answers 400 for a while gets its job done afterwards", async () => {
     const troubles = Array.from({ length: 8 }, () => ({ status: 400 }));
     await withWorker(

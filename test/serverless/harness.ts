@@ -89,9 +89,9 @@ export async function withWorker(
 }
 
 /** Puts a job in the queue and waits for its end. */
-export async function finished(platform: Platform, job: object) {
+export async function finished(platform: Platform, job: object, limitMs?: number) {
   const id = platform.enqueue(job);
-  await platform.until(() => platform.job(id).done.length > 0, `job ${id} has ended`);
+  await platform.until(() => platform.job(id).done.length > 0, `job ${id} has ended`, limitMs);
   return platform.job(id);
 }
 

@@ -43,7 +43,7 @@ export async function withTextWorker(
     let count = 0;
     const run = async (input: unknown): Promise<Done> => {
       count += 1;
-      const { done, stream, status } = await finished(platform, { id: `job-${count}`, input });
+      const { done, stream, status } = await finished(platform, { id: `job-${count}`, input }, 55_000);
       const [{ output, error } = {}] = done;
       return { status, output, stream, error: error === undefined ? undefined : JSON.parse(error) };
     };

@@ -9,7 +9,7 @@ import { JobBook } from "./job-book.mjs";
 import { listen } from "./server.mjs";
 import { workerRoutes } from "./worker-routes.mjs";
 
-const patienceMs = 15_000;
+const patienceMs = 25_000;
 
 /**
  * @typedef {object} PlatformOptions
