@@ -111,19 +111,30 @@ describe("an answer", () => {
   }
 
   /** What a reader makes of a text in pieces of these lengths. */
-  async function heard(own: ChatRenderer, { text, format }: Spoken, length: () => number): Promise<Heard> {
+  async function heard(
+    own: ChatRenderer,
+    { text, format }: Spoken,
+    length: () => number,
+    waits = false,
+  ): Promise<Heard> {
     const deltas: AnswerDelta[] = [];
     let asked = 0;
-    const parse = (piece: string, partial: boolean) => {
+    let answered = 0;
+    const parse = async (piece: string, partial: boolean) => {
       asked += 1;
-      return own.parse(format, piece, partial);
+      try {
+        return await own.parse(format, piece, partial);
+      } finally {
+        answered += 1;
+      }
     };
     const reader = new AnswerReader(format, parse, (delta) => deltas.push(delta));
     for (let at = 0; at < text.length; ) {
       const end = at + length();
       reader.add(text.slice(at, end));
       at = end;
-      await new Promise((resolve) => setImmediate(resolve));
+      do await new Promise((resolve) => setImmediate(resolve));
+      while (waits && answered < asked);
     }
     await reader.finish(true);
     return { parsed: joined(deltas), asked, deltas };
@@ -195,6 +206,33 @@ describe("an answer", () => {
     }
     expect(compared).toBeGreaterThan(400);
   }, 120_000);
+
+  it("comes to the same wherever it is looked at first", async () => {
+    const wrong: string[] = [];
+    let compared = 0;
+    for (const name of templateNames) {
+      const own = rendererOf(name);
+      const texts = await spoken(own).catch(() => []);
+      for (const each of texts) {
+        const whole = each && (await own.parse(each.format, each.text, false).catch(() => undefined));
+        if (each === undefined || whole === undefined) continue;
+        for (let cut = 1 + (compared % 3); cut < each.text.length; cut += 3) {
+          let turn = 0;
+          const length = () => {
+            turn += 1;
+            return turn === 1 ? cut : each.text.length;
+          };
+          const { parsed } = await heard(own, each, length, true);
+          compared += 1;
+          if (JSON.stringify(trimmed(parsed)) === JSON.stringify(trimmed(whole))) continue;
+          wrong.push(`${name}: ${JSON.stringify(each.text.slice(0, cut))} gave ${JSON.stringify(parsed)}`);
+        }
+      }
+      own.release();
+    }
+    expect(wrong).toEqual([]);
+    expect(compared).toBeGreaterThan(4000);
+  }, 300_000);
 
   it("is parsed where markers stand, not at each token", async () => {
     const own = rendererOf("Qwen-Qwen3-0.6B");
