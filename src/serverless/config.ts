@@ -37,6 +37,10 @@ export interface WorkerConfig {
   readonly pollMs: number;
   /** Milliseconds a result is sent again and again before it is given up. */
   readonly deliveryBudgetMs: number;
+  /** Port of the HTTP API to serve instead of asking for jobs; undefined: none. */
+  readonly realtimePort: number | undefined;
+  /** Jobs that API runs at once; undefined: as many as the concurrency modifier says. */
+  readonly realtimeConcurrency: number | undefined;
   /** Sentences about values that were replaced. */
   readonly warnings: readonly string[];
 }
@@ -74,6 +78,8 @@ export function readConfig(environment: Environment): WorkerConfig {
     outputLimitBytes: readNumber(environment, "INFERNODE_OUTPUT_LIMIT_BYTES", warnings) ?? outputLimitBytes,
     pollMs: readNumber(environment, "INFERNODE_POLL_MS", warnings) || pollMs,
     deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
+    realtimePort: readNumber(environment, "RUNPOD_REALTIME_PORT", warnings) || undefined,
+    realtimeConcurrency: readNumber(environment, "RUNPOD_REALTIME_CONCURRENCY", warnings) || undefined,
     warnings,
   });
 }

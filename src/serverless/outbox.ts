@@ -4,6 +4,7 @@
 // joined, so that a slow platform never makes a stream lag.
 import type { Delivery, Receipt } from "./delivery.js";
 import type { Logger } from "./logger.js";
+import type { Outlet } from "./outlet.js";
 import type { Urls } from "./urls.js";
 import { toWireJson } from "./wire-json.js";
 
@@ -35,7 +36,7 @@ const progressMs = 10_000;
 /** From here on a refusal may be for the size. */
 const largeBodyBytes = 1 << 20;
 
-export class Outbox {
+export class Outbox implements Outlet {
   readonly #options: OutboxOptions;
   readonly #abort = new AbortController();
   readonly #queue: Entry[] = [];

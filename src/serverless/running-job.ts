@@ -5,7 +5,8 @@ import type { WorkerConfig } from "./config.js";
 import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
 import type { Receipt } from "./delivery.js";
 import type { Logger } from "./logger.js";
-import { type Outbox, tooLargeBody } from "./outbox.js";
+import { tooLargeBody } from "./outbox.js";
+import type { Outlet } from "./outlet.js";
 import { bodyOfBrokenStream, bodyOfResult, bodyOfThrown, type DoneBody, errorOfItem } from "./results.js";
 import { toWireJson } from "./wire-json.js";
 
@@ -20,7 +21,7 @@ export interface JobEnd {
 
 export interface RunningJobOptions {
   readonly job: Job;
-  readonly outbox: Outbox;
+  readonly outbox: Outlet;
   readonly options: WorkerOptions;
   readonly config: WorkerConfig;
   readonly logger: Logger;

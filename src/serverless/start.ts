@@ -1,11 +1,17 @@
-// serverless.start(): judges the options, reads the configuration and chooses
-// how to run. On the platform it ends the process with the worker's exit code,
-// since whatever a handler left open must not keep a finished worker alive.
+// serverless.start(): judges the options, reads configuration and arguments and
+// chooses how to run. It ends the process with the worker's exit code, since
+// whatever a handler left open must not keep a finished worker alive.
 import { readConfig } from "./config.js";
 import { judgeStartOptions, type StartOptions } from "./contract.js";
 import { type Host, processHost } from "./host.js";
+import { readLocalArguments } from "./local-arguments.js";
+import { chooseMode } from "./local-mode.js";
+import { runOneJob } from "./local-run.js";
+import { serveApi } from "./local-server.js";
 import { Logger } from "./logger.js";
 import { runInProduction } from "./production.js";
+
+const exitMisused = 2;
 
 /**
  * Runs jobs until the worker is told to leave, then ends the process.
@@ -13,10 +19,21 @@ import { runInProduction } from "./production.js";
  */
 export async function start(options: StartOptions, host: Host = processHost()): Promise<void> {
   const judged = judgeStartOptions(options);
+  const given = readLocalArguments(host.arguments);
   const config = readConfig(host.environment);
   const write = (line: string) => host.write(line);
   write(`--- Starting Serverless Worker |  Version ${config.protocolVersion} ---\n`);
-  const logger = new Logger(write, config.logLevel, config.endpointId !== undefined);
-  for (const warning of config.warnings) logger.warn(warning);
-  host.end(await runInProduction(judged, config, logger, host));
+  const logger = new Logger(write, given.logLevel ?? config.logLevel, config.endpointId !== undefined);
+  for (const warning of [...config.warnings, ...given.warnings]) logger.warn(warning);
+  for (const problem of given.problems) logger.error(problem);
+  if (given.problems.length > 0) return host.end(exitMisused);
+  const mode = chooseMode(given, config);
+  switch (mode.type) {
+    case "api":
+      return host.end(await serveApi(mode, judged, config, logger, host));
+    case "job":
+      return host.end(await runOneJob(mode.testInput, judged, config, logger, host));
+    default:
+      return host.end(await runInProduction(judged, config, logger, host));
+  }
 }

@@ -15,10 +15,15 @@ export function spawnWorker(
   name: string,
   environment: Readonly<Record<string, string>>,
   args: readonly string[] = [],
+  directory?: string,
 ): Child {
   const file = join(import.meta.dirname, "workers", `${name}.mjs`);
   const env = { PATH: process.env.PATH, ...environment };
-  const child = spawn(process.execPath, [file, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [file, ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(directory === undefined ? {} : { cwd: directory }),
+  });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     let rest = "";

@@ -9,8 +9,16 @@ function block(milliseconds) {
   while (performance.now() < end);
 }
 
+async function* streamOf(items, gapMs) {
+  for (const item of items) {
+    yield item;
+    if (gapMs !== undefined) await sleep(gapMs);
+  }
+}
+
 async function handler(job, context) {
-  const { echo, sleepMs, blockMs, untilStopped, throws, exit } = job.input;
+  const { echo, stream, gapMs, sleepMs, blockMs, untilStopped, throws, exit } = job.input;
+  if (stream !== undefined) return streamOf(stream, gapMs);
   if (sleepMs !== undefined) await sleep(sleepMs);
   if (blockMs !== undefined) block(blockMs);
   if (untilStopped) await new Promise((resolve) => context.signal.addEventListener("abort", resolve));

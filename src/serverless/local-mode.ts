@@ -1,0 +1,46 @@
+// Which way a worker runs: the HTTP API, one local job, or the platform's jobs,
+// in that order of precedence; and what the local ways have in common.
+import type { WorkerConfig } from "./config.js";
+import type { WorkerOptions } from "./contract.js";
+import { describe } from "./heartbeat.js";
+import type { LocalArguments } from "./local-arguments.js";
+import type { Logger } from "./logger.js";
+
+export type Mode =
+  | {
+      readonly type: "api";
+      readonly host: string;
+      readonly port: number;
+      /** Jobs at once; undefined: as many as the concurrency modifier says. */
+      readonly concurrency: number | undefined;
+      /** Whether it serves the platform, which is pinged then. */
+      readonly realtime: boolean;
+    }
+  | { readonly type: "job"; readonly testInput: string | undefined }
+  | { readonly type: "production" };
+
+export function chooseMode(given: LocalArguments, config: WorkerConfig): Mode {
+  if (given.serveApi) {
+    const { apiHost: host, apiPort: port, apiConcurrency: concurrency } = given;
+    return { type: "api", host, port, concurrency, realtime: false };
+  }
+  if (config.realtimePort !== undefined) {
+    const { realtimePort: port, realtimeConcurrency: concurrency } = config;
+    return { type: "api", host: "0.0.0.0", port, concurrency, realtime: true };
+  }
+  if (given.testInput !== undefined || config.takeTemplate === undefined) {
+    return { type: "job", testInput: given.testInput };
+  }
+  return { type: "production" };
+}
+
+/** Awaits the preparation. @returns whether it went well; if not, the log says why */
+export async function preparedLocally(options: WorkerOptions, logger: Logger): Promise<boolean> {
+  try {
+    await options.prepare?.(logger);
+    return true;
+  } catch (thrown) {
+    logger.error(`The worker cannot be prepared: ${describe(thrown)}`);
+    return false;
+  }
+}

@@ -1,0 +1,59 @@
+// Keeps what a job says in this process: its items, its latest progress and its
+// result, for whoever asks. Tells a listener of each change.
+import type { Receipt } from "./delivery.js";
+import type { Outlet } from "./outlet.js";
+import { toWireJson } from "./wire-json.js";
+
+export class LocalOutlet implements Outlet {
+  isStream = false;
+  readonly #items: string[] = [];
+  readonly #onChange: () => void;
+  #progress: string | undefined;
+  #result: string | undefined;
+  #closed = false;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  get posted(): readonly string[] {
+    return this.#items;
+  }
+
+  /** The latest progress as JSON text. */
+  get progressJson(): string | undefined {
+    return this.#progress;
+  }
+
+  /** The result's body as JSON text; undefined until the job has ended by itself. */
+  get resultJson(): string | undefined {
+    return this.#result;
+  }
+
+  progress(value: unknown): void {
+    if (this.#closed) return;
+    this.#progress = toWireJson(value);
+    this.#onChange();
+  }
+
+  async item(value: unknown): Promise<void> {
+    if (this.#closed) return;
+    this.#items.push(toWireJson(value));
+    this.#onChange();
+  }
+
+  async flush(): Promise<void> {}
+
+  finish(body: string): Promise<Receipt> {
+    if (this.#closed) return Promise.resolve({ type: "aborted" });
+    this.#closed = true;
+    this.#result = body;
+    this.#onChange();
+    return Promise.resolve({ type: "delivered" });
+  }
+
+  discard(): void {
+    this.#closed = true;
+    this.#onChange();
+  }
+}

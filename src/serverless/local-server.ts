@@ -1,0 +1,124 @@
+// Serves the local API over HTTP until the process is told to leave; then the
+// jobs it has are finished. @returns the exit code.
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { sleep } from "./backoff.js";
+import { Concurrency } from "./concurrency.js";
+import type { WorkerConfig } from "./config.js";
+import type { WorkerOptions } from "./contract.js";
+import { Heartbeat } from "./heartbeat.js";
+import type { Host } from "./host.js";
+import { listenForLeaving } from "./leaving.js";
+import { type ApiAnswer, LocalApi, view } from "./local-api.js";
+import { type LocalJob, LocalJobs } from "./local-jobs.js";
+import { type Mode, preparedLocally } from "./local-mode.js";
+import type { Logger } from "./logger.js";
+import { toWireJson } from "./wire-json.js";
+
+type ApiMode = Extract<Mode, { readonly type: "api" }>;
+
+/** RunPod's limit of a request to /runsync. */
+const requestBytes = 20_000_000;
+const webhookMs = 10_000;
+/** Milliseconds the last answers get to reach their callers. */
+const lastAnswersMs = 1000;
+
+export async function serveApi(
+  mode: ApiMode,
+  options: WorkerOptions,
+  config: WorkerConfig,
+  logger: Logger,
+  host: Host,
+): Promise<number> {
+  const concurrency = new Concurrency(options.concurrencyModifier, logger);
+  const jobs = new LocalJobs({
+    options,
+    config,
+    logger,
+    limit: async () => mode.concurrency ?? (await concurrency.next()),
+    onEnd: (job) => void postWebhook(job, logger),
+  });
+  const heartbeat = new Heartbeat(config, logger);
+  const leaving = listenForLeaving(jobs, logger, host);
+  const server = createServer(new LocalApi(jobs, config.endpointId));
+  try {
+    if (mode.realtime && heartbeat.possible) await heartbeat.start();
+    if (!(await preparedLocally(options, logger))) return 1;
+    if (!(await listening(server, mode, logger))) return 1;
+    await Promise.race([jobs.drained(), leaving.forced]);
+    return leaving.code();
+  } finally {
+    leaving.stop();
+    await Promise.all([heartbeat.stop(), closed(server)]);
+  }
+}
+
+async function listening(server: http.Server, { host, port }: ApiMode, logger: Logger): Promise<boolean> {
+  try {
+    server.listen(port, host);
+    await once(server, "listening");
+  } catch (thrown) {
+    logger.error(`The API cannot listen on ${host}:${port}: ${String(thrown)}`);
+    return false;
+  }
+  const { port: actual } = server.address() as AddressInfo;
+  logger.info(`Serving the API on http://${host}:${actual}`);
+  return true;
+}
+
+async function closed(server: http.Server): Promise<void> {
+  if (!server.listening) return;
+  const close = new AbortController();
+  server.close(() => close.abort());
+  server.closeIdleConnections();
+  await sleep(lastAnswersMs, close.signal);
+  server.closeAllConnections();
+}
+
+function createServer(api: LocalApi): http.Server {
+  return http.createServer(async (request, response) => {
+    const { status, body } = await answer(api, request).catch((thrown: unknown) => ({
+      status: 500,
+      body: { error: String(thrown) },
+    }));
+    const text = toWireJson(body);
+    const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
+    response.writeHead(status, headers).end(text);
+  });
+}
+
+async function answer(api: LocalApi, request: http.IncomingMessage): Promise<ApiAnswer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= requestBytes) chunks.push(chunk);
+  }
+  if (bytes > requestBytes) {
+    return {
+      status: 413,
+      body: { error: `a request must have at most ${requestBytes} bytes, got ${bytes}` },
+    };
+  }
+  const body = Buffer.concat(chunks).toString("utf8");
+  return api.answer({ method: request.method ?? "GET", url: request.url ?? "/", body });
+}
+
+/** Tells a job's webhook of its success; what goes wrong there is logged. */
+async function postWebhook(job: LocalJob, logger: Logger): Promise<void> {
+  const { webhook } = job.job;
+  if (typeof webhook !== "string" || webhook === "" || job.status !== "COMPLETED") return;
+  try {
+    const response = await fetch(webhook, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: toWireJson(view(job)),
+      signal: AbortSignal.timeout(webhookMs),
+    });
+    await response.body?.cancel();
+    if (!response.ok) logger.warn(`The webhook of job ${job.job.id} answered ${response.status}.`);
+  } catch (thrown) {
+    logger.warn(`The webhook of job ${job.job.id} cannot be reached: ${String(thrown)}`);
+  }
+}
