@@ -50,4 +50,6 @@ export type {
   JobLog,
   StartOptions,
 } from "./serverless/contract.js";
+export type { InputSchema, SchemaIssue, SchemaVerdict } from "./serverless/input-schema.js";
 export { serverless } from "./serverless/serverless.js";
+export type { InputRule, ValidatedInput } from "./serverless/validate.js";

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { callback, flag, judge } from "../engine/judge.js";
 import { InferenceError } from "../errors.js";
+import { type InputSchema, isInputSchema } from "./input-schema.js";
 
 /** A job exactly as the platform sent it; fields unknown to us pass through. */
 export interface Job<Input = unknown> {
@@ -63,9 +64,15 @@ export type ConcurrencyModifier = (current: number) => number | Promise<number>;
 export type Check = (log: JobLog) => void | Promise<void>;
 
 /** The options of serverless.start(); snake_case is Python's spelling of the same. */
-export interface StartOptions {
-  // biome-ignore lint/suspicious/noExplicitAny: a handler names its own input's type
-  readonly handler: Handler<any>;
+// biome-ignore lint/suspicious/noExplicitAny: a handler names its own input's type
+export interface StartOptions<Input = any> {
+  readonly handler: Handler<Input>;
+  /**
+   * What a job's input must be: a zod object or any other standard schema. The
+   * handler gets what the schema makes of it; an input it refuses fails the job
+   * with a sentence that names the fields. Default: any input.
+   */
+  readonly input?: InputSchema<Input> | undefined;
   /** Asked before each take, and every second while all slots are busy. Default: 1 job at once. */
   readonly concurrencyModifier?: ConcurrencyModifier | undefined;
   readonly concurrency_modifier?: ConcurrencyModifier | undefined;
@@ -82,6 +89,7 @@ export interface StartOptions {
 /** Judged options. */
 export interface WorkerOptions {
   readonly handler: Handler;
+  readonly input: InputSchema | undefined;
   readonly concurrencyModifier: ConcurrencyModifier | undefined;
   readonly returnAggregateStream: boolean;
   readonly refreshWorker: boolean;
@@ -90,6 +98,7 @@ export interface WorkerOptions {
 
 const schema = z.strictObject({
   handler: callback<Handler>(),
+  input: z.custom<InputSchema>(isInputSchema, "a schema, such as z.object({...})").optional(),
   concurrencyModifier: callback<ConcurrencyModifier>().optional(),
   concurrency_modifier: callback<ConcurrencyModifier>().optional(),
   returnAggregateStream: flag().optional(),
@@ -104,6 +113,7 @@ export function judgeStartOptions(given: unknown): WorkerOptions {
   const options = judge("serverless.start()", schema, given);
   return Object.freeze({
     handler: options.handler,
+    input: options.input,
     concurrencyModifier: oneOf(options, "concurrencyModifier", "concurrency_modifier"),
     returnAggregateStream: oneOf(options, "returnAggregateStream", "return_aggregate_stream") ?? false,
     refreshWorker: oneOf(options, "refreshWorker", "refresh_worker") ?? false,

@@ -4,9 +4,11 @@
 import type { WorkerConfig } from "./config.js";
 import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
 import type { Receipt } from "./delivery.js";
+import { judgeInput } from "./input-schema.js";
 import type { Logger } from "./logger.js";
 import { tooLargeBody } from "./outbox.js";
 import type { Outlet } from "./outlet.js";
+import { reachable } from "./progress.js";
 import { bodyOfBrokenStream, bodyOfResult, bodyOfThrown, type DoneBody, errorOfItem } from "./results.js";
 import { toWireJson } from "./wire-json.js";
 
@@ -47,6 +49,8 @@ export class RunningJob {
 
   start(): void {
     const { logger, job } = this.#given;
+    const unreach = reachable(job.id, (value) => this.#progress(value));
+    void this.ended.then(unreach);
     logger.within(job, () => void this.#run());
   }
 
@@ -71,7 +75,11 @@ export class RunningJob {
     logger.info("Started.");
     let returned: unknown;
     try {
-      const pending = options.handler(job, this.#context());
+      const judged = options.input === undefined ? undefined : await judgeInput(options.input, job.input);
+      if (judged?.type === "invalid") return this.#settle({ error: judged.error });
+      if (this.#end === undefined) return; // stopped meanwhile
+      const given = judged === undefined ? job : { ...job, input: judged.input };
+      const pending = options.handler(given, this.#context());
       returned = isStream(pending) ? pending : await pending;
     } catch (thrown) {
       logger.error("Captured Handler Exception");
@@ -143,19 +151,21 @@ export class RunningJob {
     });
   }
 
+  #progress(value: unknown): void {
+    try {
+      this.#given.outbox.progress(value);
+    } catch {
+      this.#given.logger.warn("A progress value is no JSON and was dropped."); // never fails its job
+    }
+  }
+
   #context(): JobContext {
-    const { outbox, config, logger, job } = this.#given;
+    const { config, logger, job } = this.#given;
     return {
       signal: this.#controller.signal,
       workerId: config.workerId,
       log: logger.forJob(job),
-      progress: (value) => {
-        try {
-          outbox.progress(value);
-        } catch {
-          logger.warn("A progress value is no JSON and was dropped."); // never fails its job
-        }
-      },
+      progress: (value) => this.#progress(value),
       figures: (figures) => {
         this.#figures = { ...this.#figures, ...figures };
       },
