@@ -3,6 +3,7 @@
 // A value that makes no sense is warned of and replaced by the default, because
 // a worker that dies at boot costs more than one that uses a default.
 import { randomUUID } from "node:crypto";
+import type { CheckLimits } from "./system-checks.js";
 
 /** Log levels from silent to all; TIP lines are printed at every level but NOTSET. */
 export type WorkerLogLevel = "NOTSET" | "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR";
@@ -41,6 +42,8 @@ export interface WorkerConfig {
   readonly realtimePort: number | undefined;
   /** Jobs that API runs at once; undefined: as many as the concurrency modifier says. */
   readonly realtimeConcurrency: number | undefined;
+  /** What this machine must have before jobs are taken. */
+  readonly checks: CheckLimits;
   /** Sentences about values that were replaced. */
   readonly warnings: readonly string[];
 }
@@ -80,7 +83,27 @@ export function readConfig(environment: Environment): WorkerConfig {
     deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
     realtimePort: readNumber(environment, "RUNPOD_REALTIME_PORT", warnings) || undefined,
     realtimeConcurrency: readNumber(environment, "RUNPOD_REALTIME_CONCURRENCY", warnings) || undefined,
+    checks: readChecks(environment, warnings),
     warnings,
+  });
+}
+
+function readChecks(environment: Environment, warnings: string[]): CheckLimits {
+  const number = (name: string) => readNumber(environment, name, warnings);
+  const isTrue = (name: string) => environment[name]?.toLowerCase() === "true";
+  const cudaVersion = environment.RUNPOD_MIN_CUDA_VERSION || "11.8";
+  if (!/^\d+(?:\.\d+)*$/.test(cudaVersion)) {
+    const given = JSON.stringify(cudaVersion);
+    warnings.push(`RUNPOD_MIN_CUDA_VERSION must be a version such as 12.4, got ${given}; 11.8 is used.`);
+  }
+  return Object.freeze({
+    skipSystem: isTrue("RUNPOD_SKIP_AUTO_SYSTEM_CHECKS"),
+    skipGpu: isTrue("RUNPOD_SKIP_GPU_CHECK"),
+    memoryGb: number("RUNPOD_MIN_MEMORY_GB") ?? 4,
+    diskPercent: number("RUNPOD_MIN_DISK_PERCENT") ?? 10,
+    networkSeconds: number("RUNPOD_NETWORK_CHECK_TIMEOUT") ?? 5,
+    cudaVersion: /^\d+(?:\.\d+)*$/.test(cudaVersion) ? cudaVersion : "11.8",
+    gpuSeconds: number("RUNPOD_GPU_TEST_TIMEOUT") || 30,
   });
 }
 

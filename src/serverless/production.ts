@@ -7,6 +7,7 @@ import { Heartbeat } from "./heartbeat.js";
 import type { Host } from "./host.js";
 import { listenForLeaving } from "./leaving.js";
 import type { Logger } from "./logger.js";
+import { builtInChecks } from "./system-checks.js";
 import { Worker } from "./worker.js";
 
 /** Runs jobs until the worker is told to leave. */
@@ -20,7 +21,10 @@ export async function runInProduction(
   const worker = new Worker({ options, config, logger, onJobs: (ids) => heartbeat.setJobs(ids) });
   const leaving = listenForLeaving(worker, logger, host);
   try {
-    const ready = await Promise.race([prepared(options, heartbeat, logger), leaving.asked.then(() => true)]);
+    const ready = await Promise.race([
+      prepared(options, config, heartbeat, logger),
+      leaving.asked.then(() => true),
+    ]);
     if (!ready) return 1;
     await Promise.race([worker.run(), leaving.forced]);
     return leaving.code();
@@ -31,8 +35,16 @@ export async function runInProduction(
 }
 
 /** Checks first, then pings while everything is loaded and warmed. @returns whether all went well */
-async function prepared(options: WorkerOptions, heartbeat: Heartbeat, logger: Logger): Promise<boolean> {
+async function prepared(
+  options: WorkerOptions,
+  config: WorkerConfig,
+  heartbeat: Heartbeat,
+  logger: Logger,
+): Promise<boolean> {
   for (const check of registeredChecks()) {
+    if (!(await passes(check, "check", heartbeat, logger))) return false;
+  }
+  for (const check of builtInChecks(config, logger)) {
     if (!(await passes(check, "check", heartbeat, logger))) return false;
   }
   await heartbeat.start();

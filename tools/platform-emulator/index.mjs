@@ -89,6 +89,9 @@ export class Platform {
       RUNPOD_PING_INTERVAL: String(pingIntervalMs),
       RUNPOD_AI_API_KEY: apiKey,
       RUNPOD_POD_ID: workerId,
+      // The machine that runs a test is not the one a worker is to judge.
+      RUNPOD_SKIP_AUTO_SYSTEM_CHECKS: "true",
+      RUNPOD_SKIP_GPU_CHECK: "true",
       ...over,
     };
     return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
