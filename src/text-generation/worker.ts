@@ -1,11 +1,20 @@
 // The text-generation worker as options for serverless.start(): what goes wrong
 // with its environment or its model is told to the platform by its preparation.
 import { InferenceError } from "../errors.js";
+import { type LogLevel, setLogListener } from "../log.js";
 import type { JobLog, StartOptions } from "../serverless/contract.js";
 import { readTextGenerationConfig, type TextGenerationConfig } from "./config.js";
 import type { Environment } from "./environment.js";
 import { textGenerationHandler } from "./handler.js";
 import { TextGenerationService } from "./service.js";
+
+/** Where llama.cpp's lines go in the worker's log: what it tells of a load is for those who look for it. */
+const lineLevels: Readonly<Record<LogLevel, keyof JobLog>> = {
+  debug: "debug",
+  info: "debug",
+  warn: "warn",
+  error: "error",
+};
 
 /** A worker that generates text. */
 export interface TextGenerationWorker {
@@ -26,6 +35,7 @@ export function textGenerationWorker(environment: Environment, onBroken: () => v
   };
   const prepare = async (log: JobLog) => {
     const config: TextGenerationConfig = readTextGenerationConfig(environment);
+    setLogListener(({ level, text }) => log[lineLevels[level]](text));
     service = new TextGenerationService(config, (level, message) => log[level](message));
     await service.load();
     const { model } = service;
