@@ -35,9 +35,9 @@ export class LocalApi {
   }
 
   async answer(request: ApiRequest): Promise<ApiAnswer> {
-    const { pathname, searchParams } = new URL(request.url, "http://localhost");
-    const path = decodeURIComponent(pathname.replace(/^\/v2\/[^/]+(?=\/)/, ""));
-    const wait = waitOf(searchParams.get("wait"));
+    const [pathname = "", query] = request.url.split("?");
+    const path = pathname.replace(/^\/v2\/[^/]+(?=\/)/, "");
+    const wait = waitOf(new URLSearchParams(query).get("wait"));
     const [, route = "", id = "", rest] = path.split("/");
     if (rest !== undefined) return noSuchRoute(request);
     const posted = request.method === "POST";

@@ -32,12 +32,18 @@ export async function serveApi(
   host: Host,
 ): Promise<number> {
   const concurrency = new Concurrency(options.concurrencyModifier, logger);
+  const webhooks = new Set<Promise<void>>();
+  const tellWebhook = (job: LocalJob) => {
+    const told = postWebhook(job, logger);
+    webhooks.add(told);
+    void told.then(() => webhooks.delete(told));
+  };
   const jobs = new LocalJobs({
     options,
     config,
     logger,
     limit: async () => mode.concurrency ?? (await concurrency.next()),
-    onEnd: (job) => void postWebhook(job, logger),
+    onEnd: tellWebhook,
   });
   const heartbeat = new Heartbeat(config, logger);
   const leaving = listenForLeaving(jobs, logger, host);
@@ -46,7 +52,8 @@ export async function serveApi(
     if (mode.realtime && heartbeat.possible) await heartbeat.start();
     if (!(await preparedLocally(options, logger))) return 1;
     if (!(await listening(server, mode, logger))) return 1;
-    await Promise.race([jobs.drained(), leaving.forced]);
+    const answered = jobs.drained().then(() => Promise.all(webhooks));
+    await Promise.race([answered, leaving.forced]);
     return leaving.code();
   } finally {
     leaving.stop();

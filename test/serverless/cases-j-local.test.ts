@@ -187,7 +187,9 @@ describe("the local API", () => {
         const failed = await call("POST", "/runsync", { input: { throws: "too hot" } });
         expect(failed.body).toMatchObject({ status: "FAILED", error: expect.stringContaining("too hot") });
         expect((await call("GET", "/run")).status).toBe(404);
-        expect((await call("POST", "/nothing", {})).status).toBe(404);
+        for (const path of ["/nothing", "/%zz", "/status/%zz/more", "/v2/ep"]) {
+          expect((await call("POST", path, {})).status).toBe(404);
+        }
       },
       { args: ipv4 },
     );
@@ -266,6 +268,27 @@ describe("the local API", () => {
       },
       { args: ipv4 },
     );
+    hook.close();
+  });
+
+  it("case 106: a webhook is told although the worker is leaving", async () => {
+    let heard = 0;
+    const hook = createServer((request, response) => {
+      request.resume();
+      setTimeout(() => {
+        heard += 1;
+        response.end();
+      }, 300);
+    }).listen(0, "127.0.0.1");
+    await once(hook, "listening");
+    const webhook = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`;
+    await withApi(
+      async ({ call }) => {
+        await call("POST", "/runsync", { input: { echo: 1 }, webhook });
+      },
+      { args: ipv4 },
+    );
+    expect(heard).toBe(1);
     hook.close();
   });
 
