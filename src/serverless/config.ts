@@ -34,6 +34,8 @@ export interface WorkerConfig {
   readonly shutdownGraceMs: number | undefined;
   /** Bytes a result may have. */
   readonly outputLimitBytes: number;
+  /** Where Prometheus may ask; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
   /** Milliseconds a poll for jobs or stops may be held. */
   readonly pollMs: number;
   /** Milliseconds a result is sent again and again before it is given up. */
@@ -79,6 +81,7 @@ export function readConfig(environment: Environment): WorkerConfig {
     userAgent: userAgent(version, text("RUNPOD_UA_INTEGRATION")),
     shutdownGraceMs: readNumber(environment, "RUNPOD_SHUTDOWN_GRACE_MS", warnings),
     outputLimitBytes: readNumber(environment, "INFERNODE_OUTPUT_LIMIT_BYTES", warnings) ?? outputLimitBytes,
+    metricsPort: readNumber(environment, "INFERNODE_METRICS_PORT", warnings),
     pollMs: readNumber(environment, "INFERNODE_POLL_MS", warnings) || pollMs,
     deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
     realtimePort: readNumber(environment, "RUNPOD_REALTIME_PORT", warnings) || undefined,

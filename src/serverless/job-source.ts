@@ -14,6 +14,8 @@ export interface TakeOutcome {
   readonly broken: readonly string[];
   /** Milliseconds to wait before the next poll. */
   readonly pauseMs: number;
+  /** The platform could not be reached, or refused. */
+  readonly failed?: boolean;
 }
 
 export interface SourceOptions {
@@ -86,7 +88,7 @@ export class JobSource {
       return nothing;
     }
     this.#options.logger.error(`Failed to get job. | ${failure.message}`);
-    return { ...nothing, pauseMs: failure.reusedSocket ? 0 : this.#backoff.next() };
+    return { ...nothing, failed: true, pauseMs: failure.reusedSocket ? 0 : this.#backoff.next() };
   }
 
   #answered(answer: WireResponse, count: number, tookMs: number): TakeOutcome {
@@ -116,10 +118,10 @@ export class JobSource {
     }
     if (lasting.has(status)) {
       logger.warnOnce(`Failed to get job. | status ${status}; asking again at most every 10 s`);
-      return { ...nothing, pauseMs: this.#slowBackoff.next() };
+      return { ...nothing, failed: true, pauseMs: this.#slowBackoff.next() };
     }
     logger.error(`Failed to get job. | status ${status}`);
-    return { ...nothing, pauseMs: this.#backoff.next() };
+    return { ...nothing, failed: true, pauseMs: this.#backoff.next() };
   }
 
   #none(tookMs: number): TakeOutcome {

@@ -3,10 +3,11 @@
 import type { WorkerConfig } from "./config.js";
 import type { WorkerOptions } from "./contract.js";
 import { passes, registeredChecks } from "./fitness.js";
-import { Heartbeat } from "./heartbeat.js";
+import { describe, Heartbeat } from "./heartbeat.js";
 import type { Host } from "./host.js";
 import { listenForLeaving } from "./leaving.js";
 import type { Logger } from "./logger.js";
+    metrics = await openMetrics(config, logger, () => worker.state);
 import { builtInChecks } from "./system-checks.js";
 import { Worker } from "./worker.js";
 
@@ -18,9 +19,17 @@ export async function runInProduction(
   host: Host,
 ): Promise<number> {
   const heartbeat = new Heartbeat(config, logger);
-  const worker = new Worker({ options, config, logger, onJobs: (ids) => heartbeat.setJobs(ids) });
+  let metrics: ServedMetrics | undefined;
+  const worker: Worker = new Worker({
+    options,
+    config,
+    logger,
+    onJobs: (ids) => heartbeat.setJobs(ids),
+    metrics: () => metrics ?? noMetrics,
+  });
   const leaving = listenForLeaving(worker, logger, host);
   try {
+    metrics = await openMetrics(config, logger, () => worker.state);
     const ready = await Promise.race([
       prepared(options, config, heartbeat, logger),
       leaving.asked.then(() => true),
@@ -31,6 +40,24 @@ export async function runInProduction(
   } finally {
     leaving.stop();
     await heartbeat.stop();
+    await metrics?.close();
+  }
+}
+
+/** Jobs matter more than their figures: a port that is taken is a warning. */
+async function openMetrics(
+  { metricsPort }: WorkerConfig,
+  logger: Logger,
+  state: () => WorkerState,
+): Promise<ServedMetrics | undefined> {
+  if (metricsPort === undefined) return undefined;
+  try {
+    const metrics = await serveMetrics(metricsPort, state);
+    logger.info(`Metrics are at port ${metrics.port}, /metrics.`);
+    return metrics;
+  } catch (thrown) {
+    logger.warn(`The metrics port ${metricsPort} cannot be had: ${describe(thrown)}`);
+    return undefined;
   }
 }
 

@@ -16,6 +16,8 @@ import { toWireJson } from "./wire-json.js";
 export interface JobEnd {
   readonly type: "done" | "stopped";
   readonly failed: boolean;
+  /** From its start. */
+  readonly seconds: number;
   /** Bytes of the result's body. */
   readonly bytes: number;
   readonly receipt: Promise<Receipt>;
@@ -61,7 +63,13 @@ export class RunningJob {
     this.#given.outbox.discard();
     this.#controller.abort(new Error("the platform stopped this job"));
     this.#given.logger.within(this.#given.job, () => this.#given.logger.info("Stopped."));
-    end({ type: "stopped", failed: false, bytes: 0, receipt: Promise.resolve({ type: "aborted" }) });
+    end({
+      type: "stopped",
+      failed: false,
+      seconds: this.#seconds,
+      bytes: 0,
+      receipt: Promise.resolve({ type: "aborted" }),
+    });
   }
 
   /** Ends it with an error, whatever the handler does. */
@@ -125,7 +133,17 @@ export class RunningJob {
       failed = true;
     }
     this.#logEnd(failed, Buffer.byteLength(json));
-    end({ type: "done", failed, bytes: Buffer.byteLength(json), receipt: outbox.finish(json) });
+    end({
+      type: "done",
+      failed,
+      seconds: this.#seconds,
+      bytes: Buffer.byteLength(json),
+      receipt: outbox.finish(json),
+    });
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#started) / 1000;
   }
 
   #takeEnd(): ((end: JobEnd) => void) | undefined {

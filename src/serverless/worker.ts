@@ -11,6 +11,7 @@ import { watchForFreeze } from "./freeze-watch.js";
 import { JobLedger } from "./job-ledger.js";
 import { JobSource, type TakeOutcome } from "./job-source.js";
 import type { Logger } from "./logger.js";
+import { noMetrics, type WorkerMetrics, type WorkerState } from "./metrics.js";
 import { Outbox, reasonOf } from "./outbox.js";
 import { type JobEnd, RunningJob } from "./running-job.js";
 import { StopSource } from "./stop-source.js";
@@ -25,6 +26,7 @@ export interface WorkerParts {
   readonly random?: Random;
   /** Told the ids of all jobs this worker answers for. */
   readonly onJobs?: (ids: readonly string[]) => void;
+  readonly metrics?: () => WorkerMetrics;
 }
 
 /** Milliseconds results get when everything is told to fail at once. */
@@ -57,6 +59,16 @@ export class Worker {
     this.#stops = new StopSource(sourceOptions);
     this.#ledger = new JobLedger(parts.onJobs ?? (() => {}));
     this.#concurrency = new Concurrency(options.concurrencyModifier, logger);
+  }
+
+  /** What it is doing now. */
+  get state(): WorkerState {
+    const { running, waiting, undelivered } = this.#ledger;
+    return { running: running.size, waiting: waiting.length, undelivered };
+  }
+
+  get #metrics(): WorkerMetrics {
+    return this.#parts.metrics?.() ?? noMetrics;
   }
 
   /** Jobs it answers for: waiting, running, or with an undelivered result. */
@@ -128,6 +140,8 @@ export class Worker {
   }
 
   #accept(outcome: TakeOutcome): void {
+    if (outcome.failed) this.#metrics.takeFailed();
+    this.#metrics.taken(outcome.jobs.length + outcome.broken.length);
     for (const id of outcome.broken) {
       if (this.#ledger.has(id)) continue;
       this.#refuse({ id, input: null }, "Job has missing field(s): input.");
@@ -182,6 +196,10 @@ export class Worker {
   }
 
   #jobEnded(job: Job, end: JobEnd): void {
+    this.#metrics.ended(
+      end.type === "stopped" ? "stopped" : end.failed ? "failed" : "completed",
+      end.seconds,
+    );
     if (end.type === "done") {
       this.#ledger.resultMade(job.id, end.bytes);
       void end.receipt.then((receipt) => this.#delivered(job, receipt));
@@ -197,6 +215,7 @@ export class Worker {
   #delivered(job: Job, receipt: Receipt): void {
     const { logger } = this.#parts;
     if (receipt.type !== "delivered") {
+      this.#metrics.resultLost();
       logger.within(job, () => logger.error(`Failed to return job results. | ${reasonOf(receipt)}`));
     }
     this.#ledger.resultGone(job.id);
