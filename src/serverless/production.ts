@@ -7,7 +7,8 @@ import { describe, Heartbeat } from "./heartbeat.js";
 import type { Host } from "./host.js";
 import { listenForLeaving } from "./leaving.js";
 import type { Logger } from "./logger.js";
-    metrics = await openMetrics(config, logger, () => worker.state);
+
+import { noMetrics, type ServedMetrics, serveMetrics, type WorkerState } from "./metrics.js";
 import { builtInChecks } from "./system-checks.js";
 import { Worker } from "./worker.js";
 
