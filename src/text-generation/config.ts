@@ -32,7 +32,10 @@ export interface TextGenerationConfig {
   readonly engine: EngineOptions;
   /** Jobs at once at most; the engine's slots bound it too. */
   readonly concurrency: number;
+  /** GPUs there must be. */
   readonly gpus: number;
+  /** Keep all layers off the GPU. */
+  readonly onCpu: boolean;
   /** Whether a bare prompt is a guide's or worker-vllm's. */
   readonly inputFormat: "guide" | "vllm";
   readonly outputFormat: "vllm" | "vllm-legacy";
@@ -53,6 +56,8 @@ const mostSlots = 256;
 /** @throws InferenceError INVALID_OPTION naming the variable */
 export function readTextGenerationConfig(environment: Environment): TextGenerationConfig {
   refuseVariables(environment);
+  const role = textOf(environment, "OPENAI_RESPONSE_ROLE") ?? "assistant";
+  if (role !== "assistant") throw wrong("OPENAI_RESPONSE_ROLE", '"assistant"', role);
   const concurrency = integerOf(environment, 1, "MAX_CONCURRENCY");
   return Object.freeze({
     model: textOf(environment, "MODEL_NAME", "RUNPOD_VLLM_MODEL", "LLAMA_CACHED_MODEL"),
@@ -62,7 +67,11 @@ export function readTextGenerationConfig(environment: Environment): TextGenerati
     chatTemplate: textOf(environment, "CUSTOM_CHAT_TEMPLATE", "CHAT_TEMPLATE"),
     engine: engineOptions(environment, concurrency),
     concurrency: concurrency ?? defaultConcurrency,
-    gpus: integerOf(environment, 1, "TENSOR_PARALLEL_SIZE") ?? 1,
+    gpus: Math.max(
+      integerOf(environment, 1, "TENSOR_PARALLEL_SIZE") ?? 1,
+      integerOf(environment, 1, "PIPELINE_PARALLEL_SIZE") ?? 1,
+    ),
+    onCpu: choiceOf(environment, ["auto", "cuda", "cpu"], "DEVICE") === "cpu",
     inputFormat: choiceOf(environment, ["guide", "vllm"], "WORKER_INPUT_FORMAT") ?? "guide",
     outputFormat: choiceOf(environment, ["vllm", "vllm-legacy"], "WORKER_OUTPUT_FORMAT") ?? "vllm",
     rawOutput: flagOf(environment, "RAW_OPENAI_OUTPUT") ?? true,

@@ -8,7 +8,16 @@ import { type Environment, firstOf } from "./environment.js";
 const withoutEffect: readonly (readonly [reason: string, names: readonly string[]])[] = [
   [
     "a GGUF file carries its own tokenizer",
-    ["TOKENIZER", "TOKENIZER_NAME", "TOKENIZER_REVISION", "TOKENIZER_MODE", "SKIP_TOKENIZER_INIT"],
+    [
+      "TOKENIZER",
+      "TOKENIZER_NAME",
+      "TOKENIZER_REVISION",
+      "TOKENIZER_MODE",
+      "SKIP_TOKENIZER_INIT",
+      "TOKENIZER_POOL_SIZE",
+      "TOKENIZER_POOL_TYPE",
+      "TOKENIZER_POOL_EXTRA_CONFIG",
+    ],
   ],
   [
     "a GGUF file has its own number types",
@@ -30,6 +39,11 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
       "MAX_SEQ_LEN_TO_CAPTURE",
       "ENFORCE_EAGER",
       "GPU_MEMORY_UTILIZATION",
+      "SEED",
+      "MAX_LOGPROBS",
+      "PYTORCH_ALLOC_CONF",
+      "PYTORCH_CUDA_ALLOC_CONF",
+      "REQUEST_TIMEOUT",
     ],
   ],
   [
@@ -45,16 +59,34 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
   ],
   [
     "formats are found in the model's chat template",
-    ["ENABLE_AUTO_TOOL_CHOICE", "TOOL_CALL_PARSER", "REASONING_PARSER", "GUIDED_DECODING_BACKEND"],
+    [
+      "ENABLE_AUTO_TOOL_CHOICE",
+      "TOOL_CALL_PARSER",
+      "REASONING_PARSER",
+      "GUIDED_DECODING_BACKEND",
+      "STRUCTURED_OUTPUTS_CONFIG",
+      "TRUST_REQUEST_CHAT_TEMPLATE",
+    ],
   ],
-  ["models are not downloaded by this worker", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "DOWNLOAD_DIR"]],
+  [
+    "models are not downloaded by this worker",
+    ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "DOWNLOAD_DIR", "HF_HUB_OFFLINE"],
+  ],
   [
     "nothing of prompts is logged",
     ["DISABLE_LOG_STATS", "DISABLE_LOG_REQUESTS", "ENABLE_LOG_REQUESTS", "MAX_LOG_LEN", "ENABLE_LOG_OUTPUTS"],
   ],
   [
-    "no other server is started",
-    ["VLLM_EXTRA_ARGS", "VLLM_CONFIG_FILE", "VLLM_STARTUP_TIMEOUT", "VLLM_PORT"],
+    "adapters are off",
+    [
+      "MAX_LORAS",
+      "MAX_LORA_RANK",
+      "LORA_DTYPE",
+      "LORA_EXTRA_VOCAB_SIZE",
+      "MAX_CPU_LORAS",
+      "FULLY_SHARDED_LORAS",
+      "LONG_LORA_SCALING_FACTORS",
+    ],
   ],
 ];
 
@@ -66,12 +98,19 @@ const refused: readonly (readonly [names: readonly string[], advice: string])[] 
     "speculation cannot be configured for this worker yet; unset it",
   ],
   [["ROPE_SCALING", "ROPE_THETA"], "the model file's own values are used; unset it"],
+  [
+    ["NGRAM_PROMPT_LOOKUP_MAX", "NGRAM_PROMPT_LOOKUP_MIN", "SPEC_DECODING_ACCEPTANCE_METHOD"],
+    "speculation cannot be configured for this worker yet; unset it",
+  ],
+  [["LLAMA_SERVER_CMD_ARGS", "LLAMA_CACHED_GGUF_PATH"], "no llama-server is started; use MODEL_NAME"],
   [["CPU_OFFLOAD_GB"], "weights that do not fit stay on the CPU by themselves; unset it"],
 ];
 
 /** Sentences about variables that are set and do nothing. */
 export function ignoredVariables(environment: Environment): readonly string[] {
-  return withoutEffect.flatMap(([reason, names]) => {
+  const vllms = Object.keys(environment).filter((name) => name.startsWith("VLLM_"));
+  const groups = [...withoutEffect, ["no vLLM is started", vllms] as const];
+  return groups.flatMap(([reason, names]) => {
     const set = names.filter((name) => firstOf(environment, [name]) !== undefined);
     return set.length === 0
       ? []

@@ -28,7 +28,7 @@ export class TextGenerationService {
 
   /** @throws InferenceError where there is no model, or it cannot be served as configured */
   async load(): Promise<void> {
-    const { model: reference, folders, revision, chatTemplate, gpus, engine, notes } = this.#config;
+    const { model: reference, folders, revision, chatTemplate, gpus, onCpu, engine, notes } = this.#config;
     for (const note of notes) this.#say("info", note);
     if (reference === undefined) {
       this.#say(
@@ -37,7 +37,10 @@ export class TextGenerationService {
       );
     }
     const found = await findModel(reference, folders, revision);
-    const model = await loadModel(found.path, chatTemplate === undefined ? {} : { chatTemplate });
+    const model = await loadModel(found.path, {
+      ...(chatTemplate !== undefined && { chatTemplate }),
+      ...(onCpu && { gpuLayers: 0 }),
+    });
     this.#model = model;
     refuseGpus(gpus, model.info.devices);
     this.#engine = await model.createEngine(fitting(engine, model.info.contextLength, this.#say));
@@ -122,6 +125,6 @@ function refuseGpus(wanted: number, devices: readonly string[]): void {
   if (wanted === 1 || wanted <= there) return;
   throw new InferenceError(
     "INVALID_OPTION",
-    `TENSOR_PARALLEL_SIZE must be at most the GPUs there are, ${there}; got ${wanted}`,
+    `TENSOR_PARALLEL_SIZE and PIPELINE_PARALLEL_SIZE must be at most the GPUs there are, ${there}; got ${wanted}`,
   );
 }

@@ -73,7 +73,7 @@ describe("the openai package", () => {
     });
   });
 
-  it("that leaves a stream ends the generation", async () => {
+  it("case 122: that leaves is seen by the platform alone, whose stop ends the generation", async () => {
     await withTextWorker({}, async ({ platform, service }) => {
       const stream = await openai(platform).chat.completions.create({
         model: "tinytale",

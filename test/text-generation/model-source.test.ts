@@ -105,12 +105,20 @@ describe("a model reference", () => {
 describe("a configuration that cannot be served", () => {
   it.each([
     [{ MODEL_NAME: "acme/none" }, 'MODEL_NOT_FOUND|the model "acme/none" is no file'],
-    [{ TENSOR_PARALLEL_SIZE: "4" }, "TENSOR_PARALLEL_SIZE must be at most the GPUs there are, 0; got 4"],
+    [
+      { TENSOR_PARALLEL_SIZE: "4" },
+      "TENSOR_PARALLEL_SIZE and PIPELINE_PARALLEL_SIZE must be at most the GPUs there are, 0; got 4",
+    ],
     [
       { MAX_MODEL_LEN: "long" },
       'MAX_MODEL_LEN must be a number of tokens such as 8192 or 8k, or "auto", got "long"',
     ],
     [{ MAX_CONCURRENCY: "0" }, 'MAX_CONCURRENCY must be an integer of at least 1, got "0"'],
+    [{ OPENAI_RESPONSE_ROLE: "bot" }, 'OPENAI_RESPONSE_ROLE must be "assistant", got "bot"'],
+    [
+      { LLAMA_SERVER_CMD_ARGS: "-ngl 9" },
+      "LLAMA_SERVER_CMD_ARGS is not supported: no llama-server is started",
+    ],
     [{ ENABLE_LORA: "true" }, "ENABLE_LORA is not supported"],
     [{ SPECULATIVE_CONFIG: "{}" }, "SPECULATIVE_CONFIG is not supported"],
     [{ KV_CACHE_DTYPE: "int3" }, "KV_CACHE_DTYPE must be one of auto, fp8, f16, f32, q8_0"],
@@ -130,6 +138,8 @@ describe("a configuration that cannot be served", () => {
       TENSOR_PARALLEL_SIZE: "1",
       DTYPE: "None",
       HF_TOKEN: "secret",
+      VLLM_USE_DEEP_GEMM: "1",
+      DEVICE: "cpu",
       MAX_MODEL_LEN: "1k",
     };
     const platform = await createPlatform();
@@ -139,6 +149,7 @@ describe("a configuration that cannot be served", () => {
     const log = worker.lines.join("\n");
     expect(log).toContain("QUANTIZATION has no effect: a GGUF file has its own number types.");
     expect(log).toContain("HF_TOKEN has no effect");
+    expect(log).toContain("VLLM_USE_DEEP_GEMM has no effect: no vLLM is started.");
     expect(log).not.toContain("DTYPE");
     expect(log).not.toContain("secret");
     expect(service()?.engine.options.contextLength).toBe(1024);
