@@ -64,9 +64,10 @@ describe("the log", () => {
     await withWorker(options, { env: { RUNPOD_ENDPOINT_ID: "ep" } }, async ({ platform, worker }) => {
       for (let index = 0; index < jobs; index += 1) platform.enqueue({ id: `job-${index}`, input: index });
       await platform.until(() => platform.book.all.every((job) => job.done.length === 1));
-      await platform.nextChange(50); // the last timers
-      const said = worker.lines.slice(1).map((line) => JSON.parse(line) as Line);
-      const mine = said.filter(({ message }) => message.startsWith("said by "));
+      const said = () => worker.lines.slice(1).map((line) => JSON.parse(line) as Line);
+      const own = () => said().filter(({ message }) => message.startsWith("said by "));
+      await platform.until(() => own().length >= jobs * 4 * 3, "the last timers have spoken");
+      const mine = own();
       expect(mine).toHaveLength(jobs * 4 * 3);
       expect(mine.filter(({ requestId, message }) => message !== `said by ${requestId}`)).toEqual([]);
     });
