@@ -73,8 +73,16 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
     ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "DOWNLOAD_DIR", "HF_HUB_OFFLINE"],
   ],
   [
-    "nothing of prompts is logged",
-    ["DISABLE_LOG_STATS", "DISABLE_LOG_REQUESTS", "ENABLE_LOG_REQUESTS", "MAX_LOG_LEN", "ENABLE_LOG_OUTPUTS"],
+    "usage always tells cached tokens, and nothing of prompts is logged",
+    [
+      "DISABLE_LOG_STATS",
+      "DISABLE_LOG_REQUESTS",
+      "ENABLE_LOG_REQUESTS",
+      "MAX_LOG_LEN",
+      "ENABLE_LOG_OUTPUTS",
+      "LOG_ERROR_STACK",
+      "ENABLE_PROMPT_TOKENS_DETAILS",
+    ],
   ],
   [
     "adapters are off",
@@ -103,6 +111,10 @@ const refused: readonly (readonly [names: readonly string[], advice: string])[] 
     "speculation cannot be configured for this worker yet; unset it",
   ],
   [["LLAMA_SERVER_CMD_ARGS", "LLAMA_CACHED_GGUF_PATH"], "no llama-server is started; use MODEL_NAME"],
+  [
+    ["EXCLUDE_TOOLS_WHEN_TOOL_CHOICE_NONE", "RETURN_TOKENS_AS_TOKEN_IDS", "ENABLE_FORCE_INCLUDE_USAGE"],
+    "requests say so themselves; unset it",
+  ],
   [["CPU_OFFLOAD_GB"], "weights that do not fit stay on the CPU by themselves; unset it"],
 ];
 

@@ -73,6 +73,27 @@ describe("the log", () => {
     });
   });
 
+  it("holds nothing of inputs, outputs and s3Config, at any level", async () => {
+    const secrets = {
+      input: "the-prompt-text",
+      accessSecret: "the-bucket-secret",
+      output: "the-answer-text",
+    };
+    const handler = async (job: { id: string }) => {
+      if (job.id === "bad") throw new Error("no");
+      return secrets.output;
+    };
+    const env = { RUNPOD_LOG_LEVEL: "TRACE" };
+    await withWorker(handler, { env }, async ({ platform, worker }) => {
+      const job = { input: secrets.input, s3Config: { accessSecret: secrets.accessSecret } };
+      for (const id of ["good", "bad"]) platform.enqueue({ id, ...job });
+      await platform.until(() => platform.book.all.every((each) => each.done.length === 1));
+      const log = worker.lines.join("\n");
+      expect(log).toContain("Finished.");
+      for (const secret of Object.values(secrets)) expect(log).not.toContain(secret);
+    });
+  });
+
   it("case 108: the engine's own lines are JSON lines with a level, and nothing else is written", async () => {
     const platform = await createPlatform();
     const env = {
