@@ -53,7 +53,7 @@ class JobSoak {
   async run() {
     const { jobs, seed, faultRate, workers, chaosMs, lost, limitMs } = this.#options;
     const faults = { seed, rate: faultRate, slowMs: 30 };
-    this.#platform = await createPlatform({ faults, pingIntervalMs: 300, holdMs: 200 });
+    this.#platform = await createPlatform({ faults, pingIntervalMs: 800, holdMs: 200 });
     this.#platform.script(
       "job-done",
       Array.from({ length: lost }, () => ({ status: 200, body: {} })),
