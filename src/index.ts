@@ -4,7 +4,7 @@ export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/me
 export type { PastToolCall, Tool, ToolCall, ToolChoice, ToolOptions } from "./chat/tools.js";
 export type { ConstraintOptions } from "./constraints/constraint.js";
 export type { EmbedInput, EmbedOptions, EmbedResult } from "./engine/embed.js";
-export type { ChosenEngineOptions, Engine, SavedState } from "./engine/engine.js";
+export type { ChosenEngineOptions, Engine } from "./engine/engine.js";
 export type {
   ChoiceEndEvent,
   DeltaEvent,
@@ -35,7 +35,9 @@ export {
 export { inspectModel, type ModelFile } from "./engine/model-file.js";
 export type { EngineOptions, LoraAdapter, ModelOptions } from "./engine/options.js";
 export type { ForkOptions, GenerateRequest, LoadStateOptions } from "./engine/request.js";
+export type { RankedDocument, RerankRequest, RerankResult } from "./engine/rerank.js";
 export type { SamplingOptions } from "./engine/sampling.js";
+export type { SavedState } from "./engine/saved-state.js";
 export type { EngineStats } from "./engine/stats.js";
 export { type ErrorCode, InferenceError } from "./errors.js";
 export { type LogLevel, type LogLine, setLogListener } from "./log.js";

@@ -36,6 +36,8 @@ export interface NativeSyntheticShape {
   readonly expertsUsed: number;
   /** Per channel of recurrent layers; 0 where there are none. */
   readonly state: number;
+  /** Of a rank head; 0: it has none. */
+  readonly labels: number;
 }
 
 export interface NativeModelOptions {
@@ -79,6 +81,8 @@ export interface NativeModelInfo {
   readonly devices: readonly string[];
   /** Tells one model file from another; "" where it could not be read. */
   readonly fingerprint: string;
+  /** Labels of its rank head over the last token, best first; none: it is no reranker. */
+  readonly rankLabels: readonly string[];
   readonly loadMilliseconds: number;
 }
 
@@ -105,9 +109,16 @@ export interface NativeEngineOptions {
   readonly loras: readonly { readonly path: string; readonly scale: number }[];
 }
 
+/** A prompt written from a template; control tokens in the values are text. */
+export interface NativePromptForm {
+  readonly template: string;
+  /** Texts by the marks that stand for them in the template. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
 export interface NativeRequest {
-  /** Text to tokenize, or the tokens themselves. */
-  readonly prompt: string | Int32Array;
+  /** Text to tokenize, the tokens themselves, or a form to fill in. */
+  readonly prompt: string | Int32Array | NativePromptForm;
   readonly addSpecial: boolean;
   readonly parseSpecial: boolean;
   readonly maxTokens: number;
@@ -130,6 +141,8 @@ export interface NativeRequest {
   readonly visible: readonly string[];
   /** End with the last token's embedding instead of generating. */
   readonly embeds: boolean;
+  /** Of those that embed: end with the rank head's scores instead. */
+  readonly ranks: boolean;
   /** Share even where the engine keeps no prefixes. */
   readonly siblings: boolean;
   readonly stop: readonly string[];
@@ -181,7 +194,7 @@ export interface NativeEnd {
   readonly prefillMs: number;
   readonly decodeMs: number;
   readonly totalMs: number;
-  /** Of a request that embeds. */
+  /** Of a request that embeds; a score per label of one that ranks. */
   readonly embedding?: Float32Array;
 }
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "rank_head.h"
+
 namespace infernode {
 
 namespace {
@@ -227,7 +229,12 @@ void Engine::decode(const std::vector<DecodeRow>& rows) {
 }
 
 void Engine::finish_embedding(Request& request, std::size_t row) {
-  publisher_.embedded(request, backend_->embedding(row), clock_());
+  const std::span<const float> hidden = backend_->embedding(row);
+  const RankHead* head = request.params.rank_head.get();
+  publisher_.embedded(
+      request,
+      head == nullptr ? std::vector<float>(hidden.begin(), hidden.end()) : head->scores(hidden),
+      clock_());
   cache_.leave(request, true);
   remove(request);
 }

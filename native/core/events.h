@@ -26,7 +26,7 @@ struct End {
   std::optional<Failure> failure;  // set when reason is kError
   Usage usage;
   Timings timings;
-  std::vector<float> embedding;  // of a request that embeds
+  std::vector<float> embedding;  // of a request that embeds; its scores where it ranks
 };
 
 struct StepEvents {

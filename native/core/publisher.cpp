@@ -45,14 +45,14 @@ void Publisher::end(Request& request, FinishReason reason, std::optional<Failure
   urgent_ = true;
 }
 
-void Publisher::embedded(const Request& request, std::span<const float> embedding, double now) {
+void Publisher::embedded(const Request& request, std::vector<float> embedding, double now) {
   const Usage usage{request.prompt_tokens, request.cached_prompt_tokens, 0};
   events_.ends.push_back({request.id,
                           FinishReason::kStop,
                           {},
                           usage,
                           timings_of(request.times, now),
-                          {embedding.begin(), embedding.end()}});
+                          std::move(embedding)});
   urgent_ = true;
 }
 

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "events.h"
 #include "request.h"
@@ -24,8 +24,8 @@ class Publisher {
   void token(const Request& request, TokenChoice choice, bool first);
   // All tokens a fork begins with.
   void beginning(const Request& fork, const Vocab& vocab);
-  // The one end of a request that embeds.
-  void embedded(const Request& request, std::span<const float> embedding, double now);
+  // The one end of a request that embeds, as a vector or as scores.
+  void embedded(const Request& request, std::vector<float> embedding, double now);
   // The request's one end, after the text it still held back.
   void end(Request& request, FinishReason reason, std::optional<Failure> failure, double now);
   // The end of one that never became a request.

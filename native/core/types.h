@@ -79,6 +79,7 @@ class BrokenInvariant : public std::logic_error {
 class DryBreakers;
 class GrammarAutomaton;
 struct GrammarTriggers;
+class RankHead;
 class Vocab;
 
 struct LogitBias {
@@ -126,8 +127,9 @@ struct GenerateParams {
   std::vector<std::string> stop;     // stop strings, non-empty UTF-8
   std::vector<TokenId> stop_tokens;  // besides the model's own
   bool embeds = false;               // ends with the last token's embedding, generates nothing
-  bool cache = true;                 // shares what is computed with requests that begin alike
-  std::string cache_salt;            // only with those of the same salt
+  std::shared_ptr<const RankHead> rank_head;  // of embeds: makes it scores; null: as it is
+  bool cache = true;       // shares what is computed with requests that begin alike
+  std::string cache_salt;  // only with those of the same salt
   std::shared_ptr<GrammarAutomaton> grammar;        // what the text must look like; null: anything
   std::string grammar_prefix;                       // what the grammar's text begins with already
   std::shared_ptr<const GrammarTriggers> triggers;  // from where on it binds; null: at once

@@ -13,6 +13,7 @@
 #include "model/fingerprint.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
+#include "model/llama_rank_head.h"
 #include "model/llama_runtime.h"
 #include "model/model_rules.h"
 #include "model/page_cache.h"
@@ -155,11 +156,22 @@ llama_model* load_weights(const LoadOptions& options, const Synthetic& synthetic
   return llama_model_load_from_file_ptr(open_synthetic(synthetic).get(), params);
 }
 
-std::string fingerprint_of(const GgufFile& file, const LoadOptions& options,
-                           const Synthetic& synthetic) {
-  const FileHandle opened =
-      synthetic ? open_synthetic(synthetic) : FileHandle(std::fopen(options.path.c_str(), "rb"));
+FileHandle open_part(const GgufFile& part, const Synthetic& synthetic) {
+  return synthetic ? open_synthetic(synthetic) : FileHandle(std::fopen(part.label().c_str(), "rb"));
+}
+
+std::string fingerprint_of(const GgufFile& file, const Synthetic& synthetic) {
+  const FileHandle opened = open_part(file, synthetic);
   return model_fingerprint(opened.get(), file.file_bytes(), file.header_bytes());
+}
+
+std::vector<std::string> rank_labels_of(const GgufFile& file) {
+  const std::string key = std::string(file.string("general.architecture"));
+  const GgufValue* value = file.find(key + ".classifier.output_labels");
+  const auto* array = value == nullptr ? nullptr : std::get_if<GgufArray>(&value->value);
+  if (array == nullptr) return {};
+  const std::vector<std::string_view> labels = file.strings(*array);
+  return {labels.begin(), labels.end()};
 }
 
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
@@ -187,10 +199,16 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
   refuse_if_cancelled(cancelled, options.path);
   if (handle == nullptr) refuse_load(options.path, capture.errors());
 
+  std::shared_ptr<const RankHead> head =
+      read_rank_head(parts, [&](const GgufFile& part) { return open_part(part, synthetic); });
+  std::vector<std::string> labels =
+      head ? rank_labels_of(parts.front()) : std::vector<std::string>();
   const std::shared_ptr<LlamaModel> model(
       new LlamaModel(std::move(parts.front()), std::move(handle)));
   model->describe(options);
-  model->info_.fingerprint = fingerprint_of(model->file_, options, synthetic);
+  model->info_.fingerprint = fingerprint_of(model->file_, synthetic);
+  model->info_.rank_labels = std::move(labels);
+  model->rank_head_ = std::move(head);
   model->check_special_tokens();
   model->info_.load_milliseconds = milliseconds_since(start);
   return model;

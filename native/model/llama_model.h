@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "core/rank_head.h"
 #include "core/types.h"
 #include "model/gguf_file.h"
 #include "model/memory_estimate.h"
@@ -56,9 +57,10 @@ struct ModelInfo {
   std::vector<std::string> devices;  // that hold weights, e.g. {"CPU"}
   std::string fingerprint;           // see model_fingerprint()
   double load_milliseconds = 0;
-  bool recurrent = false;           // Mamba, RWKV: one state per sequence
-  bool hybrid = false;              // attention and recurrent layers mixed
-  std::int32_t sliding_window = 0;  // positions; 0: full attention
+  bool recurrent = false;                // Mamba, RWKV: one state per sequence
+  bool hybrid = false;                   // attention and recurrent layers mixed
+  std::int32_t sliding_window = 0;       // positions; 0: full attention
+  std::vector<std::string> rank_labels;  // of its rank head; none: it has none
 };
 
 // Every token's bytes in one arena, read out of llama.cpp once at load.
@@ -97,6 +99,8 @@ class LlamaModel {
   // The header: metadata and tensors (of the first part when split).
   const GgufFile& file() const { return file_; }
   const LlamaVocab& vocab() const { return *vocab_; }
+  // Null where the model is no reranker.
+  const std::shared_ptr<const RankHead>& rank_head() const { return rank_head_; }
 
   // UTF-8 to tokens. `add_special` adds BOS and the like as the model wants;
   // `parse_special` reads "<|im_end|>" as the token instead of as text.
@@ -129,6 +133,7 @@ class LlamaModel {
   GgufFile file_;
   Handle handle_;
   std::unique_ptr<const LlamaVocab> vocab_;
+  std::shared_ptr<const RankHead> rank_head_;
   ModelInfo info_;
   bool adds_space_ = false;  // the vocabulary starts a text with a space
 };

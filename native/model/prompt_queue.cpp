@@ -61,8 +61,15 @@ std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
   std::vector<TokenId> tokens;
   if (const auto* text = std::get_if<PromptText>(&prompt.content)) {
     tokens = model_->tokenize(text->text, text->add_special, text->parse_special);
+  } else if (const auto* form = std::get_if<PromptForm>(&prompt.content)) {
+    tokens = tokenize_form(*model_, *form);
   } else {
     tokens = std::move(std::get<std::vector<TokenId>>(prompt.content));
+  }
+  if (prompt.ranks) {
+    if (model_->rank_head() == nullptr)
+      return Failure{ErrorCode::kInvalidOption, "The model has no rank head; load a reranker."};
+    prompt.params.rank_head = model_->rank_head();
   }
   SamplingParams& sampling = prompt.params.sampling;
   if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())

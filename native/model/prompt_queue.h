@@ -17,6 +17,7 @@
 #include "core/mailbox.h"
 #include "model/dry_breakers.h"
 #include "model/llama_model.h"
+#include "model/prompt_form.h"
 #include "model/vocabularies.h"
 
 namespace infernode {
@@ -35,12 +36,13 @@ struct PromptFork {
 
 struct Prompt {
   RequestId id = 0;
-  std::variant<PromptText, std::vector<TokenId>, PromptFork> content;
+  std::variant<PromptText, std::vector<TokenId>, PromptForm, PromptFork> content;
   GenerateParams params;
   std::string grammar;                    // GBNF; "": none
   GrammarTriggers triggers;               // no words: it binds at once
   std::vector<std::string> visible;       // texts of control tokens that count as text
   std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
+  bool ranks = false;                     // ends with the model's scores of it
   std::shared_ptr<RequestControl> control;
 };
 

@@ -26,6 +26,7 @@ constexpr std::int32_t kAttentionPeriod = 4;    // layers, of which the last att
 constexpr float kAttentionGain = 1.7f;          // scores deviate by its square
 constexpr float kStateGain = 3;                 // of what enters and leaves a recurrent state
 constexpr float kOutputGain = 3;                // what logits deviate by
+constexpr float kRankGain = 1;                  // what scores deviate by, before their softmax
 constexpr float kEpsilon = 1e-5f;
 constexpr float kRotaryBase = 10000;
 
@@ -79,6 +80,8 @@ class Plan {
     prefix_.clear();
     vector("output_norm.weight", width(), 1);
     matrix("output.weight", width(), vocabulary(), kOutputGain);
+    if (shape_.labels > 0)
+      matrix("cls.output.weight", width(), static_cast<std::uint64_t>(shape_.labels), kRankGain);
     return std::move(tensors_);
   }
 
@@ -174,6 +177,19 @@ class Plan {
   std::vector<SyntheticTensor> tensors_;
 };
 
+// As converters write a Qwen3 reranker, with the embedded model's control tokens.
+void write_ranking(const SyntheticShape& shape, GgufWriter& header) {
+  constexpr std::uint32_t kRank = 4;  // llama.h, enum llama_pooling_type
+  std::vector<std::string> labels = {"yes", "no"};
+  while (labels.size() < static_cast<std::size_t>(shape.labels))
+    labels.push_back("label " + std::to_string(labels.size() + 1));
+  header.whole(shape.architecture + ".pooling_type", kRank);
+  header.texts(shape.architecture + ".classifier.output_labels", labels);
+  header.text("tokenizer.chat_template.rerank",
+              "<|system|>Does the document meet the query?<|end|><|user|>Query: {query}\n"
+              "Document: {document}<|end|><|assistant|>");
+}
+
 }  // namespace
 
 void write_hyperparameters(const SyntheticShape& shape, GgufWriter& header) {
@@ -216,6 +232,7 @@ void write_hyperparameters(const SyntheticShape& shape, GgufWriter& header) {
     whole("expert_used_count", shape.experts_used);
     whole("expert_feed_forward_length", shape.feed_forward);
   }
+  if (shape.labels > 0) write_ranking(shape, header);
   if (!recurrent(shape)) return;
   whole("ssm.conv_kernel", kConvolution);
   whole("ssm.inner_size", 2 * shape.width);

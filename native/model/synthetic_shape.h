@@ -24,6 +24,7 @@ struct SyntheticShape {
   std::int32_t experts = 8;   // (qwen3moe)
   std::int32_t experts_used = 2;
   std::int32_t state = 16;  // numbers of state per channel (mamba, jamba)
+  std::int32_t labels = 0;  // of a rank head (qwen3); 0: none
 };
 
 }  // namespace infernode

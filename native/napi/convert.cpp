@@ -75,6 +75,15 @@ SamplingParams sampling_from(const Napi::Object& request) {
   return sampling;
 }
 
+PromptForm form_from(const Napi::Object& object) {
+  PromptForm form;
+  form.text = object.Get("template").As<Napi::String>().Utf8Value();
+  const auto values = object.Get("values").As<Napi::Object>();
+  for (const std::string& mark : strings_from(values.GetPropertyNames()))
+    form.values.emplace_back(mark, values.Get(mark).As<Napi::String>().Utf8Value());
+  return form;
+}
+
 struct ScalarToJs {
   Napi::Env env;
   Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
@@ -187,6 +196,7 @@ std::optional<SyntheticShape> synthetic_from(const std::string& reference,
   shape.experts = int_field(object, "experts");
   shape.experts_used = int_field(object, "expertsUsed");
   shape.state = int_field(object, "state");
+  shape.labels = int_field(object, "labels");
   return shape;
 }
 
@@ -198,9 +208,11 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
     prompt.content =
         PromptText{content.As<Napi::String>().Utf8Value(), bool_field(request, "addSpecial"),
                    bool_field(request, "parseSpecial")};
-  } else {
+  } else if (content.IsTypedArray()) {
     const auto tokens = content.As<Napi::Int32Array>();
     prompt.content = std::vector<TokenId>(tokens.Data(), tokens.Data() + tokens.ElementLength());
+  } else {
+    prompt.content = form_from(content.As<Napi::Object>());
   }
   prompt.params.sampling = sampling_from(request);
   prompt.params.max_tokens = int_field(request, "maxTokens");
@@ -216,6 +228,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.triggers.thinking = bool_field(request, "thinking");
   prompt.visible = strings_from(request.Get("visible"));
   prompt.params.embeds = bool_field(request, "embeds");
+  prompt.ranks = bool_field(request, "ranks");
   prompt.params.siblings = bool_field(request, "siblings");
   prompt.params.log_probs = int_field(request, "logProbs");
   prompt.params.stop = strings_from(request.Get("stop"));
@@ -274,6 +287,7 @@ Napi::Object info_to(Napi::Env env, const LlamaModel& model) {
                                  ? Napi::Value(Napi::String::New(env, info.chat_template))
                                  : env.Null());
   object.Set("devices", strings_to(env, info.devices));
+  object.Set("rankLabels", strings_to(env, info.rank_labels));
   object.Set("loadMilliseconds", info.load_milliseconds);
   return object;
 }

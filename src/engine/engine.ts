@@ -3,11 +3,10 @@
 // caching and scheduling are the addon's.
 import "./dispose.js";
 import { randomBytes } from "node:crypto";
-import { basename } from "node:path";
 import type { Conversation } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
 import { InferenceError, toInferenceError } from "../errors.js";
-import { type NativeEngine, type NativeRequest, native } from "../native.js";
+import type { NativeEngine, NativeRequest } from "../native.js";
 import { AbortListeners } from "./abort-listeners.js";
 import type { Choice } from "./choice.js";
 import {
@@ -21,6 +20,7 @@ import {
 import type { EventRouter } from "./event-router.js";
 import { Generation, recordOf } from "./generation.js";
 import { type GenerationHost, GenerationRecord } from "./generation-record.js";
+import { endsOf } from "./hidden-runs.js";
 import { KeepAlive } from "./keep-alive.js";
 import {
   type ForkOptions,
@@ -28,13 +28,21 @@ import {
   judgeFork,
   judgeLoadState,
   judgeRequest,
-  judgeTokens,
   type LoadStateOptions,
   type RequestSchema,
   requestSchema,
   type VocabularyLimits,
 } from "./request.js";
-import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
+import {
+  documentFailure,
+  judgeRerank,
+  type RankModel,
+  type RerankRequest,
+  type RerankResult,
+  rankPrompts,
+  rerankResult,
+} from "./rerank.js";
+import { type SavedState, StateFiles } from "./saved-state.js";
 import { type EngineStats, engineStats } from "./stats.js";
 import { writtenRequest } from "./written-request.js";
 
@@ -44,18 +52,10 @@ const seedBits = 64;
 export type ChosenEngineOptions = NativeEngine["options"];
 
 /** What an engine must know about its model. */
-export interface EngineModel extends VocabularyLimits {
+export interface EngineModel extends VocabularyLimits, RankModel {
   readonly fingerprint: string;
   /** How the model's file says embeddings are taken; undefined where it says nothing. */
   readonly poolingType?: number | undefined;
-}
-
-/** What saveState() wrote or loadState() read. */
-export interface SavedState {
-  /** Tokens whose state it is. */
-  readonly tokens: number;
-  /** Of the file, or of the state in host memory. */
-  readonly bytes: number;
 }
 
 /** Runs many generations of one model at once. Made by Model.createEngine(). */
@@ -71,6 +71,7 @@ export class Engine {
   /** Every generation of this engine that is still held by somebody. */
   readonly #own = new WeakSet<GenerationRecord>();
   readonly #model: EngineModel;
+  readonly #states: StateFiles;
   #nextId = 1;
   #closing: Promise<void> | undefined;
 
@@ -81,6 +82,7 @@ export class Engine {
     this.#router = router;
     this.#schema = requestSchema(model);
     this.#model = model;
+    this.#states = new StateFiles(native, model);
     this.#host = { native, keepAlive: new KeepAlive(native) };
   }
 
@@ -242,21 +244,41 @@ export class Engine {
     this.#mustBeOpen("embed()");
     refusePooling(this.#model.poolingType);
     const { inputs: texts, normalize, signal, ...rest } = judgeEmbed(inputs, options);
-    const runs = texts.map((prompt) => {
-      const { native } = judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed);
-      const record = new GenerationRecord([this.#nextId++], this.#host);
-      if (signal?.aborted) record.finishAborted(signal);
-      else this.#start(record, { ...native, embeds: true }, signal);
-      return record;
+    const requests = texts.map((prompt) => {
+      return judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed).native;
     });
-    try {
-      const ends = await Promise.all(runs.map((record) => new Generation(record, 0n).then(() => record.end)));
-      return embedResult(ends, normalize);
-    } catch (thrown) {
-      for (const record of runs) record.cancel();
-      await Promise.all(runs.map((record) => record.end ?? record.ending()));
-      throw thrown;
-    }
+    const runs = requests.map((request) => this.#run({ ...request, embeds: true }, signal));
+    return embedResult(await endsOf(runs), normalize);
+  }
+
+  /** A request that nobody follows. */
+  #run(request: NativeRequest, signal: AbortSignal | undefined): GenerationRecord {
+    const record = new GenerationRecord([this.#nextId++], this.#host);
+    if (signal?.aborted) record.finishAborted(signal);
+    else this.#start(record, request, signal);
+    return record;
+  }
+
+  /**
+   * Orders documents by how well they answer a query, by the same passes and the same
+   * prompt cache as generations: what their prompts have in common, the query where the
+   * template puts it first, is computed once. For models with a rank head over
+   * their last token: Qwen3-Reranker and the like, converted by llama.cpp.
+   *
+   * @throws InferenceError (rejects) INVALID_OPTION, also where the model is no reranker;
+   *   CONTEXT_OVERFLOW naming the document; as reading a generation does
+   */
+  async rerank(request: RerankRequest): Promise<RerankResult> {
+    this.#mustBeOpen("rerank()");
+    const judged = judgeRerank(request);
+    const prompts = rankPrompts(this.#model, judged);
+    const { cache, cacheSalt, signal } = judged;
+    const asked = { prompt: [0], cache, cacheSalt, temperature: 0 };
+    const { native } = judgeRequest(this.#schema, asked, randomSeed);
+    const ids = prompts.map((_, index) => this.#nextId + index);
+    const shared = this.#shared({ ...native, embeds: true, ranks: true }, ids);
+    const runs = prompts.map((prompt) => this.#run({ ...shared, prompt }, signal));
+    return rerankResult(await endsOf(runs, documentFailure), judged);
   }
 
   /**
@@ -286,18 +308,8 @@ export class Engine {
     const written = chat && (await this.#chat.render(chat));
     const { request: prompt } = written ? writtenRequest(native, chat, written, "") : { request: native };
     const whole = { ...prompt, grammar: "", cache: true, maxTokens: 1 };
-    const record = new GenerationRecord([this.#nextId++], this.#host);
-    this.#start(record, whole, signal);
-    await new Generation(record, native.seed);
-    const taken = await this.#settle(this.#native.takeState(whole));
-    if (taken === null) {
-      throw new InferenceError(
-        "STATE_LOST",
-        "saveState(): other prompts took its place in the cache; try again",
-      );
-    }
-    const bytes = await writeStateFile(path, this.#origin, taken);
-    return { tokens: taken.tokens.length, bytes };
+    await new Generation(this.#run(whole, signal), native.seed);
+    return this.#states.write(path, whole);
   }
 
   /**
@@ -312,43 +324,7 @@ export class Engine {
   async loadState(path: string, options: LoadStateOptions = {}): Promise<SavedState> {
     this.#mustBeOpen("loadState()");
     const { cacheSalt } = judgeLoadState(options);
-    const state = await readStateFile(path, this.#origin);
-    const { contextLength } = this.options;
-    const { tokens } = state;
-    judgeTokens("loadState()", tokens, this.#model.vocabularySize);
-    if (tokens.length >= contextLength) {
-      throw new InferenceError(
-        "STATE_INVALID",
-        `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
-      );
-    }
-    if (!(await this.#settle(this.#native.giveState({ ...state, cacheSalt })))) {
-      throw new InferenceError(
-        "OUT_OF_MEMORY",
-        `loadState(): a state of ${state.state.length} bytes has no room; create the engine with larger hostCacheBytes`,
-      );
-    }
-    return { tokens: tokens.length, bytes: state.state.length };
-  }
-
-  async #settle<Value>(work: Promise<Value>): Promise<Value> {
-    try {
-      return await work;
-    } catch (thrown) {
-      throw toInferenceError(thrown);
-    }
-  }
-
-  get #origin(): StateOrigin {
-    const { kvType, flashAttention } = this.options;
-    const loras = this.options.loras.map(({ path, scale }) => `${basename(path)} ${scale}`).join(", ");
-    return {
-      fingerprint: this.#model.fingerprint,
-      llamaCpp: native().build.treeHash,
-      kvType,
-      flashAttention,
-      loras,
-    };
+    return this.#states.read(path, cacheSalt);
   }
 
   /**

@@ -22,7 +22,7 @@ export function judge<Shape extends z.ZodRawShape>(
   throw new InferenceError("INVALID_OPTION", `${call}: ${complaint}`);
 }
 
-const privateFields: ReadonlySet<unknown> = new Set(["prompt", "messages"]);
+const privateFields: ReadonlySet<unknown> = new Set(["prompt", "messages", "query", "documents"]);
 
 function complain(issue: z.core.$ZodIssue, given: unknown, shape: z.ZodRawShape): string {
   if (issue.code === "unrecognized_keys") {

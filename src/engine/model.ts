@@ -102,7 +102,9 @@ export class Model {
       const engine = await this.#native.createEngine(judged, router.dispatch);
       const pooling = this.metadata[`${this.info.architecture}.pooling_type`];
       const poolingType = typeof pooling === "number" ? pooling : undefined;
-      return new Engine(engine, router, { ...this.info, poolingType }, this.#chat.retain());
+      const template = this.metadata["tokenizer.chat_template.rerank"];
+      const rankTemplate = typeof template === "string" ? template : undefined;
+      return new Engine(engine, router, { ...this.info, poolingType, rankTemplate }, this.#chat.retain());
     } catch (thrown) {
       throw toInferenceError(thrown);
     }
@@ -201,7 +203,7 @@ export class Model {
  * gemma3 (sliding window), qwen3moe, mamba (recurrent), jamba (hybrid). Options and defaults:
  * layers (4), dim (256), heads (dim / 64), kvHeads (heads / 2), feedForward (3 x dim), vocab
  * (1280 tokens), context (4096 tokens), type (q8_0; f32, f16, q4_0, q4_1), seed (1); of
- * gemma3 window (256 positions); of qwen3moe experts (8), expertsUsed (2); of mamba and
+ * gemma3 window (256 positions); of qwen3 labels (a rank head's, none); of qwen3moe experts (8), expertsUsed (2); of mamba and
  * jamba state (16).
  *
  * @param path of the GGUF file (the first one of a split model), a file: URL, or a

@@ -240,6 +240,7 @@ export function judgeRequest(
     addSpecial: true,
     siblings: false,
     embeds: false,
+    ranks: false,
     maxTokens: maxTokens ?? 0,
     logProbs: logProbs ?? noLogProbs,
     seed: seed === undefined ? randomSeed() : BigInt(seed),

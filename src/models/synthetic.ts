@@ -42,7 +42,7 @@ const schemas: Readonly<Partial<Record<string, z.ZodObject>>> = {
   __proto__: null as never,
   llama: z.strictObject(transformer),
   qwen2: z.strictObject(transformer),
-  qwen3: z.strictObject(transformer),
+  qwen3: z.strictObject({ ...transformer, labels: integer(2, 256).optional() }),
   gemma3: z.strictObject({ ...transformer, ...mixed, window: integer(1, 2 ** 20).default(256) }),
   qwen3moe: z.strictObject({
     ...transformer,
@@ -54,7 +54,15 @@ const schemas: Readonly<Partial<Record<string, z.ZodObject>>> = {
 };
 
 type Common = z.output<z.ZodObject<typeof everyone>>;
-type Special = "heads" | "kvHeads" | "feedForward" | "window" | "experts" | "expertsUsed" | "state";
+type Special =
+  | "labels"
+  | "heads"
+  | "kvHeads"
+  | "feedForward"
+  | "window"
+  | "experts"
+  | "expertsUsed"
+  | "state";
 /** What any of the schemas gives. */
 type Judged = Common & { readonly [name in Special]?: number | undefined };
 
@@ -99,6 +107,7 @@ export function judgeSynthetic(call: string, reference: string | URL): NativeSyn
     experts: judged.experts ?? 0,
     expertsUsed: judged.expertsUsed ?? 0,
     state: judged.state ?? 0,
+    labels: judged.labels ?? 0,
   };
   judgeTogether(call, shape);
   return shape;

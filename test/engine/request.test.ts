@@ -29,6 +29,7 @@ describe("a judged request", () => {
       addSpecial: true,
       siblings: false,
       embeds: false,
+      ranks: false,
       parseSpecial: false,
       maxTokens: 0,
       ignoreEos: false,

@@ -143,6 +143,8 @@ describe("a state of a synthetic model", () => {
 
 describe("a synthetic reference", () => {
   const refused: readonly (readonly [string, string])[] = [
+    ["synthetic:qwen3?labels=1", "labels must be an integer from 2 to 256, got 1"],
+    ["synthetic:llama?labels=2", 'unknown option "labels"'],
     ["synthetic:", "architecture must be one of llama, qwen2,"],
     [
       "synthetic:gpt5",

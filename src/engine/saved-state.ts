@@ -1,0 +1,89 @@
+// States of an engine's cache, taken out of it into files and given back. What a file
+// must agree with before the engine sees it is decided here; its form is in
+// state-file.ts.
+import { basename } from "node:path";
+import { InferenceError, toInferenceError } from "../errors.js";
+import { type NativeEngine, type NativeRequest, native } from "../native.js";
+import { judgeTokens } from "./request.js";
+import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
+
+/** What saveState() wrote or loadState() read. */
+export interface SavedState {
+  /** Tokens whose state it is. */
+  readonly tokens: number;
+  /** Of the file, or of the state in host memory. */
+  readonly bytes: number;
+}
+
+/** The state files of one engine. */
+export class StateFiles {
+  readonly #native: NativeEngine;
+  readonly #model: { readonly fingerprint: string; readonly vocabularySize: number };
+
+  constructor(
+    native: NativeEngine,
+    model: { readonly fingerprint: string; readonly vocabularySize: number },
+  ) {
+    this.#native = native;
+    this.#model = model;
+  }
+
+  /**
+   * Writes what the cache holds of a prompt that was computed.
+   * @throws InferenceError (rejects) STATE_LOST, STATE_UNREADABLE
+   */
+  async write(path: string, prompt: NativeRequest): Promise<SavedState> {
+    const taken = await settled(this.#native.takeState(prompt));
+    if (taken === null) {
+      throw new InferenceError(
+        "STATE_LOST",
+        "saveState(): other prompts took its place in the cache; try again",
+      );
+    }
+    const bytes = await writeStateFile(path, this.#origin, taken);
+    return { tokens: taken.tokens.length, bytes };
+  }
+
+  /**
+   * Gives the cache what a file holds.
+   * @throws InferenceError (rejects) STATE_UNREADABLE, STATE_INVALID, OUT_OF_MEMORY
+   */
+  async read(path: string, cacheSalt: string): Promise<SavedState> {
+    const state = await readStateFile(path, this.#origin);
+    const { contextLength } = this.#native.options;
+    const { tokens } = state;
+    judgeTokens("loadState()", tokens, this.#model.vocabularySize);
+    if (tokens.length >= contextLength) {
+      throw new InferenceError(
+        "STATE_INVALID",
+        `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
+      );
+    }
+    if (!(await settled(this.#native.giveState({ ...state, cacheSalt })))) {
+      throw new InferenceError(
+        "OUT_OF_MEMORY",
+        `loadState(): a state of ${state.state.length} bytes has no room; create the engine with larger hostCacheBytes`,
+      );
+    }
+    return { tokens: tokens.length, bytes: state.state.length };
+  }
+
+  get #origin(): StateOrigin {
+    const { kvType, flashAttention, loras } = this.#native.options;
+    return {
+      fingerprint: this.#model.fingerprint,
+      llamaCpp: native().build.treeHash,
+      kvType,
+      flashAttention,
+      loras: loras.map(({ path, scale }) => `${basename(path)} ${scale}`).join(", "),
+    };
+  }
+}
+
+async function settled<Value>(work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw toInferenceError(thrown);
+  }
+}
