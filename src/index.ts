@@ -22,6 +22,7 @@ export type {
   Usage,
 } from "./engine/events.js";
 export type { Generation } from "./engine/generation.js";
+export type { LoraChoice } from "./engine/loras.js";
 export {
   type DetokenizeOptions,
   loadModel,

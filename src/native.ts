@@ -106,7 +106,7 @@ export interface NativeEngineOptions {
   readonly deterministic: boolean;
   readonly speculation: boolean;
   /** LoRA adapters by their absolute paths. */
-  readonly loras: readonly { readonly path: string; readonly scale: number }[];
+  readonly loras: readonly { readonly name: string; readonly path: string; readonly scale: number }[];
 }
 
 /** A prompt written from a template; control tokens in the values are text. */
@@ -125,6 +125,8 @@ export interface NativeRequest {
   readonly ignoreEos: boolean;
   readonly cache: boolean;
   readonly cacheSalt: string;
+  /** A scale per loaded adapter; null: as the engine was made. */
+  readonly loras: Float32Array | null;
   /** GBNF that the text must follow; "": anything. */
   readonly grammar: string;
   /** What of the grammar's text the prompt ends with already. */
@@ -232,6 +234,7 @@ export interface NativeEngineStats {
   readonly maskedRows: number;
   readonly preemptions: number;
   readonly sequenceMoves: number;
+  readonly adapterSwitches: number;
   readonly failedPasses: number;
   readonly kvCellsUsed: number;
   readonly kvCellsCached: number;
@@ -269,7 +272,7 @@ export interface NativeEngine {
   /** What the cache holds of a prompt, all of it but perhaps the last token. */
   takeState(prompt: NativeRequest): Promise<NativeState | null>;
   /** Puts a taken state into host memory; false where it has no room. */
-  giveState(state: NativeState & { readonly cacheSalt: string }): Promise<boolean>;
+  giveState(state: NativeState & Pick<NativeRequest, "cacheSalt" | "loras">): Promise<boolean>;
   stats(): NativeEngineStats;
   /** Keeps (true) or lets go (false) the process alive for this engine. */
   ref(alive: boolean): void;

@@ -64,6 +64,10 @@ class Backend {
   // until computed.
   virtual DecodeStatus prefill(std::span<const BatchRow> rows) = 0;
 
+  // From the next pass on, this much of each adapter is added; none: as much as at
+  // the beginning. Costs a rebuilt graph: called where something changes.
+  virtual void use_adapters(const AdapterScales& scales) = 0;
+
   // Logits of row `row` of the last decode() or prefill(), vocabulary_size
   // floats, valid until the next of either.
   virtual std::span<float> logits(std::size_t row) = 0;

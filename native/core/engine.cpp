@@ -63,6 +63,7 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
                                                   std::to_string(limits_.vocabulary_size) +
                                                   " tokens."};
   }
+  params.cache_salt = cache_key(params.cache_salt, params.adapters);
   auto request = std::make_unique<Request>(id, std::move(prompt), std::move(params),
                                            std::move(control), limits_.vocabulary_size);
   request->times.accepted = clock_();
@@ -179,6 +180,10 @@ bool Engine::make_room() {
   for (Request* request : scheduler_.admissible()) {
     if (request->times.scheduled < 0) request->times.scheduled = clock_();
     cache_.seat(*request);
+  }
+  if (scheduler_.take_turn()) {
+    backend_->use_adapters(scheduler_.turn());
+    ++totals_.adapter_switches;
   }
   while (const auto wanted = scheduler_.next_move()) {
     if (!cache_.move(*wanted)) break;
@@ -321,7 +326,7 @@ void Engine::remove(Request& request) {
 
 void Engine::emit() {
   if (publisher_.empty()) return;
-  const bool more_follows = !scheduler_.plan_decode().empty();
+  const bool more_follows = scheduler_.generates();
   if (!more_follows || !publisher_.may_wait(clock_())) publish();
 }
 
@@ -333,7 +338,7 @@ void Engine::publish() {
 }
 
 void Engine::prefill() {
-  const bool others_generate = !scheduler_.plan_decode().empty();
+  const bool others_generate = scheduler_.generates();
   const double started = clock_();
   for (const PrefillGroup& group : scheduler_.plan_prefill(budget_.rows(others_generate))) {
     prefill_group(group);

@@ -56,6 +56,7 @@ struct EngineStats {
   std::int64_t masked_rows = 0;      // whose first draw a grammar refused
   std::int64_t preemptions = 0;
   std::int64_t sequence_moves = 0;
+  std::int64_t adapter_switches = 0;
   std::int64_t failed_passes = 0;
   std::int64_t cells_total = 0;
   CacheStats cache;

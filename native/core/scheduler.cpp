@@ -10,6 +10,8 @@ namespace {
 // Padding of at most one row in eight is cheaper than copying a sequence's
 // state; the bar is 15 % of all rows.
 constexpr std::int32_t kRowsPerPaddingRow = 8;
+// Steps of one set of adapters while others wait: another set costs a rebuilt graph.
+constexpr std::int32_t kStepsPerTurn = 4;
 
 std::int32_t rows_of(std::int32_t size, std::int32_t least_gap, std::int32_t capacity) {
   return size * std::min(least_gap, capacity / size);
@@ -72,8 +74,49 @@ Request* Scheduler::suspect() const {
 // While a suspect runs, it runs alone, so that only it can fail.
 bool Scheduler::runs(const Request& request) const {
   if (request.sequence == kNoSequence || request.paused) return false;
+  if (request.params.adapters != turn_) return false;
   const Request* alone = suspect();
   return alone == nullptr || alone == &request;
+}
+
+// Of those that would compute something, in order of arrival.
+std::vector<AdapterScales> Scheduler::adapters_in_use() const {
+  if (const Request* alone = suspect()) return {alone->params.adapters};
+  std::vector<AdapterScales> found;
+  for (const auto& request : living_) {
+    if (request->sequence == kNoSequence || request->paused || request->awaiting) continue;
+    const AdapterScales& adapters = request->params.adapters;
+    if (std::ranges::find(found, adapters) == found.end()) found.push_back(adapters);
+  }
+  return found;
+}
+
+bool Scheduler::take_turn() {
+  const std::vector<AdapterScales> wanted = adapters_in_use();
+  std::erase_if(turns_, [&](const AdapterScales& waiting) {
+    return std::ranges::find(wanted, waiting) == wanted.end();
+  });
+  for (const AdapterScales& adapters : wanted) {
+    if (adapters != turn_ && std::ranges::find(turns_, adapters) == turns_.end())
+      turns_.push_back(adapters);
+  }
+  if (turns_.empty()) {
+    turn_steps_ = 0;
+    return false;
+  }
+  const bool goes_on = std::ranges::find(wanted, turn_) != wanted.end();
+  if (goes_on && ++turn_steps_ < kStepsPerTurn) return false;
+  if (goes_on) turns_.push_back(turn_);
+  turn_ = turns_.front();
+  turns_.erase(turns_.begin());
+  turn_steps_ = 0;
+  return true;
+}
+
+bool Scheduler::generates() const {
+  return std::ranges::any_of(living_, [](const auto& request) {
+    return request->sequence != kNoSequence && !request->paused && request->ready_to_decode();
+  });
 }
 
 std::vector<SequenceId> Scheduler::decoding_slots() const {
@@ -82,7 +125,7 @@ std::vector<SequenceId> Scheduler::decoding_slots() const {
   for (SequenceId slot = 0; slot < cache_.size(); ++slot) {
     const Request* request = cache_.holder(slot);
     if (request == nullptr || request->paused || !request->ready_to_decode()) continue;
-    if (alone != nullptr && alone != request) continue;
+    if (request->params.adapters != turn_ || (alone != nullptr && alone != request)) continue;
     decoding.push_back(slot);
   }
   return decoding;

@@ -4,7 +4,8 @@
 //
 // The one design decision: decode and prefill never share a pass. A decode
 // pass has one row per sequence, each with logits, so its shape is stable; a
-// prefill pass has many rows per sequence, and logits where a prompt ends.
+// prefill pass has many rows per sequence, and logits where a prompt ends. All
+// passes of a step add the same adapters.
 // Engine thread only.
 #pragma once
 
@@ -65,6 +66,13 @@ class Scheduler {
   std::unique_ptr<Request> remove(Request& request);
   void remove_all() { living_.clear(); }
 
+  // Chooses whose turn the step is: requests with different adapters share no pass, so
+  // those of one set run at a time, a few steps each. True when it is another's.
+  bool take_turn();
+  const AdapterScales& turn() const { return turn_; }
+  // True when a request generates, in whatever turn.
+  bool generates() const;
+
   // True when a step would compute something.
   bool runnable() const;
 
@@ -74,6 +82,7 @@ class Scheduler {
  private:
   Request* suspect() const;
   bool runs(const Request& request) const;
+  std::vector<AdapterScales> adapters_in_use() const;
   std::vector<SequenceId> decoding_slots() const;
   std::int32_t wanted_rows(const Request& request) const;
   PrefillGroup plan_group(SequenceId seed, std::int32_t capacity,
@@ -85,6 +94,9 @@ class Scheduler {
   const KvCache& cache_;
   std::vector<std::unique_ptr<Request>> living_;  // in order of arrival
   std::uint64_t next_arrival_ = 0;
+  AdapterScales turn_;
+  std::int32_t turn_steps_ = 0;       // it has had, others waiting
+  std::vector<AdapterScales> turns_;  // the next one first
 };
 
 }  // namespace infernode

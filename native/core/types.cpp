@@ -1,5 +1,8 @@
 #include "types.h"
 
+#include <cstddef>
+#include <span>
+
 namespace infernode {
 
 std::string_view error_name(ErrorCode code) {
@@ -54,6 +57,14 @@ std::string_view finish_reason_name(FinishReason reason) {
       return "error";
   }
   return "error";
+}
+
+std::string cache_key(const std::string& salt, const AdapterScales& adapters) {
+  if (adapters.empty()) return salt;
+  const auto bytes = std::as_bytes(std::span(adapters));
+  std::string key = salt + '\0' + "adapters";
+  for (const std::byte byte : bytes) key += static_cast<char>(byte);
+  return key;
 }
 
 }  // namespace infernode

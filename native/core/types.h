@@ -118,6 +118,10 @@ struct SamplingParams {
   std::vector<LogitBias> logit_bias;
 };
 
+// How much of each adapter that the backend has loaded is added to the model; none:
+// as the engine was made.
+using AdapterScales = std::vector<float>;
+
 struct GenerateParams {
   SamplingParams sampling;
   std::int32_t max_tokens = 0;  // 0: until the context is full
@@ -130,12 +134,17 @@ struct GenerateParams {
   std::shared_ptr<const RankHead> rank_head;  // of embeds: makes it scores; null: as it is
   bool cache = true;       // shares what is computed with requests that begin alike
   std::string cache_salt;  // only with those of the same salt
+  AdapterScales adapters;  // rows of different ones never share a pass
   std::shared_ptr<GrammarAutomaton> grammar;        // what the text must look like; null: anything
   std::string grammar_prefix;                       // what the grammar's text begins with already
   std::shared_ptr<const GrammarTriggers> triggers;  // from where on it binds; null: at once
   std::shared_ptr<const Vocab> vocab;               // the tokens' texts; null: the engine's
   bool siblings = false;                            // shares even where the cache keeps no prefixes
 };
+
+// Names the cells that requests may share: those of one salt and one set of
+// adapters, whose scales are part of every value computed. Salts hold no NUL.
+std::string cache_key(const std::string& salt, const AdapterScales& adapters);
 
 enum class FinishReason { kStop, kLength, kCancelled, kError };
 

@@ -158,7 +158,8 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
     for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
     context_.reset(make_context(*model_, options, batch));
   }
-  use_loras(*context_, loras_, options.loras);
+  for (const LoraOptions& lora : options.loras) own_scales_.push_back(lora.scale);
+  LlamaBackend::use_adapters({});
   limits_.slots = options.slots;
   limits_.context_length = options.context_length;
   limits_.prefill_capacity = batch;
@@ -222,7 +223,10 @@ DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logi
     batch.logits[i] = static_cast<std::int8_t>(all_logits || row.wants_logits);
   }
   batch.n_tokens = count;
+  std::unique_lock<std::mutex> counting;
+  if (std::exchange(adapters_changed_, false)) counting = std::unique_lock(lora_mutex());
   const std::int32_t code = llama_decode(context_.get(), batch);
+  if (counting.owns_lock()) counting.unlock();
   llama_batch_free(batch);
   if (code == 0) {
     llama_synchronize(context_.get());
@@ -248,6 +252,11 @@ DecodeStatus LlamaBackend::prefill(std::span<const BatchRow> rows) {
   const auto outputs =
       std::count_if(rows.begin(), rows.end(), [](const BatchRow& row) { return row.wants_logits; });
   return outputs <= limits_.prefill_outputs ? compute(rows, false) : DecodeStatus::kInvalid;
+}
+
+void LlamaBackend::use_adapters(const AdapterScales& scales) {
+  use_loras(*context_, loras_, scales.empty() ? own_scales_ : scales);
+  adapters_changed_ = !loras_.empty();
 }
 
 std::span<float> LlamaBackend::logits(std::size_t row) {

@@ -45,6 +45,7 @@ class LlamaBackend final : public Backend {
   const BackendLimits& limits() const override { return limits_; }
   DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override;
   DecodeStatus prefill(std::span<const BatchRow> rows) override;
+  void use_adapters(const AdapterScales& scales) override;
   std::span<float> logits(std::size_t row) override;
   std::span<const float> embedding(std::size_t row) override;
   bool truncate(SequenceId sequence, Position from) override;
@@ -73,7 +74,9 @@ class LlamaBackend final : public Backend {
   std::int32_t window_ = 0;  // positions sliding layers see; 0: all
   // The pool outlives the context that computes with it.
   std::unique_ptr<ggml_threadpool, ThreadpoolDeleter> threadpool_;
-  std::vector<Lora> loras_;  // outlive the context too
+  std::vector<Lora> loras_;   // outlive the context too
+  AdapterScales own_scales_;  // of each, as the engine was made
+  bool adapters_changed_ = false;
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::size_t computed_rows_ = 0;  // of the last pass, 0 when it failed
 };

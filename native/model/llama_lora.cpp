@@ -73,14 +73,10 @@ Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
   return lora;
 }
 
-void use_loras(llama_context& context, const std::vector<Lora>& loras,
-               const std::vector<LoraOptions>& options) {
+void use_loras(llama_context& context, const std::vector<Lora>& loras, AdapterScales scales) {
+  INFERNODE_CHECK(scales.size() == loras.size(), "there are not as many scales as adapters");
   std::vector<llama_adapter_lora*> adapters;
-  std::vector<float> scales;
-  for (std::size_t i = 0; i < loras.size(); ++i) {
-    adapters.push_back(loras[i].get());
-    scales.push_back(options[i].scale);
-  }
+  for (const Lora& lora : loras) adapters.push_back(lora.get());
   if (!adapters.empty())
     llama_set_adapters_lora(&context, adapters.data(), adapters.size(), scales.data());
 }

@@ -16,6 +16,7 @@ struct llama_context;
 namespace infernode {
 
 struct LoraOptions {
+  std::string name;    // by which requests choose it
   std::string path;    // of the adapter's GGUF file
   float scale = 1.0f;  // of the difference; 0: none
 };
@@ -26,15 +27,15 @@ struct LoraDeleter {
 using Lora = std::unique_ptr<llama_adapter_lora, LoraDeleter>;
 
 // llama.cpp keeps a model's adapters in a set without a lock: whoever loads or
-// frees one, or makes a context, which counts them, holds this.
+// frees one, makes a context, which counts them, or computes the first pass after
+// use_loras(), which counts them again, holds this.
 std::mutex& lora_mutex();
 
 // Under lora_mutex(). Throws Error: GgufFile's codes; kModelLoadFailed for a file
 // that is no LoRA adapter of this model.
 Lora load_lora(const LlamaModel& model, const LoraOptions& options);
 
-// Has the context add these, each by its scale.
-void use_loras(llama_context& context, const std::vector<Lora>& loras,
-               const std::vector<LoraOptions>& options);
+// Has the context add these, each by its scale; there are as many of both.
+void use_loras(llama_context& context, const std::vector<Lora>& loras, AdapterScales scales);
 
 }  // namespace infernode

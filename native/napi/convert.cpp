@@ -139,7 +139,8 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   const auto loras = object.Get("loras").As<Napi::Array>();
   for (std::uint32_t i = 0; i < loras.Length(); ++i) {
     const auto lora = loras.Get(i).As<Napi::Object>();
-    options.context.loras.push_back({lora.Get("path").ToString(), float_field(lora, "scale")});
+    options.context.loras.push_back(
+        {lora.Get("name").ToString(), lora.Get("path").ToString(), float_field(lora, "scale")});
   }
   options.context.speculation = bool_field(object, "speculation");
   options.config.speculates = bool_field(object, "speculation");
@@ -163,6 +164,7 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   Napi::Array loras = Napi::Array::New(env, options.context.loras.size());
   for (std::size_t i = 0; i < options.context.loras.size(); ++i) {
     Napi::Object lora = Napi::Object::New(env);
+    lora.Set("name", options.context.loras[i].name);
     lora.Set("path", options.context.loras[i].path);
     lora.Set("scale", static_cast<double>(options.context.loras[i].scale));
     loras.Set(static_cast<std::uint32_t>(i), lora);
@@ -200,6 +202,12 @@ std::optional<SyntheticShape> synthetic_from(const std::string& reference,
   return shape;
 }
 
+AdapterScales adapters_from(const Napi::Value& value) {
+  if (!value.IsTypedArray()) return {};
+  const auto scales = value.As<Napi::Float32Array>();
+  return {scales.Data(), scales.Data() + scales.ElementLength()};
+}
+
 Prompt prompt_from(RequestId id, const Napi::Object& request) {
   Prompt prompt;
   prompt.id = id;
@@ -220,6 +228,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.ignore_eos = bool_field(request, "ignoreEos");
   prompt.params.cache = bool_field(request, "cache");
   prompt.params.cache_salt = request.Get("cacheSalt").As<Napi::String>().Utf8Value();
+  prompt.params.adapters = adapters_from(request.Get("loras"));
   prompt.grammar = request.Get("grammar").As<Napi::String>().Utf8Value();
   prompt.params.grammar_prefix = request.Get("grammarPrefix").As<Napi::String>().Utf8Value();
   prompt.triggers.words = strings_from(request.Get("triggers"));
@@ -312,6 +321,7 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("maskedRows", stats.masked_rows);
   set("preemptions", stats.preemptions);
   set("sequenceMoves", stats.sequence_moves);
+  set("adapterSwitches", stats.adapter_switches);
   set("failedPasses", stats.failed_passes);
   set("kvCellsUsed", stats.cache.cells_used);
   set("kvCellsCached", stats.cache.cells_cached);

@@ -29,6 +29,9 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
 std::optional<SyntheticShape> synthetic_from(const std::string& reference,
                                              const Napi::Value& value);
 
+// Nothing where the value is null: as the engine was made.
+AdapterScales adapters_from(const Napi::Value& value);
+
 Prompt prompt_from(RequestId id, const Napi::Object& request);
 
 Napi::Object info_to(Napi::Env env, const LlamaModel& model);

@@ -80,7 +80,10 @@ class TakeStateWorker final : public CacheWorker {
     }
   }
 
-  void work(KvCache& cache) override { taken_ = cache.take(tokens_, prompt_.params.cache_salt); }
+  void work(KvCache& cache) override {
+    const GenerateParams& params = prompt_.params;
+    taken_ = cache.take(tokens_, cache_key(params.cache_salt, params.adapters));
+  }
 
   Napi::Value result(Napi::Env env) override {
     if (taken_.tokens.empty()) return env.Null();
@@ -131,8 +134,9 @@ Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine,
   const auto bytes = object.Get("state").As<Napi::Uint8Array>();
   CachedState state{{tokens.Data(), tokens.Data() + tokens.ElementLength()},
                     {bytes.Data(), bytes.Data() + bytes.ElementLength()}};
+  const std::string salt = object.Get("cacheSalt").As<Napi::String>().Utf8Value();
   auto* worker = new GiveStateWorker(env, std::move(engine), std::move(state),
-                                     object.Get("cacheSalt").As<Napi::String>().Utf8Value());
+                                     cache_key(salt, adapters_from(object.Get("loras"))));
   return worker->start();
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import type { NativeEnd } from "../native.js";
 import { abortSignal, flag, judge } from "./judge.js";
+import type { LoraChoice } from "./loras.js";
 
 /** A text, or token ids of the model's vocabulary. */
 export type EmbedInput = string | Int32Array;
@@ -15,6 +16,8 @@ export interface EmbedOptions {
   readonly cache?: boolean | undefined;
   /** As GenerateRequest.cacheSalt. Default "". */
   readonly cacheSalt?: string | undefined;
+  /** As GenerateRequest.loras. Default: as the engine was made. */
+  readonly loras?: readonly LoraChoice[] | undefined;
   /** Cancels all of them. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,6 +51,7 @@ const schema = z.strictObject({
   normalize: flag().default(true),
   cache: flag().optional(),
   cacheSalt: z.string("a string").optional(),
+  loras: z.custom<readonly LoraChoice[]>().optional(), // judged with the request
   signal: abortSignal().optional(),
 });
 

@@ -52,7 +52,7 @@ const seedBits = 64;
 export type ChosenEngineOptions = NativeEngine["options"];
 
 /** What an engine must know about its model. */
-export interface EngineModel extends VocabularyLimits, RankModel {
+export interface EngineModel extends Omit<VocabularyLimits, "loras">, RankModel {
   readonly fingerprint: string;
   /** How the model's file says embeddings are taken; undefined where it says nothing. */
   readonly poolingType?: number | undefined;
@@ -80,7 +80,7 @@ export class Engine {
     this.#chat = chat;
     this.#native = native;
     this.#router = router;
-    this.#schema = requestSchema(model);
+    this.#schema = requestSchema({ ...model, loras: native.options.loras });
     this.#model = model;
     this.#states = new StateFiles(native, model);
     this.#host = { native, keepAlive: new KeepAlive(native) };
@@ -245,7 +245,7 @@ export class Engine {
     refusePooling(this.#model.poolingType);
     const { inputs: texts, normalize, signal, ...rest } = judgeEmbed(inputs, options);
     const requests = texts.map((prompt) => {
-      return judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed).native;
+      return judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed, "embed()").native;
     });
     const runs = requests.map((request) => this.#run({ ...request, embeds: true }, signal));
     return embedResult(await endsOf(runs), normalize);
@@ -272,9 +272,9 @@ export class Engine {
     this.#mustBeOpen("rerank()");
     const judged = judgeRerank(request);
     const prompts = rankPrompts(this.#model, judged);
-    const { cache, cacheSalt, signal } = judged;
-    const asked = { prompt: [0], cache, cacheSalt, temperature: 0 };
-    const { native } = judgeRequest(this.#schema, asked, randomSeed);
+    const { cache, cacheSalt, loras, signal } = judged;
+    const asked = { prompt: [0], cache, cacheSalt, loras, temperature: 0 };
+    const { native } = judgeRequest(this.#schema, asked, randomSeed, "rerank()");
     const ids = prompts.map((_, index) => this.#nextId + index);
     const shared = this.#shared({ ...native, embeds: true, ranks: true }, ids);
     const runs = prompts.map((prompt) => this.#run({ ...shared, prompt }, signal));
@@ -323,8 +323,7 @@ export class Engine {
    */
   async loadState(path: string, options: LoadStateOptions = {}): Promise<SavedState> {
     this.#mustBeOpen("loadState()");
-    const { cacheSalt } = judgeLoadState(options);
-    return this.#states.read(path, cacheSalt);
+    return this.#states.read(path, judgeLoadState(options, this.options.loras));
   }
 
   /**

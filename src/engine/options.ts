@@ -7,7 +7,8 @@ import { chatTemplateNames, chatTemplateText } from "../chat/templates.js";
 import { InferenceError } from "../errors.js";
 import { isSyntheticReference, judgeSynthetic } from "../models/synthetic.js";
 import type { NativeEngineOptions, NativeModelOptions } from "../native.js";
-import { abortSignal, callback, flag, integer, judge, number, show } from "./judge.js";
+import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
+import { loraName, loraScale, maximumLoras, nameOfFile, twice } from "./loras.js";
 
 /** How to load a model. */
 export interface ModelOptions {
@@ -34,9 +35,11 @@ export interface ModelOptions {
 
 /** A LoRA adapter and how much of it to add. */
 export interface LoraAdapter {
+  /** By which requests choose it; no two are alike. Default: its file's, without the ending. */
+  readonly name?: string | undefined;
   /** Of its GGUF file. */
   readonly path: string | URL;
-  /** Default 1. */
+  /** For requests that choose no adapters; 0: none of it. Default 1. */
   readonly scale?: number | undefined;
 }
 
@@ -87,10 +90,10 @@ export interface EngineOptions {
    */
   readonly deterministic?: boolean | undefined;
   /**
-   * LoRA adapters for all generations of this engine, up to 16: GGUF files of
-   * differences to the model's matrices, each added by its scale (-100 to 100, default
-   * 1). An engine is cheap beside its model: make one per choice of adapters, all
-   * share the weights. Default none.
+   * LoRA adapters to load, up to 16: GGUF files of differences to the model's matrices,
+   * each added by its scale (-100 to 100, default 1) wherever a request's `loras` does not
+   * say otherwise. Requests with different adapters share no pass and take turns; where
+   * each has many requests, an engine per choice of adapters is faster. Default none.
    */
   readonly loras?: readonly LoraAdapter[] | undefined;
   /**
@@ -141,14 +144,13 @@ const modelSchema = z.strictObject({
   signal: abortSignal().optional(),
 });
 
-const maximumLoras = 16;
-
 const loraSchema = z.strictObject(
   {
+    name: loraName().optional(),
     path: z.custom<string | URL>(isPath, "the path of a GGUF file or a file: URL"),
-    scale: number(-100, 100).default(1),
+    scale: loraScale().default(1),
   },
-  "an adapter of { path, scale }",
+  "an adapter of { name, path, scale }",
 );
 
 function isPath(value: unknown): boolean {
@@ -175,7 +177,7 @@ function engineSchema(limits: ModelLimits) {
     deterministic: flag().default(false),
     speculation: flag().default(false),
     loras: z
-      .array(loraSchema, "an array of { path, scale }")
+      .array(loraSchema, "an array of { name, path, scale }")
       .max(maximumLoras, `at most ${maximumLoras} adapters`)
       .default([]),
   });
@@ -249,9 +251,16 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
         : 'flashAttention must be true when kvType is "q8_0", got false',
     );
   }
+  const loras = judged.loras.map((given) => {
+    const path = judgePath(call, given.path);
+    return { name: given.name ?? nameOfFile(path), path, scale: given.scale };
+  });
+  const again = twice(loras.map(({ name }) => name));
+  if (again !== undefined)
+    refuse(`loras must have a name each, ${show(again)} stands twice; give them names`);
   return {
     ...judged,
-    loras: judged.loras.map(({ path, scale }) => ({ path: judgePath(call, path), scale })),
+    loras,
     flashAttention,
     threads: judged.threads ?? chooseThreads,
     samplerThreads: judged.samplerThreads ?? chooseThreads,

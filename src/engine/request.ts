@@ -13,6 +13,7 @@ import { type ConstraintOptions, constraintShape, judgeConstraint } from "../con
 import { InferenceError } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
+import { choiceSchema, type LoadedLora, type LoraChoice } from "./loras.js";
 import {
   flatBias,
   isToken,
@@ -94,6 +95,12 @@ export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
    * nothing of each other from what is fast. Up to 256 UTF-8 bytes. Default "".
    */
   readonly cacheSalt?: string | undefined;
+  /**
+   * Which of the engine's LoRA adapters it has, by name: those named, each by its
+   * scale, and no others; [] none at all. What was computed with other adapters is
+   * not shared. Default: all, as the engine was made.
+   */
+  readonly loras?: readonly LoraChoice[] | undefined;
   /** Cancels the generation wherever it is: waiting, in its prompt, or running. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -103,6 +110,8 @@ export interface VocabularyLimits {
   readonly vocabularySize: number;
   /** Whether the model puts a begin-of-sequence token before a text. */
   readonly addBos: boolean;
+  /** Adapters the engine has loaded. */
+  readonly loras: readonly LoadedLora[];
 }
 
 /** How to go on with a running generation a second time. */
@@ -119,6 +128,8 @@ export interface ForkOptions {
 export interface LoadStateOptions {
   /** As GenerateRequest.cacheSalt. Default "". */
   readonly cacheSalt?: string | undefined;
+  /** As GenerateRequest.loras: those with which the state was computed. */
+  readonly loras?: readonly LoraChoice[] | undefined;
 }
 
 const maximumChoices = 128;
@@ -176,6 +187,7 @@ export function requestSchema(limits: VocabularyLimits) {
     parseSpecial: flag().default(false),
     cache: flag().default(true),
     cacheSalt: saltSchema,
+    loras: choiceSchema(limits.loras),
     signal: abortSignal().optional(),
   });
 }
@@ -218,16 +230,18 @@ export interface JudgedRequest {
 
 /**
  * @param randomSeed called when the request has no seed
+ * @param call the public function's name, opens the sentence
  * @throws InferenceError INVALID_OPTION
  */
 export function judgeRequest(
   schema: RequestSchema,
   request: unknown,
   randomSeed: () => bigint,
+  call = "generate()",
 ): JudgedRequest {
-  const judged = judge("generate()", schema, request);
+  const judged = judge(call, schema, request);
   const { signal, prompt = "", ...options } = judged;
-  const { n, maxTokens, seed, stop, logitBias, logProbs, ...rest } = withoutText(options);
+  const { n, maxTokens, seed, stop, logitBias, logProbs, loras, ...rest } = withoutText(options);
   refuseTwoPrompts(judged);
   refuseTooFew(judged);
   const { grammar, schema: jsonSchema } = judgeConstraint(judged);
@@ -239,6 +253,7 @@ export function judgeRequest(
     grammar,
     addSpecial: true,
     siblings: false,
+    loras: loras ?? null,
     embeds: false,
     ranks: false,
     maxTokens: maxTokens ?? 0,
@@ -298,12 +313,15 @@ const forkSchema = z.strictObject({
   signal: abortSignal().optional(),
 });
 
-const loadStateSchema = z.strictObject({ cacheSalt: saltSchema });
-
 /** @throws InferenceError INVALID_OPTION */
-export function judgeLoadState(options: unknown): { readonly cacheSalt: string } {
-  return judge("loadState()", loadStateSchema, options);
+export function judgeLoadState(options: unknown, loaded: readonly LoadedLora[]): StateKey {
+  const schema = z.strictObject({ cacheSalt: saltSchema, loras: choiceSchema(loaded) });
+  const { cacheSalt, loras } = judge("loadState()", schema, options);
+  return { cacheSalt, loras: loras ?? null };
 }
+
+/** Who may share a state. */
+export type StateKey = Pick<NativeRequest, "cacheSalt" | "loras">;
 
 /** A fork in judged form. */
 export interface JudgedFork {
@@ -318,7 +336,7 @@ export function judgeFork(options: unknown, randomSeed: () => bigint): JudgedFor
   return { seed: seed === undefined ? randomSeed() : BigInt(seed), choiceIndex, signal };
 }
 
-function refuseTooFew({ minTokens = 0, maxTokens }: Partial<GenerateRequest>): void {
+function refuseTooFew({ minTokens = 0, maxTokens }: Partial<Judged>): void {
   if (maxTokens === undefined || minTokens <= maxTokens) return;
   throw new InferenceError(
     "INVALID_OPTION",
@@ -326,7 +344,7 @@ function refuseTooFew({ minTokens = 0, maxTokens }: Partial<GenerateRequest>): v
   );
 }
 
-function refuseTwoPrompts({ prompt, messages, chatVariables }: Partial<GenerateRequest>): void {
+function refuseTwoPrompts({ prompt, messages, chatVariables }: Partial<Judged>): void {
   const refuse = (sentence: string) => {
     throw new InferenceError("INVALID_OPTION", `generate(): ${sentence}`);
   };

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import type { NativeEnd, NativePromptForm } from "../native.js";
 import { abortSignal, flag, integer, judge, show } from "./judge.js";
+import type { LoraChoice } from "./loras.js";
 
 /** Documents to order by how well they answer a query. */
 export interface RerankRequest {
@@ -25,6 +26,8 @@ export interface RerankRequest {
   readonly cache?: boolean | undefined;
   /** As GenerateRequest.cacheSalt. Default "". */
   readonly cacheSalt?: string | undefined;
+  /** As GenerateRequest.loras. Default: as the engine was made. */
+  readonly loras?: readonly LoraChoice[] | undefined;
   /** Cancels all of it. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -82,6 +85,7 @@ const schema = z.strictObject({
   template: z.custom<string>(isTemplate, templatePhrase).optional(),
   cache: flag().optional(),
   cacheSalt: z.string("a string").optional(),
+  loras: z.custom<readonly LoraChoice[]>().optional(), // judged with the request
   signal: abortSignal().optional(),
 });
 

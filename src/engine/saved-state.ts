@@ -1,10 +1,10 @@
 // States of an engine's cache, taken out of it into files and given back. What a file
 // must agree with before the engine sees it is decided here; its form is in
 // state-file.ts.
-import { basename } from "node:path";
 import { InferenceError, toInferenceError } from "../errors.js";
 import { type NativeEngine, type NativeRequest, native } from "../native.js";
-import { judgeTokens } from "./request.js";
+import { lorasText } from "./loras.js";
+import { judgeTokens, type StateKey } from "./request.js";
 import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
 
 /** What saveState() wrote or loadState() read. */
@@ -40,7 +40,7 @@ export class StateFiles {
         "saveState(): other prompts took its place in the cache; try again",
       );
     }
-    const bytes = await writeStateFile(path, this.#origin, taken);
+    const bytes = await writeStateFile(path, this.#origin(prompt.loras), taken);
     return { tokens: taken.tokens.length, bytes };
   }
 
@@ -48,8 +48,8 @@ export class StateFiles {
    * Gives the cache what a file holds.
    * @throws InferenceError (rejects) STATE_UNREADABLE, STATE_INVALID, OUT_OF_MEMORY
    */
-  async read(path: string, cacheSalt: string): Promise<SavedState> {
-    const state = await readStateFile(path, this.#origin);
+  async read(path: string, key: StateKey): Promise<SavedState> {
+    const state = await readStateFile(path, this.#origin(key.loras));
     const { contextLength } = this.#native.options;
     const { tokens } = state;
     judgeTokens("loadState()", tokens, this.#model.vocabularySize);
@@ -59,7 +59,7 @@ export class StateFiles {
         `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
       );
     }
-    if (!(await settled(this.#native.giveState({ ...state, cacheSalt })))) {
+    if (!(await settled(this.#native.giveState({ ...state, ...key })))) {
       throw new InferenceError(
         "OUT_OF_MEMORY",
         `loadState(): a state of ${state.state.length} bytes has no room; create the engine with larger hostCacheBytes`,
@@ -68,14 +68,14 @@ export class StateFiles {
     return { tokens: tokens.length, bytes: state.state.length };
   }
 
-  get #origin(): StateOrigin {
+  #origin(scales: Float32Array | null): StateOrigin {
     const { kvType, flashAttention, loras } = this.#native.options;
     return {
       fingerprint: this.#model.fingerprint,
       llamaCpp: native().build.treeHash,
       kvType,
       flashAttention,
-      loras: loras.map(({ path, scale }) => `${basename(path)} ${scale}`).join(", "),
+      loras: lorasText(loras, scales),
     };
   }
 }

@@ -34,6 +34,8 @@ export interface EngineStats {
   readonly preemptions: number;
   /** Times a sequence was moved to another slot to keep slots dense. */
   readonly sequenceMoves: number;
+  /** Times the passes changed their LoRA adapters, for requests that chose some. */
+  readonly adapterSwitches: number;
   /** Passes the device failed to compute. */
   readonly failedPasses: number;
   /**

@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  type Engine,
   type EngineOptions,
   embeddedModelPath,
   type GenerateResult,
+  type LoraChoice,
   loadModel,
   type Model,
 } from "../../src/index.js";
@@ -141,7 +143,7 @@ describe("a LoRA adapter", () => {
     const loras = [{ path: path("lora.gguf"), scale }];
     const plain = await generated(model, { slots: 1, contextLength: 128 });
     await withEngine(model, { slots: 1, contextLength: 128, loras }, async (engine) => {
-      expect(engine.options.loras).toEqual(loras);
+      expect(engine.options.loras).toEqual([{ name: "lora", path: path("lora.gguf"), scale }]);
       const found = await engine.generate(greedy);
       expect(found.tokens).not.toEqual(plain.tokens);
       const [ours = [], theirs = []] = [found.logProbs, expected.logProbs];
@@ -169,6 +171,148 @@ describe("a LoRA adapter", () => {
         expect((await bent.generate(greedy)).tokens).not.toEqual(plain.tokens);
       },
     );
+  });
+});
+
+/** One adapter under two names. */
+async function loadedLoras() {
+  await writeFile(path("lora.gguf"), adapter({}));
+  return [
+    { path: path("lora.gguf"), scale: 0 },
+    { name: "other", path: path("lora.gguf"), scale: -0.5 },
+  ];
+}
+
+describe("adapters chosen by a request", () => {
+  const shape = { slots: 4, contextLength: 128 };
+  const said = { ...greedy, prompt: "Once upon a time there was a cat that sat on the mat all day." };
+  const choices: [string, readonly LoraChoice[] | undefined, EngineOptions["loras"]][] = [
+    ["as the engine was made", undefined, [{ path: "lora.gguf", scale: -0.5 }]],
+    ["none", [], []],
+    ["the first by its own scale", [{ name: "lora" }], [{ path: "lora.gguf" }]],
+    ["the first by another", [{ name: "lora", scale: 0.5 }], [{ path: "lora.gguf", scale: 0.5 }]],
+    [
+      "both",
+      [{ name: "other" }, { name: "lora", scale: 2 }],
+      [
+        { path: "lora.gguf", scale: 2 },
+        { path: "lora.gguf", scale: -0.5, name: "other" },
+      ],
+    ],
+  ];
+
+  it("give the text of an engine that has only them, beside each other", async () => {
+    const loras = await loadedLoras();
+    const expected: GenerateResult[] = [];
+    for (const [, , only = []] of choices) {
+      const alone = only.map((one) => ({ ...one, path: path(String(one.path)) }));
+      expected.push(
+        await withEngine(model, { ...shape, loras: alone }, async (engine) => await engine.generate(said)),
+      );
+    }
+    expect(new Set(expected.map(({ text: answer }) => answer)).size).toBe(choices.length);
+    await withEngine(model, { ...shape, loras }, async (engine) => {
+      for (const round of [1, 2]) {
+        const runs = choices.map(([, chosen]) => engine.generate({ ...said, loras: chosen }));
+        for (const [index, run] of runs.entries()) {
+          const { tokens, usage } = await run;
+          expect(tokens, choices[index]?.[0]).toEqual(expected[index]?.tokens);
+          expect(usage.cachedPromptTokens > 0).toBe(round === 2);
+        }
+      }
+      expect(engine.stats().adapterSwitches).toBeGreaterThan(choices.length);
+    });
+  });
+
+  it("are those of its n choices and forks, and change nothing where none are chosen", async () => {
+    const loras = await loadedLoras();
+    const [bent, plain] = [{ ...greedy, loras: [{ name: "lora" }] }, greedy];
+    await withEngine(model, { ...shape, loras }, async (engine) => {
+      const alone = await engine.generate(plain);
+      await engine.generate({ ...plain, loras: [{ name: "other", scale: -0.5 }] });
+      expect(engine.stats().adapterSwitches).toBe(0);
+      const [one, { choices: two }] = await Promise.all([
+        engine.generate(bent),
+        engine.generate({ ...bent, n: 2 }),
+      ]);
+      expect(two.map(({ tokens }) => tokens)).toEqual([one.tokens, one.tokens]);
+      const source = engine.generate({ ...bent, maxTokens: 60 });
+      await source[Symbol.asyncIterator]().next();
+      const fork = await engine.fork(source);
+      expect(fork.tokens).toEqual((await source).tokens);
+      expect((await engine.generate(plain)).tokens).toEqual(alone.tokens);
+    });
+  });
+
+  it("have states, embeddings and cells of their own", async () => {
+    const loras = await loadedLoras();
+    const chosen = { loras: [{ name: "lora" }] };
+    const long = "Once upon a time there was a cat that sat on the mat all day long. ".repeat(2);
+    await withEngine(model, { ...shape, loras }, async (engine) => {
+      const vectors = [
+        (await engine.embed(long)).embeddings[0],
+        (await engine.embed(long, chosen)).embeddings[0],
+      ];
+      expect(vectors[0]).not.toEqual(vectors[1]);
+      const saved = await engine.saveState(path("a.state"), { prompt: long, ...chosen });
+      expect(saved.tokens).toBeGreaterThan(20);
+    });
+    await withEngine(model, { ...shape, loras }, async (engine) => {
+      const mixed = await caught(() => engine.loadState(path("a.state")));
+      expect(mixed.code).toBe("STATE_INVALID");
+      await engine.loadState(path("a.state"), chosen);
+      const request = { ...greedy, prompt: long, maxTokens: 5 };
+      expect((await engine.generate(request)).usage.cachedPromptTokens).toBe(0);
+      expect((await engine.generate({ ...request, ...chosen })).usage.cachedPromptTokens).toBeGreaterThan(20);
+    });
+    await withEngine(model, { ...shape, loras: [{ path: path("lora.gguf") }] }, async (engine) => {
+      expect((await engine.loadState(path("a.state"))).tokens).toBeGreaterThan(20);
+    });
+  });
+
+  it("take turns while other engines of the model load adapters and let go of them", async () => {
+    const loras = await loadedLoras();
+    await withEngine(model, { ...shape, loras }, async (engine) => {
+      const [first, second] = [{ ...said, loras: [{ name: "lora" }] }, said];
+      const alone = [(await engine.generate(first)).tokens, (await engine.generate(second)).tokens];
+      for (let round = 0; round < 5; round += 1) {
+        const runs = [engine.generate(first), engine.generate(second)];
+        const others = Array.from({ length: 4 }, () => model.createEngine({ ...shape, slots: 1, loras }));
+        for (const other of others) await (await other).close();
+        const found = await Promise.all(runs);
+        expect(found.map(({ tokens }) => tokens)).toEqual(alone);
+      }
+    });
+  });
+
+  it("are refused by name", async () => {
+    const refused = async (engine: Engine, chosen: unknown) => {
+      const error = await caught(async () => engine.generate({ prompt, loras: chosen as LoraChoice[] }));
+      expect(error.code).toBe("INVALID_OPTION");
+      return error.message;
+    };
+    await withEngine(model, { ...shape, loras: await loadedLoras() }, async (engine) => {
+      expect(await refused(engine, [{ name: "lora" }, { name: "third" }])).toContain(
+        'generate(): loras[1][name] must be the name of a loaded adapter: "lora", "other", got "third"',
+      );
+      expect(await refused(engine, [{ name: "lora", scale: 101 }])).toContain(
+        "loras[0][scale] must be a number",
+      );
+      expect(await refused(engine, [{ name: "lora", path: "" }])).toContain(
+        'loras[0] has an unknown field "path"',
+      );
+      expect(await refused(engine, [{ name: "lora" }, { name: "lora" }])).toContain('"lora" stands twice');
+      expect(await refused(engine, "lora")).toContain("loras must be an array of { name, scale }");
+      const embedding = await caught(() => engine.embed("a", { loras: [{ name: "third" }] }));
+      expect(embedding.message).toContain("embed(): loras[0][name] must be the name of a loaded adapter");
+    });
+    await withEngine(model, shape, async (engine) => {
+      expect(await refused(engine, [{ name: "lora" }])).toContain("the engine has loaded no adapters");
+      expect((await engine.generate({ ...greedy, loras: [] })).tokens).toHaveLength(40);
+    });
+    const twice = [{ path: path("lora.gguf") }, { path: path("lora.gguf") }];
+    const error = await caught(() => model.createEngine({ loras: twice }));
+    expect(error.message).toContain('createEngine(): loras must have a name each, "lora" stands twice');
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { judgeRequest, judgeTokens, requestSchema } from "../../src/engine/request.js";
 import { caught } from "../helpers/caught.js";
 
-const schema = requestSchema({ vocabularySize: 512, addBos: false });
+const schema = requestSchema({ vocabularySize: 512, addBos: false, loras: [] });
 
 function judged(request: Record<string, unknown>) {
   return judgeRequest(schema, { prompt: "a", ...request }, () => 7n).native;
@@ -30,6 +30,7 @@ describe("a judged request", () => {
       siblings: false,
       embeds: false,
       ranks: false,
+      loras: null,
       parseSpecial: false,
       maxTokens: 0,
       ignoreEos: false,
@@ -199,7 +200,7 @@ describe("a refused request", () => {
 
 describe("an empty prompt", () => {
   it("is allowed where the model begins every text with a token", () => {
-    const begins = requestSchema({ vocabularySize: 512, addBos: true });
+    const begins = requestSchema({ vocabularySize: 512, addBos: true, loras: [] });
     expect(judgeRequest(begins, { prompt: "" }, () => 7n).native.prompt).toBe("");
   });
 });

@@ -59,8 +59,8 @@ struct Sharing {
   Position window = 0;
 };
 
-// Requests that begin alike in many ways, some in secret, some cancelled, some
-// forked, some unread for a while; one operation at a time. Every text must be
+// Requests that begin alike in many ways, some in secret, some with other adapters,
+// some cancelled, some forked, some unread for a while; one operation at a time. Every text must be
 // the one the request gets alone.
 class SharingDrive {
  public:
@@ -121,6 +121,8 @@ class SharingDrive {
     params.sampling.temperature = 0;
     params.cache = below(8) != 0;
     params.cache_salt = below(4) == 0 ? "salt" : "";
+    if (below(5) == 0) params.adapters = {static_cast<float>(below(2))};
+    adapters_[next_] = params.adapters;
     CHECK(!fixture_.submit(next_, prompt, params));
     prompts_[next_++] = std::move(prompt);
   }
@@ -129,6 +131,7 @@ class SharingDrive {
     if (!fixture_.story(source).ends.empty() && below(4) > 0) return;
     CHECK(!fixture_.engine->fork(source, next_, next_, fixture_.sink.control(next_)));
     sources_[next_] = source;
+    adapters_[next_] = adapters_.at(source);
     prompts_[next_] = prompts_.at(source);
     ++next_;
   }
@@ -149,6 +152,7 @@ class SharingDrive {
       GenerateParams params;
       params.max_tokens = story.ends.at(0).usage.completion_tokens;
       params.sampling.temperature = 0;
+      params.adapters = adapters_.at(id);
       if (params.max_tokens == 0) continue;
       CHECK(!alone.submit(id, prompt, params));
       CHECK(alone.run());
@@ -163,6 +167,7 @@ class SharingDrive {
   RequestId next_ = 1;
   std::map<RequestId, std::vector<TokenId>> prompts_;
   std::map<RequestId, RequestId> sources_;  // of forks
+  std::map<RequestId, AdapterScales> adapters_;
 };
 
 void share(const Sharing& how, int operations, std::uint64_t seed) {

@@ -1,6 +1,8 @@
 // The other Backend: no weights, but the rules of the real one, kept strictly.
-// Its logits depend on a sequence's whole history and on nothing else, so a
-// request's greedy text must be the same alone, batched, moved or preempted.
+// Its logits depend on a sequence's whole history and the adapters in use, and on
+// nothing else, so a request's greedy text must be the same alone, batched, moved or
+// preempted. A cell knows the adapters it was computed with, and may be read with no
+// others.
 // Breaks on command: a poisonous token fails every pass that carries it.
 #pragma once
 
@@ -51,6 +53,7 @@ class FakeBackend final : public Backend {
   }
 
   std::int64_t decode_calls = 0, prefill_calls = 0, prefill_rows = 0, saves = 0;
+  std::int64_t adapter_calls = 0;
   std::int64_t rule_breaks = 0;  // of the rules of backend.h
 
   const BackendLimits& limits() const override { return limits_; }
@@ -93,7 +96,19 @@ class FakeBackend final : public Backend {
     return status;
   }
 
+  void use_adapters(const AdapterScales& scales) override {
+    ++adapter_calls;
+    const auto known = std::ranges::find(sets_, scales);
+    set_ = static_cast<TokenId>(known - sets_.begin());
+    if (known == sets_.end()) sets_.push_back(scales);
+  }
+
   std::span<float> logits(std::size_t row) override {
+    if (mixed_.at(row)) ++rule_breaks;
+    return row_of(row);
+  }
+
+  std::span<float> row_of(std::size_t row) {
     const auto width = static_cast<std::size_t>(limits_.vocabulary_size);
     return {logits_.data() + row * width, width};
   }
@@ -159,7 +174,7 @@ class FakeBackend final : public Backend {
     for (const BatchRow& row : rows) {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
-      history(row.sequence).push_back(poisoned ? 0 : row.token);
+      history(row.sequence).push_back((poisoned ? 0 : row.token) + set_ * limits_.vocabulary_size);
       if (window == 0) continue;
       const Position kept = resident(row.sequence) - window - limits_.slack;
       oldest(row.sequence) = std::max(oldest(row.sequence), kept);
@@ -169,8 +184,15 @@ class FakeBackend final : public Backend {
 
   void write_logits(std::size_t row, const std::vector<TokenId>& tokens) {
     std::uint64_t state = 7;
-    for (const TokenId token : tokens) state = fake_hash(state, token);
-    std::span<float> values = logits(row);
+    for (const float scale : sets_[static_cast<std::size_t>(set_)])
+      state = fake_hash(state, static_cast<TokenId>(scale * 100));
+    mixed_.resize(std::max(mixed_.size(), row + 1));
+    mixed_[row] = false;
+    for (const TokenId cell : tokens) {
+      state = fake_hash(state, cell % limits_.vocabulary_size);
+      if (cell / limits_.vocabulary_size != set_) mixed_[row] = true;
+    }
+    std::span<float> values = row_of(row);
     for (TokenId token = 0; token < limits_.vocabulary_size; ++token) {
       const std::uint64_t bits = fake_hash(state, token) >> 40;
       values[static_cast<std::size_t>(token)] =
@@ -179,7 +201,11 @@ class FakeBackend final : public Backend {
   }
 
   BackendLimits limits_;
+  // Per cell its token, plus the vocabulary's size as often as its adapters' number.
   std::vector<std::vector<TokenId>> histories_;
+  std::vector<AdapterScales> sets_ = {{}};
+  TokenId set_ = 0;               // in use
+  std::vector<bool> mixed_;       // rows of the last pass that read other sets' cells
   std::vector<Position> oldest_;  // positions before are lost
   std::vector<float> logits_;
   std::vector<float> embedding_;

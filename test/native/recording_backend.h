@@ -51,6 +51,7 @@ class RecordingBackend final : public Backend {
     return status;
   }
 
+  void use_adapters(const AdapterScales& scales) override { inner_->use_adapters(scales); }
   std::span<float> logits(std::size_t row) override { return inner_->logits(row); }
 
   std::span<const float> embedding(std::size_t row) override { return inner_->embedding(row); }
