@@ -10,7 +10,7 @@ import type { LoraChoice } from "./loras.js";
 export interface RerankRequest {
   /** Not empty. */
   readonly query: string;
-  /** 1 to 2048 texts, none empty. */
+  /** 1 to 2048 texts, none empty. Each is one of the engine's living requests (queueLimit). */
   readonly documents: readonly string[];
   /** Of the best, how many to tell of, from 1. Default all. */
   readonly topN?: number | undefined;
