@@ -87,6 +87,19 @@ endif()
 
 add_subdirectory("${INFERNODE_LLAMA_DIR}" "${PROJECT_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL)
 
+# Our routine for small batches in front of ggml's for all: the upstream one is compiled
+# under another name, its source untouched (docs/decisions/0021).
+set(sgemm "${INFERNODE_LLAMA_DIR}/ggml/src/ggml-cpu/llamafile/sgemm.cpp")
+foreach(target IN ITEMS ggml-cpu ${GGML_AVAILABLE_BACKENDS})
+  if(target MATCHES "^ggml-cpu" AND TARGET ${target} AND EXISTS "${sgemm}")
+    get_target_property(target_folder ${target} SOURCE_DIR)
+    set_source_files_properties("${sgemm}" DIRECTORY "${target_folder}"
+      PROPERTIES COMPILE_DEFINITIONS "llamafile_sgemm=infernode_upstream_sgemm")
+    target_sources(${target} PRIVATE ${INFERNODE_CPU_KERNELS})
+    target_compile_features(${target} PRIVATE cxx_std_20)
+  endif()
+endforeach()
+
 # Private names. ggml's list of the backends it has added is cached and may
 # name one of an earlier configuration.
 set(runtime_files "")

@@ -1,0 +1,102 @@
+// Our routine for small batches beside the one of ggml it stands in front of, both as
+// they are in the CPU backend that is loaded: the same sums to the bit, for every
+// number of rows, odd shapes, and however the threads divide the work.
+#include <dlfcn.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "llama.h"
+#include "model/llama_runtime.h"
+
+using namespace infernode;
+
+namespace {
+
+// The beginning of ggml's ggml_compute_params.
+struct Params {
+  int thread;
+  int threads;
+  std::size_t work_size = 0;
+  void* work = nullptr;
+  void* pool = nullptr;
+  bool reference = false;
+};
+
+using Multiply = bool(const Params*, std::int64_t, std::int64_t, std::int64_t, const void*,
+                      std::int64_t, const void*, std::int64_t, void*, std::int64_t, int, int, int);
+
+struct Block {
+  std::uint16_t scale;
+  std::int8_t values[32];
+};
+
+// The CPU backend among the files that are mapped.
+void* loaded_backend() {
+  start_llama_runtime(INFERNODE_TEST_BACKENDS);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const std::size_t path = line.find('/');
+    if (path == std::string::npos || line.find("ggml-cpu", path) == std::string::npos) continue;
+    return dlopen(line.substr(path).c_str(), RTLD_LAZY);
+  }
+  return nullptr;
+}
+
+Multiply* routine(void* library, const char* name) {
+  return reinterpret_cast<Multiply*>(dlsym(library, name));
+}
+
+std::vector<Block> random_blocks(std::mt19937& random, std::int64_t count) {
+  std::vector<Block> blocks(static_cast<std::size_t>(count));
+  for (Block& block : blocks) {
+    block.scale = static_cast<std::uint16_t>(0x1c00 + random() % 0x1000);  // 0.004 to 0.06
+    for (std::int8_t& value : block.values) value = static_cast<std::int8_t>(random());
+  }
+  return blocks;
+}
+
+}  // namespace
+
+TEST("small batches have the sums of ggml's own routine to the bit") {
+  void* library = loaded_backend();
+  CHECK(library != nullptr);
+  Multiply* ours = routine(library, "llamafile_sgemm");
+  Multiply* upstream = routine(library, "infernode_upstream_sgemm");
+  CHECK(ours != nullptr && upstream != nullptr);
+  std::mt19937 random(3);
+  int compared = 0;
+  for (const std::int64_t m : {1, 2, 3, 7, 64, 129}) {
+    for (const std::int64_t k : {1, 2, 16, 45}) {
+      for (std::int64_t n = 1; n <= 40; ++n) {
+        const std::int64_t lda = k + static_cast<std::int64_t>(random() % 3);
+        const std::int64_t ldc = m + static_cast<std::int64_t>(random() % 3);
+        const auto a = random_blocks(random, lda * m);
+        const auto b = random_blocks(random, k * n);
+        std::vector<float> expected(static_cast<std::size_t>(ldc * n), -1.0f);
+        std::vector<float> found = expected;
+        const auto run = [&](Multiply* multiply, int threads, std::vector<float>& c) {
+          bool done = true;
+          for (int thread = 0; thread < threads; ++thread) {
+            const Params params{thread, threads};
+            done &= multiply(&params, m, n, k, a.data(), lda, b.data(), k, c.data(), ldc,
+                             GGML_TYPE_Q8_0, GGML_TYPE_Q8_0, GGML_TYPE_F32);
+          }
+          return done;
+        };
+        const int threads = 1 + static_cast<int>(random() % 5);
+        const bool theirs = run(upstream, 1, expected);
+        CHECK_EQ(run(ours, threads, found), theirs);
+        CHECK_EQ(std::memcmp(expected.data(), found.data(), expected.size() * sizeof(float)), 0);
+        compared += theirs ? 1 : 0;
+      }
+    }
+  }
+  std::printf("%d products compared\n", compared);
+}
