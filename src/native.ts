@@ -61,6 +61,8 @@ export interface NativeTensorInfo {
   readonly bytes: number;
 }
 
+export type CacheKind = "full" | "window" | "recurrent" | "hybrid" | "own";
+
 export interface NativeModelInfo {
   readonly architecture: string;
   readonly description: string;
@@ -83,6 +85,12 @@ export interface NativeModelInfo {
   readonly fingerprint: string;
   /** Labels of its rank head over the last token, best first; none: it is no reranker. */
   readonly rankLabels: readonly string[];
+  /**
+   * What it keeps of a sequence: every position ("full"), in some layers the latest ones
+   * ("window"), one state ("recurrent"), both kinds of layers ("hybrid"), or what
+   * cannot be told ("own").
+   */
+  readonly cacheKind: CacheKind;
   readonly loadMilliseconds: number;
 }
 
@@ -91,6 +99,8 @@ export interface NativeEngineOptions {
   readonly contextLength: number;
   /** Rows of one prefill call at most. */
   readonly prefillChunk: number;
+  /** Of one pool for all slots; 0: a stream for each slot. */
+  readonly kvCells: number;
   /** Threads of a CPU pass; 0 chooses from the cgroup quota. */
   readonly threads: number;
   /** Threads that sample; 0 chooses. */
@@ -261,7 +271,7 @@ export interface NativeState {
 
 export interface NativeEngine {
   /** Chosen values after defaults: slots, contextLength, threads, prefillChunk… */
-  readonly options: NativeEngineOptions;
+  readonly options: NativeEngineOptions & { readonly kvLayout: "unified" | "streams" };
   /** Never throws for a request's sake: refusals arrive as an end event. */
   submit(id: number, request: NativeRequest): void;
   /** A request that goes on where `source` is, with random numbers of its own. */

@@ -30,11 +30,16 @@ enum class DecodeStatus {
 };
 
 struct BackendLimits {
-  std::int32_t slots = 1;             // sequences at most, ids 0 .. slots-1
+  std::int32_t slots = 1;             // sequences that compute at once, at most
   std::int32_t context_length = 0;    // positions per sequence
   std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
   std::int32_t prefill_outputs = 1;   // rows with logits in one prefill call at most
   std::int32_t vocabulary_size = 0;
+  // One pool of cells for all sequences: those that begin alike share cells, and a
+  // pass takes any rows. False: each sequence has a stream of its own.
+  bool unified = false;
+  std::int32_t cells = 0;           // of the pool; context_length and more
+  std::int32_t idle_sequences = 0;  // ids beyond the slots, for what nobody computes with
   // False: rows just computed cannot be taken back, be it padding or guesses.
   bool pads_decode = true;
   // False: a state is had where it was saved or where reusable() says, and is
@@ -48,6 +53,7 @@ struct BackendLimits {
   std::int32_t wide_rows = 1;
 };
 
+// Sequence ids are 0 .. slots + idle_sequences - 1.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -60,8 +66,9 @@ class Backend {
   virtual DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) = 0;
 
   // Computes prompt rows: equal counts per sequence, ids consecutive and
-  // ascending, positions consecutive, logits of those that want them. Blocks
-  // until computed.
+  // ascending, positions consecutive, logits of those that want them. Where the
+  // cells are one pool, ids need only ascend and counts may differ. Blocks until
+  // computed.
   virtual DecodeStatus prefill(std::span<const BatchRow> rows) = 0;
 
   // From the next pass on, this much of each adapter is added; none: as much as at
@@ -91,6 +98,10 @@ class Backend {
 
   // Puts a saved state into an empty sequence. False: it stays empty.
   virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
+
+  // An empty sequence gets the first `length` positions of another, in the same
+  // cells. Where the cells are one pool only.
+  virtual void share(SequenceId from, SequenceId to, Position length) = 0;
 
   // Positions held for a sequence: 0 when empty, else last position + 1.
   virtual Position resident(SequenceId sequence) const = 0;

@@ -37,7 +37,9 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       budget_(limits_.prefill_capacity, config.inter_token_latency_ms),
       pool_(config.sampler_helpers),
       scratch_(pool_.workers()) {
-  totals_.cells_total = static_cast<std::int64_t>(limits_.slots) * limits_.context_length;
+  totals_.cells_total = limits_.unified
+                            ? limits_.cells
+                            : static_cast<std::int64_t>(limits_.slots) * limits_.context_length;
   record_stats();
 }
 
@@ -125,13 +127,17 @@ bool Engine::step() {
   const bool runnable = make_room();
   const std::vector<DecodeRow> rows = scheduler_.plan_decode();
   totals_.plan_ms += clock_() - started;
-  if (const std::size_t length = draft(rows); length > 0) {
-    decode_drafted(rows, length);
-  } else if (!rows.empty()) {
-    decode(rows);
+  if (shares_pass(rows)) {
+    compute_shared(rows);
+  } else {
+    if (const std::size_t length = draft(rows); length > 0) {
+      decode_drafted(rows, length);
+    } else if (!rows.empty()) {
+      decode(rows);
+    }
+    if (runnable) prefill();
   }
   if (runnable) {
-    prefill();
     ++totals_.steps;
     if (config_.check_ledger) cache_.check();
   }
@@ -178,6 +184,7 @@ bool Engine::make_room() {
   for (Request* request : scheduler_.paused_in_the_way()) set_aside(*request);
   cache_.settle_awaiting();
   for (Request* request : scheduler_.admissible()) {
+    if (cache_.running() > 0 && !cache_.fits(*request)) break;
     if (request->times.scheduled < 0) request->times.scheduled = clock_();
     cache_.seat(*request);
   }
@@ -189,6 +196,7 @@ bool Engine::make_room() {
     if (!cache_.move(*wanted)) break;
     ++totals_.sequence_moves;
   }
+  if (limits_.unified) take_cells();
   return scheduler_.runnable();
 }
 
@@ -338,6 +346,7 @@ void Engine::publish() {
 }
 
 void Engine::prefill() {
+  if (limits_.unified) return compute_shared({});
   const bool others_generate = scheduler_.generates();
   const double started = clock_();
   for (const PrefillGroup& group : scheduler_.plan_prefill(budget_.rows(others_generate))) {

@@ -130,6 +130,9 @@ class Engine {
   void sample(const std::vector<SampleRow>& rows);
   void emit();
   void publish();
+  void take_cells();
+  bool shares_pass(const std::vector<DecodeRow>& rows) const;
+  void compute_shared(const std::vector<DecodeRow>& rows);
   void prefill();
   void prefill_group(const PrefillGroup& group);
 

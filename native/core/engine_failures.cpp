@@ -22,7 +22,7 @@ void Engine::pass_failed(DecodeStatus status, const std::vector<Request*>& reque
     throw std::runtime_error("eight passes failed one after another");
   }
   if (status == DecodeStatus::kNoRoom && cache_.running() > 1) {
-    return set_aside(*scheduler_.youngest_running());
+    return set_aside(*scheduler_.first_to_leave());
   }
   if (requests.size() == 1) {
     cache_.clear(*requests.front());

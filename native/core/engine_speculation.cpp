@@ -16,6 +16,10 @@ std::size_t Engine::draft(const std::vector<DecodeRow>& rows) {
   if (rows.size() * (kMostDrafted + 1) > static_cast<std::size_t>(limits_.prefill_outputs))
     return 0;
   std::size_t room = kMostDrafted;
+  if (limits_.unified && !rows.empty()) {
+    const auto cells = cache_.room(static_cast<std::int32_t>(rows.size() * (kMostDrafted + 1)));
+    room = static_cast<std::size_t>(cells) / rows.size() - 1;  // a cell for each is there
+  }
   std::vector<const Guesser*> guessers;
   for (const DecodeRow& row : rows) {
     if (row.request == nullptr || row.request->params.embeds) return 0;

@@ -20,7 +20,9 @@ KvCache::KvCache(Backend& backend, CacheConfig config, Clock clock)
       config_(config),
       clock_(std::move(clock)),
       host_(config.host_limit, limits_.cuts),
-      sequences_(static_cast<std::size_t>(limits_.slots)) {}
+      sequences_(static_cast<std::size_t>(limits_.slots + limits_.idle_sequences)) {
+  if (limits_.unified) pool_.emplace(size(), limits_.cells);
+}
 
 Position KvCache::length(SequenceId sequence) const {
   const Sequence& held = at(sequence);
@@ -109,12 +111,19 @@ void KvCache::seat(Request& request) {
 // The lowest empty sequence, so that running ones stay dense; else the one
 // longest unused. kNoSequence: there is none but the spared one.
 SequenceId KvCache::choose_place(SequenceId spared) const {
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    if (at(sequence).holder == nullptr && at(sequence).tokens.empty()) return sequence;
+  }
+  return longest_unused(spared);
+}
+
+// Of the prefixes nobody computes with.
+SequenceId KvCache::longest_unused(SequenceId spared) const {
   SequenceId oldest = kNoSequence;
   for (SequenceId sequence = 0; sequence < size(); ++sequence) {
-    if (at(sequence).holder != nullptr) continue;
-    if (at(sequence).tokens.empty()) return sequence;
-    if (sequence == spared) continue;
-    if (oldest == kNoSequence || at(sequence).last_used < at(oldest).last_used) oldest = sequence;
+    const Sequence& kept = at(sequence);
+    if (sequence == spared || kept.holder != nullptr || kept.tokens.empty()) continue;
+    if (oldest == kNoSequence || kept.last_used < at(oldest).last_used) oldest = sequence;
   }
   return oldest;
 }
@@ -127,12 +136,14 @@ void KvCache::hold(Request& request, SequenceId sequence) {
   at(sequence).holder = &request;
   request.sequence = sequence;
   ++running_;
+  if (pool_) pool_->set_busy(sequence, true);
   if (shares(request)) prefixes_.put(sequence, request.params.cache_salt, request.known);
 }
 
 void KvCache::seat_restored(Request& request) {
   hold(request, choose_place(kNoSequence));
-  if (backend_.restore(request.sequence, request.saved)) request.computed = request.saved_length;
+  if (put_back(request.sequence, request.saved, request.saved_length))
+    request.computed = request.saved_length;
   forget(request);
 }
 
@@ -140,7 +151,7 @@ void KvCache::seat_restored(Request& request) {
 void KvCache::take_over(Request& request, Prefix prefix) {
   touched(prefix.source);
   if (length(prefix.source) - prefix.length >= kLeastTail) preserve(prefix.source);
-  INFERNODE_CHECK(backend_.truncate(prefix.source, prefix.length), "a reusable prefix is not");
+  INFERNODE_CHECK(cut(prefix.source, prefix.length), "a reusable prefix is not");
   at(prefix.source).tokens.clear();
   hold(request, prefix.source);
   reuse(request, prefix.length);
@@ -149,10 +160,10 @@ void KvCache::take_over(Request& request, Prefix prefix) {
 // Brings what is known of a seated request's tokens into its empty sequence.
 void KvCache::fill(Request& request) {
   request.awaiting = false;
+  if (restore_kept(request)) return;
   const Prefix prefix = computed_prefix(request);
-  const PrefixTree::Match kept = kept_prefix(request, prefix.length);
-  if (kept.source != PrefixTree::kNone && restore(request, kept)) return;
-  if (prefix.length == 0 || !pays(2 * length(prefix.source), prefix.length)) return;
+  if (prefix.length == 0) return;
+  if (!pool_ && !pays(2 * length(prefix.source), prefix.length)) return;
   if (copy(prefix.source, request.sequence, prefix.length)) reuse(request, prefix.length);
 }
 
@@ -185,8 +196,9 @@ bool KvCache::restore(Request& request, PrefixTree::Match kept) {
   const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
   const StateBytes& state = host_.use(kept.source, moved);
   if (!backend_.restore(request.sequence, state)) return false;
+  count_cells(request.sequence);
   const Position length = backend_.reusable(request.sequence, static_cast<Position>(kept.length));
-  backend_.truncate(request.sequence, length);
+  cut(request.sequence, length);
   if (length == 0) return false;
   restored(cells, started);
   ++totals_.host_restores;
@@ -195,6 +207,7 @@ bool KvCache::restore(Request& request, PrefixTree::Match kept) {
 }
 
 bool KvCache::copy(SequenceId from, SequenceId to, Position length) {
+  if (pool_) return share_cells(from, to, length);
   if (!limits_.cuts && length != this->length(from)) return false;
   const double started = clock_();
   if (copied_from_ != from) {
@@ -230,6 +243,7 @@ void KvCache::let_go(Request& request) {
   INFERNODE_CHECK(holder(request.sequence) == &request, "a request leaves a place it has not");
   at(request.sequence).holder = nullptr;
   --running_;
+  if (pool_) pool_->set_busy(request.sequence, false);
   request.forget_computed();
 }
 
@@ -237,7 +251,7 @@ void KvCache::leave(Request& request, bool keep_computed) {
   const SequenceId sequence = request.sequence;
   Position kept = keep_computed && shares(request) ? request.computed : 0;
   if (config_.exact) kept = std::min(kept, request.prompt_tokens);
-  if (kept < kLeastReuse || !backend_.truncate(sequence, kept)) kept = 0;
+  if (kept < kLeastReuse || !cut(sequence, kept)) kept = 0;
   std::vector<TokenId> tokens(request.known.begin(), request.known.begin() + kept);
   let_go(request);
   if (tokens.empty() || redundant(request, tokens)) return empty(sequence);
@@ -285,7 +299,7 @@ void KvCache::set_aside(Request& request) {
 void KvCache::clear(Request& request) {
   if (request.sequence == kNoSequence) return;
   touched(request.sequence);
-  backend_.truncate(request.sequence, 0);
+  cut(request.sequence, 0);
   request.computed = 0;
 }
 
@@ -311,7 +325,7 @@ void KvCache::preserve(SequenceId sequence) {
 
 void KvCache::empty(SequenceId sequence) {
   touched(sequence);
-  backend_.truncate(sequence, 0);
+  cut(sequence, 0);
   prefixes_.remove(sequence);
   at(sequence) = {};
 }
@@ -338,30 +352,6 @@ bool KvCache::move(SlotMove move) {
   return true;
 }
 
-CachedState KvCache::take(std::span<const TokenId> tokens, const std::string& salt) const {
-  if (!limits_.cuts) return take_checkpoint(tokens, salt);
-  const auto there = [&](PrefixTree::Source source, std::size_t matching) {
-    return std::min(matching, static_cast<std::size_t>(length(static_cast<SequenceId>(source))));
-  };
-  const PrefixTree::Match match = prefixes_.match(tokens, salt, there);
-  if (match.source != PrefixTree::kNone && match.length + 1 >= tokens.size()) {
-    const auto sequence = static_cast<SequenceId>(match.source);
-    const Sequence& held = at(sequence);
-    const auto& all = held.holder != nullptr ? held.holder->known : held.tokens;
-    return {{all.begin(), all.begin() + length(sequence)}, backend_.save(sequence, kAnySize)};
-  }
-  const auto any = [](PrefixTree::Source, std::size_t matching) { return matching; };
-  const PrefixTree::Match kept = host_.match(tokens, salt, any);
-  if (kept.source == PrefixTree::kNone || kept.length + 1 < tokens.size()) return {};
-  return {host_.tokens(kept.source), host_.state(kept.source)};
-}
-
-bool KvCache::give(CachedState state, const std::string& salt) {
-  if (state.state.size() > host_.room()) return false;
-  host_.keep(std::move(state.tokens), salt, std::move(state.state));
-  return true;
-}
-
 void KvCache::abandon() {
   for (Sequence& sequence : sequences_) {
     if (sequence.holder != nullptr) let_go(*sequence.holder);
@@ -371,6 +361,11 @@ void KvCache::abandon() {
 CacheStats KvCache::stats() const {
   CacheStats stats = totals_;
   stats.host_bytes = static_cast<std::int64_t>(host_.bytes());
+  if (pool_) {
+    stats.cells_used = pool_->busy();
+    stats.cells_cached = pool_->size() - pool_->free() - pool_->busy();
+    return stats;
+  }
   for (SequenceId sequence = 0; sequence < size(); ++sequence) {
     (holder(sequence) != nullptr ? stats.cells_used : stats.cells_cached) += length(sequence);
   }

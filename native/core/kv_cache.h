@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "backend.h"
+#include "cell_pool.h"
 #include "host_tier.h"
 #include "prefix_forest.h"
 #include "request.h"
@@ -69,7 +71,13 @@ class KvCache {
   Position length(SequenceId sequence) const;
 
   // Begins a step: states read in an earlier one are stale.
-  void begin_step() { copied_from_ = kNoSequence; }
+  void begin_step();
+  // Cells a pass may take, idle prefixes giving way, the longest unused first, until
+  // `wanted` are there; where sequences have streams of their own, always `wanted`.
+  std::int32_t room(std::int32_t wanted);
+  // Whether a waiting request can compute what it knows without taking cells from
+  // those that run. Not asked when nobody runs.
+  bool fits(const Request& request) const;
   // Gives the request a sequence and as much of its tokens as is computed
   // somewhere. There must be a free place.
   void seat(Request& request);
@@ -150,6 +158,13 @@ class KvCache {
   bool restore(Request& request, PrefixTree::Match kept);
   void reuse(Request& request, Position length);
   bool copy(SequenceId from, SequenceId to, Position length);
+  bool share_cells(SequenceId from, SequenceId to, Position length);
+  std::int32_t free_cells() const;
+  SequenceId longest_unused(SequenceId spared) const;
+  bool cut(SequenceId sequence, Position from);
+  void count_cells(SequenceId sequence);
+  bool restore_kept(Request& request);
+  bool put_back(SequenceId sequence, std::span<const std::uint8_t> state, Position cells);
   void restored(Position cells, double started);
   void drop_contained(const Request& request, std::span<const TokenId> tokens);
   void evict(SequenceId sequence);
@@ -164,6 +179,7 @@ class KvCache {
   HostTier host_;
   PrefixForest prefixes_;
   std::vector<Sequence> sequences_;
+  std::optional<CellPool> pool_;  // where the cells are one
   std::int32_t running_ = 0;
   std::uint64_t uses_ = 0;
   CacheStats totals_;

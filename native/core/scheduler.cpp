@@ -132,6 +132,7 @@ std::vector<SequenceId> Scheduler::decoding_slots() const {
 }
 
 std::optional<SlotMove> Scheduler::next_move() const {
+  if (limits_.unified) return std::nullopt;
   const std::vector<SequenceId> decoding = decoding_slots();
   if (decoding.size() < 2) return std::nullopt;
   const SequenceId lowest = decoding.front();
@@ -152,8 +153,9 @@ std::optional<SlotMove> Scheduler::next_move() const {
 std::vector<DecodeRow> Scheduler::plan_decode() const {
   std::vector<DecodeRow> rows;
   const std::vector<SequenceId> decoding = decoding_slots();
+  const bool pads = limits_.pads_decode && !limits_.unified;
   for (const SequenceId slot : decoding) {
-    while (limits_.pads_decode && !rows.empty() && rows.back().row.sequence + 1 < slot) {
+    while (pads && !rows.empty() && rows.back().row.sequence + 1 < slot) {
       const SequenceId hole = rows.back().row.sequence + 1;
       rows.push_back({{0, hole, cache_.length(hole)}, nullptr});
     }
@@ -252,11 +254,41 @@ std::vector<PrefillGroup> Scheduler::plan_prefill(std::int32_t budget) const {
   return groups;
 }
 
-Request* Scheduler::youngest_running() const {
-  for (auto it = living_.rbegin(); it != living_.rend(); ++it) {
-    if ((*it)->sequence != kNoSequence) return it->get();
+std::int32_t Scheduler::prompt_rows() const {
+  std::int32_t rows = 0;
+  for (const auto& request : living_) rows += wanted_rows(*request);
+  return rows;
+}
+
+std::int32_t Scheduler::least_rows() const {
+  const auto decoding = static_cast<std::int32_t>(decoding_slots().size());
+  return decoding > 0 ? decoding : std::min(prompt_rows(), 1);
+}
+
+std::vector<PassShare> Scheduler::plan_shared(const std::vector<DecodeRow>& decoding,
+                                              std::int32_t budget) const {
+  std::vector<PassShare> shares;
+  for (const DecodeRow& row : decoding) shares.push_back({row.request, 1});
+  const auto taken = static_cast<std::int32_t>(shares.size());
+  std::int32_t room = std::min(budget, limits_.prefill_capacity - taken);
+  for (const auto& request : living_) {
+    const std::int32_t count = std::min(wanted_rows(*request), room);
+    if (count <= 0) continue;
+    shares.push_back({request.get(), count});
+    room -= count;
   }
-  return nullptr;
+  std::ranges::sort(shares, {}, [](const PassShare& share) { return share.request->sequence; });
+  return shares;
+}
+
+Request* Scheduler::first_to_leave() const {
+  Request* youngest = nullptr;
+  for (auto it = living_.rbegin(); it != living_.rend(); ++it) {
+    if ((*it)->sequence == kNoSequence) continue;
+    if ((*it)->paused) return it->get();
+    if (youngest == nullptr) youngest = it->get();
+  }
+  return youngest;
 }
 
 const Request* Scheduler::find(RequestId id) const {

@@ -25,6 +25,12 @@ struct DecodeRow {
   Request* request;  // nullptr: padding that fills a hole between live ids
 };
 
+// Rows of a pass over one pool of cells: the next `count` of a request.
+struct PassShare {
+  Request* request;
+  std::int32_t count;
+};
+
 // `count` rows of each request; their slots are consecutive and ascending.
 struct PrefillGroup {
   std::vector<Request*> requests;
@@ -58,8 +64,19 @@ class Scheduler {
   // Prefill passes that compute at most `budget` rows in all.
   std::vector<PrefillGroup> plan_prefill(std::int32_t budget) const;
 
-  // The youngest request that holds a slot; nullptr when none does.
-  Request* youngest_running() const;
+  // Where all sequences share one pool of cells: one row for each of `decoding`
+  // and, in order of arrival, at most `budget` of prompts, in one pass.
+  std::vector<PassShare> plan_shared(const std::vector<DecodeRow>& decoding,
+                                     std::int32_t budget) const;
+  // The fewest rows the next step computes: one for each that generates, else one
+  // of a prompt.
+  std::int32_t least_rows() const;
+  // Rows of prompts that could be computed now.
+  std::int32_t prompt_rows() const;
+
+  // Who gives its place when there is no room: the youngest that is paused, else the
+  // youngest; nullptr when nobody has one.
+  Request* first_to_leave() const;
   // The living request of this id; nullptr when it has ended.
   const Request* find(RequestId id) const;
   // Ends the life of a request that holds no place.

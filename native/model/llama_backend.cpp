@@ -1,14 +1,13 @@
 #include "model/llama_backend.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 #include "llama.h"
+#include "model/cache_kind.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_runtime.h"
@@ -59,24 +58,21 @@ std::int32_t most_outputs(const ContextOptions& options, std::int32_t batch) {
   return std::max(options.slots, options.speculation ? std::min(kDraftedOutputs, batch) : 0);
 }
 
-// Memories that are more than an attention cache with a window: they cannot be
-// asked what they still have.
-bool own_memory(const ModelInfo& model) {
-  constexpr std::array<std::string_view, 2> kArchitectures = {"deepseek4", "dots3note"};
-  return std::ranges::find(kArchitectures, model.architecture) != kArchitectures.end();
-}
-
 llama_context_params context_params(const ContextOptions& options, std::int32_t batch) {
   llama_context_params params = llama_context_default_params();
   // llama.cpp divides n_ctx by the streams and pads each share to 256.
   const std::uint32_t share =
       (static_cast<std::uint32_t>(options.context_length) + 255U) / 256U * 256U;
   params.n_ctx = share * static_cast<std::uint32_t>(options.slots);
+  const bool unified = options.cells > 0;
+  if (unified) params.n_ctx = (static_cast<std::uint32_t>(options.cells) + 255U) / 256U * 256U;
   params.n_batch = static_cast<std::uint32_t>(batch);
   params.n_ubatch = params.n_batch;
-  params.n_seq_max = static_cast<std::uint32_t>(options.slots);
-  params.n_outputs_max = static_cast<std::uint32_t>(most_outputs(options, batch));
-  params.n_outputs_max_per_seq = options.speculation ? params.n_outputs_max : 1;
+  const std::int32_t idle = unified ? idle_sequences(options.slots) : 0;
+  params.n_seq_max = static_cast<std::uint32_t>(options.slots + idle);
+  const auto outputs = static_cast<std::uint32_t>(most_outputs(options, batch));
+  params.n_outputs_max = std::max(outputs, params.n_seq_max);  // llama.cpp insists
+  params.n_outputs_max_per_seq = options.speculation ? outputs : 1;
   params.n_threads = options.threads;
   params.n_threads_batch = options.threads;
   params.flash_attn_type =
@@ -84,7 +80,7 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
   params.type_k = ggml_type_of(options.kv_type);
   params.type_v = ggml_type_of(options.kv_type);
   params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows as they are; the last one is ours to take
-  params.kv_unified = false;
+  params.kv_unified = unified;
   params.swa_full = options.whole_windows;
   params.no_perf = false;  // counts reused graphs
   return params;
@@ -93,12 +89,15 @@ llama_context_params context_params(const ContextOptions& options, std::int32_t 
 Error too_big(const LlamaModel& model, const ContextOptions& options) {
   const MemoryNeeded needed = model.memory_needed(options.shape());
   const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
-  return {ErrorCode::kOutOfMemory, "A context of " + std::to_string(options.slots) +
-                                       " slots with " + std::to_string(options.context_length) +
-                                       " tokens each needs about " +
-                                       mebibytes(needed.kv_bytes + needed.compute_bytes) + "; " +
-                                       mebibytes(available_memory_bytes()) +
-                                       " are available. Lower slots or contextLength."};
+  const std::string cells = options.cells > 0
+                                ? std::to_string(options.cells) + " cells"
+                                : std::to_string(options.slots) + " slots with " +
+                                      std::to_string(options.context_length) + " tokens each";
+  return {ErrorCode::kOutOfMemory,
+          "A context of " + cells + " needs about " +
+              mebibytes(needed.kv_bytes + needed.compute_bytes) + "; " +
+              mebibytes(available_memory_bytes()) + " are available. Lower " +
+              (options.cells > 0 ? "kvCells" : "slots") + " or contextLength."};
 }
 
 // Makes the context, or says why llama.cpp would not.
@@ -151,6 +150,10 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
                                                std::to_string(llama_max_parallel_sequences()) +
                                                ", got " + std::to_string(options.slots) + ".");
   }
+  if (options.cells > 0 && cache_kind(model_->info()) != CacheKind::kFull) {
+    throw Error(ErrorCode::kInvalidOption,
+                "kvLayout \"unified\" is for models whose layers keep every position.");
+  }
   refuse_too_big(*model_, options);
   const std::int32_t batch = std::max(options.prefill_chunk, options.slots);
   {
@@ -160,22 +163,29 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   }
   for (const LoraOptions& lora : options.loras) own_scales_.push_back(lora.scale);
   LlamaBackend::use_adapters({});
-  limits_.slots = options.slots;
-  limits_.context_length = options.context_length;
-  limits_.prefill_capacity = batch;
-  limits_.prefill_outputs = most_outputs(options, batch);
-  limits_.vocabulary_size = model_->vocab().size();
-  limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
-  const ModelInfo& info = model_->info();
-  limits_.pads_decode = !info.recurrent && !info.hybrid && !own_memory(info);
-  if (limits_.pads_decode) window_ = info.sliding_window;
-  limits_.cuts = limits_.pads_decode && window_ == 0;
-  if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
+  set_limits(options, batch);
   const auto stop = [](void* flag) {
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
   llama_set_abort_callback(context_.get(), stop, &interrupted_);
   attach_threadpool(options.threads);
+}
+
+void LlamaBackend::set_limits(const ContextOptions& options, std::int32_t batch) {
+  limits_.slots = options.slots;
+  limits_.unified = options.cells > 0;
+  limits_.cells = options.cells;
+  limits_.idle_sequences = limits_.unified ? idle_sequences(options.slots) : 0;
+  limits_.context_length = options.context_length;
+  limits_.prefill_capacity = batch;
+  limits_.prefill_outputs = most_outputs(options, batch);
+  limits_.vocabulary_size = model_->vocab().size();
+  limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
+  const CacheKind kind = cache_kind(model_->info());
+  limits_.cuts = kind == CacheKind::kFull;
+  limits_.pads_decode = limits_.cuts || kind == CacheKind::kWindow;
+  if (kind == CacheKind::kWindow) window_ = model_->info().sliding_window;
+  if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
 }
 
 LlamaBackend::~LlamaBackend() = default;
@@ -198,7 +208,7 @@ bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
   Position expected = 0;
   for (const BatchRow& row : rows) {
     if (row.token < 0 || row.token >= limits_.vocabulary_size) return false;
-    if (row.sequence < sequence || row.sequence >= limits_.slots) return false;
+    if (row.sequence < sequence || row.sequence >= sequences()) return false;
     if (row.sequence != sequence) {
       sequence = row.sequence;
       expected = resident(sequence);
@@ -274,11 +284,18 @@ std::span<const float> LlamaBackend::embedding(std::size_t row) {
 }
 
 bool LlamaBackend::truncate(SequenceId sequence, Position from) {
-  INFERNODE_CHECK(sequence >= 0 && sequence < limits_.slots,
-                  "a sequence outside the slots is truncated");
+  INFERNODE_CHECK(sequence >= 0 && sequence < sequences(),
+                  "a sequence that does not exist is truncated");
   if (from >= resident(sequence)) return true;
   if (from > 0 && reusable(sequence, from) != from) return false;
   return llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, from == 0 ? -1 : from, -1);
+}
+
+// Sharing cells between streams would move all of them, and part of a stream aborts.
+void LlamaBackend::share(SequenceId from, SequenceId to, Position length) {
+  INFERNODE_CHECK(limits_.unified && resident(to) == 0 && length <= resident(from),
+                  "cells are shared that are not there, or with a sequence that has some");
+  llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, length);
 }
 
 // Recurrent states cannot be cut. A sliding layer's row at `length` sees the

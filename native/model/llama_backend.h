@@ -1,5 +1,5 @@
-// The real Backend: one llama_context with one KV stream per sequence. All
-// rules of llama_decode live here: what would abort the process is checked
+// The real Backend: one llama_context, with a KV stream per sequence or one pool of
+// cells for all. All rules of llama_decode live here: what would abort the process is checked
 // before the call, return codes become a DecodeStatus.
 // Created on any thread, then used by the engine thread alone.
 #pragma once
@@ -21,6 +21,7 @@ namespace infernode {
 struct ContextOptions {
   std::int32_t slots = 1;
   std::int32_t context_length = 0;  // per slot
+  std::int32_t cells = 0;           // of one pool for all slots; 0: a stream for each
   std::int32_t prefill_chunk = 512;
   std::int32_t threads = 1;
   KvType kv_type = KvType::kF16;
@@ -32,7 +33,7 @@ struct ContextOptions {
   bool whole_windows = false;
 
   EngineShape shape() const {
-    return {slots, context_length, prefill_chunk, kv_type, flash_attention, whole_windows};
+    return {slots, context_length, prefill_chunk, kv_type, flash_attention, whole_windows, cells};
   }
 };
 
@@ -49,6 +50,7 @@ class LlamaBackend final : public Backend {
   std::span<float> logits(std::size_t row) override;
   std::span<const float> embedding(std::size_t row) override;
   bool truncate(SequenceId sequence, Position from) override;
+  void share(SequenceId from, SequenceId to, Position length) override;
   Position reusable(SequenceId sequence, Position length) const override;
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override;
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
@@ -64,6 +66,8 @@ class LlamaBackend final : public Backend {
     void operator()(ggml_threadpool* pool) const;
   };
 
+  void set_limits(const ContextOptions& options, std::int32_t batch);
+  std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
   bool acceptable(std::span<const BatchRow> rows) const;
   void attach_threadpool(std::int32_t threads);

@@ -21,6 +21,7 @@ constexpr std::uint64_t kHostMargin = 64 * kMiB;  // graphs, tokenizer, allocato
 constexpr std::uint64_t kGpuMargin = 256 * kMiB;  // context, staging, fragmentation
 constexpr std::uint64_t kMappedFactor = 4;
 constexpr std::uint64_t kGraphBytes = 8 * kMiB;  // tensors of the graphs themselves
+constexpr std::int32_t kMostSequences = 256;     // of llama.cpp (LLAMA_MAX_SEQ)
 
 // Types ggml's CPU backend may repack into a private copy (repack.cpp).
 constexpr std::array<std::string_view, 9> kRepacked = {"q4_0",   "q4_K",  "q2_K", "q5_K", "q6_K",
@@ -83,8 +84,14 @@ std::uint64_t cache_bytes(std::uint64_t elements, KvType type) {
   return elements * 2;
 }
 
+// Positions of one stream, and how many streams there are.
 std::uint64_t padded_context(const EngineShape& shape) {
-  return (static_cast<std::uint64_t>(shape.context_length) + 255) / 256 * 256;
+  const std::int32_t positions = shape.cells > 0 ? shape.cells : shape.context_length;
+  return (static_cast<std::uint64_t>(positions) + 255) / 256 * 256;
+}
+
+std::uint64_t streams(const EngineShape& shape) {
+  return shape.cells > 0 ? 1 : static_cast<std::uint64_t>(shape.slots);
 }
 
 struct CacheRow {
@@ -211,7 +218,8 @@ Widest widest_layer(const Hyperparameters& model) {
 // in the graph and once for reading.
 std::uint64_t compute_bytes(const Hyperparameters& model, const GgufFile& file,
                             const EngineShape& shape) {
-  const auto slots = static_cast<std::uint64_t>(shape.slots);
+  const auto slots =
+      static_cast<std::uint64_t>(shape.slots + (shape.cells > 0 ? idle_sequences(shape.slots) : 0));
   const auto rows = static_cast<std::uint64_t>(std::max(shape.prefill_chunk, shape.slots));
   const Widest widest = widest_layer(model);
   const GgufTensor* embedding = file.tensor("token_embd.weight");
@@ -222,8 +230,9 @@ std::uint64_t compute_bytes(const Hyperparameters& model, const GgufFile& file,
   const std::uint64_t activations = rows * (8 * width + 3 * widest.feed_forward) * 4;
   const std::uint64_t scores = shape.flash_attention ? 0 : widest.heads * 4;
   const std::uint64_t attention = rows * padded_context(shape) * (scores + 4);
-  const std::uint64_t unpacked =
-      shape.kv_type == KvType::kQ8_0 ? slots * padded_context(shape) * widest.cache_row * 2 : 0;
+  const std::uint64_t unpacked = shape.kv_type == KvType::kQ8_0
+                                     ? streams(shape) * padded_context(shape) * widest.cache_row * 2
+                                     : 0;
   return activations + attention + unpacked + slots * vocabulary * 4 * 2 + kGraphBytes;
 }
 
@@ -266,12 +275,13 @@ WeightBytes sum_weights(std::span<const GgufFile> parts) {
 
 }  // namespace
 
+std::int32_t idle_sequences(std::int32_t slots) { return std::min(slots, kMostSequences - slots); }
+
 MemoryNeeded estimate_memory(const GgufFile& file, const EngineShape& shape) {
   const Hyperparameters model(file);
-  const auto slots = static_cast<std::uint64_t>(shape.slots);
   MemoryNeeded needed;
-  needed.kv_bytes =
-      slots * (cache_bytes_per_sequence(model, file, shape) + state_bytes_per_sequence(model));
+  needed.kv_bytes = streams(shape) * (cache_bytes_per_sequence(model, file, shape) +
+                                      state_bytes_per_sequence(model));
   needed.compute_bytes = compute_bytes(model, file, shape);
   needed.weight_bytes = file.weight_bytes();
   return needed;

@@ -22,6 +22,9 @@ struct MemoryNeeded {
   std::uint64_t weight_bytes = 0;
 };
 
+// Ids beyond the slots in one pool of cells, for beginnings that nobody computes with.
+std::int32_t idle_sequences(std::int32_t slots);
+
 struct EngineShape {
   std::int32_t slots = 1;
   std::int32_t context_length = 0;  // per slot; rounded up to 256 as llama.cpp does
@@ -29,6 +32,7 @@ struct EngineShape {
   KvType kv_type = KvType::kF16;
   bool flash_attention = true;
   bool whole_windows = false;  // sliding layers keep every position
+  std::int32_t cells = 0;      // of one pool for all slots; 0: a stream for each
 };
 
 MemoryNeeded estimate_memory(const GgufFile& file, const EngineShape& shape);

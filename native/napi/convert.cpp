@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/cache_kind.h"
+
 namespace infernode {
 
 namespace {
@@ -126,6 +128,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   EngineOptions options;
   options.context.slots = int_field(object, "slots");
   options.context.context_length = int_field(object, "contextLength");
+  options.context.cells = int_field(object, "kvCells");
   options.context.prefill_chunk = int_field(object, "prefillChunk");
   options.context.threads = int_field(object, "threads");
   options.context.kv_type = kv_type_from(object.Get("kvType").ToString());
@@ -154,6 +157,10 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("slots", options.context.slots);
   object.Set("contextLength", options.context.context_length);
+  const bool unified = options.context.cells > 0;
+  object.Set("kvLayout", unified ? "unified" : "streams");
+  object.Set("kvCells", unified ? options.context.cells
+                                : options.context.slots * options.context.context_length);
   object.Set("prefillChunk", options.context.prefill_chunk);
   object.Set("threads", options.context.threads);
   object.Set("kvType", kv_type_name(options.context.kv_type));
@@ -297,6 +304,7 @@ Napi::Object info_to(Napi::Env env, const LlamaModel& model) {
                                  : env.Null());
   object.Set("devices", strings_to(env, info.devices));
   object.Set("rankLabels", strings_to(env, info.rank_labels));
+  object.Set("cacheKind", std::string(cache_kind_name(cache_kind(info))));
   object.Set("loadMilliseconds", info.load_milliseconds);
   return object;
 }

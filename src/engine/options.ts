@@ -6,8 +6,9 @@ import { z } from "zod";
 import { chatTemplateNames, chatTemplateText } from "../chat/templates.js";
 import { InferenceError } from "../errors.js";
 import { isSyntheticReference, judgeSynthetic } from "../models/synthetic.js";
-import type { NativeEngineOptions, NativeModelOptions } from "../native.js";
+import type { CacheKind, NativeEngineOptions, NativeModelOptions } from "../native.js";
 import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
+import { chooseKvCells, type KvLayout } from "./kv-layout.js";
 import { loraName, loraScale, maximumLoras, nameOfFile, twice } from "./loras.js";
 
 /** How to load a model. */
@@ -53,6 +54,21 @@ export interface EngineOptions {
    * cache grows with slots x contextLength; see Model.memoryNeeded.
    */
   readonly contextLength?: number | undefined;
+  /**
+   * contextLength cells for each slot ("streams"), or one pool of cells for all
+   * ("unified"). In a pool, requests that begin alike share cells, and prompts share a
+   * pass with those that generate; but attention looks at everybody's cells, which costs
+   * twice the time for 32 unrelated requests. For models whose layers keep every
+   * position, not with deterministic. Default "auto": streams, a pool with kvCells.
+   */
+  readonly kvLayout?: "auto" | KvLayout | undefined;
+  /**
+   * Cells of the pool, one per token: at least contextLength, at most 2^26. With fewer
+   * than slots x contextLength, memory is for what generations use instead of what they
+   * might: where none are left, the youngest waits until there are. Makes "auto" a
+   * pool. Default: slots x contextLength.
+   */
+  readonly kvCells?: number | undefined;
   /** Prompt tokens computed in one pass at most, 16 to 8192. Default 512. */
   readonly prefillChunk?: number | undefined;
   /** CPU threads of one pass, 1 to 512. Default: the CPUs this process may use. */
@@ -110,6 +126,7 @@ export interface EngineOptions {
 export interface ModelLimits {
   /** Tokens the model was trained for. */
   readonly contextLength: number;
+  readonly cacheKind: CacheKind;
 }
 
 const minimumContext = 16;
@@ -165,6 +182,8 @@ function engineSchema(limits: ModelLimits) {
   return z.strictObject({
     slots: integer(1, 256).default(8),
     contextLength: contextLength.default(Math.min(trained, defaultContext)),
+    kvLayout: z.enum(["auto", "unified", "streams"], 'one of "auto", "unified", "streams"').default("auto"),
+    kvCells: integer(minimumContext, 2 ** 26).optional(),
     prefillChunk: integer(16, 8192).default(512),
     threads: integer(1, 512).optional(),
     samplerThreads: integer(1, 64).optional(),
@@ -251,6 +270,8 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
         : 'flashAttention must be true when kvType is "q8_0", got false',
     );
   }
+  const kvCells = chooseKvCells(judged, limits.cacheKind);
+  if (typeof kvCells === "string") throw new InferenceError("INVALID_OPTION", `${call}: ${kvCells}`);
   const loras = judged.loras.map((given) => {
     const path = judgePath(call, given.path);
     return { name: given.name ?? nameOfFile(path), path, scale: given.scale };
@@ -258,8 +279,10 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
   const again = twice(loras.map(({ name }) => name));
   if (again !== undefined)
     refuse(`loras must have a name each, ${show(again)} stands twice; give them names`);
+  const { kvLayout: _, ...rest } = judged;
   return {
-    ...judged,
+    ...rest,
+    kvCells,
     loras,
     flashAttention,
     threads: judged.threads ?? chooseThreads,

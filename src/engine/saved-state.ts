@@ -69,10 +69,11 @@ export class StateFiles {
   }
 
   #origin(scales: Float32Array | null): StateOrigin {
-    const { kvType, flashAttention, loras } = this.#native.options;
+    const { kvLayout, kvType, flashAttention, loras } = this.#native.options;
     return {
       fingerprint: this.#model.fingerprint,
       llamaCpp: native().build.treeHash,
+      kvLayout,
       kvType,
       flashAttention,
       loras: lorasText(loras, scales),

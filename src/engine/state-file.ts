@@ -13,6 +13,7 @@ export interface StateOrigin {
   readonly fingerprint: string;
   /** Tree hash of llama.cpp, whose format the state has. */
   readonly llamaCpp: string;
+  readonly kvLayout: string;
   readonly kvType: string;
   readonly flashAttention: boolean;
   /** Adapters and their scales, as text. */
@@ -26,6 +27,7 @@ const tokenBytes = 4;
 const factsSchema = z.object({
   fingerprint: z.string(),
   llamaCpp: z.string(),
+  kvLayout: z.string(),
   kvType: z.string(),
   flashAttention: z.boolean(),
   loras: z.string(),
@@ -111,6 +113,7 @@ export async function readStateFile(path: string, origin: StateOrigin): Promise<
 const originNames: Readonly<Record<keyof StateOrigin, string>> = {
   fingerprint: "model file",
   llamaCpp: "llama.cpp",
+  kvLayout: "kvLayout",
   kvType: "kvType",
   flashAttention: "flashAttention",
   loras: "choice of loras",

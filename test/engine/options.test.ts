@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { judgeEngineOptions, judgeModelOptions } from "../../src/engine/options.js";
 import { caught } from "../helpers/caught.js";
 
-const limits = { contextLength: 1024 };
+const limits = { contextLength: 1024, cacheKind: "full" } as const;
 
 async function refusal(options: unknown): Promise<string> {
   const error = await caught(() => judgeEngineOptions("createEngine()", options, limits));
@@ -21,6 +21,7 @@ describe("engine options", () => {
       slots: 8,
       contextLength: 1024,
       prefillChunk: 512,
+      kvCells: 0,
       threads: 0,
       samplerThreads: 0,
       queueLimit: 1024,
@@ -34,7 +35,7 @@ describe("engine options", () => {
   });
 
   it("bounds the default context of a long-context model", () => {
-    const long = judgeEngineOptions("createEngine()", {}, { contextLength: 131_072 });
+    const long = judgeEngineOptions("createEngine()", {}, { ...limits, contextLength: 131_072 });
     expect(long.contextLength).toBe(4096);
   });
 
@@ -70,6 +71,27 @@ describe("engine options", () => {
     [
       { kvType: "q8_0", flashAttention: false },
       'createEngine(): flashAttention must be true when kvType is "q8_0", got false',
+    ],
+    [
+      { kvLayout: "pool" },
+      'createEngine(): kvLayout must be one of "auto", "unified", "streams", got "pool"',
+    ],
+    [{ kvCells: 8 }, "createEngine(): kvCells must be an integer from 16 to 67108864, got 8"],
+    [
+      { kvCells: 100, contextLength: 200 },
+      "createEngine(): kvCells must be contextLength (200) or more, got 100",
+    ],
+    [
+      { kvCells: 2048, kvLayout: "streams" },
+      'createEngine(): kvCells must be left out when kvLayout is "streams", whose slots have contextLength cells each, got 2048',
+    ],
+    [
+      { kvLayout: "unified", deterministic: true },
+      'createEngine(): kvLayout must be "streams" when deterministic is true, which needs a stream for each slot',
+    ],
+    [
+      { kvCells: 2048, deterministic: true },
+      "createEngine(): kvCells must be left out when deterministic is true, which needs a stream for each slot",
     ],
     [[], "createEngine(): options must be an object, got an array of 0"],
   ])("refuses %j", async (options, sentence) => {

@@ -125,6 +125,14 @@ inline BackendLimits fake_limits(std::int32_t slots, std::int32_t context = 512,
   return limits;
 }
 
+// The same with one pool of cells; 0: as many as all slots can use.
+inline BackendLimits pooled(BackendLimits limits, std::int32_t cells = 0) {
+  limits.unified = true;
+  limits.cells = cells > 0 ? cells : limits.slots * limits.context_length;
+  limits.idle_sequences = limits.slots;
+  return limits;
+}
+
 inline std::vector<TokenId> fake_prompt(std::size_t length, std::uint64_t salt) {
   std::vector<TokenId> prompt;
   for (std::size_t i = 0; i < length; ++i) {

@@ -57,6 +57,7 @@ struct Sharing {
   bool cuts;
   CacheConfig cache;
   Position window = 0;
+  std::int32_t cells = 0;  // of one pool; 0: each sequence has its own
 };
 
 // Requests that begin alike in many ways, some in secret, some with other adapters,
@@ -81,6 +82,9 @@ class SharingDrive {
     CHECK(cache.prompt_tokens_cached > 0 || !how_.cache.keeps_prefixes);
     CHECK(cache.host_bytes <= static_cast<std::int64_t>(how_.cache.host_limit));
     CHECK_EQ(fixture_.backend->rule_breaks, 0);
+    if (how_.cells == 0) return;
+    CHECK_EQ(cache.cells_cached, fixture_.backend->cells_used());
+    CHECK_EQ(fixture_.engine->stats().padding_rows + fixture_.engine->stats().sequence_moves, 0);
   }
 
  private:
@@ -89,6 +93,9 @@ class SharingDrive {
     limits.cuts = how_.cuts;
     limits.pads_decode = how_.cuts || how_.window > 0;
     limits.slack = how_.window > 0 ? limits.prefill_capacity : 0;
+    limits.unified = how_.cells > 0;
+    limits.cells = how_.cells;
+    limits.idle_sequences = limits.unified ? how_.slots / 2 : 0;
     return limits;
   }
 
@@ -208,4 +215,14 @@ TEST("100,000 operations of requests that begin alike leave the books balanced")
   share({8, false, {true, some, false}, 40}, 20000, seed + 6);
   share({4, false, {true, std::size_t{1} << 30, false}, 40}, 10000, seed + 7);
   share({4, false, {true, 0, false}}, 10000, seed + 8);
+}
+
+TEST("100,000 operations on one pool of cells leave the books balanced") {
+  const std::uint64_t seed = seed_of_run();
+  const std::size_t some = 3000;
+  share({8, true, {true, some, false}, 0, 8 * 700}, 20000, seed);       // room for all
+  share({8, true, {true, some, false}, 0, 2 * 700}, 30000, seed + 1);   // for a quarter
+  share({8, true, {true, 0, false}, 0, 2 * 700}, 20000, seed + 2);      // states are lost
+  share({16, true, {true, some, false}, 0, 704}, 20000, seed + 3);      // hardly one alone
+  share({5, true, {false, some, false}, 0, 2 * 700}, 10000, seed + 4);  // nothing is shared
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,7 +44,8 @@ class FakeBackend final : public Backend {
  public:
   explicit FakeBackend(BackendLimits limits)
       : limits_(limits),
-        histories_(static_cast<std::size_t>(limits.slots)),
+        histories_(static_cast<std::size_t>(limits.slots + limits.idle_sequences)),
+        cells_(histories_.size()),
         oldest_(histories_.size()) {}
 
   // A pass with this token ends as `status`; kFailed damages its sequences.
@@ -53,7 +55,7 @@ class FakeBackend final : public Backend {
   }
 
   std::int64_t decode_calls = 0, prefill_calls = 0, prefill_rows = 0, saves = 0;
-  std::int64_t adapter_calls = 0;
+  std::int64_t adapter_calls = 0, shares = 0;
   std::int64_t rule_breaks = 0;  // of the rules of backend.h
 
   const BackendLimits& limits() const override { return limits_; }
@@ -63,7 +65,7 @@ class FakeBackend final : public Backend {
     ++decode_calls;
     for (std::size_t i = 1; i < rows.size(); ++i) {
       const SequenceId gap = rows[i].sequence - rows[i - 1].sequence;
-      if (limits_.pads_decode ? gap != 1 : gap < 1) ++rule_breaks;
+      if (limits_.pads_decode && !limits_.unified ? gap != 1 : gap < 1) ++rule_breaks;
     }
     const DecodeStatus status = take(rows);
     if (status != DecodeStatus::kOk) return status;
@@ -78,13 +80,7 @@ class FakeBackend final : public Backend {
     if (rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) ++rule_breaks;
     const auto outputs = std::ranges::count_if(rows, &BatchRow::wants_logits);
     if (outputs > std::max(limits_.slots, limits_.prefill_outputs)) ++rule_breaks;
-    const auto first = std::count_if(rows.begin(), rows.end(),
-                                     [&](auto& row) { return row.sequence == rows[0].sequence; });
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto sequence =
-          rows[0].sequence + static_cast<SequenceId>(i / static_cast<std::size_t>(first));
-      if (rows[i].sequence != sequence) ++rule_breaks;
-    }
+    check_shape(rows);
     const DecodeStatus status = take(rows);
     if (status != DecodeStatus::kOk) return status;
     logits_.assign(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size), 0.0f);
@@ -128,8 +124,23 @@ class FakeBackend final : public Backend {
     if (from > 0 && reusable(sequence, from) != from) return false;
     if (from == 0) oldest(sequence) = 0;
     if (from < static_cast<Position>(tokens.size())) tokens.resize(static_cast<std::size_t>(from));
+    keep_cells(sequence);
     return true;
   }
+
+  void share(SequenceId from, SequenceId to, Position length) override {
+    ++shares;
+    if (!limits_.unified || !history(to).empty() || length > resident(from)) ++rule_breaks;
+    const auto count = static_cast<std::ptrdiff_t>(length);
+    history(to).assign(history(from).begin(), history(from).begin() + count);
+    auto& source = cells(from);
+    cells(to).assign(source.begin(), source.begin() + count);
+    for (const std::uint64_t cell : cells(to)) ++holders_[cell];
+  }
+
+  // Different cells in use, of one pool; the most there were.
+  std::int32_t cells_used() const { return static_cast<std::int32_t>(holders_.size()); }
+  std::int32_t most_cells = 0;
 
   Position reusable(SequenceId sequence, Position length) const override {
     if (limits_.cuts || length >= resident(sequence)) return length;
@@ -148,6 +159,7 @@ class FakeBackend final : public Backend {
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override {
     if (!history(sequence).empty()) ++rule_breaks;
     history(sequence).assign(state.begin(), state.end());
+    keep_cells(sequence);
     if (window > 0) oldest(sequence) = std::max(0, resident(sequence) - window);
     return true;
   }
@@ -162,6 +174,34 @@ class FakeBackend final : public Backend {
  private:
   Position& oldest(SequenceId sequence) { return oldest_.at(static_cast<std::size_t>(sequence)); }
 
+  std::vector<std::uint64_t>& cells(SequenceId sequence) {
+    return cells_.at(static_cast<std::size_t>(sequence));
+  }
+
+  // As many cells as positions.
+  void keep_cells(SequenceId sequence) {
+    if (!limits_.unified) return;
+    auto& mine = cells(sequence);
+    const std::size_t wanted = history(sequence).size();
+    for (; mine.size() > wanted; mine.pop_back()) {
+      if (--holders_[mine.back()] == 0) holders_.erase(mine.back());
+    }
+    for (; mine.size() < wanted; mine.push_back(next_cell_++)) holders_[next_cell_] = 1;
+    most_cells = std::max(most_cells, cells_used());
+    if (cells_used() > limits_.cells) ++rule_breaks;
+  }
+
+  void check_shape(std::span<const BatchRow> rows) {
+    const auto first = std::count_if(rows.begin(), rows.end(),
+                                     [&](auto& row) { return row.sequence == rows[0].sequence; });
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto sequence =
+          rows[0].sequence + static_cast<SequenceId>(i / static_cast<std::size_t>(first));
+      const bool ascends = i == 0 || rows[i].sequence >= rows[i - 1].sequence;
+      if (limits_.unified ? !ascends : rows[i].sequence != sequence) ++rule_breaks;
+    }
+  }
+
   std::vector<TokenId>& history(SequenceId sequence) {
     return histories_.at(static_cast<std::size_t>(sequence));
   }
@@ -175,6 +215,7 @@ class FakeBackend final : public Backend {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
       history(row.sequence).push_back((poisoned ? 0 : row.token) + set_ * limits_.vocabulary_size);
+      keep_cells(row.sequence);
       if (window == 0) continue;
       const Position kept = resident(row.sequence) - window - limits_.slack;
       oldest(row.sequence) = std::max(oldest(row.sequence), kept);
@@ -203,6 +244,9 @@ class FakeBackend final : public Backend {
   BackendLimits limits_;
   // Per cell its token, plus the vocabulary's size as often as its adapters' number.
   std::vector<std::vector<TokenId>> histories_;
+  std::vector<std::vector<std::uint64_t>> cells_;
+  std::map<std::uint64_t, int> holders_;
+  std::uint64_t next_cell_ = 0;
   std::vector<AdapterScales> sets_ = {{}};
   TokenId set_ = 0;               // in use
   std::vector<bool> mixed_;       // rows of the last pass that read other sets' cells

@@ -54,6 +54,14 @@ TEST("per-layer head counts and separate key and value lengths are counted") {
   CHECK_EQ(packed.kv_bytes, needed.kv_bytes / 2 * 34 / 32);
 }
 
+TEST("one pool of cells is counted by its cells, not by its slots") {
+  const GgufFile file = parsed(tiny_llama());
+  EngineShape shape{8, 512, 64, KvType::kF16};
+  const std::uint64_t streams = estimate_memory(file, shape).kv_bytes;
+  shape.cells = 1000;  // rounded up to 1024
+  CHECK_EQ(estimate_memory(file, shape).kv_bytes * 4, streams);
+}
+
 TEST("heads without a KV count hold a key and a value each") {
   GgufBytes file = tiny_llama();
   file.remove("llama.attention.head_count_kv");

@@ -173,11 +173,25 @@ std::size_t distinct_of(const Trace& trace) {
   return distinct;
 }
 
+// Streams and one pool, few slots and many.
+std::vector<BackendLimits> layouts(std::int32_t context) {
+  std::vector<BackendLimits> all;
+  for (const std::int32_t slots : {4, 16}) {
+    all.push_back(fake_limits(slots, context, 128));
+    all.push_back(pooled(all.back()));
+  }
+  return all;
+}
+
+std::string name_of(const BackendLimits& limits) {
+  return std::to_string(limits.slots) + (limits.unified ? " slots in one pool" : " slots");
+}
+
 }  // namespace
 
 TEST("sixteen requests at once compute what they share once") {
-  for (const std::int32_t slots : {4, 16}) {
-    EngineFixture fixture(fake_limits(slots, 512, 128));
+  for (const BackendLimits& limits : layouts(512)) {
+    EngineFixture fixture(limits);
     for (RequestId id = 1; id <= 16; ++id) {
       Tokens prompt = fake_prompt(352, 1);
       const Tokens own = fake_prompt(32, 100 + id);
@@ -191,22 +205,25 @@ TEST("sixteen requests at once compute what they share once") {
       computed += usage.prompt_tokens - usage.cached_prompt_tokens;
     }
     const double distinct = 352 + 16 * 32;
-    std::printf("%d slots: %.3f of the distinct tokens\n", slots,
+    std::printf("%s: %.3f of the distinct tokens\n", name_of(limits).c_str(),
                 static_cast<double>(computed) / distinct);
     CHECK(static_cast<double>(computed) <= 1.05 * distinct);
-    CHECK_EQ(fixture.engine->stats().prompt_tokens_computed, computed);
+    // A prompt's last token may be the row of a decode pass.
+    const std::int64_t counted = fixture.engine->stats().prompt_tokens_computed;
+    CHECK(counted <= computed && counted >= computed - 16);
     CHECK_EQ(fixture.backend->rule_breaks, 0);
   }
 }
 
 TEST("conversations compute each token once while memory suffices") {
-  for (const std::int32_t slots : {4, 16}) {
+  for (const BackendLimits& limits : layouts(1024)) {
     for (const Shape& shape : {Shape{64, 8, 1, 0, 100}, Shape{64, 8, 8, 60, 100}}) {
-      EngineFixture fixture(fake_limits(slots, 1024, 128), 1000, 0, cache_of(kPlenty));
+      EngineFixture fixture(limits, 1000, 0, cache_of(kPlenty));
       const Trace trace = converse(fixture, shape, 11);
       const double ratio =
           static_cast<double>(trace.computed) / static_cast<double>(distinct_of(trace));
-      std::printf("%d slots, %d groups: %.3f of the distinct tokens\n", slots, shape.groups, ratio);
+      std::printf("%s, %d groups: %.3f of the distinct tokens\n", name_of(limits).c_str(),
+                  shape.groups, ratio);
       CHECK(ratio <= 1.05);
       CHECK_EQ(fixture.backend->rule_breaks, 0);
     }
@@ -216,10 +233,10 @@ TEST("conversations compute each token once while memory suffices") {
 TEST(
     "a quarter of the memory serves within 10 % of a least-recently-used cache of states as "
     "large") {
-  for (const std::int32_t slots : {4, 16}) {
+  for (const BackendLimits& limits : layouts(1024)) {
     for (const Shape& shape : {Shape{64, 8, 1, 0, 100}, Shape{64, 8, 8, 60, 100}}) {
       const auto measure = [&](std::size_t host_limit) {
-        EngineFixture fixture(fake_limits(slots, 1024, 128), 1000, 0, cache_of(host_limit));
+        EngineFixture fixture(limits, 1000, 0, cache_of(host_limit));
         return converse(fixture, shape, 12);
       };
       const Trace trace = measure(measure(kPlenty).largest / 4);
@@ -227,8 +244,8 @@ TEST(
       std::size_t expected = 0;
       for (const Turn& turn : trace.turns) expected += simulated.serve(turn);
       const double ratio = static_cast<double>(trace.computed) / static_cast<double>(expected);
-      std::printf("%d slots, %d groups: %zu computed, %zu simulated: %.3f\n", slots, shape.groups,
-                  trace.computed, expected, ratio);
+      std::printf("%s, %d groups: %zu computed, %zu simulated: %.3f\n", name_of(limits).c_str(),
+                  shape.groups, trace.computed, expected, ratio);
       CHECK(ratio <= 1.10);
     }
   }

@@ -29,7 +29,8 @@ class RecordingBackend final : public Backend {
   RecordingBackend(std::unique_ptr<Backend> inner, LogitRecord& record)
       : inner_(std::move(inner)),
         record_(record),
-        histories_(static_cast<std::size_t>(inner_->limits().slots)) {}
+        histories_(
+            static_cast<std::size_t>(inner_->limits().slots + inner_->limits().idle_sequences)) {}
 
   const BackendLimits& limits() const override { return inner_->limits(); }
 
@@ -78,6 +79,11 @@ class RecordingBackend final : public Backend {
     const bool restored = inner_->restore(sequence, state);
     if (restored) history(sequence) = saved_.at({state.begin(), state.end()});
     return restored;
+  }
+
+  void share(SequenceId from, SequenceId to, Position length) override {
+    inner_->share(from, to, length);
+    history(to).assign(history(from).begin(), history(from).begin() + length);
   }
 
   Position resident(SequenceId sequence) const override { return inner_->resident(sequence); }

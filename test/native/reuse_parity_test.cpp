@@ -10,12 +10,14 @@ namespace {
 
 constexpr std::size_t kStateBytes = std::size_t{3} << 20;  // some states, not all
 
-Totals hold(const std::string& type, std::int32_t slots, bool exact, float epsilon) {
+Totals hold(const std::string& type, std::int32_t slots, bool exact, float epsilon,
+            std::int32_t cells = 0) {
   const auto model = load_embedded(type);
   const auto texts = model_texts(model, 6, 400);
   const auto backend = [&](std::int32_t count, LogitRecord& record) {
     ContextOptions options = context_of(count, 128);
     options.flash_attention = !exact;
+    options.cells = count > 1 ? cells : 0;
     return std::make_unique<RecordingBackend>(std::make_unique<LlamaBackend>(model, options),
                                               record);
   };
@@ -36,15 +38,16 @@ Totals hold(const std::string& type, std::int32_t slots, bool exact, float epsil
   }
   const CacheStats& cache = said.stats.cache;
   std::printf(
-      "%s%s, %d slots: %d turns, %d diverged, largest difference %.2g; %lld tokens reused, "
+      "%s%s%s, %d slots: %d turns, %d diverged, largest difference %.2g; %lld tokens reused, "
       "%lld computed, %lld copies, %lld restores\n",
-      type.c_str(), exact ? " exact" : "", slots, totals.turns, totals.diverged,
-      static_cast<double>(totals.largest), static_cast<long long>(cache.prompt_tokens_cached),
+      type.c_str(), exact ? " exact" : "", cells > 0 ? " pool" : "", slots, totals.turns,
+      totals.diverged, static_cast<double>(totals.largest),
+      static_cast<long long>(cache.prompt_tokens_cached),
       static_cast<long long>(said.stats.prompt_tokens_computed),
       static_cast<long long>(cache.copies), static_cast<long long>(cache.host_restores));
   CHECK(cache.prompt_tokens_cached > 2000);
   CHECK(cache.copies > 0);
-  CHECK(slots > 3 || cache.host_restores > 0);
+  CHECK((slots > 3 && cells == 0) || cache.host_restores > 0);
   CHECK_EQ(totals.inexcusable, 0);
   return totals;
 }
@@ -63,6 +66,12 @@ TEST("an exact engine gives the same logits to the bit, whatever it reuses") {
 
 TEST("by default texts part only where the model was undecided") {
   const Totals totals = hold("q8_0", 4, false, 0.4f);
+  CHECK(totals.largest <= 0.4f);
+  CHECK(totals.diverged * 10 <= totals.turns);
+}
+
+TEST("in one pool of cells, too small for all, texts part only where the model was undecided") {
+  const Totals totals = hold("q8_0", 6, false, 0.4f, kEmbeddedContext + 256);
   CHECK(totals.largest <= 0.4f);
   CHECK(totals.diverged * 10 <= totals.turns);
 }

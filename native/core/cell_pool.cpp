@@ -1,0 +1,62 @@
+#include "cell_pool.h"
+
+#include <numeric>
+
+namespace infernode {
+
+CellPool::CellPool(std::int32_t sequences, std::int32_t cells)
+    : holders_(static_cast<std::size_t>(sequences)),
+      cells_(static_cast<std::size_t>(cells)),
+      free_(static_cast<std::size_t>(cells)) {
+  std::iota(free_.begin(), free_.end(), Index{0});
+}
+
+void CellPool::count_busy(Index cell, std::int32_t change) {
+  std::int32_t& busy = cells_[cell].busy;
+  busy_ -= busy > 0 ? 1 : 0;
+  busy += change;
+  busy_ += busy > 0 ? 1 : 0;
+}
+
+void CellPool::set_busy(SequenceId sequence, bool busy) {
+  Holder& holder = at(sequence);
+  if (holder.busy == busy) return;
+  holder.busy = busy;
+  for (const Index cell : holder.cells) count_busy(cell, busy ? 1 : -1);
+}
+
+void CellPool::take(Holder& holder, Index cell) {
+  holder.cells.push_back(cell);
+  ++cells_[cell].sequences;
+  if (holder.busy) count_busy(cell, 1);
+}
+
+void CellPool::let_go(Holder& holder) {
+  const Index cell = holder.cells.back();
+  holder.cells.pop_back();
+  if (holder.busy) count_busy(cell, -1);
+  if (--cells_[cell].sequences == 0) free_.push_back(cell);
+}
+
+void CellPool::resize(SequenceId sequence, Position length) {
+  Holder& holder = at(sequence);
+  const auto wanted = static_cast<std::size_t>(length);
+  while (holder.cells.size() > wanted) let_go(holder);
+  INFERNODE_CHECK(wanted - holder.cells.size() <= free_.size(),
+                  "a sequence of " + std::to_string(length) + " positions finds no room in " +
+                      std::to_string(size()) + " cells");
+  while (holder.cells.size() < wanted) {
+    const Index cell = free_.back();
+    free_.pop_back();
+    take(holder, cell);
+  }
+}
+
+void CellPool::share(SequenceId from, SequenceId to, Position length) {
+  INFERNODE_CHECK(at(to).cells.empty() && length <= this->length(from),
+                  "cells are shared that are not there, or with a sequence that has some");
+  for (Position position = 0; position < length; ++position)
+    take(at(to), at(from).cells[static_cast<std::size_t>(position)]);
+}
+
+}  // namespace infernode
