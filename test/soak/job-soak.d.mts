@@ -12,8 +12,8 @@ export interface JobSoakOptions {
 export interface JobSoakReport {
   readonly wrong: readonly string[];
   readonly jobs: number;
-  readonly reruns: number;
-  readonly destroyed: number;
+  /** Jobs queued again, by what of them was destroyed. */
+  readonly reruns: { readonly takes: number; readonly results: number; readonly workers: number };
   readonly injected: number;
   readonly workers: number;
   readonly memoryGrowth: number | undefined;

@@ -1,5 +1,6 @@
-// Lets calls go wrong at random, the same way for the same seed, and counts what
-// that destroyed: jobs handed out that never arrived, results that were sent away.
+// Lets calls go wrong at random, the same way for the same seed. What that destroys
+// (jobs handed out that never arrive, results that are sent away) is told to the
+// book of jobs, by the server.
 
 /**
  * @typedef {object} FaultOptions
@@ -14,10 +15,6 @@ const all = ["job-take", "job-take-batch", "job-stop", "job-stream", "job-done",
 export class Faults {
   #options;
   #state;
-  /** Jobs whose hand-out the worker never saw. */
-  destroyedTakes = 0;
-  /** Results that were refused though they were right. */
-  destroyedDones = 0;
   /** Calls that went wrong. */
   injected = 0;
 
@@ -38,9 +35,7 @@ export class Faults {
     if (this.#random() >= options.rate) return undefined;
     this.injected += 1;
     const troubles = this.#troubles(route, options.slowMs ?? 50);
-    const trouble = troubles[Math.floor(this.#random() * troubles.length)];
-    if (route === "job-done" && [400, 404].includes(trouble?.status)) this.destroyedDones += 1;
-    return trouble;
+    return troubles[Math.floor(this.#random() * troubles.length)];
   }
 
   #troubles(route, slowMs) {
@@ -54,12 +49,6 @@ export class Faults {
       { truncate: true },
     ];
     return route === "job-done" || route.startsWith("job-take") ? [...common, { status: 400 }] : common;
-  }
-
-  /** A call was looked at and its answer lost. */
-  lost(call, answer, trouble) {
-    const unread = trouble.drop === "after" || trouble.truncate || trouble.status !== undefined;
-    if (unread && call.route.startsWith("job-take")) this.destroyedTakes += answer.jobs?.length ?? 0;
   }
 
   // mulberry32

@@ -47,11 +47,20 @@ export interface Call {
   readonly answeredAt: number | undefined;
 }
 
+/** One hand-out of a job. */
+export interface Lease {
+  readonly workerId: string;
+  readonly destroyed: "take" | "result" | "worker" | undefined;
+  readonly lapsed: boolean;
+}
+
 export interface BookedJob {
   readonly id: string;
   readonly payload: object;
   readonly status: "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED";
   readonly takes: number;
+  readonly leases: readonly Lease[];
+  readonly history: readonly string[];
   readonly done: readonly {
     readonly output?: unknown;
     readonly error?: string;
@@ -67,8 +76,6 @@ export interface Platform {
   readonly trace: readonly Call[];
   readonly violations: readonly string[];
   readonly faults: {
-    readonly destroyedTakes: number;
-    readonly destroyedDones: number;
     readonly injected: number;
     stop(): void;
   };
@@ -77,6 +84,7 @@ export interface Platform {
   env(over?: Readonly<Record<string, string | undefined>>): Record<string, string>;
   enqueue(job: object): string;
   stop(id: string): void;
+  workerKilled(workerId: string): void;
   job(id: string): BookedJob;
   script(route: string, responses: readonly Trouble[]): void;
   calls(...routes: string[]): readonly Call[];

@@ -1,7 +1,8 @@
 // RunPod on this machine, as a worker sees it (jobs to take, stops, streams,
-// results, pings) and as a client does (run, status, stream, OpenAI). For tests and benchmarks only. Strict: what a worker must not send is
-// written down as a violation. Answers can be scripted call by call, or go wrong at
-// random by a seed; everything that passed is in the trace.
+// results, pings) and as a client does (run, status, stream, OpenAI). For tests and
+// benchmarks only. Strict: what a worker must not send is written down as a
+// violation. Answers can be scripted call by call, or go wrong at random by a seed;
+// everything that passed is in the trace.
 import { EventEmitter } from "node:events";
 import { clientRoutes } from "./client-routes.mjs";
 import { Faults } from "./faults.mjs";
@@ -18,7 +19,7 @@ const patienceMs = 25_000;
  * @property {string} [apiKey] default "secret-key"
  * @property {number} [holdMs] how long a take or stop poll is held open without a job; default 300
  * @property {number} [pingIntervalMs] what workers are told; default 200
- * @property {number} [missedPings] pings in a row without a job's id after which it is queued again; default 2
+ * @property {number} [missedPings] ping intervals in a row without a job's id after which it is queued again; default 2
  * @property {import("./faults.mjs").FaultOptions} [faults] default none
  */
 
@@ -63,7 +64,13 @@ export class Platform {
     );
     this.url = this.#server.url;
     const { pingIntervalMs } = this.#options;
-    this.#leaseTimer = setInterval(() => this.book.missSilentWorkers(), pingIntervalMs).unref();
+    let last = performance.now();
+    const tick = () => {
+      const now = performance.now();
+      this.book.tick(now - last < 1.5 * pingIntervalMs);
+      last = now;
+    };
+    this.#leaseTimer = setInterval(tick, pingIntervalMs).unref();
   }
 
   async close() {
@@ -109,6 +116,11 @@ export class Platform {
   /** Tells workers to stop a job. @param {string} id */
   stop(id) {
     this.book.stop(id);
+  }
+
+  /** Writes down that a worker was killed: the jobs it has will run again. @param {string} workerId */
+  workerKilled(workerId) {
+    this.book.kill(workerId);
   }
 
   /** What is known of a job. @param {string} id */

@@ -63,13 +63,25 @@ async function answerWith(platform, routes, call, trouble, connection) {
   if (trouble?.drop === "before") return { drop: true };
   const looks = trouble === undefined || trouble.drop === "after" || trouble.pass || trouble.truncate;
   const onlyDelayed = trouble !== undefined && trouble.delayMs !== undefined && trouble.status === undefined;
-  if (!looks && !onlyDelayed) return { headers: {}, ...trouble };
+  if (!looks && !onlyDelayed) {
+    noteRefusal(platform, call, trouble);
+    return { headers: {}, ...trouble };
+  }
   const answer = await routes.answer(call, connection);
   if (trouble === undefined || (onlyDelayed && !looks)) return answer;
-  platform.faults.lost(call, answer, trouble);
+  const unread = trouble.drop === "after" || trouble.truncate || trouble.status !== undefined;
+  const { workerId } = call.parameters;
+  if (unread) for (const { id } of answer.jobs ?? []) platform.book.destroy(id, workerId, "take");
   if (trouble.drop === "after") return { drop: true };
   if (trouble.truncate) return { ...answer, truncate: true };
   return { ...answer, ...trouble };
+}
+
+// A worker may not send a result again that was refused; other troubles it has to bear.
+function noteRefusal(platform, call, { status }) {
+  const { jobId, workerId } = call.parameters;
+  const final = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+  if (call.route === "job-done" && final) platform.book.destroy(jobId, workerId, "result");
 }
 
 function send(request, response, answer) {

@@ -42,44 +42,57 @@ export function workerRoutes(platform, options) {
 }
 
 // A long poll: answered when there is a job, or when it was held long enough.
-async function take(platform, options, call, { response, gone }) {
+async function take(platform, options, call, connection) {
   const { workerId, query } = call.parameters;
   const batch = call.route === "job-take-batch";
   const count = batch ? Number(query.get("batch_size")) : 1;
   if (batch && !(count > 1)) platform.violations.push(`job-take-batch of ${query.get("batch_size")}`);
   if (!["0", "1"].includes(query.get("job_in_progress")))
     platform.violations.push("a take without job_in_progress");
-  const end = performance.now() + options.holdMs;
-  let left = false;
-  void gone.then(() => {
-    left = true;
-    platform.changed();
+  const jobs = await held(platform, options, connection, {
+    ready: () => platform.book.queued > 0,
+    get: () => platform.book.lease(workerId, count),
   });
-  while (platform.book.queued === 0 && !left && !platform.closed && performance.now() < end) {
-    await platform.nextChange(end - performance.now());
-  }
-  if (left || response.destroyed) return { drop: true };
-  const jobs = platform.book.lease(workerId, count);
+  if (jobs === undefined) return { drop: true };
   if (jobs.length === 0) return { status: 204 };
   return { status: 200, body: batch ? jobs : jobs[0], jobs };
 }
 
-async function stops(platform, options, call, { gone }) {
+async function stops(platform, options, call, connection) {
   const { workerId } = call.parameters;
-  const end = performance.now() + options.holdMs;
-  let left = false;
-  void gone.then(() => {
-    left = true;
-    platform.changed();
+  const ids = await held(platform, options, connection, {
+    ready: () => platform.book.hasStops(workerId),
+    get: () => platform.book.takeStops(workerId),
   });
+  if (ids === undefined) return { drop: true };
+  return ids.length > 0 ? { status: 200, body: { jobsToStop: ids } } : { status: 204 };
+}
+
+/**
+ * Holds a poll until there is something for it. Who has hung up gets nothing: before
+ * something is given away, the event loop turns twice, so that a hang-up is seen that
+ * has arrived, however long this process did not run.
+ * @returns {Promise<unknown[] | undefined>} nothing after the time, undefined where the caller has gone
+ */
+async function held(platform, options, { response, gone }, { ready, get }) {
+  const end = performance.now() + options.holdMs;
+  const left = () => response.destroyed || response.socket?.writable !== true;
+  void gone.then(() => platform.changed());
   for (;;) {
-    if (left) return { drop: true };
-    const ids = platform.book.takeStops(workerId);
-    if (ids.length > 0) return { status: 200, body: { jobsToStop: ids } };
+    if (ready()) {
+      await turn();
+      await turn();
+    }
+    if (left()) return undefined;
+    const given = get();
     const wait = end - performance.now();
-    if (wait <= 0 || platform.closed) return { status: 204 };
+    if (given.length > 0 || wait <= 0 || platform.closed) return given;
     await platform.nextChange(wait);
   }
+}
+
+function turn() {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function stream(platform, call) {
