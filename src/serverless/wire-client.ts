@@ -14,8 +14,9 @@ export interface WireRequest {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Milliseconds after the abort in which an answer may still begin; one that
-   * has begun is read to its end. Undefined: the abort ends everything at once.
+   * Milliseconds after the abort in which an answer may still begin; then we hang up
+   * and read until the platform does so too. An answer that has begun is read to its
+   * end. Undefined: the abort ends everything at once.
    */
   readonly abortGraceMs?: number | undefined;
 }
@@ -46,6 +47,8 @@ export class WireFailure extends Error {
 }
 
 const maximumAnswerBytes = 256 * 2 ** 20;
+/** Of a platform that does not answer our hanging up. */
+const hangUpMs = 400;
 
 export class WireClient {
   readonly #plain = new http.Agent({ keepAlive: true, scheduling: "lifo" });
@@ -85,6 +88,7 @@ class Exchange {
   readonly #reject: (failure: WireFailure) => void;
   #outgoing: http.ClientRequest | undefined;
   #answering = false;
+  #hungUp = false;
   #timer: NodeJS.Timeout | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
 
@@ -115,7 +119,7 @@ class Exchange {
       return;
     }
     this.#outgoing.on("response", (response) => this.#answer(response));
-    this.#outgoing.on("error", (error) => this.#fail("network", describe(error)));
+    this.#outgoing.on("error", (error) => this.#fail(this.#hungUp ? "aborted" : "network", describe(error)));
     this.#timer = setTimeout(() => this.#fail("timeout", `no answer within ${timeoutMs} ms`), timeoutMs);
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#outgoing.end(body);
@@ -127,10 +131,24 @@ class Exchange {
       this.#fail("aborted", "aborted");
       return;
     }
+    this.#graceTimer = setTimeout(() => this.#hangUp(), graceMs);
+  };
+
+  // What the platform said before it hears of our leaving still arrives: a job that it
+  // handed out into a socket destroyed by us would be nobody's.
+  #hangUp(): void {
+    if (this.#answering) return;
+    const socket = this.#outgoing?.socket;
+    if (!socket || socket.connecting) {
+      this.#fail("aborted", "aborted before it was sent");
+      return;
+    }
+    this.#hungUp = true;
+    socket.end();
     this.#graceTimer = setTimeout(() => {
       if (!this.#answering) this.#fail("aborted", "aborted");
-    }, graceMs);
-  };
+    }, hangUpMs);
+  }
 
   #answer(response: http.IncomingMessage): void {
     this.#answering = true;
