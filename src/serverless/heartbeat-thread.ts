@@ -6,7 +6,7 @@ import https from "node:https";
 import { parentPort, workerData } from "node:worker_threads";
 import type { HeartbeatData, HeartbeatMessage } from "./heartbeat.js";
 
-const { url, headers, intervalMs } = workerData as HeartbeatData;
+const { url, headers, intervalMs, jobs } = workerData as HeartbeatData;
 /** What a request line may hold with its headers, as the platform's SDK bounds it. */
 const idsBytes = 60 * 1024;
 let list = "";
@@ -46,6 +46,7 @@ function ping(): void {
   }
 }
 
+setIds(jobs);
 parentPort?.on("message", (ids: readonly string[]) => setIds(ids));
 ping();
 setInterval(ping, intervalMs);

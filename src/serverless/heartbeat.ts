@@ -1,10 +1,8 @@
 // Pings from a thread of their own, and the one unhealthy ping of a worker that
 // cannot work. Owns the thread; the thread owns its timer.
-import { once } from "node:events";
 import { join } from "node:path";
 import { Worker as Thread } from "node:worker_threads";
 import { packageRoot } from "../package-root.js";
-import { sleep } from "./backoff.js";
 import type { WorkerConfig } from "./config.js";
 import type { Logger } from "./logger.js";
 import { Urls } from "./urls.js";
@@ -15,13 +13,14 @@ export interface HeartbeatData {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly intervalMs: number;
+  /** Ids the first ping tells. */
+  readonly jobs: readonly string[];
 }
 
 export type HeartbeatMessage =
   | { readonly type: "started" }
   | { readonly type: "failed"; readonly reason: string };
 
-const startMs = 2000;
 const unhealthyMs = 2000;
 const reasonCharacters = 256;
 const goneMs = 20;
@@ -46,28 +45,54 @@ export class Heartbeat {
     return apiKey !== "" && podId !== undefined && pingTemplate !== undefined;
   }
 
-  /** Resolves when the first ping is on its way. */
+  /**
+   * Resolves when the first ping is on its way.
+   * @throws where the thread cannot run: a worker that is silent loses each job it takes
+   */
   async start(): Promise<void> {
     if (this.#config.pingTemplate === undefined) {
       this.#logger.error("Ping URL not set, cannot start ping.");
     }
-    if (!this.possible) return;
+    if (this.possible) await this.#beat();
+  }
+
+  async #beat(): Promise<void> {
     const { apiKey, userAgent, pingIntervalMs } = this.#config;
     const workerData: HeartbeatData = {
       url: new Urls(this.#config).ping({}),
       headers: { Authorization: apiKey, "User-Agent": userAgent, Accept: "*/*" },
       intervalMs: pingIntervalMs,
+      jobs: this.#jobs,
     };
     const thread = new Thread(join(packageRoot, "dist/heartbeat-thread.js"), { workerData });
     this.#thread = thread;
-    thread.unref();
-    thread.on("error", (error) => this.#logger.error(`The heartbeat broke down: ${error.message}`));
-    const started = new AbortController();
-    thread.on("message", (message: HeartbeatMessage) => {
-      if (message.type === "started") started.abort();
-      else this.#logger.error(`Ping Request Error: ${message.reason}`);
+    this.#told = new Set(this.#jobs);
+    await new Promise<void>((resolve, reject) => {
+      thread.on("message", (message: HeartbeatMessage) => {
+        if (message.type === "failed") this.#logger.error(`Ping Request Error: ${message.reason}`);
+        else {
+          resolve();
+          thread.on("exit", () => this.#brokeDown(thread));
+        }
+      });
+      thread.on("error", (error) => {
+        this.#logger.error(`The heartbeat broke down: ${error.message}`);
+        reject(error);
+      });
+      thread.on("exit", () => {
+        if (this.#thread === thread) reject(new Error("the heartbeat ended as it began"));
+        else resolve(); // stopped
+      });
     });
-    await sleep(startMs, started.signal);
+  }
+
+  /** Another thread takes over: the jobs here must not be given away. */
+  #brokeDown(thread: Thread): void {
+    if (this.#thread !== thread) return; // stopped
+    const again = () => {
+      if (this.#thread === thread) this.#beat().catch(() => this.#brokeDown(this.#thread ?? thread));
+    };
+    setTimeout(again, this.#config.pingIntervalMs).unref();
   }
 
   /**
@@ -92,10 +117,7 @@ export class Heartbeat {
     const thread = this.#thread;
     this.#thread = undefined;
     clearTimeout(this.#telling);
-    if (thread === undefined) return;
-    const exited = once(thread, "exit").catch(() => {});
-    void thread.terminate();
-    await exited;
+    await thread?.terminate();
   }
 
   /** Tells the platform once why this worker cannot work; never rejects. */

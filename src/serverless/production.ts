@@ -29,6 +29,8 @@ export async function runInProduction(
     metrics: () => metrics ?? noMetrics,
   });
   const leaving = listenForLeaving(worker, logger, host);
+  // A job may wait for something Node does not count, and end with the process.
+  const alive = setInterval(() => {}, 2 ** 30);
   try {
     metrics = await openMetrics(config, logger, () => worker.state);
     const ready = await Promise.race([
@@ -39,6 +41,7 @@ export async function runInProduction(
     await Promise.race([worker.run(), leaving.forced]);
     return leaving.code();
   } finally {
+    clearInterval(alive);
     leaving.stop();
     await heartbeat.stop();
     await metrics?.close();
@@ -75,6 +78,6 @@ async function prepared(
   for (const check of builtInChecks(config, logger)) {
     if (!(await passes(check, "check", heartbeat, logger))) return false;
   }
-  await heartbeat.start();
+  if (!(await passes(() => heartbeat.start(), "heartbeat", heartbeat, logger))) return false;
   return options.prepare === undefined || (await passes(options.prepare, "prepare", heartbeat, logger));
 }

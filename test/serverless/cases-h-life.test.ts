@@ -12,12 +12,18 @@ async function withChild(
     platform: options,
     env = {},
     before,
-  }: { platform?: PlatformOptions; env?: Record<string, string>; before?: (platform: Platform) => void },
+    program = "worker",
+  }: {
+    platform?: PlatformOptions;
+    env?: Record<string, string>;
+    before?: (platform: Platform) => void;
+    program?: string;
+  },
   work: (platform: Platform, child: Child) => Promise<void>,
 ): Promise<void> {
   const platform = await createPlatform(options);
   before?.(platform);
-  const child = spawnWorker("worker", platform.env(env));
+  const child = spawnWorker(program, platform.env(env));
   try {
     await work(platform, child);
   } finally {
@@ -103,6 +109,30 @@ describe("heartbeat", () => {
     );
   });
 
+  it("that dies is begun again, and the job that runs is not given to another", async () => {
+    const options = { program: "heartless", platform: { pingIntervalMs: 100 } };
+    await withChild(options, async (platform, child) => {
+      const { done, takes } = await finished(platform, { id: "long", input: { sleepMs: 2500 } });
+      expect(done).toEqual([{ output: "done" }]);
+      expect(takes).toBe(1);
+      expect(
+        platform.calls("ping").filter((call) => call.url.includes("job_id=long")).length,
+      ).toBeGreaterThan(5);
+      expect(child.process.exitCode).toBeNull();
+    });
+  });
+
+  it("that cannot begin ends the worker before it takes a job", async () => {
+    await withChild({ program: "heartless", env: { TEST_HEART: "missing" } }, async (platform, child) => {
+      expect(await child.ended).toBe(1);
+      expect(platform.calls("job-take")).toEqual([]);
+      expect(platform.calls("ping").map((call) => call.parameters.query?.get("check"))).toEqual([
+        "heartbeat",
+      ]);
+      expect(child.lines.at(-1)).toBe("ERROR  | Worker is unhealthy, exiting.");
+    });
+  });
+
   it("case 87: a check that fails is one unhealthy ping, exit 1, and no take", async () => {
     await withChild({ env: { TEST_CHECK: "no model" } }, async (platform, child) => {
       expect(await child.ended).toBe(1);
@@ -186,12 +216,17 @@ describe("a worker's life", () => {
     }
   });
 
-  it("case 92: a second signal fails what runs and ends at once", async () => {
-    await withChild({}, async (platform, child) => {
+  it.each([
+    ["with a heartbeat", {}],
+    ["without one", { RUNPOD_WEBHOOK_PING: "" }],
+  ])("case 92: a second signal fails what runs and ends at once, %s", async (_name, env) => {
+    await withChild({ env }, async (platform, child) => {
       platform.enqueue({ id: "long", input: { untilStopped: true, echo: 1 } });
       await platform.until(() => child.lines.join("\n").includes("Started."));
       child.process.kill("SIGTERM");
       await platform.until(() => child.lines.join("\n").includes("taking no more jobs"));
+      const polls = platform.calls("job-take", "job-stop");
+      await platform.until(() => polls.every((call) => call.answeredAt !== undefined)); // the job is all that is left
       child.process.kill("SIGTERM");
       expect(await child.ended).toBe(0);
       expect(platform.job("long").done).toEqual([{ error: "worker shutting down" }]);
