@@ -2,8 +2,8 @@
 // real, the wire is real.
 import type { TextGenerationService } from "../../src/text-generation/service.js";
 import { textGenerationWorker } from "../../src/text-generation/worker.js";
-import type { Platform, PlatformOptions } from "../../tools/platform-emulator/index.mjs";
-import { finished, type Running, withWorker } from "../serverless/harness.js";
+import type { Platform } from "../../tools/platform-emulator/index.mjs";
+import { finished, type Running, type SceneOptions, withWorker } from "../serverless/harness.js";
 
 export interface TextScene {
   readonly platform: Platform;
@@ -34,12 +34,12 @@ export interface Done {
 export async function withTextWorker(
   environment: Readonly<Record<string, string>>,
   work: (scene: TextScene) => Promise<void>,
-  platformOptions: PlatformOptions = {},
+  scene: SceneOptions = {},
 ): Promise<void> {
   const { options, service } = textGenerationWorker({ MAX_NUM_SEQS: "4", ...environment }, () => {
     throw new Error("the engine broke");
   });
-  await withWorker(options, { platform: platformOptions }, async ({ platform, worker }) => {
+  await withWorker(options, scene, async ({ platform, worker }) => {
     let count = 0;
     const run = async (input: unknown): Promise<Done> => {
       count += 1;
