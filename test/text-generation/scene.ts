@@ -1,5 +1,6 @@
 // A text-generation worker on the emulated platform, in this process: the model is
 // real, the wire is real.
+import type { Handler } from "../../src/serverless/contract.js";
 import type { TextGenerationService } from "../../src/text-generation/service.js";
 import { textGenerationWorker } from "../../src/text-generation/worker.js";
 import type { Platform } from "../../tools/platform-emulator/index.mjs";
@@ -30,16 +31,21 @@ export interface Done {
     | undefined;
 }
 
+export interface TextSceneOptions extends SceneOptions {
+  /** Looks on at what the worker's handler is given and gives. */
+  readonly around?: (handler: Handler) => Handler;
+}
+
 /** Runs the work with a worker whose environment is this. */
 export async function withTextWorker(
   environment: Readonly<Record<string, string>>,
   work: (scene: TextScene) => Promise<void>,
-  scene: SceneOptions = {},
+  { around = (handler) => handler, ...scene }: TextSceneOptions = {},
 ): Promise<void> {
   const { options, service } = textGenerationWorker({ MAX_NUM_SEQS: "4", ...environment }, () => {
     throw new Error("the engine broke");
   });
-  await withWorker(options, scene, async ({ platform, worker }) => {
+  await withWorker({ ...options, handler: around(options.handler) }, scene, async ({ platform, worker }) => {
     let count = 0;
     const run = async (input: unknown): Promise<Done> => {
       count += 1;
