@@ -39,13 +39,13 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
       "MAX_SEQ_LEN_TO_CAPTURE",
       "ENFORCE_EAGER",
       "GPU_MEMORY_UTILIZATION",
-      "SEED",
-      "MAX_LOGPROBS",
       "PYTORCH_ALLOC_CONF",
       "PYTORCH_CUDA_ALLOC_CONF",
-      "REQUEST_TIMEOUT",
     ],
   ],
+  ["requests without a seed of their own are drawn freely", ["SEED"]],
+  ["requests may ask for 20 at most", ["MAX_LOGPROBS"]],
+  ["a job's time is the platform's to limit", ["REQUEST_TIMEOUT"]],
   [
     "one process computes",
     [
@@ -118,6 +118,12 @@ const refused: readonly (readonly [names: readonly string[], advice: string])[] 
   [["CPU_OFFLOAD_GB"], "weights that do not fit stay on the CPU by themselves; unset it"],
 ];
 
+/** Values of variables that are otherwise without effect, for files this worker cannot read. */
+const refusedValues: readonly (readonly [name: string, values: readonly string[]])[] = [
+  ["QUANTIZATION", ["squeezellm", "gptq", "bitsandbytes"]],
+  ["LOAD_FORMAT", ["tensorizer", "bitsandbytes", "npcache", "pt"]],
+];
+
 /** Sentences about variables that are set and do nothing. */
 export function ignoredVariables(environment: Environment): readonly string[] {
   const vllms = Object.keys(environment).filter((name) => name.startsWith("VLLM_"));
@@ -138,5 +144,13 @@ export function refuseVariables(environment: Environment): void {
     const found = firstOf(environment, names);
     if (found === undefined || off.has(found[1].toLowerCase())) continue;
     throw new InferenceError("INVALID_OPTION", `${found[0]} is not supported: ${advice}`);
+  }
+  for (const [name, values] of refusedValues) {
+    const [, value] = firstOf(environment, [name]) ?? [];
+    if (value === undefined || !values.includes(value.toLowerCase())) continue;
+    throw new InferenceError(
+      "INVALID_OPTION",
+      `${name}=${value} is not supported: models are GGUF files; name one of them and unset it`,
+    );
   }
 }
