@@ -15,6 +15,10 @@ export function workerCommand(): Command {
     .addHelpText(
       "after",
       `
+Without a platform: --test_input '{"input": {…}}' or test_input.json runs one job,
+--rp_serve_api (--rp_api_host, --rp_api_port, --rp_api_concurrency) serves the platform's
+public API; --rp_log_level.
+
 Environment: MODEL_NAME (a GGUF file, a folder, or a cached repository; default: the
 embedded story model), MAX_MODEL_LEN, MAX_NUM_SEQS, MAX_CONCURRENCY, CHAT_TEMPLATE,
 OPENAI_SERVED_MODEL_NAME_OVERRIDE, CACHE_SIZE and worker-vllm's others.`,

@@ -1,21 +1,24 @@
 // The platform's public API over local jobs, as a function of a request: /run,
-// /runsync, /status, /stream, /cancel, /health and /purge-queue, bare or below
-// /v2/<endpoint>. Shapes are the public ones; an unknown id is answered as
+// /runsync, /status, /stream, /cancel, /health, /purge-queue and /openai, bare or
+// below /v2/<endpoint>. Shapes are the public ones; an unknown id is answered as
 // Python's local server does. Knows no socket.
 import { randomUUID } from "node:crypto";
 import type { LocalJob, LocalJobs } from "./local-jobs.js";
+import { openaiCall } from "./local-openai.js";
 
 export interface ApiRequest {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
   readonly body: string;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
-export interface ApiAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
+/** A value to be told as JSON, or the text of server-sent events as it comes. */
+export type ApiAnswer =
+  | { readonly status: number; readonly body: unknown }
+  | { readonly status: number; readonly events: AsyncIterable<string> };
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -37,6 +40,10 @@ export class LocalApi {
   async answer(request: ApiRequest): Promise<ApiAnswer> {
     const [pathname = "", query] = request.url.split("?");
     const path = pathname.replace(/^\/v2\/[^/]+(?=\/)/, "");
+    const [, openaiPath] = /^\/openai(\/.+)$/.exec(path) ?? [];
+    if (openaiPath !== undefined) {
+      return this.#jobs.stopped ? leaving : openaiCall(this.#jobs, openaiPath, request);
+    }
     const wait = waitOf(new URLSearchParams(query).get("wait"));
     const [, route = "", id = "", rest] = path.split("/");
     if (rest !== undefined) return noSuchRoute(request);
@@ -127,6 +134,7 @@ const routes = [
   "POST /cancel/{id}",
   "GET /health",
   "POST /purge-queue",
+  "/openai/v1/{…}",
 ];
 const idRoutes: ReadonlySet<string> = new Set(["status", "status-sync", "stream", "cancel"]);
 const leaving: ApiAnswer = { status: 503, body: { error: "the worker is shutting down" } };

@@ -3,6 +3,8 @@
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { sleep } from "./backoff.js";
 import { Concurrency } from "./concurrency.js";
 import type { WorkerConfig } from "./config.js";
@@ -85,17 +87,24 @@ async function closed(server: http.Server): Promise<void> {
 
 function createServer(api: LocalApi): http.Server {
   return http.createServer(async (request, response) => {
-    const { status, body } = await answer(api, request).catch((thrown: unknown) => ({
+    const gone = new AbortController();
+    response.on("close", () => gone.abort());
+    const said = await answer(api, request, gone.signal).catch((thrown: unknown) => ({
       status: 500,
       body: { error: String(thrown) },
     }));
-    const text = toWireJson(body);
+    if ("events" in said) {
+      response.writeHead(said.status, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
+      await pipeline(Readable.from(said.events), response).catch(() => {}); // the caller left
+      return;
+    }
+    const text = toWireJson(said.body);
     const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
-    response.writeHead(status, headers).end(text);
+    response.writeHead(said.status, headers).end(text);
   });
 }
 
-async function answer(api: LocalApi, request: http.IncomingMessage): Promise<ApiAnswer> {
+async function answer(api: LocalApi, request: http.IncomingMessage, signal: AbortSignal): Promise<ApiAnswer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -109,7 +118,7 @@ async function answer(api: LocalApi, request: http.IncomingMessage): Promise<Api
     };
   }
   const body = Buffer.concat(chunks).toString("utf8");
-  return api.answer({ method: request.method ?? "GET", url: request.url ?? "/", body });
+  return api.answer({ method: request.method ?? "GET", url: request.url ?? "/", body, signal });
 }
 
 /** Tells a job's webhook of its success; what goes wrong there is logged. */

@@ -1,0 +1,75 @@
+// OpenAI's address of an endpoint, over local jobs: a call becomes a job, its stream
+// or its result the answer, as the platform's /openai/* does it. Knows no route: the
+// handler does.
+import { randomUUID } from "node:crypto";
+import type { ApiAnswer, ApiRequest } from "./local-api.js";
+import type { LocalJob, LocalJobs } from "./local-jobs.js";
+
+const statuses: ReadonlyMap<string, number> = new Map([
+  ["not_found_error", 404],
+  ["rate_limit_error", 429],
+  ["server_error", 500],
+]);
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @param path below /openai, such as "/v1/models" */
+export async function openaiCall(jobs: LocalJobs, path: string, request: ApiRequest): Promise<ApiAnswer> {
+  const body = parsed(request.body);
+  if (request.body !== "" && body === undefined) {
+    return {
+      status: 400,
+      body: { error: errorOf("the body must be a JSON object", "invalid_request_error") },
+    };
+  }
+  const input = { openai_route: path, ...(body !== undefined && { openai_input: body }) };
+  const job = await jobs.submit({ id: `test-${randomUUID()}`, input });
+  // Who leaves wants no more of it; on the platform that is a stop.
+  request.signal?.addEventListener("abort", () => jobs.cancel(job), { once: true });
+  if (body?.stream !== true) {
+    await job.untilEnded();
+    return whole(job);
+  }
+  while (!job.ended && job.outlet.posted.length === 0) await job.changes.next();
+  return job.outlet.posted.length === 0 ? whole(job) : { status: 200, events: eventsOf(job) };
+}
+
+function whole(job: LocalJob): ApiAnswer {
+  const { output, error } = job.result ?? { error: "the job was cancelled" };
+  if (error !== undefined) return failure(error);
+  const [first] = job.outlet.posted;
+  return { status: 200, body: first === undefined ? output : JSON.parse(first) };
+}
+
+async function* eventsOf(job: LocalJob): AsyncGenerator<string, void, undefined> {
+  for (let given = 0; ; given += 1) {
+    while (!job.ended && job.outlet.posted.length === given) await job.changes.next();
+    const json = job.outlet.posted[given];
+    if (json === undefined) return;
+    const item: unknown = JSON.parse(json);
+    yield typeof item === "string" ? item : json;
+  }
+}
+
+/** A job's error is OpenAI's error object as JSON, where the handler speaks OpenAI's API. */
+function failure(text: string): ApiAnswer {
+  const error = parsed(text);
+  if (typeof error?.message !== "string")
+    return { status: 500, body: { error: errorOf(text, "server_error") } };
+  return { status: statuses.get(String(error.type)) ?? 400, body: { error } };
+}
+
+function errorOf(message: string, type: string): Fields {
+  return { message, type, param: null, code: null };
+}
+
+function parsed(text: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Fields)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
