@@ -16,6 +16,9 @@ const lineLevels: Readonly<Record<LogLevel, keyof JobLog>> = {
   error: "error",
 };
 
+/** llama.cpp wonders at what the engine chooses on purpose. */
+const chosen = /^llama_init_from_model: model default pooling_type/;
+
 /** A worker that generates text. */
 export interface TextGenerationWorker {
   readonly options: StartOptions;
@@ -35,7 +38,7 @@ export function textGenerationWorker(environment: Environment, onBroken: () => v
   };
   const prepare = async (log: JobLog) => {
     const config: TextGenerationConfig = readTextGenerationConfig(environment);
-    setLogListener(({ level, text }) => log[lineLevels[level]](text));
+    setLogListener(({ level, text }) => log[chosen.test(text) ? "debug" : lineLevels[level]](text));
     service = new TextGenerationService(config, (level, message) => log[level](message));
     await service.load();
     const { model } = service;
