@@ -87,7 +87,7 @@ class JobSoak {
       this.#platform.enqueue({ id, input });
       if (this.#random() < 0.02) this.#stopSoon(id);
       await this.#platform.until(() => this.#platform.book.queued < 4 * slots, "workers take jobs", 60_000);
-      if (index % Math.ceil(count / 20) === 0) this.#look();
+      if (index % Math.ceil(count / 60) === 0) this.#look();
     }
   }
 
@@ -155,15 +155,22 @@ class JobSoak {
       }
     }
     for (const sentence of violations) wrong.push(sentence);
-    const [first, last] = [this.#memory[4], this.#memory.at(-1)];
     return {
       wrong,
       jobs: book.all.length,
       reruns,
       injected: faults.injected,
       workers: this.#nextWorker,
-      memoryGrowth: first === undefined || last === undefined ? undefined : last / first - 1,
+      memoryGrowth: this.#memoryGrowth(),
     };
+  }
+
+  /** Memory goes up and down with the collector: the lowest points tell what stays. */
+  #memoryGrowth() {
+    const warm = this.#memory.slice(Math.floor(this.#memory.length / 5));
+    const third = Math.floor(warm.length / 3);
+    if (third === 0) return undefined;
+    return Math.min(...warm.slice(-third)) / Math.min(...warm.slice(0, third)) - 1;
   }
 
   #wrongWith({ id, status, done, history }) {
