@@ -89,6 +89,7 @@ class Exchange {
   #outgoing: http.ClientRequest | undefined;
   #answering = false;
   #hungUp = false;
+  #settled = false;
   #timer: NodeJS.Timeout | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
 
@@ -120,7 +121,8 @@ class Exchange {
     }
     this.#outgoing.on("response", (response) => this.#answer(response));
     this.#outgoing.on("error", (error) => this.#fail(this.#hungUp ? "aborted" : "network", describe(error)));
-    this.#timer = setTimeout(() => this.#fail("timeout", `no answer within ${timeoutMs} ms`), timeoutMs);
+    const late = `no answer within ${timeoutMs} ms`;
+    this.#timer = setTimeout(() => afterArrivals(() => this.#fail("timeout", late)), timeoutMs);
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#outgoing.end(body);
   }
@@ -131,13 +133,13 @@ class Exchange {
       this.#fail("aborted", "aborted");
       return;
     }
-    this.#graceTimer = setTimeout(() => this.#hangUp(), graceMs);
+    this.#graceTimer = setTimeout(() => afterArrivals(() => this.#hangUp()), graceMs);
   };
 
   // What the platform said before it hears of our leaving still arrives: a job that it
   // handed out into a socket destroyed by us would be nobody's.
   #hangUp(): void {
-    if (this.#answering) return;
+    if (this.#answering || this.#settled) return;
     const socket = this.#outgoing?.socket;
     if (!socket || socket.connecting) {
       this.#fail("aborted", "aborted before it was sent");
@@ -145,9 +147,10 @@ class Exchange {
     }
     this.#hungUp = true;
     socket.end();
-    this.#graceTimer = setTimeout(() => {
+    const giveUp = () => {
       if (!this.#answering) this.#fail("aborted", "aborted");
-    }, hangUpMs);
+    };
+    this.#graceTimer = setTimeout(() => afterArrivals(giveUp), hangUpMs);
   }
 
   #answer(response: http.IncomingMessage): void {
@@ -188,6 +191,7 @@ class Exchange {
   }
 
   #fail(kind: WireFailureKind, message: string): void {
+    if (this.#settled) return;
     this.#detach();
     this.#reject(new WireFailure(kind, message, this.#outgoing?.reusedSocket ?? false));
     this.#outgoing?.on("error", () => {}); // what destroying it brings up is known
@@ -195,10 +199,19 @@ class Exchange {
   }
 
   #detach(): void {
+    this.#settled = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#graceTimer);
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
   }
+}
+
+/**
+ * Timers come before sockets where this process did not run for a while: what has
+ * arrived meanwhile is read before its lateness is judged.
+ */
+function afterArrivals(judge: () => void): void {
+  setImmediate(() => setImmediate(judge));
 }
 
 function describe(thrown: unknown): string {

@@ -43,6 +43,17 @@ describe("a call that is given up", () => {
     expect(await leave((socket) => socket.end(head + body))).toBe(body);
   });
 
+  it("hears what came while its own process did not run, though its time is over too", async () => {
+    const said = await leave((socket) => {
+      const end = performance.now() + 600; // longer than it waits
+      socket.end(head + body);
+      setImmediate(() => {
+        while (performance.now() < end);
+      });
+    });
+    expect(said).toBe(body);
+  });
+
   it("is over when the other side hangs up too", async () => {
     expect(await leave((socket) => socket.end())).toMatchObject({ kind: "aborted" });
   });

@@ -15,9 +15,8 @@ syncBuiltinESMExports();
 
 const { serverless } = await import("../../../dist/index.js");
 await serverless.start({
-  async handler(job) {
+  async handler(_job, { signal }) {
     await heart.terminate();
-    await new Promise((resolve) => setTimeout(resolve, job.input.sleepMs));
-    return "done";
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
   },
 });
