@@ -24,7 +24,7 @@ std::string overflow_sentence(std::size_t prompt, std::int32_t context) {
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
-               EventSink& sink, EngineConfig config, Clock clock)
+               EventSink& sink, EngineConfig config, Clock clock, std::unique_ptr<Backend> draft)
     : backend_(std::move(backend)),
       chooser_(std::move(vocab)),
       publisher_(sink, config.publish_interval_ms),
@@ -35,6 +35,8 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       cache_(*backend_, config.cache, clock_),
       scheduler_(limits_, cache_),
       budget_(limits_.prefill_capacity, config.inter_token_latency_ms),
+      speculation_(config.draft_length),
+      draft_model_(draft ? std::make_unique<DraftModel>(std::move(draft), clock_) : nullptr),
       pool_(config.sampler_helpers),
       scratch_(pool_.workers()) {
   totals_.cells_total = limits_.unified
@@ -99,6 +101,7 @@ void Engine::call(std::function<void(KvCache*)> work) {
 void Engine::close() {
   mailbox_.close();
   backend_->interrupt();
+  if (draft_model_ != nullptr) draft_model_->interrupt();
   const std::lock_guard lock(close_mutex_);
   if (thread_.joinable()) thread_.join();
 }
@@ -139,7 +142,7 @@ bool Engine::step() {
   }
   if (runnable) {
     ++totals_.steps;
-    if (config_.check_ledger) cache_.check();
+    if (config_.check_ledger) check_ledger();
   }
   emit();
   record_stats();
@@ -266,8 +269,10 @@ void Engine::sample(const std::vector<SampleRow>& rows) {
       kRowsPerSampler);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Request& request = *rows[i].request;
-    if (request.guesser != nullptr && !request.guesser->drafted.empty())
-      request.guesser->judge(request.guesser->drafted.front() == chosen[i].token);
+    if (request.guesser != nullptr) {
+      judge_guesses(request, 0, chosen[i].token);
+      request.guesser->rest();
+    }
     apply(request, std::move(chosen[i]));
   }
   totals_.sample_ms += clock_() - started;
@@ -328,6 +333,7 @@ void Engine::end(Request& request, FinishReason reason, std::optional<Failure> f
 
 void Engine::remove(Request& request) {
   cache_.forget(request);
+  if (draft_model_ != nullptr) draft_model_->leave(request.id);
   scheduler_.remove(request);
   living_.fetch_sub(1);
 }
@@ -390,6 +396,7 @@ void Engine::record_stats() {
   totals_.waiting = scheduler_.waiting();
   totals_.cache = cache_.stats();
   totals_.graphs_reused = backend_->graphs_reused();
+  if (draft_model_ != nullptr) totals_.draft_passes = draft_model_->passes();
   const std::lock_guard lock(shared_mutex_);
   published_stats_ = totals_;
 }

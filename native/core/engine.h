@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "draft_model.h"
 #include "events.h"
 #include "kv_cache.h"
 #include "mailbox.h"
@@ -36,7 +37,10 @@ struct EngineConfig {
   // Steps shorter than this share a publication, unless one brings a first
   // token or an end, or nothing follows at once.
   double publish_interval_ms = 10;
-  bool speculates = false;    // guesses ahead where that was measured to pay
+  bool speculates = false;  // guesses ahead where that was measured to pay
+  // Tokens the draft model guesses in each step, whatever that costs; 0: as many as pay.
+  std::size_t draft_length = 0;
+  double draft_price = 1;     // its rows beside the model's own, until measured
   bool check_ledger = false;  // prove the books after each step
   CacheConfig cache{.keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .exact = false};
 };
@@ -52,8 +56,12 @@ struct EngineStats {
   std::int64_t prompt_tokens_computed = 0;
   std::int64_t generated_tokens = 0;
   std::int64_t drafted_tokens = 0;
-  std::int64_t accepted_tokens = 0;  // of the drafted ones
-  std::int64_t masked_rows = 0;      // whose first draw a grammar refused
+  std::int64_t accepted_tokens = 0;        // of the drafted ones
+  std::int64_t model_drafted_tokens = 0;   // by the draft model, and
+  std::int64_t model_accepted_tokens = 0;  // of those
+  std::int64_t draft_passes = 0;           // of the draft model
+  std::int64_t draft_failures = 0;
+  std::int64_t masked_rows = 0;  // whose first draw a grammar refused
   std::int64_t preemptions = 0;
   std::int64_t sequence_moves = 0;
   std::int64_t adapter_switches = 0;
@@ -63,6 +71,7 @@ struct EngineStats {
   std::int64_t graphs_reused = 0;
   double plan_ms = 0;
   double decode_ms = 0;
+  double draft_ms = 0;
   double sample_ms = 0;
   double emit_ms = 0;
   double prefill_ms = 0;
@@ -72,9 +81,10 @@ class Engine {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // `sink` outlives the engine.
+  // `sink` outlives the engine. `draft`, if any, computes a model of the same vocabulary
+  // that guesses ahead where `speculates`.
   Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab, EventSink& sink,
-         EngineConfig config, Clock clock);
+         EngineConfig config, Clock clock, std::unique_ptr<Backend> draft = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -140,6 +150,13 @@ class Engine {
   void remove(Request& request);
   bool apply(Request& request, TokenChoice choice);
   std::size_t draft(const std::vector<DecodeRow>& rows);
+  bool may_draft(const std::vector<DecodeRow>& rows) const;
+  std::optional<DraftCost> cost_of_model(const std::vector<DecodeRow>& rows) const;
+  double model_reading_ms(std::size_t tokens) const;
+  bool draft_by_model(const std::vector<DecodeRow>& rows, std::size_t length);
+  void ask_model(const std::vector<DecodeRow>& rows, const DraftCost& cost);
+  void model_failed(const std::vector<Guesser*>& guessers);
+  void judge_guesses(Request& request, std::size_t index, TokenId token);
   void decode_drafted(const std::vector<DecodeRow>& rows, std::size_t length);
   void keep_hits(Request& request, std::size_t first);
   std::optional<FinishReason> finish_reason(const Request& request,
@@ -149,6 +166,7 @@ class Engine {
   void break_down(const std::string& reason);
   void end_all(FinishReason reason, const std::optional<Failure>& failure);
   void record_stats();
+  void check_ledger() const;
 
   std::unique_ptr<Backend> backend_;
   const TokenChooser chooser_;
@@ -163,6 +181,8 @@ class Engine {
   Scheduler scheduler_;
   PrefillBudget budget_;
   Speculation speculation_;
+  std::unique_ptr<DraftModel> draft_model_;  // may be absent
+  std::int32_t draft_failures_in_a_row_ = 0;
   WorkerPool pool_;
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool
   EngineStats totals_;

@@ -1,5 +1,5 @@
-// The engine when something goes wrong: passes that fail, and the end of
-// everything.
+// The engine when something goes wrong: passes that fail, books that do not
+// balance, and the end of everything.
 #include <stdexcept>
 
 #include "engine.h"
@@ -35,6 +35,11 @@ void Engine::pass_failed(DecodeStatus status, const std::vector<Request*>& reque
     request->suspect = true;
     if (status == DecodeStatus::kFailed) cache_.clear(*request);
   }
+}
+
+void Engine::check_ledger() const {
+  cache_.check();
+  if (draft_model_ != nullptr) draft_model_->check();
 }
 
 void Engine::break_down(const std::string& reason) {

@@ -10,46 +10,76 @@ constexpr double kLeastGain = 1.1;  // expected, to be worth the risk
 constexpr double kLeastPrice = 0.005;
 constexpr double kForgotten = 0.002;  // of the difference to a guess, per ordinary pass
 constexpr double kNewShare = 0.2;     // of the latest measure in a running mean
+constexpr double kAsking = 0.01;      // of the time of ordinary passes
+constexpr double kMostCredit = 100;   // ordinary passes
 
 void blend(double& mean, double sample) {
   mean = mean <= 0 ? sample : mean + kNewShare * (sample - mean);
 }
 
-// Tokens a request gains by `length` drafted ones.
-double expected_tokens(const Guesser& request, std::size_t length) {
+}  // namespace
+
+std::optional<bool> Guesses::judge(std::size_t index, TokenId token) {
+  if (index != came_true || index >= tokens.size()) return std::nullopt;
+  const bool hit = tokens[index] == token;
+  learn(hit);
+  came_true += hit ? 1 : 0;
+  return hit;
+}
+
+double expected_tokens(double hit_rate, std::size_t most) {
   double sum = 1;
   double all_so_far = 1;
-  for (std::size_t i = 0; i < std::min(length, request.drafted.size()); ++i) {
-    all_so_far *= request.hit_rate;
+  for (std::size_t i = 0; i < most; ++i) {
+    all_so_far *= hit_rate;
     sum += all_so_far;
   }
   return sum;
 }
 
-}  // namespace
-
-std::size_t Speculation::length(std::span<const Guesser* const> requests) const {
-  if (requests.empty() || requests.size() > kMostSpeculating) return 0;
-  const double plain = plain_ms_[requests.size()];
-  if (plain <= 0) return 0;
+// Tokens by time, beside an ordinary pass.
+double Speculation::gain(std::span<const Guesser* const> requests, std::size_t length,
+                         const std::optional<DraftCost>& model) const {
   const auto count = static_cast<double>(requests.size());
-  const double row = row_price_ * plain;
-  std::size_t best = 0;
+  const double plain = plain_ms_[requests.size()];
+  double tokens = 0;
+  for (const Guesser* request : requests) {
+    const Guesses& lookup = request->looked_up;
+    tokens += model && request->by_model(length)
+                  ? expected_tokens(request->modelled.hit_rate, length)
+                  : expected_tokens(lookup.hit_rate, std::min(length, lookup.tokens.size()));
+  }
+  tokens /= count;
+  double ms = plain * (1 + row_price_ * count * static_cast<double>(length));
+  if (model) ms += model->pass_ms * static_cast<double>(length) + model->reading_ms * tokens;
+  return tokens * plain / ms;
+}
+
+DraftPlan Speculation::plan(std::span<const Guesser* const> requests,
+                            const std::optional<DraftCost>& model) const {
+  if (requests.empty() || requests.size() > kMostSpeculating) return {};
+  if (always_ > 0 && model) return {always_, true};
+  if (plain_ms_[requests.size()] <= 0) return {};
+  DraftPlan best;
   double best_gain = kLeastGain;
+  const auto consider = [&](std::size_t length, const std::optional<DraftCost>& cost) {
+    const double expected = gain(requests, length, cost);
+    if (expected <= best_gain) return;
+    best = {length, cost.has_value()};
+    best_gain = expected;
+  };
   for (std::size_t length = 1; length <= kMostDrafted; ++length) {
-    double tokens = 0;
-    for (const Guesser* request : requests) tokens += expected_tokens(*request, length);
-    const double ms = plain + row * count * static_cast<double>(length);
-    const double gain = tokens / count * plain / ms;
-    if (gain <= best_gain) continue;
-    best = length;
-    best_gain = gain;
+    consider(length, std::nullopt);
+    if (model) consider(length, model);
   }
   return best;
 }
 
 void Speculation::measured_plain(std::size_t requests, double ms) {
-  if (requests <= kMostSpeculating) blend(plain_ms_[requests], ms);
+  if (requests <= kMostSpeculating) {
+    blend(plain_ms_[requests], ms);
+    credit_ms_ = std::min(credit_ms_ + kAsking * ms, kMostCredit * plain_ms_[requests]);
+  }
   // What was measured long ago is forgotten, so that it is tried again.
   row_price_ += kForgotten * (kGuessedPrice - row_price_);
 }

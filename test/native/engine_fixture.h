@@ -64,7 +64,9 @@ class RecordingSink final : public EventSink {
 struct EngineFixture {
   explicit EngineFixture(BackendLimits limits, std::size_t queue_limit = 1000,
                          double publish_interval_ms = 0, CacheConfig cache = EngineConfig{}.cache,
-                         bool speculates = false) {
+                         bool speculates = false, std::unique_ptr<FakeBackend> drafts = nullptr,
+                         std::size_t draft_length = 0) {
+    draft = drafts.get();
     auto owned = std::make_unique<FakeBackend>(limits);
     backend = owned.get();
     EngineConfig config;
@@ -73,9 +75,11 @@ struct EngineFixture {
     config.cache = cache;
     config.publish_interval_ms = publish_interval_ms;
     config.speculates = speculates;
-    engine = std::make_unique<Engine>(std::move(owned),
-                                      std::make_shared<FakeVocab>(limits.vocabulary_size), sink,
-                                      config, [this] { return tick > 0 ? clock += tick : clock; });
+    config.draft_length = draft_length;
+    config.draft_price = 0.1;
+    engine = std::make_unique<Engine>(
+        std::move(owned), std::make_shared<FakeVocab>(limits.vocabulary_size), sink, config,
+        [this] { return tick > 0 ? clock += tick : clock; }, std::move(drafts));
   }
 
   std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, std::int32_t max_tokens,
@@ -112,6 +116,7 @@ struct EngineFixture {
   double clock = 0;
   double tick = 0;  // how far the clock moves whenever it is read
   FakeBackend* backend = nullptr;
+  FakeBackend* draft = nullptr;  // may be absent
   std::unique_ptr<Engine> engine;
 };
 

@@ -57,16 +57,20 @@ struct Sharing {
   bool cuts;
   CacheConfig cache;
   Position window = 0;
-  std::int32_t cells = 0;  // of one pool; 0: each sequence has its own
+  std::size_t drafted = 0;  // tokens a draft model guesses in each step
+  std::int32_t cells = 0;   // of one pool; 0: each sequence has its own
 };
 
 // Requests that begin alike in many ways, some in secret, some with other adapters,
-// some cancelled, some forked, some unread for a while; one operation at a time. Every text must be
-// the one the request gets alone.
+// some cancelled, some forked, some unread for a while; one operation at a time. Where a
+// draft model guesses, it is wrong now and then, and some of its passes fail. Every text
+// must be the one the request gets alone.
 class SharingDrive {
  public:
   SharingDrive(const Sharing& how, std::uint64_t seed)
-      : how_(how), fixture_(limits(), 1000, 0, how.cache), random_(seed) {
+      : how_(how),
+        fixture_(limits(), 1000, 0, how.cache, how.drafted > 0, draft(), how.drafted),
+        random_(seed) {
     fixture_.backend->window = how.window;
   }
 
@@ -82,12 +86,27 @@ class SharingDrive {
     CHECK(cache.prompt_tokens_cached > 0 || !how_.cache.keeps_prefixes);
     CHECK(cache.host_bytes <= static_cast<std::int64_t>(how_.cache.host_limit));
     CHECK_EQ(fixture_.backend->rule_breaks, 0);
+    if (how_.drafted > 0) {
+      CHECK_EQ(fixture_.draft->rule_breaks, 0);
+      CHECK(fixture_.engine->stats().model_accepted_tokens > 20);
+      CHECK(fixture_.engine->stats().draft_failures > 0);
+    }
     if (how_.cells == 0) return;
     CHECK_EQ(cache.cells_cached, fixture_.backend->cells_used());
     CHECK_EQ(fixture_.engine->stats().padding_rows + fixture_.engine->stats().sequence_moves, 0);
   }
 
  private:
+  std::unique_ptr<FakeBackend> draft() const {
+    if (how_.drafted == 0) return nullptr;
+    BackendLimits limits = fake_limits(std::min(how_.slots, 4), 300, 64);
+    limits.prefill_outputs = 64;
+    auto backend = std::make_unique<FakeBackend>(limits);
+    backend->strays = 6;
+    backend->poison(45, DecodeStatus::kFailed);
+    return backend;
+  }
+
   BackendLimits limits() const {
     BackendLimits limits = fake_limits(how_.slots, 700, 64);
     limits.cuts = how_.cuts;
@@ -96,6 +115,7 @@ class SharingDrive {
     limits.unified = how_.cells > 0;
     limits.cells = how_.cells;
     limits.idle_sequences = limits.unified ? how_.slots / 2 : 0;
+    if (how_.drafted > 0) limits.prefill_outputs = 64;
     return limits;
   }
 
@@ -215,14 +235,18 @@ TEST("100,000 operations of requests that begin alike leave the books balanced")
   share({8, false, {true, some, false}, 40}, 20000, seed + 6);
   share({4, false, {true, std::size_t{1} << 30, false}, 40}, 10000, seed + 7);
   share({4, false, {true, 0, false}}, 10000, seed + 8);
+  share({3, true, {true, some, false}, 0, 3}, 25000, seed + 9);
+  share({6, true, {true, std::size_t{1} << 30, false}, 0, 2}, 25000, seed + 10);
+  share({4, false, {true, some, false}, 40, 4}, 25000, seed + 11);
 }
 
 TEST("100,000 operations on one pool of cells leave the books balanced") {
   const std::uint64_t seed = seed_of_run();
   const std::size_t some = 3000;
-  share({8, true, {true, some, false}, 0, 8 * 700}, 20000, seed);       // room for all
-  share({8, true, {true, some, false}, 0, 2 * 700}, 30000, seed + 1);   // for a quarter
-  share({8, true, {true, 0, false}, 0, 2 * 700}, 20000, seed + 2);      // states are lost
-  share({16, true, {true, some, false}, 0, 704}, 20000, seed + 3);      // hardly one alone
-  share({5, true, {false, some, false}, 0, 2 * 700}, 10000, seed + 4);  // nothing is shared
+  share({8, true, {true, some, false}, 0, 0, 8 * 700}, 20000, seed);       // room for all
+  share({8, true, {true, some, false}, 0, 0, 2 * 700}, 30000, seed + 1);   // for a quarter
+  share({8, true, {true, 0, false}, 0, 0, 2 * 700}, 20000, seed + 2);      // states are lost
+  share({16, true, {true, some, false}, 0, 0, 704}, 20000, seed + 3);      // hardly one alone
+  share({5, true, {false, some, false}, 0, 0, 2 * 700}, 10000, seed + 4);  // nothing is shared
+  share({4, true, {true, some, false}, 0, 3, 2 * 700}, 25000, seed + 5);   // with a draft model
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -53,6 +54,13 @@ class FakeBackend final : public Backend {
     poison_ = token;
     poison_status_ = status;
   }
+
+  // Told of each pass's rows as it is computed: a test's clock may go on by them.
+  std::function<void(std::size_t)> computing;
+  // Another seed is another model, whose guesses are wrong.
+  std::uint64_t seed = 7;
+  // At every so-manieth position the logits are another model's; 0: nowhere.
+  std::size_t strays = 0;
 
   std::int64_t decode_calls = 0, prefill_calls = 0, prefill_rows = 0, saves = 0;
   std::int64_t adapter_calls = 0, shares = 0;
@@ -208,6 +216,7 @@ class FakeBackend final : public Backend {
 
   DecodeStatus take(std::span<const BatchRow> rows) {
     if (interrupted_) return DecodeStatus::kFailed;
+    if (computing) computing(rows.size());
     const bool poisoned = poison_ && std::any_of(rows.begin(), rows.end(),
                                                  [&](auto& row) { return row.token == *poison_; });
     if (poisoned && poison_status_ != DecodeStatus::kFailed) return poison_status_;
@@ -224,7 +233,8 @@ class FakeBackend final : public Backend {
   }
 
   void write_logits(std::size_t row, const std::vector<TokenId>& tokens) {
-    std::uint64_t state = 7;
+    std::uint64_t state = seed;
+    if (strays > 0 && tokens.size() % strays == 0) ++state;
     for (const float scale : sets_[static_cast<std::size_t>(set_)])
       state = fake_hash(state, static_cast<TokenId>(scale * 100));
     mixed_.resize(std::max(mixed_.size(), row + 1));

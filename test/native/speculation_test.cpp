@@ -70,19 +70,35 @@ TEST("drafts grow with the text, whatever was asked before") {
 TEST("guessing pays where guesses come true and rows are cheap") {
   Speculation speculation;
   Guesser sure, unsure;
-  sure.drafted = unsure.drafted = Tokens(kMostDrafted, 1);
-  sure.hit_rate = 0.95;
-  unsure.hit_rate = 0.1;
+  sure.looked_up.tokens = unsure.looked_up.tokens = Tokens(kMostDrafted, 1);
+  sure.looked_up.hit_rate = 0.95;
+  unsure.looked_up.hit_rate = 0.1;
   const std::vector<const Guesser*> one = {&sure}, wrong = {&unsure}, five(5, &sure);
-  CHECK_EQ(speculation.length(one), 0u);  // nothing is measured yet
+  const auto length = [&](const auto& requests) {
+    return speculation.plan(requests, std::nullopt).length;
+  };
+  CHECK_EQ(length(one), 0u);  // nothing is measured yet
   speculation.measured_plain(1, 10);
-  CHECK(speculation.length(one) > 2);
+  CHECK(length(one) > 2);
   speculation.measured_drafted(1, 5, 14);  // a row costs a tenth of a pass
-  CHECK(speculation.length(one) > 6);
-  CHECK_EQ(speculation.length(wrong), 0u);
-  CHECK_EQ(speculation.length(five), 0u);
+  CHECK(length(one) > 6);
+  CHECK_EQ(length(wrong), 0u);
+  CHECK_EQ(length(five), 0u);
   for (int i = 0; i < 60; ++i) speculation.measured_drafted(1, 5, 60);  // a row costs a pass
-  CHECK_EQ(speculation.length(one), 0u);
+  CHECK_EQ(length(one), 0u);
+}
+
+TEST("a wide batch leaves no stale guess behind to be judged") {
+  Guesses guesses;
+  guesses.renew({4, 5, 6});
+  CHECK(guesses.judge(0, 4) == true);
+  CHECK(guesses.judge(1, 9) == false);
+  CHECK(guesses.judge(2, 6) == std::nullopt);  // what follows a miss says nothing
+  CHECK(guesses.judge(0, 4) == std::nullopt);
+  const double rate = guesses.hit_rate;
+  guesses.renew({});
+  CHECK(guesses.judge(0, 4) == std::nullopt);
+  CHECK_EQ(guesses.hit_rate, rate);
 }
 
 TEST("texts are the same with and without, in fewer passes where they repeat") {

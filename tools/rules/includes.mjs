@@ -6,6 +6,7 @@
 const spine = [
   "types",
   "backend",
+  "draft_model",
   "token_order",
   "grammar_automaton",
   "grammar_cache",
