@@ -34,7 +34,7 @@ export {
   type TokenizeOptions,
 } from "./engine/model.js";
 export { inspectModel, type ModelFile } from "./engine/model-file.js";
-export type { EngineOptions, LoraAdapter, ModelOptions } from "./engine/options.js";
+export type { EngineOptions, LoraAdapter, ModelOptions, SpeculationOptions } from "./engine/options.js";
 export type { ForkOptions, GenerateRequest, LoadStateOptions } from "./engine/request.js";
 export type { RankedDocument, RerankRequest, RerankResult } from "./engine/rerank.js";
 export type { SamplingOptions } from "./engine/sampling.js";

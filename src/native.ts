@@ -115,8 +115,15 @@ export interface NativeEngineOptions {
   readonly hostCacheBytes: number;
   readonly deterministic: boolean;
   readonly speculation: boolean;
+  /** Tokens a draft model guesses in each step whatever it costs; 0: as many as pay. */
+  readonly draftTokens: number;
   /** LoRA adapters by their absolute paths. */
   readonly loras: readonly { readonly name: string; readonly path: string; readonly scale: number }[];
+}
+
+/** An engine as it is asked for: what it will say of itself, and who drafts for it. */
+export interface NativeEngineRequest extends NativeEngineOptions {
+  readonly draft: NativeModel | null;
 }
 
 /** A prompt written from a template; control tokens in the values are text. */
@@ -241,6 +248,10 @@ export interface NativeEngineStats {
   readonly generatedTokens: number;
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
+  readonly modelDraftedTokens: number;
+  readonly modelAcceptedTokens: number;
+  readonly draftPasses: number;
+  readonly draftFailures: number;
   readonly maskedRows: number;
   readonly preemptions: number;
   readonly sequenceMoves: number;
@@ -258,6 +269,7 @@ export interface NativeEngineStats {
   /** Milliseconds summed over all steps. */
   readonly planMs: number;
   readonly decodeMs: number;
+  readonly draftMs: number;
   readonly sampleMs: number;
   readonly emitMs: number;
   readonly prefillMs: number;
@@ -296,13 +308,13 @@ export interface NativeModel {
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
   detokenize(tokens: Int32Array, special: boolean): string;
   /** Bytes of KV cache and compute buffers an engine of this shape needs, estimated. */
-  memoryNeeded(options: NativeEngineOptions): {
+  memoryNeeded(options: NativeEngineRequest): {
     readonly kvBytes: number;
     readonly computeBytes: number;
     readonly weightBytes: number;
   };
   /** Rejects with a NativeFailure-shaped error (code, message). */
-  createEngine(options: NativeEngineOptions, onEvents: NativeEventHandler): Promise<NativeEngine>;
+  createEngine(options: NativeEngineRequest, onEvents: NativeEventHandler): Promise<NativeEngine>;
   /** Lets go of the weights; engines still open keep them until they close. */
   close(): void;
 }

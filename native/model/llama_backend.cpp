@@ -137,12 +137,8 @@ void refuse_too_big(const LlamaModel& model, const ContextOptions& options) {
 
 void LlamaBackend::ContextDeleter::operator()(llama_context* context) const { llama_free(context); }
 
-void LlamaBackend::ThreadpoolDeleter::operator()(ggml_threadpool* pool) const {
-  if (auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free"))
-    release(pool);
-}
-
-LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options)
+LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
+                           const LlamaBackend* beside)
     : model_(std::move(model)) {
   if (options.slots < 1 ||
       options.slots > static_cast<std::int32_t>(llama_max_parallel_sequences())) {
@@ -168,7 +164,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
   llama_set_abort_callback(context_.get(), stop, &interrupted_);
-  attach_threadpool(options.threads);
+  attach_threadpool(options.threads, beside);
 }
 
 void LlamaBackend::set_limits(const ContextOptions& options, std::int32_t batch) {
@@ -190,13 +186,16 @@ void LlamaBackend::set_limits(const ContextOptions& options, std::int32_t batch)
 
 LlamaBackend::~LlamaBackend() = default;
 
-void LlamaBackend::attach_threadpool(std::int32_t threads) {
+// Threads of a pool of its own would spin while the other's compute.
+void LlamaBackend::attach_threadpool(std::int32_t threads, const LlamaBackend* beside) {
   if (threads < 2) return;
   auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
-  if (create == nullptr) return;
+  auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
+  if (create == nullptr || release == nullptr) return;
   ggml_threadpool_params params = ggml_threadpool_params_default(threads);
   params.poll = kPollLevel;
-  threadpool_.reset(create(&params));
+  if (beside != nullptr) threadpool_ = beside->threadpool_;
+  if (threadpool_ == nullptr) threadpool_.reset(create(&params), release);
   if (threadpool_ != nullptr) llama_attach_threadpool(context_.get(), threadpool_.get(), nullptr);
 }
 

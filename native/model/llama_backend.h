@@ -39,8 +39,10 @@ struct ContextOptions {
 
 class LlamaBackend final : public Backend {
  public:
-  // Throws Error(kOutOfMemory) or Error(kInvalidOption).
-  LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options);
+  // Throws Error(kOutOfMemory) or Error(kInvalidOption). With `beside`, both compute with
+  // the threads of that one, never at once.
+  LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
+               const LlamaBackend* beside = nullptr);
   ~LlamaBackend() override;
 
   const BackendLimits& limits() const override { return limits_; }
@@ -62,22 +64,19 @@ class LlamaBackend final : public Backend {
   struct ContextDeleter {
     void operator()(llama_context* context) const;
   };
-  struct ThreadpoolDeleter {
-    void operator()(ggml_threadpool* pool) const;
-  };
 
   void set_limits(const ContextOptions& options, std::int32_t batch);
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
   bool acceptable(std::span<const BatchRow> rows) const;
-  void attach_threadpool(std::int32_t threads);
+  void attach_threadpool(std::int32_t threads, const LlamaBackend* beside);
 
   std::shared_ptr<const LlamaModel> model_;
   std::atomic<bool> interrupted_{false};
   BackendLimits limits_;
   std::int32_t window_ = 0;  // positions sliding layers see; 0: all
-  // The pool outlives the context that computes with it.
-  std::unique_ptr<ggml_threadpool, ThreadpoolDeleter> threadpool_;
+  // The pool outlives the contexts that compute with it.
+  std::shared_ptr<ggml_threadpool> threadpool_;
   std::vector<Lora> loras_;   // outlive the context too
   AdapterScales own_scales_;  // of each, as the engine was made
   bool adapters_changed_ = false;

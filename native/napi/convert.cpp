@@ -147,6 +147,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   }
   options.context.speculation = bool_field(object, "speculation");
   options.config.speculates = bool_field(object, "speculation");
+  options.config.draft_length = static_cast<std::size_t>(int_field(object, "draftTokens"));
   options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
   options.config.inter_token_latency_ms =
       object.Get("interTokenLatencyMs").As<Napi::Number>().DoubleValue();
@@ -178,6 +179,7 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   }
   object.Set("loras", loras);
   object.Set("speculation", options.config.speculates);
+  object.Set("draftTokens", static_cast<double>(options.config.draft_length));
   object.Set("samplerThreads", options.config.sampler_helpers);
   object.Set("queueLimit", static_cast<double>(options.config.queue_limit));
   object.Set("interTokenLatencyMs", options.config.inter_token_latency_ms);
@@ -326,6 +328,10 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("generatedTokens", stats.generated_tokens);
   set("draftedTokens", stats.drafted_tokens);
   set("acceptedTokens", stats.accepted_tokens);
+  set("modelDraftedTokens", stats.model_drafted_tokens);
+  set("modelAcceptedTokens", stats.model_accepted_tokens);
+  set("draftPasses", stats.draft_passes);
+  set("draftFailures", stats.draft_failures);
   set("maskedRows", stats.masked_rows);
   set("preemptions", stats.preemptions);
   set("sequenceMoves", stats.sequence_moves);
@@ -342,6 +348,7 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("wakeUps", wake_ups);
   set("planMs", stats.plan_ms);
   set("decodeMs", stats.decode_ms);
+  set("draftMs", stats.draft_ms);
   set("sampleMs", stats.sample_ms);
   set("emitMs", stats.emit_ms);
   set("prefillMs", stats.prefill_ms);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/host_limits.h"
+#include "model/llama_draft.h"
 #include "napi/addon_data.h"
 #include "napi/exit_guard.h"
 #include "napi/state_workers.h"
@@ -29,25 +30,36 @@ RequestId id_from(const Napi::Value& value) {
 // it computes, and ten times that where the cores are shared.
 constexpr std::uint64_t kBytesWorthThreads = 16ULL << 20;
 
+int fitting_threads(const ModelInfo& model) {
+  return model.size_bytes < kBytesWorthThreads ? 1 : usable_cpus();
+}
+
 void fill_in_defaults(EngineOptions& options, const ModelInfo& model) {
   if (options.context.threads == 0) {
-    options.context.threads = model.size_bytes < kBytesWorthThreads ? 1 : usable_cpus();
+    options.context.threads = fitting_threads(model);
   }
   if (options.config.sampler_helpers == 0) {
     options.config.sampler_helpers = std::min(kMostSamplerHelpers, usable_cpus() - 1);
   }
 }
 
+// A draft's rows beside the model's, until they are measured: as many times cheaper as
+// there is less to read.
+double guessed_price(const LlamaModel& draft, const LlamaModel& model) {
+  return static_cast<double>(draft.info().size_bytes) /
+         static_cast<double>(std::max<std::uint64_t>(1, model.info().size_bytes));
+}
+
 }  // namespace
 
-// Creates the context off the JavaScript thread.
+// Creates the contexts off the JavaScript thread.
 class CreateEngineWorker final : public Napi::AsyncWorker {
  public:
-  CreateEngineWorker(Napi::Env env, std::shared_ptr<const LlamaModel> model, EngineOptions options,
+  CreateEngineWorker(Napi::Env env, EngineWrap::Models models, EngineOptions options,
                      const Napi::Function& handler)
       : AsyncWorker(env, "infernode create engine"),
         deferred_(Napi::Promise::Deferred::New(env)),
-        model_(std::move(model)),
+        models_(std::move(models)),
         options_(std::move(options)),
         handler_(Napi::Persistent(handler)) {}
 
@@ -56,7 +68,10 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
  protected:
   void Execute() override {
     try {
-      backend_ = std::make_unique<LlamaBackend>(model_, options_.context);
+      if (models_.draft != nullptr) check_same_vocabulary(*models_.model, *models_.draft);
+      auto backend = std::make_unique<LlamaBackend>(models_.model, options_.context);
+      if (models_.draft != nullptr) make_draft_beside(*backend);
+      backend_ = std::move(backend);
     } catch (const Error& error) {
       failure_ = Failure{error.code(), error.what()};
     } catch (const std::exception& error) {
@@ -70,8 +85,8 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
     if (failure_) return deferred_.Reject(error_to(env, *failure_).Value());
     try {
       const Napi::Object object = AddonData::of(env).engine_constructor.New({});
-      EngineWrap::Unwrap(object)->adopt(env, model_, std::move(backend_), options_,
-                                        handler_.Value());
+      EngineWrap::Unwrap(object)->adopt(env, models_.model, std::move(backend_), std::move(draft_),
+                                        options_, handler_.Value());
       deferred_.Resolve(object);
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
@@ -84,11 +99,19 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
   }
 
  private:
+  void make_draft_beside(const LlamaBackend& backend) {
+    ContextOptions context = draft_context(*models_.draft, options_.context);
+    context.threads = std::min(context.threads, fitting_threads(models_.draft->info()));
+    draft_ = make_draft(models_.draft, backend, *models_.model, context);
+    options_.config.draft_price = guessed_price(*models_.draft, *models_.model);
+  }
+
   Napi::Promise::Deferred deferred_;
-  std::shared_ptr<const LlamaModel> model_;
+  EngineWrap::Models models_;
   EngineOptions options_;
   Napi::FunctionReference handler_;
   std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> draft_;  // may be absent
   std::optional<Failure> failure_;
 };
 
@@ -133,11 +156,11 @@ Napi::Function EngineWrap::define(Napi::Env env) {
        InstanceMethod<&EngineWrap::close>("close")});
 }
 
-Napi::Promise EngineWrap::create(Napi::Env env, std::shared_ptr<const LlamaModel> model,
-                                 const Napi::Object& options, const Napi::Function& handler) {
+Napi::Promise EngineWrap::create(Napi::Env env, Models models, const Napi::Object& options,
+                                 const Napi::Function& handler) {
   EngineOptions chosen = engine_options_from(options);
-  fill_in_defaults(chosen, model->info());
-  auto* worker = new CreateEngineWorker(env, std::move(model), chosen, handler);
+  fill_in_defaults(chosen, models.model->info());
+  auto* worker = new CreateEngineWorker(env, std::move(models), chosen, handler);
   const Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;
@@ -154,15 +177,15 @@ EngineWrap::~EngineWrap() {
 }
 
 void EngineWrap::adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
-                       std::unique_ptr<Backend> backend, const EngineOptions& options,
-                       const Napi::Function& handler) {
+                       std::unique_ptr<Backend> backend, std::unique_ptr<Backend> draft,
+                       const EngineOptions& options, const Napi::Function& handler) {
   options_ = options;
   channel_ =
       std::make_unique<EventChannel>(env, handler, [this](RequestId id) { controls_.erase(id); });
   // The pieces of the vocabulary live in the model: one pointer keeps both.
   std::shared_ptr<const Vocab> vocab(model, &model->vocab());
   engine_ = std::make_shared<Engine>(std::move(backend), std::move(vocab), *channel_,
-                                     options.config, steady_milliseconds);
+                                     options.config, steady_milliseconds, std::move(draft));
   model_ = model;
   prompts_ = std::make_unique<PromptQueue>(std::move(model), *engine_, *channel_);
   // Hooks run in reverse order: ours before the thread-safe function's.

@@ -23,9 +23,15 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // Promise of an EngineWrap; the context is created on a libuv worker.
-  static Napi::Promise create(Napi::Env env, std::shared_ptr<const LlamaModel> model,
-                              const Napi::Object& options, const Napi::Function& handler);
+  // The models of an engine; `draft` may be absent.
+  struct Models {
+    std::shared_ptr<const LlamaModel> model;
+    std::shared_ptr<const LlamaModel> draft;
+  };
+
+  // Promise of an EngineWrap; the contexts are created on a libuv worker.
+  static Napi::Promise create(Napi::Env env, Models models, const Napi::Object& options,
+                              const Napi::Function& handler);
 
   explicit EngineWrap(const Napi::CallbackInfo& info);
   ~EngineWrap() override;
@@ -39,8 +45,8 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   friend class CloseEngineWorker;
 
   void adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
-             std::unique_ptr<Backend> backend, const EngineOptions& options,
-             const Napi::Function& handler);
+             std::unique_ptr<Backend> backend, std::unique_ptr<Backend> draft,
+             const EngineOptions& options, const Napi::Function& handler);
   void closed(Napi::Env env);
   void must_be_open(Napi::Env env) const;
   void refuse_full(RequestId id);

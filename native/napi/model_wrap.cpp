@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/llama_draft.h"
 #include "napi/addon_data.h"
 #include "napi/convert.h"
 #include "napi/engine_wrap.h"
@@ -144,6 +145,11 @@ const std::shared_ptr<const LlamaModel>& ModelWrap::model(Napi::Env env) const {
   return model_;
 }
 
+std::shared_ptr<const LlamaModel> ModelWrap::draft_of(Napi::Env env, const Napi::Object& options) {
+  const Napi::Value draft = options.Get("draft");
+  return draft.IsObject() ? Unwrap(draft.As<Napi::Object>())->model(env) : nullptr;
+}
+
 Napi::Value ModelWrap::info(const Napi::CallbackInfo& info) {
   return info_to(info.Env(), *model(info.Env()));
 }
@@ -178,8 +184,15 @@ Napi::Value ModelWrap::detokenize(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const ContextOptions options = engine_options_from(info[0].As<Napi::Object>()).context;
-  const MemoryNeeded needed = model(env)->memory_needed(options.shape());
+  const auto asked = info[0].As<Napi::Object>();
+  const ContextOptions options = engine_options_from(asked).context;
+  MemoryNeeded needed = model(env)->memory_needed(options.shape());
+  if (const auto draft = draft_of(env, asked); draft != nullptr) {
+    const MemoryNeeded more = draft->memory_needed(draft_context(*draft, options).shape());
+    needed.kv_bytes += more.kv_bytes;
+    needed.compute_bytes += more.compute_bytes;
+    if (draft != model(env)) needed.weight_bytes += more.weight_bytes;
+  }
   Napi::Object object = Napi::Object::New(env);
   object.Set("kvBytes", static_cast<double>(needed.kv_bytes));
   object.Set("computeBytes", static_cast<double>(needed.compute_bytes));
@@ -188,7 +201,9 @@ Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::create_engine(const Napi::CallbackInfo& info) {
-  return EngineWrap::create(info.Env(), model(info.Env()), info[0].As<Napi::Object>(),
+  const Napi::Env env = info.Env();
+  const auto options = info[0].As<Napi::Object>();
+  return EngineWrap::create(env, {model(env), draft_of(env, options)}, options,
                             info[1].As<Napi::Function>());
 }
 

@@ -32,6 +32,8 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   void close(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<const LlamaModel>& model(Napi::Env env) const;
+  // nullptr where the options name none.
+  static std::shared_ptr<const LlamaModel> draft_of(Napi::Env env, const Napi::Object& options);
 
   std::shared_ptr<const LlamaModel> model_;
 };

@@ -15,6 +15,7 @@ import { judgeTools } from "../chat/tools.js";
 import { cancelledBy, InferenceError, toInferenceError } from "../errors.js";
 import {
   chatProgram,
+  type NativeEngineRequest,
   type NativeLoad,
   type NativeMetadataValue,
   type NativeModel,
@@ -96,10 +97,10 @@ export class Model {
    */
   async createEngine(options: EngineOptions = {}): Promise<Engine> {
     this.#mustBeOpen("createEngine()");
-    const judged = judgeEngineOptions("createEngine()", options, this.info);
+    const request = this.#judgeEngine("createEngine()", options);
     const router = new EventRouter();
     try {
-      const engine = await this.#native.createEngine(judged, router.dispatch);
+      const engine = await this.#native.createEngine(request, router.dispatch);
       const pooling = this.metadata[`${this.info.architecture}.pooling_type`];
       const poolingType = typeof pooling === "number" ? pooling : undefined;
       const template = this.metadata["tokenizer.chat_template.rerank"];
@@ -156,13 +157,13 @@ export class Model {
   }
 
   /**
-   * Memory that an engine of this shape would need.
+   * Memory that an engine of this shape would need, a draft model's included.
    * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
    */
   memoryNeeded(options: EngineOptions = {}): MemoryNeeded {
     this.#mustBeOpen("memoryNeeded()");
-    const judged = judgeEngineOptions("memoryNeeded()", options, this.info);
-    return this.#call(() => this.#native.memoryNeeded(judged));
+    const request = this.#judgeEngine("memoryNeeded()", options);
+    return this.#call(() => this.#native.memoryNeeded(request));
   }
 
   /**
@@ -181,6 +182,18 @@ export class Model {
     return this.close();
   }
 
+  #judgeEngine(call: string, options: EngineOptions): NativeEngineRequest {
+    const limits = { contextLength: this.info.contextLength, isModel };
+    const { draftModel, ...judged } = judgeEngineOptions(call, options, limits);
+    if (draftModel !== undefined && draftModel.#closed) {
+      throw new InferenceError(
+        "MODEL_CLOSED",
+        `${call}: speculation.draftModel must be an open model, it is closed; load it again`,
+      );
+    }
+    return { ...judged, draft: draftModel === undefined ? null : draftModel.#native };
+  }
+
   #call<Value>(work: () => Value): Value {
     try {
       return work();
@@ -193,6 +206,10 @@ export class Model {
     if (!this.#closed) return;
     throw new InferenceError("MODEL_CLOSED", `${call}: the model is closed; load it again`);
   }
+}
+
+function isModel(value: unknown): boolean {
+  return value instanceof Model;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { CacheKind, NativeEngineOptions, NativeModelOptions } from "../nati
 import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
 import { chooseKvCells, type KvLayout } from "./kv-layout.js";
 import { loraName, loraScale, maximumLoras, nameOfFile, twice } from "./loras.js";
+import type { Model } from "./model.js";
 
 /** How to load a model. */
 export interface ModelOptions {
@@ -113,13 +114,31 @@ export interface EngineOptions {
    */
   readonly loras?: readonly LoraAdapter[] | undefined;
   /**
-   * Guess the next tokens from what the text has said before (prompt lookup) and
-   * compute several in one pass, where four generations or fewer run and it
-   * was measured to pay. Texts stay what they are, but for rounding where rows are
-   * computed together. Needs a model whose cache can be cut; not with
+   * Guess the next tokens and compute several in one pass, where four generations or
+   * fewer run and it was measured to pay: from what the text has said before (prompt
+   * lookup), or with a draft model too. Texts stay what they are, but for rounding where
+   * rows are computed together. A model that keeps one recurrent state cannot take guesses
+   * back: it is not guessed for, and a draft model beside it is refused. Not with
    * deterministic. Default false.
    */
-  readonly speculation?: boolean | undefined;
+  readonly speculation?: boolean | SpeculationOptions | undefined;
+}
+
+/** A second model that guesses the next tokens of the first. */
+export interface SpeculationOptions {
+  /**
+   * A loaded model of the same vocabulary, token by token, and far smaller. The engine
+   * keeps it until it closes, in whatever order models are closed. It takes memory of its
+   * own for four generations at most (see Model.memoryNeeded), reads texts of up to 512
+   * tokens whole and of longer ones the last 128, and is used only while that is
+   * measured to gain more than it costs.
+   */
+  readonly draftModel: Model;
+  /**
+   * Tokens it guesses in each step whatever that costs, 1 to 15: for comparing.
+   * Default: as many as pay, none where they do not.
+   */
+  readonly draftTokens?: number | undefined;
 }
 
 /** What the judge of engine options must know about the model. */
@@ -127,6 +146,8 @@ export interface ModelLimits {
   /** Tokens the model was trained for. */
   readonly contextLength: number;
   readonly cacheKind: CacheKind;
+  /** Tells a loaded model from other values. */
+  readonly isModel: (value: unknown) => boolean;
 }
 
 const minimumContext = 16;
@@ -194,12 +215,42 @@ function engineSchema(limits: ModelLimits) {
     promptCache: flag().default(true),
     hostCacheBytes: integer(0, 2 ** 40).default(2 ** 30),
     deterministic: flag().default(false),
-    speculation: flag().default(false),
+    speculation: z
+      .custom<boolean | object>(isSwitchOrObject, "true, false or { draftModel, draftTokens }")
+      .default(false),
     loras: z
       .array(loraSchema, "an array of { name, path, scale }")
       .max(maximumLoras, `at most ${maximumLoras} adapters`)
       .default([]),
   });
+}
+
+function isSwitchOrObject(value: unknown): boolean {
+  return typeof value === "boolean" || (typeof value === "object" && value !== null);
+}
+
+const mostDrafted = 15;
+/** The addon's spelling of "as many as pay". */
+const asManyAsPay = 0;
+
+function speculationSchema(limits: ModelLimits) {
+  return z.strictObject({
+    draftModel: z.custom<Model>(limits.isModel, "a model of loadModel()"),
+    draftTokens: integer(1, mostDrafted).default(asManyAsPay),
+  });
+}
+
+/** An engine in judged form: what the addon takes, and who drafts. */
+export interface JudgedEngine extends NativeEngineOptions {
+  readonly draftModel: Model | undefined;
+}
+
+function judgeSpeculation(call: string, given: boolean | object, limits: ModelLimits) {
+  if (typeof given === "boolean") {
+    return { speculation: given, draftModel: undefined, draftTokens: asManyAsPay };
+  }
+  const schema = z.strictObject({ speculation: speculationSchema(limits) });
+  return { ...judge(call, schema, { speculation: given }).speculation, speculation: true };
 }
 
 /** A load in judged form: what the addon takes, and what stays on this side. */
@@ -251,8 +302,9 @@ export function judgePath(call: string, path: unknown): string {
 }
 
 /** @throws InferenceError INVALID_OPTION */
-export function judgeEngineOptions(call: string, options: unknown, limits: ModelLimits): NativeEngineOptions {
+export function judgeEngineOptions(call: string, options: unknown, limits: ModelLimits): JudgedEngine {
   const judged = judge(call, engineSchema(limits), options);
+  const drafting = judgeSpeculation(call, judged.speculation, limits);
   const flashAttention = judged.flashAttention ?? !judged.deterministic;
   const refuse = (sentence: string) => {
     throw new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
@@ -260,8 +312,9 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
   if (judged.deterministic && flashAttention) {
     refuse("flashAttention must be false when deterministic is true, got true");
   }
-  if (judged.deterministic && judged.speculation) {
-    refuse("speculation must be false when deterministic is true, got true");
+  if (judged.deterministic && drafting.speculation) {
+    const got = drafting.draftModel === undefined ? "true" : "a draft model";
+    refuse(`speculation must be false when deterministic is true, got ${got}`);
   }
   if (judged.kvType === "q8_0" && !flashAttention) {
     refuse(
@@ -282,6 +335,7 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
   const { kvLayout: _, ...rest } = judged;
   return {
     ...rest,
+    ...drafting,
     kvCells,
     loras,
     flashAttention,

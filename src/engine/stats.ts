@@ -28,6 +28,12 @@ export interface EngineStats {
   /** Tokens computed on a guess, and those of them that came true. */
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
+  /** Of both, those that a draft model guessed. */
+  readonly modelDraftedTokens: number;
+  readonly modelAcceptedTokens: number;
+  /** Passes of the draft model, and those that failed, which costs guesses only. */
+  readonly draftPasses: number;
+  readonly draftFailures: number;
   /** Tokens whose first draw a grammar refused, so that all others were judged. */
   readonly maskedRows: number;
   /** Times a generation lost its slot to another and had to begin its cache again. */
@@ -60,6 +66,8 @@ export interface EngineStats {
   readonly planMs: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
+  /** Of the draft model. */
+  readonly draftMs: number;
   readonly sampleMs: number;
   readonly emitMs: number;
 }

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { judgeEngineOptions, judgeModelOptions } from "../../src/engine/options.js";
 import { caught } from "../helpers/caught.js";
 
-const limits = { contextLength: 1024, cacheKind: "full" } as const;
+const isModel = () => false;
+const limits = { contextLength: 1024, cacheKind: "full", isModel } as const;
 
 async function refusal(options: unknown): Promise<string> {
   const error = await caught(() => judgeEngineOptions("createEngine()", options, limits));
@@ -17,6 +18,8 @@ describe("engine options", () => {
   it("fills in defaults that fit the model", () => {
     expect(judgeEngineOptions("createEngine()", {}, limits)).toEqual({
       speculation: false,
+      draftModel: undefined,
+      draftTokens: 0,
       loras: [],
       slots: 8,
       contextLength: 1024,

@@ -10,6 +10,10 @@ describe("a process", () => {
     expect(await runFixture("exit-mid-generation.mjs")).toMatchObject(clean);
   });
 
+  it("exits 0 by process.exit() while closed models draft", { timeout: minute }, async () => {
+    expect(await runFixture("exit-mid-draft.mjs")).toMatchObject(clean);
+  });
+
   it("exits 0 by process.exit() while a model or an engine is made", { timeout: minute }, async () => {
     expect(await runFixture("exit-mid-load.mjs")).toMatchObject(clean);
   });
