@@ -32,6 +32,7 @@ type Flags = Pick<EngineOptions, "contextLength" | "threads"> &
   Pick<ModelOptions, "gpuLayers"> &
   Omit<GenerateRequest, "prompt" | "signal"> & {
     readonly model?: string;
+    readonly draftModel?: string;
     readonly prompt?: string;
     readonly echo?: boolean;
     readonly json?: boolean;
@@ -43,6 +44,7 @@ export function generateCommand(): Command {
     .description("generate text from a prompt and stream it to stdout")
     .argument("[words...]", `the prompt, instead of --prompt (default: "${defaultPrompt}")`)
     .option("-m, --model <file>", "GGUF model (default: the small story model in the package)")
+    .option("--draft-model <file>", "smaller GGUF model of the same vocabulary that guesses ahead")
     .option("-p, --prompt <text>", "the prompt; - reads it from stdin")
     .option("-n, --max-tokens <count>", "tokens to generate at most", parseNumber, defaultMaxTokens)
     .option("-t, --temperature <number>", "0 takes the likeliest token (default: 0.7)", parseNumber)
@@ -68,14 +70,27 @@ export function generateCommand(): Command {
 }
 
 async function generate(words: readonly string[], flags: Flags): Promise<number> {
-  const { model: named, prompt: _, echo, json, contextLength, threads, gpuLayers, ...rest } = flags;
+  const {
+    model: named,
+    draftModel,
+    prompt: _,
+    echo,
+    json,
+    contextLength,
+    threads,
+    gpuLayers,
+    ...rest
+  } = flags;
   const prompt = await choosePrompt(words, flags.prompt);
   if (named === undefined) notice("no --model given, using the embedded story model");
   const interruption = listenForInterruption();
   const { signal } = interruption;
   const model = await loadModel(named ?? embeddedModelPath(), { gpuLayers, signal });
   try {
-    const engine = await model.createEngine({ slots: 1, contextLength, threads });
+    const draft = draftModel === undefined ? undefined : await loadModel(draftModel, { gpuLayers, signal });
+    const speculation = draft !== undefined && { draftModel: draft };
+    const engine = await model.createEngine({ slots: 1, contextLength, threads, speculation });
+    await draft?.close(); // the engine keeps its weights
     try {
       const run = engine.generate({ ...rest, prompt, signal });
       if (echo && !json) await print(prompt, signal);

@@ -47,6 +47,19 @@ describe("infernode generate", () => {
     expect(new Set(texts).size).toBe(1);
   });
 
+  it("says the same with a draft model, and refuses one of another vocabulary", { timeout }, async () => {
+    const flags = ["generate", ...fast, "--json", "The old cat"];
+    const [plain, drafted, refused] = await Promise.all([
+      runCommand(flags),
+      runCommand([...flags, "--draft-model", "synthetic:llama?layers=1&dim=64"]),
+      runCommand([...flags, "--draft-model", "synthetic:llama?layers=1&dim=64&vocab=2000"]),
+    ]);
+    expect(drafted.code).toBe(0);
+    expect(JSON.parse(drafted.stdout).text).toBe(JSON.parse(plain.stdout).text);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("speculation.draftModel must have the vocabulary");
+  });
+
   it("repeats itself with the same seed", { timeout }, async () => {
     const drawn = [
       "generate",

@@ -42,7 +42,8 @@ function makeModel(shape, vocabularyFile) {
   const normals = normalValues(shape.seed);
   const tensors = tensorList(shape, tokens).map((tensor, index) => {
     const random = randomFrom(shape.seed * 1000 + index);
-    const data = tensor.type === "F32" ? ones(tensor) : randomMatrix(tensor, normals, random);
+    const gain = shape.fading !== undefined && fades(tensor.name) ? shape.fading : 1;
+    const data = tensor.type === "F32" ? ones(tensor) : randomMatrix(tensor, normals, random, gain);
     return { ...tensor, data };
   });
   return writeGguf({ entries: [...headerEntries(shape, tokens), ...tokenizer], tensors });
@@ -91,10 +92,16 @@ function normalValues(seed) {
   });
 }
 
+// What a layer behind the first adds to the stream goes through two of these, so that
+// neither needs scales too small for a half.
+function fades(name) {
+  return /^blk\.[1-9]\d*\.(attn_v|attn_output|ffn_gate|ffn_up)\./.test(name);
+}
+
 // Embeddings have a standard deviation of 1, other matrices one that keeps the
 // size of what passes through them.
-function randomMatrix(tensor, normals, random) {
-  const deviation = tensor.name.startsWith("token_embd") ? 1 : 1 / Math.sqrt(tensor.shape[0]);
+function randomMatrix(tensor, normals, random, gain) {
+  const deviation = tensor.name.startsWith("token_embd") ? 1 : gain / Math.sqrt(tensor.shape[0]);
   const data = new Uint8Array(tensorBytes(tensor.shape, tensor.type));
   const view = new DataView(data.buffer);
   for (let at = 0; at < data.length; at += kBlockBytes) {

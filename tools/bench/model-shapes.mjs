@@ -1,6 +1,16 @@
-// The two models the benchmarks run on: llama's architecture, random weights,
+// The models the benchmarks run on: llama's architecture, random weights,
 // real vocabularies of the pinned tree. Random weights cost exactly what
 // trained ones cost; what they say does not matter here.
+
+const drafted = {
+  vocabulary: "ggml-vocab-llama-spm.gguf",
+  width: 512,
+  feedForward: 1408,
+  heads: 8,
+  keyValueHeads: 4,
+  context: 8192,
+  seed: 1,
+};
 
 export const shapes = {
   // The shape the bars name: 60 million parameters, half of them vocabulary.
@@ -26,6 +36,22 @@ export const shapes = {
     keyValueHeads: 2,
     context: 8192,
     seed: 1,
+  },
+  // For drafting: the layers behind the first add little to what it says, so that
+  // `shallow`, its first layer, guesses most tokens right for a fraction of the price. What
+  // share comes true is made; what a pass costs is not.
+  deep: { ...drafted, file: "random-130m-fading-q8_0.gguf", layers: 32, fading: 0.15 },
+  shallow: { ...drafted, file: "random-130m-first-layer-q8_0.gguf", layers: 1 },
+  // Drafts for `small`, and is always wrong.
+  stranger: {
+    ...drafted,
+    file: "random-8m-q8_0.gguf",
+    layers: 1,
+    width: 128,
+    feedForward: 384,
+    heads: 2,
+    keyValueHeads: 1,
+    seed: 2,
   },
 };
 

@@ -1,6 +1,6 @@
 // Guessing ahead beside not doing so: tokens/s of the same requests, alternated,
-// each in a fresh process, on text that repeats itself and on text that cannot
-// be guessed.
+// each in a fresh process, on text that repeats itself, on text that cannot be
+// guessed, and with a draft model that agrees or never does.
 import path from "node:path";
 import { runEngine } from "./child.mjs";
 import { ensureModel } from "./make-model.mjs";
@@ -15,24 +15,42 @@ const kCounts = [1, 2, 4];
 
 export const title = "Speculation";
 
+// What is said, by whom, and the least it must gain, or the most passes a token may take.
+const kCases = [
+  { text: "repeats itself", model: "small", repetitive: true, bar: ">= 1.3" },
+  { text: "cannot be guessed", model: "small", repetitive: false, bar: ">= 0.97" },
+  {
+    text: "a draft model agrees, 3 tokens a pass",
+    model: "deep",
+    draft: "shallow",
+    draftTokens: 3,
+    repetitive: false,
+    bar: "<= 0.5 passes a token",
+  },
+  { text: "a draft model agrees", model: "deep", draft: "shallow", repetitive: false, bar: ">= 0.97" },
+  { text: "a draft model is wrong", model: "small", draft: "stranger", repetitive: false, bar: ">= 0.97" },
+];
+
 export async function measure(options) {
   const rows = [];
-  for (const repetitive of [true, false]) {
+  for (const { model, draft, draftTokens, ...kind } of kCases) {
     for (const sequences of kCounts) {
       const contender = (name, speculation) => ({
         name,
         measure: () =>
           runEngine(path.join(places.engines, "speculation.mjs"), {
-            model: ensureModel("small"),
+            model: ensureModel(model),
+            draft: draft && ensureModel(draft),
+            draftTokens,
             threads: options.threads,
             newTokens: kNewTokens,
             sequences,
             speculation,
-            repetitive,
+            repetitive: kind.repetitive,
           }),
       });
       const contenders = [contender(kOn, true), contender(kOff, false)];
-      rows.push({ sequences, repetitive, ...(await runRounds(contenders, options)) });
+      rows.push({ sequences, ...kind, ...(await runRounds(contenders, options)) });
     }
   }
   return { rows };
@@ -41,15 +59,26 @@ export async function measure(options) {
 const throughput = (figure) => figure.tokensPerSecond;
 
 export function report({ rows }) {
-  const head = ["text", "requests", kOn, kOff, "ratio", "bar", "drafted", "came true", "passes"];
-  const body = rows.map(({ sequences, repetitive, results }) => [
-    repetitive ? "repeats itself" : "cannot be guessed",
+  const head = [
+    "text",
+    "requests",
+    kOn,
+    kOff,
+    "ratio",
+    "bar",
+    "drafted",
+    "came true",
+    "passes",
+    "draft passes",
+  ];
+  const body = rows.map(({ sequences, text, bar, results }) => [
+    text,
     String(sequences),
     number(medianOf(results, kOn, throughput)),
     number(medianOf(results, kOff, throughput)),
     number(medianRatio(results, kOn, kOff, throughput), 2),
-    repetitive ? ">= 1.3" : ">= 0.97",
-    ...["draftedTokens", "acceptedTokens", "decodePasses"].map((field) =>
+    bar,
+    ...["draftedTokens", "acceptedTokens", "decodePasses", "draftPasses"].map((field) =>
       number(
         medianOf(results, kOn, (figure) => figure[field]),
         0,

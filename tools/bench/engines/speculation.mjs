@@ -1,6 +1,7 @@
 // One engine with or without guessing ahead, on text that repeats itself or on
-// text that does not. Takes { model, threads, sequences, newTokens, speculation,
-// repetitive } as JSON and answers with one line of JSON.
+// text that does not, with a draft model where one is named. Takes { model, draft,
+// draftTokens, threads, sequences, newTokens, speculation, repetitive } as JSON and answers with one
+// line of JSON.
 import { loadModel } from "../../../dist/index.js";
 import { promptText } from "../workload.mjs";
 
@@ -9,11 +10,12 @@ const kCircle = "(31415926535897932384)*";
 
 const task = JSON.parse(process.argv[2]);
 const model = await loadModel(task.model, { gpuLayers: 0 });
+const draftModel = task.draft && task.speculation ? await loadModel(task.draft, { gpuLayers: 0 }) : undefined;
 const engine = await model.createEngine({
   slots: task.sequences,
   contextLength: 1024,
   threads: task.threads,
-  speculation: task.speculation,
+  speculation: draftModel === undefined ? task.speculation : { draftModel, draftTokens: task.draftTokens },
 });
 
 function generate(index) {
@@ -25,9 +27,11 @@ await engine.generate({ prompt: "warm", maxTokens: 4 });
 const begin = performance.now();
 const results = await Promise.all(Array.from({ length: task.sequences }, (_, index) => generate(index)));
 const wall = performance.now() - begin;
-const { draftedTokens, acceptedTokens, decodePasses } = engine.stats();
+const { draftedTokens, acceptedTokens, decodePasses, draftPasses } = engine.stats();
 const generated = results.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
 const tokensPerSecond = (generated * 1000) / wall;
-console.log(JSON.stringify({ tokensPerSecond, generated, draftedTokens, acceptedTokens, decodePasses }));
+const counts = { generated, draftedTokens, acceptedTokens, decodePasses, draftPasses };
+console.log(JSON.stringify({ tokensPerSecond, ...counts }));
 await engine.close();
+await draftModel?.close();
 await model.close();
