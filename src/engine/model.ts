@@ -183,7 +183,8 @@ export class Model {
   }
 
   #judgeEngine(call: string, options: EngineOptions): NativeEngineRequest {
-    const limits = { contextLength: this.info.contextLength, isModel };
+    const { contextLength, cacheKind } = this.info;
+    const limits = { contextLength, cacheKind, isModel };
     const { draftModel, ...judged } = judgeEngineOptions(call, options, limits);
     if (draftModel !== undefined && draftModel.#closed) {
       throw new InferenceError(

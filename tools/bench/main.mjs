@@ -3,6 +3,7 @@
 //   end-to-end   whole requests beside node-llama-cpp
 //   cold-start   process start to first token beside both peers
 //   traffic      whole requests beside llama-server and node-llama-cpp
+//   layouts      our two KV layouts beside each other
 //   speculation  guessing ahead beside not doing so
 //   jobs         the job loop on the emulated platform
 //   sampler      the sampler beside llama.cpp's chain
@@ -17,6 +18,7 @@ const benchmarks = {
   "end-to-end": { file: "./end-to-end.mjs", rounds: 5 },
   "cold-start": { file: "./cold-start.mjs", rounds: 7 },
   traffic: { file: "./traffic.mjs", rounds: 3 },
+  layouts: { file: "./layouts.mjs", rounds: 3 },
   speculation: { file: "./speculation.mjs", rounds: 5 },
   jobs: { file: "./jobs.mjs", rounds: 3 },
   sampler: { file: "./sampler.mjs", rounds: 1 },

@@ -10,9 +10,9 @@ export function burst(count) {
   return { name: `${count} at once`, slots: count, contextLength: 256, lanes };
 }
 
-// Half of 32 slots busy, by clients that pause at random before each of their
+// Half of the slots busy, by clients that pause at random before each of their
 // requests: prompts of 32 to 96 tokens, 16 to 48 new ones.
-export function halfIdle() {
+export function halfIdle(slots = 32) {
   const random = randomFrom(77);
   const between = (least, most) => least + Math.floor(random() * (most - least + 1));
   const lane = (_, index) =>
@@ -20,10 +20,10 @@ export function halfIdle() {
       one(promptText(1000 + index * 10 + turn, between(32, 96)), between(16, 48), between(0, 120)),
     );
   return {
-    name: "16 clients on 32 slots",
-    slots: 32,
+    name: `${slots / 2} clients on ${slots} slots`,
+    slots,
     contextLength: 256,
-    lanes: Array.from({ length: 16 }, lane),
+    lanes: Array.from({ length: slots / 2 }, lane),
   };
 }
 
@@ -42,4 +42,23 @@ export function longPrompt() {
   const running = Array.from({ length: 4 }, (_, index) => [one(promptText(700 + index, 64), 400)]);
   const lanes = [...running, [one(promptText(800, 4000), 16, 1500)]];
   return { name: "a prompt of 4,000 tokens beside four running", slots: 8, contextLength: 4352, lanes };
+}
+
+// Twelve conversations of four turns at random moments: each turn's prompt is what was
+// said before, and 24 new words.
+export function conversations(slots) {
+  const random = randomFrom(91);
+  const lane = (_, index) => {
+    const said = [];
+    return Array.from({ length: 4 }, (__, turn) => {
+      said.push(promptText(2000 + index * 10 + turn, 25));
+      return one(said.join(" "), 16, Math.floor(random() * 100));
+    });
+  };
+  return {
+    name: `12 conversations on ${slots} slots`,
+    slots,
+    contextLength: 512,
+    lanes: Array.from({ length: 12 }, lane),
+  };
 }

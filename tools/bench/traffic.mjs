@@ -47,13 +47,19 @@ async function serverProgram() {
   return path.join(folder, "llama-server");
 }
 
-async function measurePlan({ scenario, node }, program, options) {
+// One engine under one scenario: a contender of rounds.mjs.
+export function contenderOf(scenario, options) {
   const { engine, threads } = options;
-  const task = { ...scenario, model: ensureModel("small"), threads, engine, program };
-  const contender = (name, file, flags = []) => ({
+  const task = { ...scenario, model: ensureModel("small"), threads, engine };
+  return (name, file, more = {}) => ({
     name,
-    measure: async () => judged(await runEngine(engineFile(file), written({ ...task, flags }))),
+    measure: async () => judged(await runEngine(engineFile(file), written({ ...task, ...more }))),
   });
+}
+
+async function measurePlan({ scenario, node }, program, options) {
+  const of = contenderOf(scenario, options);
+  const contender = (name, file, flags = []) => of(name, file, { program, flags });
   const contenders = [
     contender(kOurs, "traffic-infernode.mjs"),
     contender(kServer, "traffic-llama-server.mjs", ["--no-kv-unified"]),

@@ -25,8 +25,11 @@ async function generate(prompt, newTokens, onTokens) {
 }
 
 await generate("warm", 4, () => {});
+const before = process.cpuUsage();
 const done = await runLanes(task.lanes, generate);
+const { user, system } = process.cpuUsage(before);
 const { promptTokensComputed, rowsPerStep, passesPerStep } = engine.stats();
-console.log(JSON.stringify({ done, promptTokensComputed, rowsPerStep, passesPerStep }));
+const cpuMs = (user + system) / 1000;
+console.log(JSON.stringify({ done, promptTokensComputed, rowsPerStep, passesPerStep, cpuMs }));
 await engine.close();
 await model.close();
