@@ -186,13 +186,14 @@ export class Model {
     const { contextLength, cacheKind } = this.info;
     const limits = { contextLength, cacheKind, isModel };
     const { draftModel, ...judged } = judgeEngineOptions(call, options, limits);
-    if (draftModel !== undefined && draftModel.#closed) {
+    if (draftModel === undefined) return { ...judged, draft: null };
+    if (draftModel.#closed) {
       throw new InferenceError(
         "MODEL_CLOSED",
         `${call}: speculation.draftModel must be an open model, it is closed; load it again`,
       );
     }
-    return { ...judged, draft: draftModel === undefined ? null : draftModel.#native };
+    return { ...judged, draft: draftModel.#native };
   }
 
   #call<Value>(work: () => Value): Value {
