@@ -96,7 +96,6 @@ foreach(target IN ITEMS ggml-cpu ${GGML_AVAILABLE_BACKENDS})
     set_source_files_properties("${sgemm}" DIRECTORY "${target_folder}"
       PROPERTIES COMPILE_DEFINITIONS "llamafile_sgemm=infernode_upstream_sgemm")
     target_sources(${target} PRIVATE ${INFERNODE_CPU_KERNELS})
-    target_compile_features(${target} PRIVATE cxx_std_20)
   endif()
 endforeach()
 

@@ -19,7 +19,20 @@ struct Run {
   // Attention over a window sums in the order of its cells, experts by the rows
   // that chose them: F32 throughout tells rounding from mistakes.
   bool f32 = false;
+  std::int32_t width = 128;
 };
+
+// At this width the F32 matrix of a recurrent layer's time steps has rows of 4. Rows
+// that are a multiple of 8 (16 with AVX-512) are summed by another of ggml's routines
+// where several are computed at once, which rounds them by who computes beside them.
+constexpr std::int32_t kSteadyWidth = 64;
+
+SyntheticShape shape_of(const Run& run) {
+  SyntheticShape shape = synthetic_shape(run.architecture);
+  shape.width = run.width;
+  if (run.f32) shape.type = "f32";
+  return shape;
+}
 
 std::vector<std::vector<TokenId>> random_texts(std::size_t count, std::size_t length) {
   std::mt19937_64 random(11);
@@ -40,9 +53,7 @@ std::unique_ptr<Backend> backend_of(const std::shared_ptr<const LlamaModel>& mod
 }
 
 Totals hold(const Run& run, float epsilon) {
-  SyntheticShape shape = synthetic_shape(run.architecture);
-  if (run.f32) shape.type = "f32";
-  const auto model = load_synthetic(shape);
+  const auto model = load_synthetic(shape_of(run));
   LogitRecord reused;
   SteppedEngine engine(backend_of(model, run, run.slots, reused), vocab_of(model),
                        {.keeps_prefixes = true, .host_limit = run.host_bytes, .exact = run.exact});
@@ -75,10 +86,8 @@ Totals hold(const Run& run, float epsilon) {
 
 // Two places; the first two requests are not read and must give theirs to a
 // third, the first is forked twice.
-void disturb(const Run& run) {
-  SyntheticShape shape = synthetic_shape(run.architecture);
-  if (run.f32) shape.type = "f32";
-  const auto model = load_synthetic(shape);
+void disturb(const Run& run, float epsilon) {
+  const auto model = load_synthetic(shape_of(run));
   const auto texts = random_texts(3, 120);
   LogitRecord record;
   SteppedEngine engine(backend_of(model, run, 2, record), vocab_of(model),
@@ -99,6 +108,7 @@ void disturb(const Run& run) {
   CHECK_EQ(record.contradictions, 0);
   LogitRecord whole;
   SteppedEngine alone(backend_of(model, run, 1, whole), vocab_of(model));
+  Totals totals;
   for (RequestId id = 1; id <= 5; ++id) {
     const RequestId like = id > 3 ? 1 : id;
     if (id <= 3) {
@@ -106,8 +116,11 @@ void disturb(const Run& run) {
       alone.run();
     }
     CHECK_EQ(engine.story(id).tokens.size(), 300u);
-    CHECK(engine.story(id).tokens == alone.story(like).tokens);
+    compare({texts[like - 1], engine.story(id)}, alone.story(like), record, whole, epsilon, totals);
   }
+  CHECK_EQ(totals.inexcusable, 0);
+  CHECK(totals.largest <= epsilon);
+  if (epsilon <= 0) CHECK_EQ(totals.diverged, 0);
   // The prompts have 360 tokens, the last of each a row of generation. Only where
   // states can be cut does a fork look for its source's when it is seated.
   const bool cuts = std::string_view(run.architecture) == "qwen3moe";
@@ -144,9 +157,9 @@ void share(const Run& run, std::int64_t again) {
 
 TEST("preempted and forked requests go on as if alone on every kind of memory") {
   for (const char* architecture : {"mamba", "jamba"})
-    disturb({architecture, std::size_t{64} << 20, 2, false, false});
+    disturb({architecture, std::size_t{64} << 20, 2, false, false, kSteadyWidth}, 0);
   for (const char* architecture : {"gemma3", "qwen3moe"})
-    disturb({architecture, std::size_t{64} << 20, 2, false, true});
+    disturb({architecture, std::size_t{64} << 20, 2, false, true}, 0.01f);
 }
 
 TEST("a common beginning of states that cannot be cut is computed once, or twice") {
@@ -159,11 +172,20 @@ TEST("recurrent and mixed models give the same logits to the bit, whatever is re
   for (const char* architecture : {"mamba", "jamba"}) {
     for (const bool exact : {false, true}) {
       for (const std::int32_t slots : {3, 6}) {
-        const Totals totals = hold({architecture, std::size_t{3} << 20, slots, exact}, 0);
+        const Run run{architecture, std::size_t{3} << 20, slots, exact, false, kSteadyWidth};
+        const Totals totals = hold(run, 0);
         CHECK_EQ(totals.diverged, 0);
         CHECK(totals.largest <= 0);
       }
     }
+  }
+}
+
+TEST("recurrent models whose time steps round by the number of rows part at near-ties only") {
+  for (const char* architecture : {"mamba", "jamba"}) {
+    const Totals totals = hold({architecture, std::size_t{3} << 20, 4, false, true}, 0.01f);
+    CHECK_EQ(totals.diverged, 0);
+    CHECK(totals.largest <= 0.01f);
   }
 }
 
