@@ -1,6 +1,7 @@
 #include "speculation.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace infernode {
 
@@ -12,6 +13,7 @@ constexpr double kForgotten = 0.002;  // of the difference to a guess, per ordin
 constexpr double kNewShare = 0.2;     // of the latest measure in a running mean
 constexpr double kAsking = 0.01;      // of the time of ordinary passes
 constexpr double kMostCredit = 100;   // ordinary passes
+constexpr double kFirstCredit = 6;    // ordinary passes, once: the first answer is wanted soon
 
 void blend(double& mean, double sample) {
   mean = mean <= 0 ? sample : mean + kNewShare * (sample - mean);
@@ -77,6 +79,7 @@ DraftPlan Speculation::plan(std::span<const Guesser* const> requests,
 
 void Speculation::measured_plain(std::size_t requests, double ms) {
   if (requests <= kMostSpeculating) {
+    if (!std::exchange(credited_, true)) credit_ms_ = kFirstCredit * ms;
     blend(plain_ms_[requests], ms);
     credit_ms_ = std::min(credit_ms_ + kAsking * ms, kMostCredit * plain_ms_[requests]);
   }

@@ -112,6 +112,7 @@ class Speculation {
   double row_price_ = kGuessedPrice;  // of each row beyond the first, in ordinary passes
   double model_rate_ = 0.5;
   double credit_ms_ = 0;  // for asking
+  bool credited_ = false;
 };
 
 }  // namespace infernode
