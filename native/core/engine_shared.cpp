@@ -38,7 +38,7 @@ void Engine::compute_shared(const std::vector<DecodeRow>& rows) {
   std::vector<Request*> requests;
   for (const auto& [request, count] : shares) {
     requests.push_back(request);
-    if (request->guesser != nullptr) request->guesser->drafted.clear();  // of an earlier step
+    if (request->guesser != nullptr) request->guesser->rest();  // of an earlier step
     for (Position position = request->computed; position < request->computed + count; ++position)
       batch.push_back(
           {request->known[static_cast<std::size_t>(position)], request->sequence, position});
