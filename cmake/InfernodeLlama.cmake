@@ -87,14 +87,17 @@ endif()
 
 add_subdirectory("${INFERNODE_LLAMA_DIR}" "${PROJECT_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL)
 
-# Our routine for small batches in front of ggml's for all: the upstream one is compiled
-# under another name, its source untouched (docs/decisions/0021).
-set(sgemm "${INFERNODE_LLAMA_DIR}/ggml/src/ggml-cpu/llamafile/sgemm.cpp")
+# Our routines in front of ggml's (docs/decisions/0021, 0023): upstream's are compiled
+# under other names, their sources untouched.
+set(ggml_cpu "${INFERNODE_LLAMA_DIR}/ggml/src/ggml-cpu")
 foreach(target IN ITEMS ggml-cpu ${GGML_AVAILABLE_BACKENDS})
-  if(target MATCHES "^ggml-cpu" AND TARGET ${target} AND EXISTS "${sgemm}")
+  if(target MATCHES "^ggml-cpu" AND TARGET ${target} AND EXISTS "${ggml_cpu}")
     get_target_property(target_folder ${target} SOURCE_DIR)
-    set_source_files_properties("${sgemm}" DIRECTORY "${target_folder}"
+    set_source_files_properties("${ggml_cpu}/llamafile/sgemm.cpp" DIRECTORY "${target_folder}"
       PROPERTIES COMPILE_DEFINITIONS "llamafile_sgemm=infernode_upstream_sgemm")
+    set_source_files_properties("${ggml_cpu}/ops.cpp" DIRECTORY "${target_folder}"
+      PROPERTIES COMPILE_DEFINITIONS
+      "ggml_compute_forward_flash_attn_ext=infernode_upstream_flash_attn_ext")
     target_sources(${target} PRIVATE ${INFERNODE_CPU_KERNELS})
   endif()
 endforeach()

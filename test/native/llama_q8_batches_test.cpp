@@ -1,4 +1,4 @@
-// Our routine for small batches beside the one of ggml it stands in front of, both as
+// Our routine for batches of Q8_0 beside the one of ggml it stands in front of, both as
 // they are in the CPU backend that is loaded: the same sums to the bit, for every
 // number of rows, odd shapes, and however the threads divide the work.
 #include <dlfcn.h>
@@ -53,18 +53,23 @@ Multiply* routine(void* library, const char* name) {
   return reinterpret_cast<Multiply*>(dlsym(library, name));
 }
 
+// Every remainder of a group of eight, and of a panel of 64.
+constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,  14, 15,
+                                     16, 17, 24, 25, 31, 32, 40, 63, 64, 65, 71, 96, 130, 200};
+
 std::vector<Block> random_blocks(std::mt19937& random, std::int64_t count) {
   std::vector<Block> blocks(static_cast<std::size_t>(count));
   for (Block& block : blocks) {
     block.scale = static_cast<std::uint16_t>(0x1c00 + random() % 0x1000);  // 0.004 to 0.06
-    for (std::int8_t& value : block.values) value = static_cast<std::int8_t>(random());
+    // As ggml quantizes: -128 does not occur, and its routine cannot negate it.
+    for (std::int8_t& value : block.values) value = static_cast<std::int8_t>(random() % 255 - 127);
   }
   return blocks;
 }
 
 }  // namespace
 
-TEST("small batches have the sums of ggml's own routine to the bit") {
+TEST("batches of Q8_0 have the sums of ggml's own routine to the bit") {
   void* library = loaded_backend();
   CHECK(library != nullptr);
   Multiply* ours = routine(library, "llamafile_sgemm");
@@ -74,7 +79,7 @@ TEST("small batches have the sums of ggml's own routine to the bit") {
   int compared = 0;
   for (const std::int64_t m : {1, 2, 3, 7, 64, 129}) {
     for (const std::int64_t k : {1, 2, 16, 45}) {
-      for (std::int64_t n = 1; n <= 40; ++n) {
+      for (const std::int64_t n : kBatches) {
         const std::int64_t lda = k + static_cast<std::int64_t>(random() % 3);
         const std::int64_t ldc = m + static_cast<std::int64_t>(random() % 3);
         const auto a = random_blocks(random, lda * m);

@@ -1,0 +1,197 @@
+// The arithmetic of llama_attention.cpp: keys and values of 16 bits for rows of 32, eight
+// lanes at a time. What a row gets does not depend on the rows computed with it.
+#pragma once
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "ggml.h"
+
+namespace infernode {
+
+constexpr int kLanes = 8;
+constexpr int kCellsAtOnce = 4;
+constexpr std::uint16_t kHidden = 0xfc00;  // -infinity
+
+inline const char* at(const ggml_tensor& tensor, std::int64_t i1, std::int64_t i2,
+                      std::int64_t i3) {
+  return static_cast<const char*>(tensor.data) + i1 * static_cast<std::int64_t>(tensor.nb[1]) +
+         i2 * static_cast<std::int64_t>(tensor.nb[2]) +
+         i3 * static_cast<std::int64_t>(tensor.nb[3]);
+}
+
+inline __m256 converted(const std::uint16_t* halves) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+}
+
+// The cells of a tile up to the last one this token may see; 0 when it sees none.
+inline int visible_cells(const std::uint16_t* mask, int count) {
+  const __m128i hidden = _mm_set1_epi16(static_cast<std::int16_t>(kHidden));
+  for (int begin = (count - 1) / kLanes * kLanes; begin >= 0; begin -= kLanes) {
+    const int lanes = std::min(kLanes, count - begin);
+    std::uint16_t eight[kLanes];
+    std::fill_n(eight, kLanes, kHidden);
+    std::memcpy(eight, mask + begin, static_cast<std::size_t>(lanes) * sizeof(std::uint16_t));
+    const __m128i found = _mm_loadu_si128(reinterpret_cast<const __m128i*>(eight));
+    const int same = _mm_movemask_epi8(_mm_cmpeq_epi16(found, hidden));
+    if (same == 0xffff) continue;
+    int lane = kLanes - 1;
+    while (eight[lane] == kHidden) --lane;
+    return begin + lane + 1;
+  }
+  return 0;
+}
+
+// The cells of a tile that one head reads, as the cache has them.
+struct Halves {
+  const char* data;
+  std::int64_t distance;  // bytes
+  int last;               // beyond it, the last one is read
+
+  Halves(const ggml_tensor& from, std::int64_t first, int count, std::int64_t head,
+         std::int64_t stream)
+      : data(at(from, first, head, stream)),
+        distance(static_cast<std::int64_t>(from.nb[1])),
+        last(count - 1) {}
+
+  const std::uint16_t* cell(int index) const {
+    return reinterpret_cast<const std::uint16_t*>(data + std::min(index, last) * distance);
+  }
+  __m256 eight(int index, std::int64_t i) const { return converted(cell(index) + i); }
+};
+
+// The same, converted for many rows.
+struct Floats {
+  const float* data;
+  std::int64_t size;
+
+  Floats(const Halves& from, std::int64_t values, int padded, float* memory)
+      : data(memory), size(values) {
+    for (int index = 0; index < padded; ++index, memory += size) {
+      for (std::int64_t i = 0; i < size; i += kLanes)
+        _mm256_storeu_ps(memory + i, from.eight(index, i));
+    }
+  }
+
+  __m256 eight(int index, std::int64_t i) const { return _mm256_loadu_ps(data + index * size + i); }
+};
+
+inline __m128 sums_of(const __m256 (&x)[kCellsAtOnce]) {
+  const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(x[0], x[1]), _mm256_hadd_ps(x[2], x[3]));
+  return _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+}
+
+// Products of kRows queries with the first `cells` keys, by fours.
+template <int kRows, typename Cells>
+void score(const float* const* queries, const Cells& keys, std::int64_t size, int cells,
+           float* const* out) {
+  for (int cell = 0; cell < cells; cell += kCellsAtOnce) {
+    __m256 sums[kRows][kCellsAtOnce];
+    for (auto& row : sums) std::fill_n(row, kCellsAtOnce, _mm256_setzero_ps());
+    for (std::int64_t i = 0; i < size; i += kLanes) {
+      __m256 query[kRows];
+#pragma GCC unroll 4
+      for (int row = 0; row < kRows; ++row) query[row] = _mm256_loadu_ps(queries[row] + i);
+#pragma GCC unroll 4
+      for (int key = 0; key < kCellsAtOnce; ++key) {
+        const __m256 found = keys.eight(cell + key, i);
+#pragma GCC unroll 4
+        for (int row = 0; row < kRows; ++row)
+          sums[row][key] = _mm256_fmadd_ps(query[row], found, sums[row][key]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row) _mm_storeu_ps(out[row] + cell, sums_of(sums[row]));
+  }
+}
+
+// Adds the first `cells` values, weighted, to kRows sums: kVectors vectors of them.
+template <int kRows, int kVectors, typename Cells>
+void add_columns(const float* const* weights, const Cells& values, int cells, float* const* out,
+                 std::int64_t column) {
+  __m256 sums[kRows][kVectors];
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i)
+      sums[row][i] = _mm256_loadu_ps(out[row] + column + i * kLanes);
+  }
+  for (int cell = 0; cell < cells; ++cell) {
+    __m256 weight[kRows];
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row) weight[row] = _mm256_broadcast_ss(weights[row] + cell);
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i) {
+      const __m256 found = values.eight(cell, column + i * kLanes);
+#pragma GCC unroll 4
+      for (int row = 0; row < kRows; ++row)
+        sums[row][i] = _mm256_fmadd_ps(weight[row], found, sums[row][i]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i)
+      _mm256_storeu_ps(out[row] + column + i * kLanes, sums[row][i]);
+  }
+}
+
+template <int kRows, typename Cells>
+void add_values(const float* const* weights, const Cells& values, std::int64_t size, int cells,
+                float* const* out) {
+  constexpr int kVectors = 4;
+  std::int64_t column = 0;
+  for (; column + kVectors * kLanes <= size; column += kVectors * kLanes)
+    add_columns<kRows, kVectors>(weights, values, cells, out, column);
+  for (; column < size; column += kLanes)
+    add_columns<kRows, 1>(weights, values, cells, out, column);
+}
+
+// The same for one row, without a look at what has no weight: there may be anything.
+template <typename Cells>
+void add_visible_values(const float* weights, const Cells& values, std::int64_t size, int cells,
+                        float* out) {
+  for (int cell = 0; cell < cells; ++cell) {
+    if (weights[cell] == 0) continue;
+    const __m256 weight = _mm256_broadcast_ss(weights + cell);
+    for (std::int64_t i = 0; i < size; i += kLanes) {
+      const __m256 sum = _mm256_loadu_ps(out + i);
+      _mm256_storeu_ps(out + i, _mm256_fmadd_ps(weight, values.eight(cell, i), sum));
+    }
+  }
+}
+
+inline bool has_nan(const float* values, std::int64_t size) {
+  __m256 found = _mm256_setzero_ps();
+  for (std::int64_t i = 0; i < size; i += kLanes) {
+    const __m256 eight = _mm256_loadu_ps(values + i);
+    found = _mm256_or_ps(found, _mm256_cmp_ps(eight, eight, _CMP_UNORD_Q));
+  }
+  return _mm256_movemask_ps(found) != 0;
+}
+
+inline void scale_by(float* values, std::int64_t size, float factor) {
+  const __m256 factors = _mm256_set1_ps(factor);
+  for (std::int64_t i = 0; i < size; i += kLanes)
+    _mm256_storeu_ps(values + i, _mm256_mul_ps(_mm256_loadu_ps(values + i), factors));
+}
+
+inline float largest_of(__m256 x) {
+  __m128 most = _mm_max_ps(_mm256_extractf128_ps(x, 1), _mm256_castps256_ps128(x));
+  most = _mm_max_ps(most, _mm_movehl_ps(most, most));
+  return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
+}
+
+// A tile's rows in twos.
+template <typename Two, typename One>
+void in_twos(const int* rows, int count, Two two, One one) {
+  int i = 0;
+  for (; i + 2 <= count; i += 2) two(rows[i], rows[i + 1]);
+  if (i < count) one(rows[i]);
+}
+
+}  // namespace infernode
