@@ -14,6 +14,7 @@
 namespace infernode {
 
 constexpr int kLanes = 8;
+constexpr int kTile = 64;  // cells
 constexpr int kCellsAtOnce = 4;
 constexpr std::uint16_t kHidden = 0xfc00;  // -infinity
 
@@ -30,20 +31,24 @@ inline __m256 converted(const std::uint16_t* halves) {
 
 // The cells of a tile up to the last one this token may see; 0 when it sees none.
 inline int visible_cells(const std::uint16_t* mask, int count) {
-  const __m128i hidden = _mm_set1_epi16(static_cast<std::int16_t>(kHidden));
-  for (int begin = (count - 1) / kLanes * kLanes; begin >= 0; begin -= kLanes) {
-    const int lanes = std::min(kLanes, count - begin);
-    std::uint16_t eight[kLanes];
-    std::fill_n(eight, kLanes, kHidden);
-    std::memcpy(eight, mask + begin, static_cast<std::size_t>(lanes) * sizeof(std::uint16_t));
-    const __m128i found = _mm_loadu_si128(reinterpret_cast<const __m128i*>(eight));
-    const int same = _mm_movemask_epi8(_mm_cmpeq_epi16(found, hidden));
-    if (same == 0xffff) continue;
-    int lane = kLanes - 1;
-    while (eight[lane] == kHidden) --lane;
-    return begin + lane + 1;
+  std::uint16_t padded[kTile];
+  if (count < kTile) {
+    std::fill_n(padded, kTile, kHidden);
+    std::memcpy(padded, mask, static_cast<std::size_t>(count) * sizeof(std::uint16_t));
+    mask = padded;
   }
-  return 0;
+  const __m256i hidden = _mm256_set1_epi16(static_cast<std::int16_t>(kHidden));
+  const auto same = [&](int from) {
+    const auto* sixteen = reinterpret_cast<const __m256i*>(mask + from);
+    return _mm256_cmpeq_epi16(_mm256_loadu_si256(sixteen), hidden);
+  };
+  std::uint64_t visible = 0;
+  for (int half = 0; half < 2; ++half) {
+    const __m256i bytes = _mm256_packs_epi16(same(32 * half), same(32 * half + 16));
+    const int in_order = _mm256_movemask_epi8(_mm256_permute4x64_epi64(bytes, 0xd8));
+    visible |= static_cast<std::uint64_t>(~static_cast<std::uint32_t>(in_order)) << (32 * half);
+  }
+  return visible == 0 ? 0 : kTile - __builtin_clzll(visible);
 }
 
 // The cells of a tile that one head reads, as the cache has them.
@@ -64,14 +69,35 @@ struct Halves {
   __m256 eight(int index, std::int64_t i) const { return converted(cell(index) + i); }
 };
 
+// Cells that will be wanted soon, beyond the last one too: asked of the memory, since
+// those of one head lie too far apart for the processor to see it coming.
+struct Ahead {
+  const char* data;
+  std::int64_t distance;  // bytes
+  std::int64_t bytes;     // of a cell
+
+  Ahead(const ggml_tensor& from, std::int64_t first, std::int64_t head, std::int64_t stream)
+      : data(at(from, first, head, stream)),
+        distance(static_cast<std::int64_t>(from.nb[1])),
+        bytes(from.ne[0] * static_cast<std::int64_t>(sizeof(std::uint16_t))) {}
+
+  void ask(int index) const {
+    constexpr std::int64_t kLine = 64;
+    const char* begin = data + index * distance;
+    for (std::int64_t i = 0; i < bytes; i += kLine) _mm_prefetch(begin + i, _MM_HINT_T0);
+  }
+};
+
 // The same, converted for many rows.
 struct Floats {
   const float* data;
   std::int64_t size;
 
-  Floats(const Halves& from, std::int64_t values, int padded, float* memory)
+  template <typename... Asked>
+  Floats(const Halves& from, std::int64_t values, int padded, float* memory, Asked... ahead)
       : data(memory), size(values) {
     for (int index = 0; index < padded; ++index, memory += size) {
+      (ahead.ask(index), ...);
       for (std::int64_t i = 0; i < size; i += kLanes)
         _mm256_storeu_ps(memory + i, from.eight(index, i));
     }
@@ -86,10 +112,11 @@ inline __m128 sums_of(const __m256 (&x)[kCellsAtOnce]) {
 }
 
 // Products of kRows queries with the first `cells` keys, by fours.
-template <int kRows, typename Cells>
+template <int kRows, typename Cells, typename... Asked>
 void score(const float* const* queries, const Cells& keys, std::int64_t size, int cells,
-           float* const* out) {
+           float* const* out, Asked... ahead) {
   for (int cell = 0; cell < cells; cell += kCellsAtOnce) {
+    for (int key = 0; key < kCellsAtOnce; ++key) (ahead.ask(cell + key), ...);
     __m256 sums[kRows][kCellsAtOnce];
     for (auto& row : sums) std::fill_n(row, kCellsAtOnce, _mm256_setzero_ps());
     for (std::int64_t i = 0; i < size; i += kLanes) {

@@ -36,10 +36,10 @@ namespace infernode {
 
 namespace {
 
-constexpr int kTile = 64;                 // cells
-constexpr int kMostRows = 32;             // of a block
-constexpr int kRowsAtOnce = 2;            // up to so many convert for themselves: nothing is stored
-constexpr std::int64_t kManyCells = 512;  // from here on ggml divides them among threads
+constexpr int kMostRows = 32;   // of a block
+constexpr int kRowsAtOnce = 2;  // up to so many convert for themselves: nothing is stored
+constexpr std::int64_t kEnoughBlocks = 4;  // per thread: how they divide no longer matters
+constexpr std::int64_t kManyCells = 512;   // from here on ggml divides them among threads
 
 // One operation, as all threads see it. Sizes in floats, distances in bytes.
 struct Attention {
@@ -59,7 +59,8 @@ struct Attention {
   std::int64_t heads_per_key() const { return heads() / keys->ne[2]; }
 };
 
-// Rows of `tokens` neighbouring tokens and `heads` heads with the same keys.
+// Rows of `tokens` neighbouring tokens and `heads` heads: some of those with the same keys,
+// or all heads of several keys.
 struct BlockOfRows {
   std::int64_t stream, first_token, tokens, first_head, heads;
 
@@ -69,7 +70,17 @@ struct BlockOfRows {
 // How an operation is cut into blocks.
 struct Division {
   std::int64_t tokens, heads;  // of a block
+  std::int64_t keys, per_key;  // key heads of a block, blocks of a key head: one is 1
   std::int64_t token_blocks, head_blocks, blocks;
+
+  Division(const Attention& of, std::int64_t tokens_each, std::int64_t heads_each)
+      : tokens(tokens_each),
+        heads(heads_each),
+        keys(std::max<std::int64_t>(heads / of.heads_per_key(), 1)),
+        per_key(std::max<std::int64_t>((of.heads_per_key() + heads - 1) / heads, 1)),
+        token_blocks((of.tokens() + tokens - 1) / tokens),
+        head_blocks(of.heads() / of.heads_per_key() / keys * per_key),
+        blocks(token_blocks * head_blocks * of.streams()) {}
 };
 
 // A thread's part of the work buffer.
@@ -157,7 +168,11 @@ void weigh(const Attention& of, RowState& state, float* scores, const float* mas
 class BlockRun {
  public:
   BlockRun(const Attention& of, const BlockOfRows& block, const Workspace& work)
-      : of_(of), block_(block), work_(work) {}
+      : of_(of),
+        block_(block),
+        work_(work),
+        keys_(static_cast<int>(std::max<std::int64_t>(block.heads / of.heads_per_key(), 1))),
+        heads_per_key_(static_cast<int>(block.heads) / keys_) {}
 
   // Hidden values are multiplied with 0, which is nothing unless one is infinite or
   // none: then all is done again with an eye on them.
@@ -178,49 +193,65 @@ class BlockRun {
   }
 
   void add_tile(std::int64_t first, int count) {
-    int seeing[kMostRows];  // rows that see a cell of it
-    int rows = 0;
+    int seeing_tokens[kMostRows], seeing[kMostRows];  // those that see a cell of it
+    int tokens = 0;
     int cells = 0;
     for (std::int64_t token = 0; token < block_.tokens; ++token) {
       const int visible = take_mask(of_, block_, token, first, count, work_.masks + token * kTile);
       cells = std::max(cells, visible);
-      if (visible == 0) continue;
-      for (std::int64_t head = 0; head < block_.heads; ++head)
-        seeing[rows++] = static_cast<int>(token * block_.heads + head);
+      if (visible > 0) seeing_tokens[tokens++] = static_cast<int>(token);
     }
-    if (rows == 0) return;
-    score_tile(seeing, rows, {*of_.keys, first, cells, key_head(), key_stream()}, cells);
+    for (int key = 0; key < keys_ && tokens > 0; ++key) {
+      int rows = 0;
+      for (int i = 0; i < tokens; ++i) {
+        for (int head = 0; head < heads_per_key_; ++head)
+          seeing[rows++] = (seeing_tokens[i] * keys_ + key) * heads_per_key_ + head;
+      }
+      add_key_head(first, key, seeing, rows, cells);
+    }
+  }
+
+  void add_key_head(std::int64_t first, int key, const int* seeing, int rows, int cells) {
+    const std::int64_t head = key_head(key);
+    const bool last = key + 1 == keys_;
+    const Ahead next = last ? Ahead(*of_.keys, first + kTile, key_head(0), key_stream())
+                            : Ahead(*of_.keys, first, head + 1, key_stream());
+    const Halves values(*of_.values, first, cells, head, key_stream());
+    score_tile(seeing, rows, Halves(*of_.keys, first, cells, head, key_stream()), cells, next,
+               Ahead(*of_.values, first, head, key_stream()));
     for (int i = 0; i < rows; ++i) {
       const int row = seeing[i];
       weigh(of_, states_[row], scores(row), work_.masks + row / block_.heads * kTile, cells,
             sums(row));
     }
-    add_tile_values(seeing, rows, {*of_.values, first, cells, key_head(), key_stream()}, cells);
+    add_tile_values(seeing, rows, values, cells);
   }
 
-  void score_tile(const int* seeing, int rows, const Halves& keys, int cells) {
+  template <typename... Asked>
+  void score_tile(const int* seeing, int rows, const Halves& keys, int cells, Asked... ahead) {
     const int padded = (cells + kCellsAtOnce - 1) / kCellsAtOnce * kCellsAtOnce;
     // The weights are taken by eights.
     const int end = (cells + kLanes - 1) / kLanes * kLanes;
     for (int i = 0; i < rows; ++i)
       std::fill(scores(seeing[i]) + padded, scores(seeing[i]) + end, 0.0f);
-    if (rows <= kRowsAtOnce) return score_rows(seeing, rows, keys, padded);
-    score_rows(seeing, rows, Floats(keys, of_.key_size(), padded, work_.keys), padded);
+    if (rows <= kRowsAtOnce) return score_rows(seeing, rows, keys, padded, ahead...);
+    const Floats floats(keys, of_.key_size(), padded, work_.keys, ahead...);
+    score_rows(seeing, rows, floats, padded);
   }
 
-  template <typename Cells>
-  void score_rows(const int* seeing, int rows, const Cells& keys, int padded) {
+  template <typename Cells, typename... Asked>
+  void score_rows(const int* seeing, int rows, const Cells& keys, int padded, Asked... ahead) {
     in_twos(
         seeing, rows,
         [&](int a, int b) {
           const float* queries[] = {query_of(of_, block_, a), query_of(of_, block_, b)};
           float* out[] = {scores(a), scores(b)};
-          score<2>(queries, keys, of_.key_size(), padded, out);
+          score<2>(queries, keys, of_.key_size(), padded, out, ahead...);
         },
         [&](int a) {
           const float* queries[] = {query_of(of_, block_, a)};
           float* out[] = {scores(a)};
-          score<1>(queries, keys, of_.key_size(), padded, out);
+          score<1>(queries, keys, of_.key_size(), padded, out, ahead...);
         });
   }
 
@@ -261,35 +292,31 @@ class BlockRun {
 
   float* scores(int row) const { return work_.scores + row * kTile; }
   float* sums(int row) const { return work_.sums + row * of_.value_size(); }
-  std::int64_t key_head() const { return block_.first_head / of_.heads_per_key(); }
+  std::int64_t key_head(int key) const { return block_.first_head / of_.heads_per_key() + key; }
   std::int64_t key_stream() const { return block_.stream / (of_.streams() / of_.keys->ne[3]); }
 
   const Attention& of_;
   const BlockOfRows& block_;
   const Workspace& work_;
+  const int keys_;           // key heads
+  const int heads_per_key_;  // of this block
   RowState states_[kMostRows];
   bool careful_ = false;
 };
 
-// Blocks as large as keep all threads busy: a large one converts cells for many rows.
+// Blocks as large as keep all threads busy: a large one converts cells for many rows, and
+// where there are few, cells are read as they lie, key head after key head.
 Division divide(const Attention& of, std::int64_t threads) {
-  Division by{std::min<std::int64_t>(of.tokens(),
-                                     std::max<std::int64_t>(kMostRows / of.heads_per_key(), 1)),
-              std::min<std::int64_t>(of.heads_per_key(), kMostRows), 0, 0, 0};
-  const auto count = [&] {
-    by.token_blocks = (of.tokens() + by.tokens - 1) / by.tokens;
-    by.head_blocks =
-        of.heads() / of.heads_per_key() * ((of.heads_per_key() + by.heads - 1) / by.heads);
-    by.blocks = by.token_blocks * by.head_blocks * of.streams();
-  };
-  count();
-  while (by.blocks < threads && by.tokens > 1) {
-    by.tokens = (by.tokens + 1) / 2;
-    count();
-  }
-  while (by.blocks < threads && by.heads > 1) {
-    by.heads = (by.heads + 1) / 2;
-    count();
+  const std::int64_t together = of.heads_per_key();
+  Division by(of, std::min(of.tokens(), std::max<std::int64_t>(kMostRows / together, 1)),
+              std::min<std::int64_t>(together, kMostRows));
+  while (by.blocks < threads && by.tokens > 1) by = Division(of, (by.tokens + 1) / 2, by.heads);
+  while (by.blocks < threads && by.heads > 1) by = Division(of, by.tokens, (by.heads + 1) / 2);
+  if (by.tokens < of.tokens() || by.heads < together) return by;
+  for (std::int64_t keys = of.keys->ne[2]; keys > 1; --keys) {
+    if (of.keys->ne[2] % keys != 0 || by.tokens * keys * together > kMostRows) continue;
+    const Division wide(of, by.tokens, keys * together);
+    if (wide.blocks % threads == 0 || wide.blocks >= kEnoughBlocks * threads) return wide;
   }
   return by;
 }
@@ -297,12 +324,12 @@ Division divide(const Attention& of, std::int64_t threads) {
 BlockOfRows block_at(const Attention& of, const Division& by, std::int64_t index) {
   const std::int64_t head_block = index % by.head_blocks;
   const std::int64_t token_block = index / by.head_blocks % by.token_blocks;
-  const std::int64_t per_key = (of.heads_per_key() + by.heads - 1) / by.heads;
-  const std::int64_t in_group = head_block % per_key * by.heads;
+  const std::int64_t in_key = head_block % by.per_key * by.heads;
+  const std::int64_t key = head_block / by.per_key * by.keys;
   const std::int64_t token = token_block * by.tokens;
   return {index / by.head_blocks / by.token_blocks, token, std::min(by.tokens, of.tokens() - token),
-          head_block / per_key * of.heads_per_key() + in_group,
-          std::min(by.heads, of.heads_per_key() - in_group)};
+          key * of.heads_per_key() + in_key,
+          std::min(by.heads, by.keys * of.heads_per_key() - in_key)};
 }
 
 bool takes(const ggml_compute_params& params, const Attention& of, float max_bias, float softcap) {
