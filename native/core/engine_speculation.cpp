@@ -38,8 +38,9 @@ std::size_t Engine::draft(const std::vector<DecodeRow>& rows) {
       room = std::min(room, static_cast<std::size_t>(limit - request.generated_tokens() - 1));
     room = std::min(room, static_cast<std::size_t>(limits_.context_length - request.computed - 2));
     Guesser& guesser = *request.guesser;
-    if (guesser.judged == 0) guesser.modelled.hit_rate = speculation_.model_rate();
-    guesser.looked_up.renew(guesser.drafter.draft(request.known, kMostDrafted));
+    if (guesser.judged == 0) guesser.modelled.rates[0] = speculation_.model_rate();
+    Lookup found = guesser.drafter.draft(request.known, kMostDrafted);
+    guesser.looked_up.renew(std::move(found.tokens), found.matched);
     guesser.modelled.renew({});
     guessers.push_back(&guesser);
   }

@@ -10,6 +10,7 @@ namespace {
 constexpr double kLeastGain = 1.1;  // expected, to be worth the risk
 constexpr double kLeastPrice = 0.005;
 constexpr double kForgotten = 0.002;  // of the difference to a guess, per ordinary pass
+constexpr double kLearning = 0.12;    // of the latest guess in a rate
 constexpr double kNewShare = 0.2;     // of the latest measure in a running mean
 constexpr double kAsking = 0.01;      // of the time of ordinary passes
 constexpr double kMostCredit = 100;   // ordinary passes
@@ -21,19 +22,28 @@ void blend(double& mean, double sample) {
 
 }  // namespace
 
+void Guesses::learn(bool hit, std::size_t index) {
+  const std::size_t at = kind(index);
+  rates[at] += kLearning * ((hit ? 1.0 : 0.0) - rates[at]);
+  // More of the same text before a guess makes it no less likely.
+  for (std::size_t more = at + 1; at > 0 && more <= kMostMatched; ++more)
+    rates[more] = std::max(rates[more], rates[at]);
+  for (std::size_t less = 1; less < at; ++less) rates[less] = std::min(rates[less], rates[at]);
+}
+
 std::optional<bool> Guesses::judge(std::size_t index, TokenId token) {
   if (index != came_true || index >= tokens.size()) return std::nullopt;
   const bool hit = tokens[index] == token;
-  learn(hit);
+  learn(hit, index);
   came_true += hit ? 1 : 0;
   return hit;
 }
 
-double expected_tokens(double hit_rate, std::size_t most) {
+double Guesses::expected(std::size_t most) const {
   double sum = 1;
   double all_so_far = 1;
   for (std::size_t i = 0; i < most; ++i) {
-    all_so_far *= hit_rate;
+    all_so_far *= rates[kind(i)];
     sum += all_so_far;
   }
   return sum;
@@ -48,8 +58,8 @@ double Speculation::gain(std::span<const Guesser* const> requests, std::size_t l
   for (const Guesser* request : requests) {
     const Guesses& lookup = request->looked_up;
     tokens += model && request->by_model(length)
-                  ? expected_tokens(request->modelled.hit_rate, length)
-                  : expected_tokens(lookup.hit_rate, std::min(length, lookup.tokens.size()));
+                  ? request->modelled.expected(length)
+                  : lookup.expected(std::min(length, lookup.tokens.size()));
   }
   tokens /= count;
   double ms = plain * (1 + row_price_ * count * static_cast<double>(length));

@@ -9,6 +9,7 @@
 // Engine thread only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -26,21 +27,28 @@ constexpr std::size_t kMostDrafted = 15;     // tokens per request
 // What one source guesses for one request, and how often that came true.
 struct Guesses {
   std::vector<TokenId> tokens;  // of this step
-  double hit_rate = 0.5;        // a running mean of those judged
+  std::size_t matched = 0;      // tokens before them that were found in the text; 0: none looked up
   std::size_t came_true = 0;    // of `tokens`, in order
+  // Running means of those judged, by the tokens before the guess that were as they were
+  // when it was true: the more, the surer. [0]: of guesses that are not looked up.
+  std::array<double, kMostMatched + 1> rates = {0.5, 0.1, 0.15, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2};
 
-  void renew(std::vector<TokenId> next) {
+  void renew(std::vector<TokenId> next, std::size_t matched_before = 0) {
     tokens = std::move(next);
+    matched = matched_before;
     came_true = 0;
   }
-  void learn(bool hit) { hit_rate += 0.12 * ((hit ? 1.0 : 0.0) - hit_rate); }
+  // Where its rate stands.
+  std::size_t kind(std::size_t index) const {
+    return matched == 0 ? 0 : std::min(matched + index, kMostMatched);
+  }
+  void learn(bool hit, std::size_t index = 0);
   // The request's token at `index` of the step. Nothing where a token before it was
   // another than guessed.
   std::optional<bool> judge(std::size_t index, TokenId token);
+  // Tokens a request gains by `most` such guesses.
+  double expected(std::size_t most) const;
 };
-
-// Tokens a request gains by `most` guesses of this rate.
-double expected_tokens(double hit_rate, std::size_t most);
 
 // One request's side of it.
 struct Guesser {
@@ -59,9 +67,8 @@ struct Guesser {
   }
   // Which of both to take for so many tokens.
   bool by_model(std::size_t length) const {
-    return !model_failed &&
-           expected_tokens(modelled.hit_rate, length) >
-               expected_tokens(looked_up.hit_rate, std::min(length, looked_up.tokens.size()));
+    return !model_failed && modelled.expected(length) >
+                                looked_up.expected(std::min(length, looked_up.tokens.size()));
   }
 };
 
@@ -78,7 +85,7 @@ struct DraftPlan {
 
 class Speculation {
  public:
-  static constexpr double kGuessedPrice = 0.1;  // until measured
+  static constexpr double kGuessedPrice = 0.1;  // of a row, until measured
 
   // `always`: tokens to draft by the model whatever it costs; 0: as many as pay.
   explicit Speculation(std::size_t always = 0) : always_(always) {}

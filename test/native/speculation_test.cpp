@@ -40,20 +40,41 @@ GenerateParams repetitive(std::int32_t max_tokens, float temperature) {
 
 }  // namespace
 
-TEST("a draft is what followed the last three tokens when they stood last") {
-  NgramDrafter drafter;
-  const Tokens text = {1, 2, 3, 4, 5, 9, 1, 2, 3, 7, 8, 1, 2, 3};
-  CHECK((drafter.draft(text, 4) == Tokens{7, 8, 1, 2}));
-  NgramDrafter other;
-  CHECK(other.draft(Tokens{1, 2, 3, 4}, 4).empty());
-  CHECK(other.draft(Tokens{1, 2}, 4).empty());
+TEST("a draft is what followed the last tokens when they stood last, three or fewer") {
+  const auto drafted = [](const Tokens& text) { return NgramDrafter().draft(text, 4); };
+  const Lookup three = drafted({1, 2, 3, 4, 5, 9, 1, 2, 3, 7, 8, 1, 2, 3});
+  CHECK((three.tokens == Tokens{7, 8, 1, 2}));
+  CHECK_EQ(three.matched, 3u);
+  const Lookup two = drafted({9, 2, 3, 4, 8, 3, 7, 1, 2, 3});
+  CHECK((two.tokens == Tokens{4, 8, 3, 7}));
+  CHECK_EQ(two.matched, 2u);
+  const Lookup one = drafted({5, 6, 7, 8, 5});
+  CHECK((one.tokens == Tokens{6, 7, 8, 5}));
+  CHECK_EQ(one.matched, 1u);
+  CHECK_EQ(drafted({0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6}).matched, 7u);
+  CHECK(drafted({1, 2, 3, 4}).tokens.empty());
+  CHECK(drafted({1}).tokens.empty());
+  CHECK(drafted({}).tokens.empty());
+}
+
+TEST("guesses are the surer the more of the text before them was the same") {
+  Guesses guesses;
+  for (int i = 0; i < 50; ++i) {
+    guesses.renew({1, 2}, 1);
+    CHECK(guesses.judge(0, i % 4 == 0 ? 1 : 9) == (i % 4 == 0));
+    if (i % 4 == 0) CHECK(guesses.judge(1, 2) == true);
+  }
+  guesses.renew({1}, 1);
+  CHECK(guesses.expected(1) < 1.5);
+  guesses.renew({1}, 2);
+  CHECK(guesses.expected(1) > 1.8);
 }
 
 TEST("a text that goes round in a circle is drafted on around it") {
   NgramDrafter drafter;
-  CHECK((drafter.draft(Tokens{1, 2, 3, 1, 2, 3}, 7) == Tokens{1, 2, 3, 1, 2, 3, 1}));
+  CHECK((drafter.draft(Tokens{1, 2, 3, 1, 2, 3}, 7).tokens == Tokens{1, 2, 3, 1, 2, 3, 1}));
   NgramDrafter one;
-  CHECK((one.draft(Tokens{6, 6, 6, 6}, 3) == Tokens{6, 6, 6}));
+  CHECK((one.draft(Tokens{6, 6, 6, 6}, 3).tokens == Tokens{6, 6, 6}));
 }
 
 TEST("drafts grow with the text, whatever was asked before") {
@@ -63,7 +84,10 @@ TEST("drafts grow with the text, whatever was asked before") {
   for (int i = 0; i < 400; ++i) {
     text.push_back(static_cast<TokenId>(random() % 4));
     NgramDrafter fresh;
-    CHECK(grown.draft(text, 5) == fresh.draft(text, 5));
+    const Lookup expected = fresh.draft(text, 5);
+    const Lookup found = grown.draft(text, 5);
+    CHECK(found.tokens == expected.tokens);
+    CHECK_EQ(found.matched, expected.matched);
   }
 }
 
@@ -71,8 +95,8 @@ TEST("guessing pays where guesses come true and rows are cheap") {
   Speculation speculation;
   Guesser sure, unsure;
   sure.looked_up.tokens = unsure.looked_up.tokens = Tokens(kMostDrafted, 1);
-  sure.looked_up.hit_rate = 0.95;
-  unsure.looked_up.hit_rate = 0.1;
+  sure.looked_up.rates.fill(0.95);
+  unsure.looked_up.rates.fill(0.1);
   const std::vector<const Guesser*> one = {&sure}, wrong = {&unsure}, five(5, &sure);
   const auto length = [&](const auto& requests) {
     return speculation.plan(requests, std::nullopt).length;
@@ -95,10 +119,10 @@ TEST("a wide batch leaves no stale guess behind to be judged") {
   CHECK(guesses.judge(1, 9) == false);
   CHECK(guesses.judge(2, 6) == std::nullopt);  // what follows a miss says nothing
   CHECK(guesses.judge(0, 4) == std::nullopt);
-  const double rate = guesses.hit_rate;
+  const auto rates = guesses.rates;
   guesses.renew({});
   CHECK(guesses.judge(0, 4) == std::nullopt);
-  CHECK_EQ(guesses.hit_rate, rate);
+  CHECK(guesses.rates == rates);
 }
 
 TEST("texts are the same with and without, in fewer passes where they repeat") {
