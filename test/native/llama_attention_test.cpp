@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -31,6 +32,8 @@ struct Case {
   std::vector<ggml_fp16_t> keys, values;  // [stream][head][cell][size]
   std::vector<ggml_fp16_t> mask;          // [stream][token][cell]
   float scale;
+  float max_bias = 0;  // of ALiBi
+  float softcap = 0;
 };
 
 const ggml_fp16_t kHidden = ggml_fp32_to_fp16(-INFINITY);
@@ -118,7 +121,7 @@ class Cpu {
     ggml_tensor* v =
         ggml_new_tensor_4d(made, GGML_TYPE_F16, s.value_size, s.cells, s.key_heads, s.streams);
     ggml_tensor* mask = ggml_new_tensor_4d(made, GGML_TYPE_F16, s.cells, of.tokens, 1, s.streams);
-    ggml_tensor* out = ggml_flash_attn_ext(made, q, k, v, mask, of.scale, 0, 0);
+    ggml_tensor* out = ggml_flash_attn_ext(made, q, k, v, mask, of.scale, of.max_bias, of.softcap);
     ggml_cgraph* graph = ggml_new_graph(made);
     ggml_build_forward_expand(graph, out);
     const std::unique_ptr<ggml_backend_buffer, decltype(&ggml_backend_buffer_free)> buffer(
@@ -290,4 +293,13 @@ TEST("what ggml alone knows is left to it") {
   made.shape.key_size = 12;  // no multiple of eight
   made.shape.value_size = 12;
   CHECK(largest_difference(cpu.run(made, 2), expected_of(made)) < 1e-2);
+  // The same to the bit as its reference, which ours is not.
+  Case ordinary = random_case(random, kShapes[0], 3, false);
+  CHECK(cpu.run(ordinary, 2) != cpu.run(ordinary, 2, true));
+  for (const auto& [max_bias, softcap] : {std::pair(8.0f, 0.0f), std::pair(0.0f, 30.0f)}) {
+    Case special = ordinary;
+    special.max_bias = max_bias;
+    special.softcap = softcap;
+    CHECK(cpu.run(special, 2) == cpu.run(special, 2, true));
+  }
 }
