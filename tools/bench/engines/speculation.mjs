@@ -5,8 +5,12 @@
 import { loadModel } from "../../../dist/index.js";
 import { promptText } from "../workload.mjs";
 
-// Digits are tokens of their own: the text is the same circle of tokens.
+// Each digit is a token of its own, and a byte token that says the same; without the
+// latter the text is the same circle of tokens, again and again.
 const kCircle = "(31415926535897932384)*";
+const kFirstByteToken = 3; // of llama's vocabulary
+const byteToken = (text) => kFirstByteToken + text.charCodeAt(0);
+const noByteDigits = Object.fromEntries([..."0123456789"].map((digit) => [byteToken(digit), -100]));
 
 const task = JSON.parse(process.argv[2]);
 const model = await loadModel(task.model, { gpuLayers: 0 });
@@ -19,8 +23,13 @@ const engine = await model.createEngine({
 });
 
 function generate(index) {
-  const request = { prompt: promptText(index, 64), maxTokens: task.newTokens, temperature: 0 };
-  return engine.generate({ ...request, ...(task.repetitive ? { regex: kCircle } : { ignoreEos: true }) });
+  const request = {
+    prompt: promptText(index, 64),
+    maxTokens: task.newTokens,
+    temperature: 0,
+    ignoreEos: true,
+  };
+  return engine.generate({ ...request, ...(task.repetitive && { regex: kCircle, logitBias: noByteDigits }) });
 }
 
 await engine.generate({ prompt: "warm", maxTokens: 4 });
@@ -29,6 +38,9 @@ const results = await Promise.all(Array.from({ length: task.sequences }, (_, ind
 const wall = performance.now() - begin;
 const { draftedTokens, acceptedTokens, decodePasses, draftPasses } = engine.stats();
 const generated = results.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
+if (generated !== task.sequences * task.newTokens) {
+  throw new Error(`${generated} tokens came instead of ${task.sequences} times ${task.newTokens}.`);
+}
 const tokensPerSecond = (generated * 1000) / wall;
 const counts = { generated, draftedTokens, acceptedTokens, decodePasses, draftPasses };
 console.log(JSON.stringify({ tokensPerSecond, ...counts }));
