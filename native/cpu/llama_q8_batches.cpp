@@ -40,8 +40,10 @@ namespace {
 #ifdef INFERNODE_Q8_BATCHES
 
 constexpr int kColumns = 8;  // batch rows at a time: as many sums fit AVX2's registers
-constexpr std::int64_t kMostColumns = 64;  // spread at once: they stay in the second cache
-constexpr std::int64_t kWeightRows = 16;   // that all columns take before the next ones
+constexpr std::int64_t kMostColumns = 64;      // spread at once: they stay in the second cache
+constexpr std::int64_t kWeightRows = 16;       // that all columns take before the next ones
+constexpr std::int64_t kMostWeightRows = 256;  // that a thread takes at a time
+constexpr std::int64_t kTurns = 4;             // of each thread in a product
 
 struct Block {  // ggml's block_q8_0
   std::uint16_t scale;
@@ -158,17 +160,19 @@ constexpr RowKernel* kKernels[kColumns + 1] = {nullptr,        compute_row<1>, c
                                                compute_row<6>, compute_row<7>, compute_row<8>};
 
 // Weight rows [from, to) times batch rows [j, j + columns), which are spread out in
-// groups of kColumns, the last one of what is left.
-void compute_panel(const Matrices& of, std::int64_t from, std::int64_t to, std::int64_t j,
-                   std::int64_t columns, const Workspace& batch) {
+// groups of kColumns, the last one of what is left. `leap`: weight rows from the end to
+// where this thread is likely to go on.
+void compute_panel(const Matrices& of, std::int64_t from, std::int64_t to, std::int64_t leap,
+                   std::int64_t j, std::int64_t columns, const Workspace& batch) {
   for (std::int64_t first = from; first < to; first += kWeightRows) {
     const std::int64_t last = std::min(first + kWeightRows, to);
+    const std::int64_t ahead = of.lda * (kWeightRows + (last == to ? leap : 0));
     for (std::int64_t group = 0; group < columns; group += kColumns) {
       const std::int64_t count = std::min<std::int64_t>(kColumns, columns - group);
       const std::int64_t begin = group * of.k;
       for (std::int64_t i = first; i < last; ++i) {
         const Block* weights = of.a + of.lda * i;
-        kKernels[count](of, weights, group == 0 ? weights + of.lda * kWeightRows : weights,
+        kKernels[count](of, weights, group == 0 ? weights + ahead : weights,
                         batch.values.get() + begin, batch.scales.get() + begin,
                         of.c + of.ldc * (j + group) + i);
       }
@@ -176,22 +180,49 @@ void compute_panel(const Matrices& of, std::int64_t from, std::int64_t to, std::
   }
 }
 
-// This thread's share of the weight rows times all batch rows.
-void multiply(const ggml_compute_params& params, const Matrices& of, std::int64_t m,
-              std::int64_t n) {
+// Weight rows a thread takes at a time: all get several turns, so that one that is held
+// up leaves its share to the others.
+std::int64_t rows_at_a_time(std::int64_t m, std::int64_t threads) {
+  const std::int64_t share = m / (threads * kTurns) / kWeightRows * kWeightRows;
+  const std::int64_t least = std::min(kWeightRows, (m + threads - 1) / threads);
+  return std::clamp(share, least, kMostWeightRows);
+}
+
+// This thread's share of the weight rows times all batch rows: its first turn, then those
+// that `next` gives.
+template <typename Next>
+void multiply(const ggml_compute_params& params, const Matrices& of, std::int64_t m, std::int64_t n,
+              const Next& next) {
   thread_local Workspace batch;
-  const std::int64_t from = m * params.ith / params.nth;
-  const std::int64_t to = m * (params.ith + 1) / params.nth;
-  if (from == to) return;
   batch.hold(std::min(n, kMostColumns) * of.k);
-  for (std::int64_t j = 0; j < n; j += kMostColumns) {
+  const std::int64_t rows = rows_at_a_time(m, params.nth);
+  const std::int64_t shares = (m + rows - 1) / rows;
+  const std::int64_t turns = shares * ((n + kMostColumns - 1) / kMostColumns);
+  std::int64_t held = -1;  // the batch rows from there on are spread out
+  for (std::int64_t turn = params.ith; turn < turns; turn = next()) {
+    const std::int64_t j = turn / shares * kMostColumns;
     const std::int64_t columns = std::min(kMostColumns, n - j);
-    for (std::int64_t group = 0; group < columns; group += kColumns) {
+    for (std::int64_t group = 0; held != j && group < columns; group += kColumns) {
       spread(of, j + group, std::min<std::int64_t>(kColumns, columns - group),
              batch.values.get() + group * of.k, batch.scales.get() + group * of.k);
     }
-    compute_panel(of, from, to, j, columns, batch);
+    held = j;
+    const std::int64_t from = turn % shares * rows;
+    const std::int64_t leap = (params.nth - 1) * rows;
+    compute_panel(of, from, std::min(from + rows, m), leap, j, columns, batch);
   }
+}
+
+// Turns are handed out by the counter ggml resets before each operation. Of several
+// products in one operation only the first, whose batch begins the work buffer, finds it
+// fresh; the others' turns go round.
+void share_out(const ggml_compute_params& params, const Matrices& of, std::int64_t m,
+               std::int64_t n) {
+  if (of.b == params.wdata)
+    return multiply(params, of, m, n,
+                    [&] { return ggml_threadpool_chunk_add(params.threadpool, 1); });
+  std::int64_t turn = params.ith;
+  multiply(params, of, m, n, [&] { return turn += params.nth; });
 }
 
 #endif
@@ -205,10 +236,10 @@ extern "C" bool llamafile_sgemm(const ggml_compute_params* params, std::int64_t 
 #ifdef INFERNODE_Q8_BATCHES
   const bool q8_0 = a_type == GGML_TYPE_Q8_0 && b_type == GGML_TYPE_Q8_0;
   if (q8_0 && c_type == GGML_TYPE_F32 && n > 1) {
-    multiply(*params,
-             {static_cast<const Block*>(a), lda, static_cast<const Block*>(b), ldb,
-              static_cast<float*>(c), ldc, k},
-             m, n);
+    share_out(*params,
+              {static_cast<const Block*>(a), lda, static_cast<const Block*>(b), ldb,
+               static_cast<float*>(c), ldc, k},
+              m, n);
     return true;
   }
 #endif

@@ -6,16 +6,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "check.h"
-#include "ggml-backend.h"
 #include "ggml.h"
-#include "llama.h"
-#include "model/llama_runtime.h"
+#include "llama_cpu_backend.h"
 
 using namespace infernode;
 
@@ -95,57 +92,31 @@ bool hidden_from_all(const Case& of, std::int64_t stream, std::int64_t cell) {
   return true;
 }
 
-// The CPU backend, as the engine uses it.
 class Cpu {
  public:
-  Cpu() {
-    start_llama_runtime(INFERNODE_TEST_BACKENDS);
-    ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-    CHECK(device != nullptr);
-    backend_.reset(ggml_backend_dev_init(device, nullptr));
-    registry_ = ggml_backend_dev_backend_reg(device);
-  }
-
   // [stream][token][head][value size]
   std::vector<float> run(const Case& of, int threads, bool upstream = false) {
-    call<void(ggml_backend_t, int)>("ggml_backend_set_n_threads")(backend_.get(), threads);
-    call<void(ggml_backend_t, bool)>("ggml_backend_cpu_set_use_ref")(backend_.get(), upstream);
-    const std::unique_ptr<ggml_context, decltype(&ggml_free)> context(
-        ggml_init({1 << 20, nullptr, true}), ggml_free);
-    ggml_context* made = context.get();
-    const Shape& s = of.shape;
-    ggml_tensor* q =
-        ggml_new_tensor_4d(made, GGML_TYPE_F32, s.key_size, of.tokens, s.heads, s.streams);
-    ggml_tensor* k =
-        ggml_new_tensor_4d(made, GGML_TYPE_F16, s.key_size, s.cells, s.key_heads, s.streams);
-    ggml_tensor* v =
-        ggml_new_tensor_4d(made, GGML_TYPE_F16, s.value_size, s.cells, s.key_heads, s.streams);
-    ggml_tensor* mask = ggml_new_tensor_4d(made, GGML_TYPE_F16, s.cells, of.tokens, 1, s.streams);
-    ggml_tensor* out = ggml_flash_attn_ext(made, q, k, v, mask, of.scale, of.max_bias, of.softcap);
-    ggml_cgraph* graph = ggml_new_graph(made);
-    ggml_build_forward_expand(graph, out);
-    const std::unique_ptr<ggml_backend_buffer, decltype(&ggml_backend_buffer_free)> buffer(
-        ggml_backend_alloc_ctx_tensors(made, backend_.get()), ggml_backend_buffer_free);
-    ggml_backend_tensor_set(q, of.queries.data(), 0, ggml_nbytes(q));
-    ggml_backend_tensor_set(k, of.keys.data(), 0, ggml_nbytes(k));
-    ggml_backend_tensor_set(v, of.values.data(), 0, ggml_nbytes(v));
-    ggml_backend_tensor_set(mask, of.mask.data(), 0, ggml_nbytes(mask));
-    CHECK(ggml_backend_graph_compute(backend_.get(), graph) == GGML_STATUS_SUCCESS);
-    std::vector<float> found(static_cast<std::size_t>(ggml_nelements(out)));
-    ggml_backend_tensor_get(out, found.data(), 0, ggml_nbytes(out));
-    return found;
+    return backend_.run(threads, upstream, [&](ggml_context* made) {
+      const Shape& s = of.shape;
+      const auto halves = [&](std::int64_t size, std::int64_t rows, std::int64_t heads) {
+        return ggml_new_tensor_4d(made, GGML_TYPE_F16, size, rows, heads, s.streams);
+      };
+      ggml_tensor* q =
+          ggml_new_tensor_4d(made, GGML_TYPE_F32, s.key_size, of.tokens, s.heads, s.streams);
+      ggml_tensor* k = halves(s.key_size, s.cells, s.key_heads);
+      ggml_tensor* v = halves(s.value_size, s.cells, s.key_heads);
+      ggml_tensor* mask = halves(s.cells, of.tokens, 1);
+      return CpuOperation{
+          ggml_flash_attn_ext(made, q, k, v, mask, of.scale, of.max_bias, of.softcap),
+          {{q, of.queries.data()},
+           {k, of.keys.data()},
+           {v, of.values.data()},
+           {mask, of.mask.data()}}};
+    });
   }
 
  private:
-  template <typename Function>
-  Function* call(const char* name) {
-    auto* found = reinterpret_cast<Function*>(ggml_backend_reg_get_proc_address(registry_, name));
-    CHECK(found != nullptr);
-    return found;
-  }
-
-  std::unique_ptr<ggml_backend, decltype(&ggml_backend_free)> backend_{nullptr, ggml_backend_free};
-  ggml_backend_reg_t registry_ = nullptr;
+  CpuBackend backend_;
 };
 
 std::vector<float> expected_of(const Case& of) {

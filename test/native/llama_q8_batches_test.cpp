@@ -3,6 +3,7 @@
 // number of rows, odd shapes, and however the threads divide the work.
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -12,7 +13,8 @@
 #include <vector>
 
 #include "check.h"
-#include "llama.h"
+#include "ggml.h"
+#include "llama_cpu_backend.h"
 #include "model/llama_runtime.h"
 
 using namespace infernode;
@@ -67,6 +69,39 @@ std::vector<Block> random_blocks(std::mt19937& random, std::int64_t count) {
   return blocks;
 }
 
+// Weights of [matrices][rows][k blocks], a batch of [products][n][32 k] floats: twice as
+// many products as matrices, each of which serves two.
+struct Products {
+  std::int64_t k, rows, n, matrices;
+  std::vector<Block> weights;
+  std::vector<float> batch;
+};
+
+Products random_products(std::mt19937& random, std::int64_t k, std::int64_t rows, std::int64_t n,
+                         std::int64_t matrices) {
+  Products made{k, rows, n, matrices, random_blocks(random, k * rows * matrices), {}};
+  std::normal_distribution<float> normal;
+  made.batch.resize(static_cast<std::size_t>(32 * k * n * 2 * matrices));
+  for (float& value : made.batch) value = normal(random);
+  return made;
+}
+
+// The rows of [product][batch row], from `first` row of each on.
+std::vector<float> multiply(CpuBackend& cpu, const Products& of, int threads, std::int64_t first,
+                            std::int64_t count) {
+  const std::int64_t width = 32 * of.k;
+  std::vector<float> rows;
+  for (std::int64_t product = 0; product < 2 * of.matrices; ++product) {
+    const auto begin = of.batch.begin() + (product * of.n + first) * width;
+    rows.insert(rows.end(), begin, begin + count * width);
+  }
+  return cpu.run(threads, false, [&](ggml_context* made) {
+    ggml_tensor* a = ggml_new_tensor_3d(made, GGML_TYPE_Q8_0, width, of.rows, of.matrices);
+    ggml_tensor* b = ggml_new_tensor_3d(made, GGML_TYPE_F32, width, count, 2 * of.matrices);
+    return CpuOperation{ggml_mul_mat(made, a, b), {{a, of.weights.data()}, {b, rows.data()}}};
+  });
+}
+
 }  // namespace
 
 TEST("batches of Q8_0 have the sums of ggml's own routine to the bit") {
@@ -104,4 +139,25 @@ TEST("batches of Q8_0 have the sums of ggml's own routine to the bit") {
     }
   }
   std::printf("%d products compared\n", compared);
+}
+
+TEST("a row of an operation is the same alone and in a batch on any number of threads") {
+  CpuBackend cpu;
+  std::mt19937 random(5);
+  for (const std::int64_t rows : {1, 40, 300}) {
+    for (const std::int64_t n : {2, 9, 64, 65, 130}) {
+      for (const std::int64_t matrices : {1, 3}) {
+        const Products made = random_products(random, 3, rows, n, matrices);
+        const std::vector<float> together = multiply(cpu, made, 1, 0, n);
+        for (const int threads : {2, 3, 7}) CHECK(multiply(cpu, made, threads, 0, n) == together);
+        for (const std::int64_t row : {std::int64_t{0}, n / 2, n - 1}) {
+          const std::vector<float> alone = multiply(cpu, made, 1, row, 1);
+          for (std::int64_t product = 0; product < 2 * matrices; ++product) {
+            const auto found = together.begin() + (product * n + row) * rows;
+            CHECK(std::equal(found, found + rows, alone.begin() + product * rows));
+          }
+        }
+      }
+    }
+  }
 }
