@@ -18,6 +18,7 @@ export const title = "Speculation";
 // What is said, by whom, and the least it must gain, or the most passes a token may take.
 const kCases = [
   { text: "repeats itself", model: "small", repetitive: true, bar: ">= 1.3" },
+  { text: "repeats itself with slips", model: "small", repetitive: true, slips: true, bar: ">= 0.97" },
   { text: "cannot be guessed", model: "small", repetitive: false, bar: ">= 0.97" },
   {
     text: "a draft model agrees, 3 tokens a pass",
@@ -47,6 +48,7 @@ export async function measure(options) {
             sequences,
             speculation,
             repetitive: kind.repetitive,
+            slips: kind.slips,
           }),
       });
       const contenders = [contender(kOn, true), contender(kOff, false)];

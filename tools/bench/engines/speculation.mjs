@@ -1,12 +1,13 @@
 // One engine with or without guessing ahead, on text that repeats itself or on
 // text that does not, with a draft model where one is named. Takes { model, draft,
-// draftTokens, threads, sequences, newTokens, speculation, repetitive } as JSON and answers with one
-// line of JSON.
+// draftTokens, threads, sequences, newTokens, speculation, repetitive, slips } as JSON and
+// answers with one line of JSON.
 import { loadModel } from "../../../dist/index.js";
 import { promptText } from "../workload.mjs";
 
-// Each digit is a token of its own, and a byte token that says the same; without the
-// latter the text is the same circle of tokens, again and again.
+// Each digit is a token of its own, and a byte token that says the same: the model takes
+// the latter now and then, by a whim that cannot be guessed (`slips`). Without it the text
+// is the same circle of tokens, again and again.
 const kCircle = "(31415926535897932384)*";
 const kFirstByteToken = 3; // of llama's vocabulary
 const byteToken = (text) => kFirstByteToken + text.charCodeAt(0);
@@ -29,7 +30,8 @@ function generate(index) {
     temperature: 0,
     ignoreEos: true,
   };
-  return engine.generate({ ...request, ...(task.repetitive && { regex: kCircle, logitBias: noByteDigits }) });
+  if (!task.repetitive) return engine.generate(request);
+  return engine.generate({ ...request, regex: kCircle, logitBias: task.slips ? {} : noByteDigits });
 }
 
 await engine.generate({ prompt: "warm", maxTokens: 4 });
