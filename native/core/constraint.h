@@ -21,6 +21,12 @@ class Constraint {
   explicit Constraint(std::shared_ptr<GrammarAutomaton> automaton, std::string_view prefix = {},
                       const std::shared_ptr<const GrammarTriggers>& triggers = nullptr);
 
+  // Finds out which tokens may come first, and what else takes long, so that no step has
+  // to wait for that. Throws as mask() does.
+  void prepare() const {
+    if (binds()) automaton_->prepare(state_);
+  }
+
   // Whether the methods below are to be asked; if not, the text is only watched.
   bool binds() const { return !trigger_ && automaton_ != nullptr; }
   // Takes text that came while nothing bound it.

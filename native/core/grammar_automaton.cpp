@@ -19,7 +19,9 @@ constexpr std::size_t kWorkOfStep = 8;           // of a step taken for the firs
 constexpr std::size_t kPlacesJudgedAtOnce = 16;  // by one byte, in the time of one looked at
 constexpr std::size_t kMostStates = 4096;
 constexpr std::size_t kMostNodes = 400'000;
-constexpr std::size_t kMostMasks = 256;  // of 16 KiB with 128k tokens
+constexpr std::size_t kMostMasks = 256;   // of 16 KiB with 128k tokens
+constexpr int kPrepared = 4;              // masks, before a request is anybody's
+constexpr std::size_t kManyNodes = 1000;  // their masks take milliseconds
 
 std::uint64_t bits_of(const Utf8Reader& reader) {
   return (std::uint64_t{reader.first()} << 32) | (std::uint64_t{reader.last()} << 3) |
@@ -68,6 +70,25 @@ bool GrammarAutomaton::only_ends(State state) const {
 
 std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::allowed(State state) {
   const std::lock_guard lock(mutex_);
+  return mask_of(state);
+}
+
+void GrammarAutomaton::prepare(State state) {
+  const std::lock_guard lock(mutex_);
+  // Others may be bound by it by now, who would wait here.
+  if (places_[state].mask != nullptr) return;
+  mask_of(state);
+  try {
+    for (int i = 1; i < kPrepared; ++i) {
+      const State next = slowest_without_mask();
+      if (places_[next].nodes.size() < kManyNodes) return;
+      mask_of(next);
+    }
+  } catch (const Error&) {  // the text may never come there
+  }
+}
+
+const std::shared_ptr<const GrammarAutomaton::Mask>& GrammarAutomaton::mask_of(State state) {
   if (places_[state].mask == nullptr) {
     graph_.begin_work();
     auto mask = compute_mask(state);
@@ -78,6 +99,16 @@ std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::allowed(State st
     places_[state].mask = std::move(mask);
   }
   return places_[state].mask;
+}
+
+// Of the states that are known: the one with the most places.
+GrammarAutomaton::State GrammarAutomaton::slowest_without_mask() const {
+  State slowest = kDead;
+  for (State state = kDead + 1; state < places_.size(); ++state) {
+    const bool slower = places_[state].nodes.size() > places_[slowest].nodes.size();
+    if (slower && places_[state].mask == nullptr) slowest = state;
+  }
+  return slowest;
 }
 
 // Each beginning that tokens have in common is walked once, and what shares a

@@ -44,6 +44,9 @@ class GrammarAutomaton {
   bool only_ends(State state) const;
   // The tokens that may follow. Throws as after() does.
   std::shared_ptr<const Mask> allowed(State state);
+  // Finds them out for this state, and for the next ones where they take long to find.
+  // Throws as after() does.
+  void prepare(State state);
 
   // True when it has grown so large that a fresh one should go on.
   bool full() const;
@@ -63,6 +66,8 @@ class GrammarAutomaton {
 
   State step(State state, std::uint8_t byte);
   State compute(const Place& place, std::uint8_t byte);
+  const std::shared_ptr<const Mask>& mask_of(State state);
+  State slowest_without_mask() const;
   std::shared_ptr<const Mask> compute_mask(State state);
   State state_of(std::vector<NodeId> nodes, Utf8Reader reader);
   const CharacterSet& set_at(NodeId node) const;

@@ -89,8 +89,8 @@ void PromptQueue::bind(Prompt& prompt) {
   params.grammar = words.grammars.find(prompt.grammar);
   if (!prompt.triggers.words.empty())
     params.triggers = std::make_shared<const GrammarTriggers>(std::move(prompt.triggers));
-  // Refused here rather than on the engine's thread.
-  const Constraint begun(params.grammar, params.grammar_prefix, params.triggers);
+  // Refused here rather than on the engine's thread, whose steps are everybody's.
+  Constraint(params.grammar, params.grammar_prefix, params.triggers).prepare();
 }
 
 void PromptQueue::refuse(RequestId id, Failure failure) {

@@ -145,3 +145,28 @@ TEST("grammars of every day are not refused") {
   CHECK(!cost_of("root ::= ([a-z]+ \" \"?)+").refused);
   CHECK(!cost_of("root ::= e\ne ::= t (\"+\" t)*\nt ::= [a-z]+ | \"(\" e \")\"").refused);
 }
+
+TEST("what takes long to find out is known before a step needs it") {
+  const std::string words =
+      "root ::= " + joined(9000, " | ", [](int i) { return "\"w" + std::to_string(i) + "\""; });
+  const auto slowest = [&](bool prepared) {
+    GrammarCache grammars(vocabulary().vocab);
+    Constraint constraint(grammars.find(words));
+    if (prepared) constraint.prepare();
+    std::vector<float> logits(static_cast<std::size_t>(vocabulary().vocab->size()));
+    double most = 0;
+    for (const char* piece : {"", "w", "1"}) {
+      const auto started = std::chrono::steady_clock::now();
+      if (*piece != '\0') constraint.accept(piece);
+      constraint.mask(logits);
+      const std::chrono::duration<double, std::milli> taken =
+          std::chrono::steady_clock::now() - started;
+      most = std::max(most, taken.count());
+    }
+    return most;
+  };
+  const double before = slowest(false);
+  const double after = slowest(true);
+  std::printf("the slowest step took %.1f ms, prepared %.2f ms\n", before, after);
+  CHECK(after * 3 < before);
+}
