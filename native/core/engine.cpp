@@ -14,6 +14,18 @@ namespace {
 // Rows that make waking another sampling thread worth it.
 constexpr std::size_t kRowsPerSampler = 8;
 
+// Why no token could be chosen: as far as can be told, the request's own wishes.
+Failure no_token(const Request& request) {
+  if (request.constraint || !request.params.sampling.logit_bias.empty()) {
+    return {ErrorCode::kInvalidOption,
+            "No token may come here: logitBias forbids every one, or the grammar, schema, regex "
+            "or choice asks for what the vocabulary cannot spell. Allow more of them."};
+  }
+  return {ErrorCode::kDecodeFailed,
+          "The model computed no usable logits (all are NaN or -infinity); the model file may "
+          "be damaged."};
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
@@ -242,11 +254,7 @@ bool Engine::apply(Request& request, TokenChoice choice) {
     return false;
   }
   if (choice.token == kNoToken) {
-    end(request, FinishReason::kError,
-        Failure{ErrorCode::kDecodeFailed,
-                "The model computed no usable logits (all are NaN or -infinity); the model "
-                "file may be damaged, or every token is forbidden by logitBias or by the "
-                "grammar, which the vocabulary may be unable to spell."});
+    end(request, FinishReason::kError, no_token(request));
     return false;
   }
   const auto reason = finish_reason(request, choice);

@@ -27,6 +27,14 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
     return Failure{ErrorCode::kContextOverflow,
                    overflow_sentence(prompt.size(), limits_.context_length)};
   }
+  const auto room = limits_.context_length - static_cast<std::int32_t>(prompt.size());
+  if (params.min_tokens > room) {
+    return Failure{ErrorCode::kContextOverflow,
+                   "minTokens must be at most " + std::to_string(room) + ", got " +
+                       std::to_string(params.min_tokens) + ": the context of " +
+                       std::to_string(limits_.context_length) + " tokens has a prompt of " +
+                       std::to_string(prompt.size()) + "; shorten it or raise contextLength."};
+  }
   for (const TokenId token : prompt) {
     if (token >= 0 && token < limits_.vocabulary_size) continue;
     return Failure{ErrorCode::kInvalidOption, "Token " + std::to_string(token) +

@@ -21,13 +21,13 @@ constexpr std::int32_t kNormalToken = 1;
 constexpr std::string_view kSpace = "\xc4\xa0";  // how byte-level BPE spells a space
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 
-// Words of three syllables, each its own: what the vocabulary has beyond the
+// Words of three syllables and more, each its own: what the vocabulary has beyond the
 // tokenizer's. Nothing merges into them, so no text is encoded with them.
 std::string made_word(std::size_t index) {
   constexpr std::string_view kConsonants = "bdfgklmnprstvz";
   constexpr std::string_view kVowels = "aeiou";
   std::string word(kSpace);
-  for (int syllable = 0; syllable < 3; ++syllable) {
+  for (int syllable = 0; syllable < 3 || index > 0; ++syllable) {
     word += kConsonants[index % kConsonants.size()];
     index /= kConsonants.size();
     word += kVowels[index % kVowels.size()];

@@ -104,6 +104,7 @@ export class Engine {
   generate(request: GenerateRequest): Generation {
     this.#mustBeOpen("generate()");
     const { native, n, chat, jsonSchema, signal } = judgeRequest(this.#schema, request, randomSeed);
+    this.#mustBeQueueable("generate(): n", n);
     const ids = Array.from({ length: n }, () => this.#nextId++);
     const record = new GenerationRecord(ids, this.#host);
     if (signal?.aborted) record.finishAborted(signal);
@@ -244,6 +245,7 @@ export class Engine {
     this.#mustBeOpen("embed()");
     refusePooling(this.#model.poolingType);
     const { inputs: texts, normalize, signal, ...rest } = judgeEmbed(inputs, options);
+    this.#mustBeQueueable("embed(): the number of inputs", texts.length);
     const requests = texts.map((prompt) => {
       return judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed, "embed()").native;
     });
@@ -271,6 +273,7 @@ export class Engine {
   async rerank(request: RerankRequest): Promise<RerankResult> {
     this.#mustBeOpen("rerank()");
     const judged = judgeRerank(request);
+    this.#mustBeQueueable("rerank(): the number of documents", judged.documents.length);
     const prompts = rankPrompts(this.#model, judged);
     const { cache, cacheSalt, loras, signal } = judged;
     const asked = { prompt: [0], cache, cacheSalt, loras, temperature: 0 };
@@ -357,6 +360,16 @@ export class Engine {
   /** close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Waiting would not help: they never fit in at once. */
+  #mustBeQueueable(what: string, count: number): void {
+    const { queueLimit } = this.options;
+    if (count <= queueLimit) return;
+    throw new InferenceError(
+      "INVALID_OPTION",
+      `${what} must be at most the engine's queueLimit, ${queueLimit}, got ${count}`,
+    );
   }
 
   #mustBeOpen(call: string): void {

@@ -64,7 +64,9 @@ export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
   readonly maxTokens?: number | undefined;
   /**
    * Tokens to generate at least: end tokens and stopTokens are forbidden
-   * before; stop strings are not. At most maxTokens. Default 0.
+   * before; stop strings are not, nor is the end of a text that a grammar, schema,
+   * regex or choice lets go no further. At most maxTokens, and what the context
+   * has beside the prompt (else CONTEXT_OVERFLOW). Default 0.
    */
   readonly minTokens?: number | undefined;
   /**

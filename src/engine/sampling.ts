@@ -71,7 +71,7 @@ export interface SamplingOptions {
    * Default: random; Generation.seed tells which.
    */
   readonly seed?: number | bigint | undefined;
-  /** Added to the logits of these tokens: finite, or -Infinity to forbid one. Default none. */
+  /** Added to the logits of these tokens: -1e6 to 1e6, or -Infinity to forbid one. Default none. */
   readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
 }
 
@@ -134,6 +134,9 @@ export function isToken(value: unknown, vocabularySize: number): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < vocabularySize;
 }
 
+/** Sums of such and logits are far from what a float holds. */
+const maximumBias = 1e6;
+
 type LogitBias = Readonly<Record<number, number>> | ReadonlyMap<number, number>;
 
 function logitBiasSchema(last: number) {
@@ -147,8 +150,8 @@ function logitBiasSchema(last: number) {
       if (!isToken(token, last + 1)) {
         return refuse(`keyed by token ids from 0 to ${last}`);
       }
-      if (typeof bias !== "number" || !(Number.isFinite(bias) || bias === -Infinity)) {
-        return refuse("a finite number or -Infinity", [token]);
+      if (typeof bias !== "number" || !(Math.abs(bias) <= maximumBias || bias === -Infinity)) {
+        return refuse("a number from -1e6 to 1e6, or -Infinity", [token]);
       }
     }
   });
@@ -156,7 +159,10 @@ function logitBiasSchema(last: number) {
 
 function biasEntries(bias: LogitBias): readonly (readonly [number, number])[] {
   if (bias instanceof Map) return [...bias.entries()];
-  return Object.entries(bias).map(([token, value]) => [Number(token), value]);
+  return Object.entries(bias).map(([key, value]) => {
+    const token = Number(key);
+    return [String(token) === key ? token : Number.NaN, value];
+  });
 }
 
 /** Logit biases as the addon takes them: [token, bias, token, bias, …]. */

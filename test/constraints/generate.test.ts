@@ -147,6 +147,17 @@ describe("a bad constraint", () => {
     });
   });
 
+  it("of too many readings is refused before a step is taken for it", async () => {
+    await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
+      const rules = Array.from({ length: 3000 }, (_, i) => `r${i} ::= r${i + 1} | [a-z] r${i + 1}`);
+      const grammar = `root ::= r0+\n${rules.join("\n")}\nr3000 ::= "."`;
+      const error = await caught(() => engine.generate({ prompt, grammar }));
+      expect(error.code).toBe("INVALID_OPTION");
+      expect(error.message).toContain("too many ways");
+      expect(engine.stats().promptTokensComputed).toBe(0);
+    });
+  });
+
   it("of hostile size costs a bounded time, and the next one works", async () => {
     await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
       let deep: Record<string, unknown> = { type: "string" };

@@ -83,8 +83,14 @@ describe("n", () => {
       }
       const { choices } = await run;
       expect(choices.map((choice) => choice.finishReason)).toEqual(["cancelled", "cancelled", "cancelled"]);
-      const error = await caught(() => engine.generate({ ...drawn, n: 5 }));
+      const other = engine.generate({ ...drawn, maxTokens: 2000, ignoreEos: true });
+      const error = await caught(() => engine.generate({ ...drawn, n: 4 }));
       expect(error.code).toBe("QUEUE_FULL");
+      other.cancel();
+      await other;
+      expect(() => engine.generate({ ...drawn, n: 5 })).toThrow(
+        "generate(): n must be at most the engine's queueLimit, 4, got 5",
+      );
       expect(engine.stats()).toMatchObject({ running: 0, waiting: 0 });
       expect(() => engine.generate({ ...drawn, n: 129 })).toThrow(
         "n must be an integer from 1 to 128, got 129",

@@ -74,7 +74,9 @@ describe("embed", () => {
       expect((await refused(7)).message).toContain("embed(): inputs must be a text");
       expect((await refused("a", { sorted: true })).message).toContain('unknown option "sorted"');
       expect((await refused(["a", "long ".repeat(100)])).code).toBe("CONTEXT_OVERFLOW");
-      expect((await refused(["a", "b", "c", "d"])).code).toBe("QUEUE_FULL");
+      expect((await refused(["a", "b", "c", "d"])).message).toContain(
+        "inputs must be at most the engine's queueLimit, 3, got 4",
+      );
       expect((await refused("a", { signal: AbortSignal.abort() })).code).toBe("CANCELLED");
       expect((await engine.embed("a")).embeddings).toHaveLength(1);
     });

@@ -90,6 +90,18 @@ describe("a generation", () => {
       expect(other.tokens).not.toContain(banned);
     });
   });
+
+  it("says so where its logit bias forbids every token", async () => {
+    await withEngine(model, { slots: 1 }, async (engine) => {
+      const all = Array.from(
+        { length: model.info.vocabularySize },
+        (_, token) => [token, -Infinity] as const,
+      );
+      const error = await caught(() => engine.generate({ ...greedy, logitBias: new Map(all) }));
+      expect(error).toMatchObject({ code: "INVALID_OPTION", retryable: false });
+      expect(error.message).toContain("logitBias forbids every one");
+    });
+  });
 });
 
 describe("stop strings", () => {

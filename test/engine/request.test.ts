@@ -149,12 +149,24 @@ describe("a refused request", () => {
       "generate(): logitBias must be keyed by token ids from 0 to 511, got an object",
     ],
     [
+      { logitBias: { "": 1 } },
+      "generate(): logitBias must be keyed by token ids from 0 to 511, got an object",
+    ],
+    [
+      { logitBias: { "0x10": 1 } },
+      "generate(): logitBias must be keyed by token ids from 0 to 511, got an object",
+    ],
+    [
+      { logitBias: { 3: 1e308 } },
+      "generate(): logitBias[3] must be a number from -1e6 to 1e6, or -Infinity, got 1e+308",
+    ],
+    [
       { logitBias: { 3: Infinity } },
-      "generate(): logitBias[3] must be a finite number or -Infinity, got Infinity",
+      "generate(): logitBias[3] must be a number from -1e6 to 1e6, or -Infinity, got Infinity",
     ],
     [
       { logitBias: new Map([[3, "x"]]) },
-      'generate(): logitBias[3] must be a finite number or -Infinity, got "x"',
+      'generate(): logitBias[3] must be a number from -1e6 to 1e6, or -Infinity, got "x"',
     ],
     [
       { logitBias: [1] },

@@ -2,6 +2,7 @@
 // same seed draws the same, and minTokens outlasts the model's wish to end.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GenerateRequest, Model } from "../../src/index.js";
+import { caught } from "../helpers/caught.js";
 import { loadEmbedded, prompt, withEngine } from "../helpers/embedded.js";
 
 describe("the rarer filters", () => {
@@ -55,6 +56,11 @@ describe("the rarer filters", () => {
       expect(() => engine.generate({ ...options, minTokens: 9, maxTokens: 8 })).toThrow(
         "minTokens must be at most maxTokens, 8, got 9",
       );
+      const before = engine.stats().promptTokensComputed;
+      const error = await caught(() => engine.generate({ prompt: [300, 301], minTokens: 511 }));
+      expect(error.code).toBe("CONTEXT_OVERFLOW");
+      expect(error.message).toContain("minTokens must be at most 510, got 511");
+      expect(engine.stats().promptTokensComputed).toBe(before);
     });
   });
 

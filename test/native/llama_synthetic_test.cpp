@@ -209,6 +209,8 @@ TEST("a model keeps its seed's fingerprint, and a vocabulary that grows decodes"
   const std::string text = "The cat said \"no\" to 42 b\xc3\xa4rs.";
   CHECK_EQ(model->detokenize(model->tokenize(text, true, false), false), text);
   for (TokenId token = 5; token < 5000; ++token) CHECK(!model->vocab().piece(token).empty());
+  shape.vocabulary = 345'000;  // more than there are words of three syllables
+  CHECK_EQ(load_synthetic(shape)->info().vocabulary_size, 345'000);
   shape.vocabulary = 100;
   try {
     load_synthetic(shape);
