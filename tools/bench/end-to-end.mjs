@@ -16,7 +16,7 @@ const kPeer = `node-llama-cpp ${peerVersions["node-llama-cpp"]}`;
 const kPromptTokens = 64;
 const kNewTokens = 32;
 const kContextLength = 256;
-const bars = { 1: 1.5, 8: 1.8, 32: 1.5 };
+const bars = { 1: 1.5, 8: 2, 32: 1.7 };
 
 export const title = "End to end";
 
