@@ -4,6 +4,7 @@
 // tokens in JavaScript: sampling, text and the wake-ups of Node included. Every
 // process repeats its run, more often the shorter it is, and gives the median.
 import path from "node:path";
+import { barText } from "./bars.mjs";
 import { runEngine } from "./child.mjs";
 import { BenchFailure } from "./failure.mjs";
 import { ensureModel } from "./make-model.mjs";
@@ -65,6 +66,13 @@ function bestVariant({ results, variants }) {
   return variants.reduce((left, right) => (speed(right) > speed(left) ? right : left));
 }
 
+function barOf(row) {
+  const value = medianRatio(row.results, kOurs, bestVariant(row), tokensPerSecond);
+  return { what: `sequences ${row.sequences}: infernode / llama-batched-bench`, value, atLeast: kBar };
+}
+
+export const bars = ({ rows }) => rows.map(barOf);
+
 export function report({ rows }) {
   const head = [
     "sequences",
@@ -76,13 +84,14 @@ export function report({ rows }) {
   ];
   const body = rows.map((row) => {
     const best = bestVariant(row);
+    const bar = barOf(row);
     return [
       String(row.sequences),
       number(medianOf(row.results, kOurs, tokensPerSecond)),
       number(medianOf(row.results, best, tokensPerSecond)),
       best,
-      number(medianRatio(row.results, kOurs, best, tokensPerSecond), 3),
-      `>= ${kBar}`,
+      number(bar.value, 3),
+      barText(bar),
     ];
   });
   const variants = rows[0].variants;

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import http from "node:http";
 import path from "node:path";
 import { createPlatform } from "../platform-emulator/index.mjs";
+import { barText } from "./bars.mjs";
 import { root } from "./places.mjs";
 import { number, table } from "./report.mjs";
 
@@ -98,16 +99,24 @@ function get(url, agent) {
 
 const median = (values) => [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)];
 
+function barOf({ slots, results }) {
+  const share = ({ jobsPerSecond, takeMs }) => jobsPerSecond / ((slots * 1000) / (kHandlerMs + takeMs));
+  return { what: `slots ${slots}: jobs/s / the ideal`, value: median(results.map(share)), atLeast: kShare };
+}
+
+export const bars = ({ rows }) => rows.map(barOf);
+
 export function report({ rows }) {
   const head = ["slots", "jobs/s", "a take, ms", "of the ideal", "bar", "idle SIGTERM to exit, ms"];
-  const body = rows.map(({ slots, results }) => {
-    const share = ({ jobsPerSecond, takeMs }) => jobsPerSecond / ((slots * 1000) / (kHandlerMs + takeMs));
+  const body = rows.map((row) => {
+    const { slots, results } = row;
+    const bar = barOf(row);
     return [
       String(slots),
       number(median(results.map((result) => result.jobsPerSecond))),
       number(median(results.map((result) => result.takeMs)), 2),
-      number(median(results.map(share)), 2),
-      `>= ${kShare}`,
+      number(bar.value, 2),
+      barText(bar),
       number(median(results.map((result) => result.exitMs)), 0),
     ];
   });

@@ -2,6 +2,7 @@
 // each in a fresh process, on text that repeats itself, on text that cannot be
 // guessed, and with a draft model that agrees or never does.
 import path from "node:path";
+import { barText } from "./bars.mjs";
 import { runEngine } from "./child.mjs";
 import { ensureModel } from "./make-model.mjs";
 import { places } from "./places.mjs";
@@ -15,21 +16,22 @@ const kCounts = [1, 2, 4];
 
 export const title = "Speculation";
 
-// What is said, by whom, and the least it must gain, or the most passes a token may take.
+// What is said, by whom, and the least it must gain (`ratio`), or the most passes a token
+// of one request may take (`passes`).
 const kCases = [
-  { text: "repeats itself", model: "small", repetitive: true, bar: ">= 1.3" },
-  { text: "repeats itself with slips", model: "small", repetitive: true, slips: true, bar: ">= 0.97" },
-  { text: "cannot be guessed", model: "small", repetitive: false, bar: ">= 0.97" },
+  { text: "repeats itself", model: "small", repetitive: true, ratio: 1.3 },
+  { text: "repeats itself with slips", model: "small", repetitive: true, slips: true, ratio: 0.97 },
+  { text: "cannot be guessed", model: "small", repetitive: false, ratio: 0.97 },
   {
     text: "a draft model agrees, 3 tokens a pass",
     model: "deep",
     draft: "shallow",
     draftTokens: 3,
     repetitive: false,
-    bar: "<= 0.5 passes a token",
+    passes: 0.5,
   },
-  { text: "a draft model agrees", model: "deep", draft: "shallow", repetitive: false, bar: ">= 0.97" },
-  { text: "a draft model is wrong", model: "small", draft: "stranger", repetitive: false, bar: ">= 0.97" },
+  { text: "a draft model agrees", model: "deep", draft: "shallow", repetitive: false, ratio: 0.97 },
+  { text: "a draft model is wrong", model: "small", draft: "stranger", repetitive: false, ratio: 0.97 },
 ];
 
 export async function measure(options) {
@@ -60,6 +62,17 @@ export async function measure(options) {
 
 const throughput = (figure) => figure.tokensPerSecond;
 
+const passesPerToken = (figure) => figure.decodePasses / kNewTokens;
+const gain = (results) => medianRatio(results, kOn, kOff, throughput);
+
+function barOf({ text, sequences, results, ratio, passes }) {
+  const what = `${text}, ${sequences} at once`;
+  if (passes === undefined) return { what, value: gain(results), atLeast: ratio };
+  return { what, value: medianOf(results, kOn, passesPerToken), atMost: passes, unit: "passes a token" };
+}
+
+export const bars = ({ rows }) => rows.map(barOf);
+
 export function report({ rows }) {
   const head = [
     "text",
@@ -73,16 +86,16 @@ export function report({ rows }) {
     "passes",
     "draft passes",
   ];
-  const body = rows.map(({ sequences, text, bar, results }) => [
-    text,
-    String(sequences),
-    number(medianOf(results, kOn, throughput)),
-    number(medianOf(results, kOff, throughput)),
-    number(medianRatio(results, kOn, kOff, throughput), 2),
-    bar,
+  const body = rows.map((row) => [
+    row.text,
+    String(row.sequences),
+    number(medianOf(row.results, kOn, throughput)),
+    number(medianOf(row.results, kOff, throughput)),
+    number(gain(row.results), 2),
+    barText(barOf(row)),
     ...["draftedTokens", "acceptedTokens", "decodePasses", "draftPasses"].map((field) =>
       number(
-        medianOf(results, kOn, (figure) => figure[field]),
+        medianOf(row.results, kOn, (figure) => figure[field]),
         0,
       ),
     ),

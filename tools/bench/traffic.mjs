@@ -4,6 +4,7 @@
 // the time from the first request to the last token.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { barText } from "./bars.mjs";
 import { results, runEngine } from "./child.mjs";
 import { ensureModel } from "./make-model.mjs";
 import { ensurePeers, peerVersions } from "./peers.mjs";
@@ -121,20 +122,42 @@ function bestServer({ results: rounds }) {
   );
 }
 
+function barBeside(row, peer, atLeast) {
+  const value = medianRatio(row.results, kOurs, peer, throughput);
+  return { what: `${row.scenario.name}: ${kOurs} / ${peer}, tokens/s`, value, atLeast };
+}
+
+const serverBar = (row) => barBeside(row, bestServer(row), row.server);
+const nodeBar = (row) => (row.node === undefined ? undefined : barBeside(row, kNode, row.node));
+
+function gapBar(row, peer) {
+  if (row.gap === undefined) return undefined;
+  const value = medianRatio(row.results, kOurs, peer, longGap);
+  return { what: `${row.scenario.name}: ${kOurs} / ${peer}, gap p99`, value, atMost: row.gap };
+}
+
+export function bars({ rows }) {
+  const all = rows.flatMap((row) => [
+    serverBar(row),
+    nodeBar(row),
+    gapBar(row, kServer),
+    gapBar(row, kUnified),
+  ]);
+  return all.filter((bar) => bar !== undefined);
+}
+
+const ratioAndBar = (bar) => (bar === undefined ? ["-", "-"] : [number(bar.value, 2), barText(bar)]);
+
 function figuresOf(row) {
   const rounds = row.results;
-  const best = bestServer(row);
-  const ratio = (peer) => number(medianRatio(rounds, kOurs, peer, throughput), 2);
   return [
     row.scenario.name,
     number(medianOf(rounds, kOurs, throughput)),
     number(medianOf(rounds, kServer, throughput)),
     number(medianOf(rounds, kUnified, throughput)),
     row.node === undefined ? "-" : number(medianOf(rounds, kNode, throughput)),
-    ratio(best),
-    `>= ${row.server}`,
-    row.node === undefined ? "-" : ratio(kNode),
-    row.node === undefined ? "-" : `>= ${row.node}`,
+    ...ratioAndBar(serverBar(row)),
+    ...ratioAndBar(nodeBar(row)),
   ];
 }
 
@@ -144,8 +167,7 @@ export function report({ rows }) {
   const gaps = [kOurs, kServer, kUnified].map((name) => [
     name,
     number(medianOf(reading.results, name, longGap)),
-    name === kOurs ? "-" : number(medianRatio(reading.results, kOurs, name, longGap), 2),
-    name === kOurs ? "-" : `<= ${reading.gap}`,
+    ...ratioAndBar(name === kOurs ? undefined : gapBar(reading, name)),
   ]);
   const counts = rows.map(({ scenario, results: rounds }) => [
     scenario.name,
