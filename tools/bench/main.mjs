@@ -7,8 +7,10 @@
 //   speculation  guessing ahead beside not doing so
 //   jobs         the job loop on the emulated platform
 //   sampler      the sampler beside llama.cpp's chain
-// --write puts the figures into docs/benchmarks.md. See README.md.
+// --write puts the figures into docs/benchmarks.md. It ends with the bars that were
+// missed; with --check one of them is exit code 1. See README.md.
 import { parseArgs } from "node:util";
+import { missedBars, verdict } from "./bars.mjs";
 import { BenchFailure } from "./failure.mjs";
 import { usableCpus } from "./machine.mjs";
 import { saveResults, section, writeSection } from "./report.mjs";
@@ -31,6 +33,7 @@ const known = {
   patience: { type: "string", default: "0" },
   engine: { type: "string", default: "{}" },
   write: { type: "boolean", default: false },
+  check: { type: "boolean", default: false },
 };
 
 function count(name, text) {
@@ -50,6 +53,7 @@ function readOptions() {
     name,
     file: benchmark.file,
     write: values.write,
+    check: values.check,
     options: {
       rounds: values.rounds === undefined ? benchmark.rounds : count("rounds", values.rounds),
       sequences: values.sequences.split(",").map((text) => count("sequences", text)),
@@ -64,26 +68,33 @@ function readOptions() {
   };
 }
 
+// What was asked, without what changes no figure.
+function commandLine() {
+  const words = process.argv.slice(2).filter((word) => word !== "--write" && word !== "--check");
+  return ["npm run bench --", ...words].join(" ");
+}
+
+// Resolves to the exit code.
 async function main() {
-  const { name, file, write, options } = readOptions();
-  const { measure, report, title } = await import(file);
+  const { name, file, write, check, options } = readOptions();
+  const { measure, report, bars, title } = await import(file);
   process.stderr.write(`${title}\n`);
   const results = await measure(options);
   saveResults(name, results);
-  const command = ["npm run bench --", ...process.argv.slice(2).filter((word) => word !== "--write")].join(
-    " ",
-  );
   const text = section(report(results), {
-    command,
+    command: commandLine(),
     rows: results.rows,
     date: new Date().toISOString().slice(0, 10),
   });
   process.stdout.write(`${text}\n`);
   if (write) writeSection(name, text);
+  const reported = bars(results);
+  process.stderr.write(`${verdict(reported)}\n`);
+  return check && missedBars(reported).length > 0 ? 1 : 0;
 }
 
 try {
-  await main();
+  process.exitCode = await main();
 } catch (error) {
   process.exitCode = 1;
   const ours = error instanceof BenchFailure || error.code?.startsWith("ERR_PARSE_ARGS");
