@@ -1,19 +1,14 @@
 // Renders conversations for one model, takes answers apart and turns JSON schemas
-// into grammars, through a helper process: a template is a program, a schema may
+// into grammars, through helper processes: a template is a program, a schema may
 // be as large as a caller likes, and a hostile one must cost nobody but its own
-// model. The process starts on first use, never keeps Node alive, and ends when
-// idle, when the last owner lets go or when a request takes too long. Requests are
-// answered one at a time, in order.
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+// request. They start on first use and end with the last owner (helper-pool.ts).
 import { InferenceError } from "../errors.js";
 import type { AnswerFormat, AnswerParser, ParsedAnswer } from "./answer.js";
+import { HelperPool } from "./helper-pool.js";
 import { type Conversation, conversationToWire, type RenderedChat } from "./messages.js";
 
 const timeLimitMs = 5000;
-const idleLimitMs = 60_000;
 const rememberedSchemas = 16;
-const maximumReplyBytes = 64 * 2 ** 20;
 
 /** What a model brings to its template. */
 export interface ChatModel {
@@ -31,39 +26,21 @@ export interface WrittenChat extends RenderedChat {
   readonly answer: AnswerFormat | undefined;
 }
 
-interface Job {
-  readonly line: string;
-  readonly resolve: (reply: string) => void;
-  readonly reject: (error: InferenceError) => void;
-  /** The error to reject with, for what went wrong. */
-  readonly failed: (what: string) => InferenceError;
-}
-
-type Child = ChildProcessByStdio<Writable, Readable, null>;
-
 /** Renders conversations with one model's template. */
 export class ChatRenderer {
-  readonly #program: string;
   readonly #model: ChatModel;
-  readonly #timeLimitMs: number;
-  readonly #queue: Job[] = [];
-  #current: Job | undefined;
-  #child: Child | undefined;
-  #received: Buffer[] = [];
-  #receivedBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #helpers: HelperPool;
   /** By their schemas, the last few. */
   readonly #grammars = new Map<string, string>();
   #owners = 1;
 
   /**
    * @param program path of the helper program
-   * @param limitMs milliseconds one conversation may take
+   * @param limitMs milliseconds one request to it may take
    */
   constructor(program: string, model: ChatModel, limitMs = timeLimitMs) {
-    this.#program = program;
     this.#model = model;
-    this.#timeLimitMs = limitMs;
+    this.#helpers = new HelperPool(program, limitMs);
   }
 
   /**
@@ -78,7 +55,9 @@ export class ChatRenderer {
       );
     }
     const request = { template, ...model, ...conversationToWire(conversation) };
-    const reply = JSON.parse(await this.#ask(JSON.stringify(request), failed)) as Reply;
+    const { schema, tools } = conversation;
+    const kind = schema === undefined && tools === undefined ? "chat" : "schema";
+    const reply = JSON.parse(await this.#helpers.ask(kind, JSON.stringify(request), failed)) as Reply;
     if (reply.error !== undefined) throw failed(`refused the conversation: ${reply.error.trim()}`);
     return { prompt: reply.prompt ?? "", stop: reply.stops ?? [], answer: reply.answer ?? undefined };
   }
@@ -89,7 +68,8 @@ export class ChatRenderer {
    */
   async parse({ format, parser, generationPrompt }: AnswerParser, text: string, partial: boolean) {
     const request = { text, partial, format, parser, generationPrompt };
-    const reply = JSON.parse(await this.#ask(JSON.stringify(request), failed)) as Reply & ParsedAnswer;
+    const line = JSON.stringify(request);
+    const reply = JSON.parse(await this.#helpers.ask("chat", line, failed)) as Reply & ParsedAnswer;
     if (reply.error !== undefined) throw failed(`could not read the answer: ${reply.error.trim()}`);
     return reply;
   }
@@ -102,7 +82,8 @@ export class ChatRenderer {
   async schemaGrammar(schema: string): Promise<string> {
     const known = this.#grammars.get(schema);
     if (known !== undefined) return known;
-    const reply = JSON.parse(await this.#ask(`{"schema":${schema}}`, schemaFailed)) as Reply;
+    const line = `{"schema":${schema}}`;
+    const reply = JSON.parse(await this.#helpers.ask("schema", line, schemaFailed)) as Reply;
     if (reply.grammar === undefined) throw schemaFailed(`cannot be used: ${(reply.error ?? "").trim()}`);
     this.#grammars.set(schema, reply.grammar);
     for (const oldest of this.#grammars.keys()) {
@@ -117,91 +98,10 @@ export class ChatRenderer {
     return this;
   }
 
-  /** With the last owner, the process ends. */
+  /** With the last owner, the processes end. */
   release(): void {
     this.#owners -= 1;
-    if (this.#owners === 0 && this.#current === undefined) this.#stop();
-  }
-
-  #ask(line: string, failed: Job["failed"]): Promise<string> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ line, resolve, reject, failed });
-      if (this.#current === undefined) this.#next();
-    });
-  }
-
-  #next(): void {
-    clearTimeout(this.#timer);
-    this.#current = this.#queue.shift();
-    if (this.#current === undefined) this.#rest();
-    else this.#send(this.#current.line);
-  }
-
-  #send(line: string): void {
-    this.#child ??= this.#start();
-    const child = this.#child;
-    this.#timer = setTimeout(() => this.#fail(child, this.#tooLong()), this.#timeLimitMs);
-    child.stdin.write(`${line}\n`);
-  }
-
-  #rest(): void {
-    if (this.#owners > 0) this.#timer = setTimeout(() => this.#stop(), idleLimitMs).unref();
-    else this.#stop();
-  }
-
-  #tooLong(): string {
-    return `took longer than ${this.#timeLimitMs} ms`;
-  }
-
-  #start(): Child {
-    const child = spawn(this.#program, [], { stdio: ["pipe", "pipe", "ignore"], env: {} });
-    child.unref();
-    // Who waits for the answer keeps the process alive, not the pipes.
-    for (const pipe of [child.stdin, child.stdout]) (pipe as Readable & { unref?(): void }).unref?.();
-    child.stdin.on("error", () => {}); // its exit tells
-    child.stdout.on("data", (chunk: Buffer) => this.#receive(child, chunk));
-    child.on("error", (error) => this.#fail(child, `could not be run: ${error.message}`));
-    child.on("exit", (code, signal) => this.#fail(child, `ended its process (${signal ?? `exit ${code}`})`));
-    return child;
-  }
-
-  #receive(child: Child, chunk: Buffer): void {
-    if (child !== this.#child || this.#current === undefined) return;
-    const end = chunk.indexOf(10);
-    this.#received.push(end < 0 ? chunk : chunk.subarray(0, end));
-    this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes > maximumReplyBytes) {
-      this.#fail(child, `made more than ${maximumReplyBytes >> 20} MiB`);
-      return;
-    }
-    if (end < 0) return;
-    const { resolve } = this.#current;
-    resolve(Buffer.concat(this.#received).toString());
-    this.#forget();
-    this.#next();
-  }
-
-  /** The process is lost; the conversation it worked on fails, the others go on in another. */
-  #fail(child: Child, reason: string): void {
-    if (child !== this.#child) return;
-    const job = this.#current;
-    this.#stop();
-    job?.reject(job.failed(reason));
-    this.#next();
-  }
-
-  #forget(): void {
-    this.#received = [];
-    this.#receivedBytes = 0;
-  }
-
-  #stop(): void {
-    clearTimeout(this.#timer);
-    const child = this.#child;
-    this.#child = undefined;
-    this.#current = undefined;
-    this.#forget();
-    child?.kill("SIGKILL");
+    if (this.#owners === 0) this.#helpers.close();
   }
 }
 

@@ -1,0 +1,125 @@
+// One process of `infernode-chat` and the request it works on. It starts with its
+// first request, answers one at a time, never keeps Node alive, and is lost where a
+// request takes too long, says too much or ends it: that request fails. Which
+// request comes next is its pool's to say.
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import type { InferenceError } from "../errors.js";
+
+const maximumReplyBytes = 64 * 2 ** 20;
+
+/** A request to the helper program, and who waits for its reply. */
+export interface HelperJob {
+  /** JSON without a line's end. */
+  readonly line: string;
+  readonly resolve: (reply: string) => void;
+  readonly reject: (error: InferenceError) => void;
+  /** The error to reject with, for what went wrong. */
+  readonly failed: (what: string) => InferenceError;
+}
+
+type Unreferable = Readable & { unref?(): void };
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+/** Runs the helper program. */
+export class HelperProcess {
+  readonly #child: Child;
+  readonly #limitMs: number;
+  /** Told when it can take another request, and when it is lost. */
+  readonly #changed: (process: HelperProcess) => void;
+  #job: HelperJob | undefined;
+  #lost = false;
+  #received: Buffer[] = [];
+  #receivedBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #begun = 0;
+
+  /**
+   * @param program its path
+   * @param limitMs milliseconds a request may take
+   */
+  constructor(program: string, limitMs: number, changed: (process: HelperProcess) => void) {
+    this.#limitMs = limitMs;
+    this.#changed = changed;
+    this.#child = this.#start(program);
+  }
+
+  get isIdle(): boolean {
+    return this.#job === undefined && !this.#lost;
+  }
+
+  get isLost(): boolean {
+    return this.#lost;
+  }
+
+  /** Milliseconds it has worked on its request. */
+  get busyMs(): number {
+    return performance.now() - this.#begun;
+  }
+
+  /** Takes a request; only while idle. */
+  run(job: HelperJob): void {
+    clearTimeout(this.#timer);
+    this.#job = job;
+    this.#begun = performance.now();
+    const tooLong = `took longer than ${this.#limitMs} ms`;
+    this.#timer = setTimeout(() => this.#fail(tooLong), this.#limitMs);
+    this.#child.stdin?.write(`${job.line}\n`);
+  }
+
+  /** Ends it after so much time without a request. */
+  rest(idleMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.stop(), idleMs).unref();
+  }
+
+  /** Ends it; it tells so before this returns. */
+  stop(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    clearTimeout(this.#timer);
+    this.#child.kill("SIGKILL");
+    this.#changed(this);
+  }
+
+  #start(program: string): Child {
+    const child = spawn(program, [], { stdio: ["pipe", "pipe", "ignore"], env: {} });
+    child.unref();
+    // Who waits for the answer keeps the process alive, not the pipes. There are none
+    // where Node may open no more of them: "error" tells.
+    for (const pipe of [child.stdin, child.stdout]) (pipe as Unreferable | undefined)?.unref?.();
+    child.stdin?.on("error", () => {}); // its exit tells
+    child.stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
+    child.on("error", (error) => this.#fail(`could not be run: ${error.message}`));
+    child.on("exit", (code, signal) => this.#fail(`ended its process (${signal ?? `exit ${code}`})`));
+    return child;
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#lost || this.#job === undefined) return;
+    const end = chunk.indexOf(10);
+    this.#received.push(end < 0 ? chunk : chunk.subarray(0, end));
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes > maximumReplyBytes) {
+      this.#fail(`made more than ${maximumReplyBytes >> 20} MiB`);
+      return;
+    }
+    if (end < 0) return;
+    const { resolve } = this.#job;
+    resolve(Buffer.concat(this.#received).toString());
+    clearTimeout(this.#timer);
+    this.#received = [];
+    this.#receivedBytes = 0;
+    this.#job = undefined;
+    this.#changed(this);
+  }
+
+  /** The process is lost, and the request it worked on with it. */
+  #fail(reason: string): void {
+    if (this.#lost) return;
+    const job = this.#job;
+    this.#job = undefined;
+    job?.reject(job.failed(reason));
+    this.stop();
+  }
+}
