@@ -1,12 +1,14 @@
 #include "conversation.h"
 
 #include <algorithm>
+#include <exception>
 #include <set>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
 
 #include "chat-peg-parser.h"
+#include "template_failure.h"
 
 namespace infernode::chat {
 
@@ -94,6 +96,15 @@ bool thinks(const common_chat_params& params) {
   return !params.thinking_start_tag.empty() && prompt.ends_with(params.thinking_start_tag);
 }
 
+common_chat_templates_ptr parsed(const std::string& source, const std::string& bos,
+                                 const std::string& eos) {
+  try {
+    return common_chat_templates_init(nullptr, source, bos, eos);
+  } catch (const std::exception&) {
+    throw std::runtime_error(unreadable(source));
+  }
+}
+
 // Null where every answer is text and nothing else.
 common_json answer_of(const common_chat_params& params,
                       const common_chat_templates_inputs& inputs) {
@@ -120,25 +131,8 @@ common_json answer_of(const common_chat_params& params,
                               {"thinking", thinks(params)}});
 }
 
-}  // namespace
-
-const common_chat_templates* Templates::get(const std::string& source, const std::string& bos,
-                                            const std::string& eos) {
-  const auto found = std::find_if(kept_.begin(), kept_.end(),
-                                  [&](const auto& entry) { return entry.first == source; });
-  if (found == kept_.end()) {
-    kept_.emplace_front(source, common_chat_templates_init(nullptr, source, bos, eos));
-    if (kept_.size() > kTemplatesKept) kept_.pop_back();
-  } else {
-    kept_.splice(kept_.begin(), kept_, found);
-  }
-  return kept_.front().second.get();
-}
-
-common_json render(Templates& templates, const common_json& request) {
+common_json render_with(const common_chat_templates* parsed, const common_json& request) {
   const std::string bos = request.at("bos");
-  const common_chat_templates* parsed =
-      templates.get(request.at("template"), bos, request.at("eos"));
   const common_chat_templates_inputs inputs = inputs_from(request, parsed);
   common_chat_params params = common_chat_templates_apply(parsed, inputs);
   // The tokenizer adds its own.
@@ -147,6 +141,31 @@ common_json render(Templates& templates, const common_json& request) {
   return common_json::object({{"prompt", params.prompt},
                               {"stops", params.additional_stops},
                               {"answer", answer_of(params, inputs)}});
+}
+
+}  // namespace
+
+const common_chat_templates* Templates::get(const std::string& source, const std::string& bos,
+                                            const std::string& eos) {
+  const auto found = std::find_if(kept_.begin(), kept_.end(),
+                                  [&](const auto& entry) { return entry.first == source; });
+  if (found == kept_.end()) {
+    kept_.emplace_front(source, parsed(source, bos, eos));
+    if (kept_.size() > kTemplatesKept) kept_.pop_back();
+  } else {
+    kept_.splice(kept_.begin(), kept_, found);
+  }
+  return kept_.front().second.get();
+}
+
+common_json render(Templates& templates, const common_json& request) {
+  const common_chat_templates* parsed =
+      templates.get(request.at("template"), request.at("bos"), request.at("eos"));
+  try {
+    return render_with(parsed, request);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(unrendered(error.what()));
+  }
 }
 
 }  // namespace infernode::chat

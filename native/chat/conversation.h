@@ -1,7 +1,7 @@
 // A conversation becomes a prompt, and the prompt knows how its answer is
 // written: llama.cpp's Jinja templates and what llama-common finds out about
-// each. Throws std::exception for what the template refuses. Part of
-// infernode-chat, one thread.
+// each. Throws std::exception, whose text goes on after "the chat template". Part
+// of infernode-chat, one thread.
 #pragma once
 
 #include <list>

@@ -58,7 +58,7 @@ export class ChatRenderer {
     const { schema, tools } = conversation;
     const kind = schema === undefined && tools === undefined ? "chat" : "schema";
     const reply = JSON.parse(await this.#helpers.ask(kind, JSON.stringify(request), failed)) as Reply;
-    if (reply.error !== undefined) throw failed(`refused the conversation: ${reply.error.trim()}`);
+    if (reply.error !== undefined) throw failed(reply.error.trim());
     return { prompt: reply.prompt ?? "", stop: reply.stops ?? [], answer: reply.answer ?? undefined };
   }
 

@@ -125,6 +125,27 @@ describe("variables and refusals", () => {
     chat.release();
   });
 
+  it.each([
+    ["{{ raise_exception('roles must alternate') }}", "refused the conversation: roles must alternate (at"],
+    ["{% if 1 %}\n{{ raise_exception('a\nb') }}{% endif %}", "refused the conversation: a\nb (at line 2,"],
+    [
+      "{{ 1 | strange }}",
+      "could not be run: Unknown (built-in) filter 'strange' for type Integer (at line 1",
+    ],
+    ["{{ [1] | tojson(sort_keys=true) }}", "could not be run: NotImplemented: tojson sort_keys=true"],
+    ["{% for x in %}", "could not be read: Unexpected token: %}"],
+    ["{% if x %}a", "could not be read: Unexpected token type, as where a block has no end"],
+    ["{% include 'x' %}", "could not be read: Unknown statement: include"],
+    ["{{ 1 // 0 }}", "could not be read: Unexpected token: /"],
+    ["{# never ends", "could not be read: missing end of comment tag, near ...{# never ends..."],
+  ])("tells of %j what is wrong before where", async (template, said) => {
+    const chat = renderer(template);
+    const error = await caught(() => chat.render(asked(conversation)));
+    expect(error.code).toBe("CHAT_TEMPLATE_FAILED");
+    expect(error.message.startsWith(`the chat template ${said}`), error.message).toBe(true);
+    chat.release();
+  });
+
   it("says what to do where there is no template", async () => {
     const error = await caught(() => renderer(undefined).render(asked(conversation)));
     expect(error).toMatchObject({ code: "CHAT_TEMPLATE_MISSING" });
