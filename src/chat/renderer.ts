@@ -3,6 +3,7 @@
 // be as large as a caller likes, and a hostile one must cost nobody but its own
 // request. They start on first use and end with the last owner (helper-pool.ts).
 import { InferenceError } from "../errors.js";
+import { wellFormedJson } from "../well-formed.js";
 import type { AnswerFormat, AnswerParser, ParsedAnswer } from "./answer.js";
 import { HelperPool } from "./helper-pool.js";
 import { type Conversation, conversationToWire, type RenderedChat } from "./messages.js";
@@ -54,10 +55,10 @@ export class ChatRenderer {
         "the model's file has no chat template; name one with loadModel's chatTemplate or give a prompt instead of messages",
       );
     }
-    const request = { template, ...model, ...conversationToWire(conversation) };
+    const line = wellFormedJson(JSON.stringify({ template, ...model, ...conversationToWire(conversation) }));
     const { schema, tools } = conversation;
     const kind = schema === undefined && tools === undefined ? "chat" : "schema";
-    const reply = JSON.parse(await this.#helpers.ask(kind, JSON.stringify(request), failed)) as Reply;
+    const reply = JSON.parse(await this.#helpers.ask(kind, line, failed)) as Reply;
     if (reply.error !== undefined) throw failed(reply.error.trim());
     return { prompt: reply.prompt ?? "", stop: reply.stops ?? [], answer: reply.answer ?? undefined };
   }

@@ -2,6 +2,7 @@
 // llama.cpp's templates take.
 import { z } from "zod";
 import { InferenceError } from "../errors.js";
+import { wellFormedJson } from "../well-formed.js";
 
 /** A function that the model may ask its caller to run. */
 export interface Tool {
@@ -151,5 +152,9 @@ export function toolsToWire(tools: readonly Tool[]): readonly object[] {
 /** A past call in OpenAI's spelling. */
 export function callToWire({ id, name, arguments: given }: PastToolCall): object {
   const text = typeof given === "string" ? given : JSON.stringify(given);
-  return { ...(id !== undefined && { id }), type: "function", function: { name, arguments: text } };
+  return {
+    ...(id !== undefined && { id }),
+    type: "function",
+    function: { name, arguments: wellFormedJson(text) },
+  };
 }

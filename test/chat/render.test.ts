@@ -117,6 +117,36 @@ describe("variables and refusals", () => {
     chat.release();
   });
 
+  it("writes half of a surrogate pair as a prompt does, wherever it stands", async () => {
+    const calls = "{% for c in m.tool_calls or [] %}{{ c.function.arguments }}|{% endfor %}";
+    const chat = renderer(
+      `{% for m in messages %}{{ m.role }}:{{ m.content }}|${calls}{% endfor %}{{ v.w }}`,
+    );
+    const half = "\ud800";
+    const toolCalls = [
+      { name: "f", arguments: { a: half, [half]: 1 } },
+      { name: "g", arguments: '{"a":"\\uD83D\\uDE00\\uDE00\\\\ud800"}' },
+    ];
+    const spoken = asked(
+      [
+        { role: `user${half}`, content: `a${half}b😀\\ud800` },
+        { role: "user", content: [{ type: "text", text: half }] },
+        { role: "assistant", content: "c", toolCalls },
+      ],
+      { v: { w: half } },
+    );
+    const { prompt } = await chat.render(spoken);
+    expect(prompt.split("|")).toEqual([
+      "user\ufffd:a\ufffdb😀\\ud800",
+      "user:\ufffd",
+      "assistant:c",
+      '{"a":"\ufffd","\ufffd":1}',
+      '{"a":"\\uD83D\\uDE00\ufffd\\\\ud800"}',
+      "\ufffd",
+    ]);
+    chat.release();
+  });
+
   it("passes on what a template says against a conversation", async () => {
     const chat = renderer("{{ raise_exception('roles must alternate') }}");
     const error = await caught(() => chat.render(asked(conversation)));
