@@ -40,8 +40,8 @@ const registry = {
   STATE_UNREADABLE: { status: 500, retryable: false },
   /** A state file that is damaged, or of another model, version or kind of cache. */
   STATE_INVALID: { status: 400, retryable: false },
-  /** What was to be saved lost its place before it could be; try again. */
-  STATE_LOST: { status: 503, retryable: true },
+  /** What was to be saved cannot be read out of the cache. */
+  STATE_LOST: { status: 500, retryable: false },
   /** Prompt and answer do not fit the context. */
   CONTEXT_OVERFLOW: { status: 400, retryable: false },
   /** As many requests live as the engine's queueLimit allows. */

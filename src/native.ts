@@ -162,6 +162,8 @@ export interface NativeRequest {
   readonly embeds: boolean;
   /** Of those that embed: end with the rank head's scores instead. */
   readonly ranks: boolean;
+  /** End with the state of the prompt. */
+  readonly saves: boolean;
   /** Share even where the engine keeps no prefixes. */
   readonly siblings: boolean;
   readonly stop: readonly string[];
@@ -215,6 +217,8 @@ export interface NativeEnd {
   readonly totalMs: number;
   /** Of a request that embeds; a score per label of one that ranks. */
   readonly embedding?: Float32Array;
+  /** Of one that saves, where its state could be read. */
+  readonly state?: NativeState;
 }
 
 /**
@@ -291,9 +295,7 @@ export interface NativeEngine {
   cancel(id: number): void;
   /** Tells that `tokens` more tokens of a request were read by its consumer. */
   acknowledge(id: number, tokens: number): void;
-  /** What the cache holds of a prompt, all of it but perhaps the last token. */
-  takeState(prompt: NativeRequest): Promise<NativeState | null>;
-  /** Puts a taken state into host memory; false where it has no room. */
+  /** Puts a saved state into host memory; false where it has no room. */
   giveState(state: NativeState & Pick<NativeRequest, "cacheSalt" | "loras">): Promise<boolean>;
   stats(): NativeEngineStats;
   /** Keeps (true) or lets go (false) the process alive for this engine. */

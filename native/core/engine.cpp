@@ -26,6 +26,11 @@ Failure no_token(const Request& request) {
           "be damaged."};
 }
 
+// Whether a request that ends so has computed its prompt.
+bool is_whole(FinishReason reason) {
+  return reason == FinishReason::kStop || reason == FinishReason::kLength;
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
@@ -280,8 +285,11 @@ std::optional<FinishReason> Engine::finish_reason(const Request& request,
 }
 
 void Engine::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
+  // In this very step: afterwards, others may have taken its place.
+  CachedState state;
+  if (request.params.saves && is_whole(reason)) state = cache_.take(request);
   if (request.sequence != kNoSequence) cache_.leave(request, reason != FinishReason::kError);
-  publisher_.end(request, reason, std::move(failure), clock_());
+  publisher_.end(request, reason, std::move(failure), std::move(state), clock_());
   remove(request);
 }
 

@@ -58,7 +58,7 @@ void Engine::break_down(const std::string& reason) {
 // may be what broke.
 void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure) {
   for (const auto& request : scheduler_.living())
-    publisher_.end(*request, reason, failure, clock_());
+    publisher_.end(*request, reason, failure, {}, clock_());
   living_.fetch_sub(scheduler_.living().size());
   cache_.abandon();
   scheduler_.remove_all();

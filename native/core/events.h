@@ -27,6 +27,8 @@ struct End {
   Usage usage;
   Timings timings;
   std::vector<float> embedding;  // of a request that embeds; its scores where it ranks
+  // Of one that saves; null where there is none to be had.
+  std::shared_ptr<const CachedState> state;
 };
 
 struct StepEvents {

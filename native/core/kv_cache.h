@@ -39,12 +39,6 @@ struct CacheConfig {
   bool exact = false;
 };
 
-// All state of some tokens, as bytes of the backend's own.
-struct CachedState {
-  std::vector<TokenId> tokens;
-  StateBytes state;
-};
-
 struct CacheStats {
   std::int64_t cells_used = 0;    // of running requests
   std::int64_t cells_cached = 0;  // of ended ones, free for whoever needs them
@@ -102,9 +96,11 @@ class KvCache {
   // Takes all sequences from their holders, leaving the backend alone.
   void abandon();
 
-  // The state of a sequence that has all of these tokens, but perhaps the last
-  // one, computed; with whatever else it has. Empty where there is none.
-  CachedState take(std::span<const TokenId> tokens, const std::string& salt) const;
+  // The state of a seated request's prompt, which is computed: of what an ended
+  // request left that goes on beyond it, else the request's own. Where states cannot
+  // be cut, the one from which the same prompt can go on, if it is kept. Without
+  // bytes where the backend cannot read it.
+  CachedState take(Request& request);
   // Keeps a taken state for those that begin with its tokens. False: host memory
   // has no room for it.
   bool give(CachedState state, const std::string& salt);
@@ -147,7 +143,8 @@ class KvCache {
   void ask_older(const Request& request);
   void drop_checkpoints(Request& request) const;
   bool keeps_here(const Request& request) const;
-  CachedState take_checkpoint(std::span<const TokenId> tokens, const std::string& salt) const;
+  CachedState take_checkpoint(std::span<const TokenId> prompt, const std::string& salt) const;
+  CachedState take_longer(std::span<const TokenId> prompt, const std::string& salt) const;
 
   SequenceId choose_place(SequenceId spared) const;
   void hold(Request& request, SequenceId sequence);

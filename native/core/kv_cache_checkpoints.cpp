@@ -5,7 +5,6 @@
 // and where the prompt parts from another one. Requests that wait for a common
 // beginning make the older one stop there.
 #include <algorithm>
-#include <limits>
 
 #include "kv_cache.h"
 
@@ -113,27 +112,6 @@ void KvCache::hand_over(const Request& source, Request& fork) {
   host_.reserve(fork.saved.size());
   fork.cached_prompt_tokens = std::min(fork.saved_length, fork.prompt_tokens);
   totals_.prompt_tokens_cached += fork.cached_prompt_tokens;
-}
-
-// The longest state that these tokens begin with, if it has nearly all of them.
-CachedState KvCache::take_checkpoint(std::span<const TokenId> tokens,
-                                     const std::string& salt) const {
-  const auto least = tokens.size() - std::min(tokens.size(), std::size_t{1} + limits_.wide_rows);
-  const auto exact = [&](PrefixTree::Source id, std::size_t matching) {
-    return matching == host_.tokens(id).size() ? matching : 0;
-  };
-  const PrefixTree::Match kept = host_.match(tokens, salt, exact);
-  if (kept.source != PrefixTree::kNone && kept.length >= least)
-    return {host_.tokens(kept.source), host_.state(kept.source)};
-  const auto whole = [&](PrefixTree::Source source, std::size_t matching) {
-    const auto there = static_cast<std::size_t>(length(static_cast<SequenceId>(source)));
-    return matching >= there ? there : 0;
-  };
-  const PrefixTree::Match held = prefixes_.match(tokens, salt, whole);
-  if (held.source == PrefixTree::kNone || held.length < least) return {};
-  const auto sequence = static_cast<SequenceId>(held.source);
-  return {{tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(held.length)},
-          backend_.save(sequence, std::numeric_limits<std::size_t>::max())};
 }
 
 }  // namespace infernode

@@ -13,21 +13,38 @@ constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
-CachedState KvCache::take(std::span<const TokenId> tokens, const std::string& salt) const {
-  if (!limits_.cuts) return take_checkpoint(tokens, salt);
-  const auto there = [&](PrefixTree::Source source, std::size_t matching) {
-    return std::min(matching, static_cast<std::size_t>(length(static_cast<SequenceId>(source))));
+CachedState KvCache::take(Request& request) {
+  const auto length = static_cast<std::size_t>(request.prompt_tokens);
+  const auto prompt = std::span<const TokenId>(request.known).first(length);
+  const std::string& salt = request.params.cache_salt;
+  CachedState kept = limits_.cuts ? take_longer(prompt, salt) : take_checkpoint(prompt, salt);
+  if (!kept.state.empty()) return kept;
+  if (!cut(request.sequence, request.computed)) return {};  // guesses behind it
+  return {{request.known.begin(), request.known.begin() + request.computed},
+          backend_.save(request.sequence, kAnySize)};
+}
+
+// Of an idle sequence that has all of the prompt.
+CachedState KvCache::take_longer(std::span<const TokenId> prompt, const std::string& salt) const {
+  const auto idle = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    const auto sequence = static_cast<SequenceId>(source);
+    return holder(sequence) == nullptr && matching == prompt.size() ? matching : 0;
   };
-  const PrefixTree::Match match = prefixes_.match(tokens, salt, there);
-  if (match.source != PrefixTree::kNone && match.length + 1 >= tokens.size()) {
-    const auto sequence = static_cast<SequenceId>(match.source);
-    const Sequence& held = at(sequence);
-    const auto& all = held.holder != nullptr ? held.holder->known : held.tokens;
-    return {{all.begin(), all.begin() + length(sequence)}, backend_.save(sequence, kAnySize)};
-  }
-  const auto any = [](PrefixTree::Source, std::size_t matching) { return matching; };
-  const PrefixTree::Match kept = host_.match(tokens, salt, any);
-  if (kept.source == PrefixTree::kNone || kept.length + 1 < tokens.size()) return {};
+  const PrefixTree::Match match = prefixes_.match(prompt, salt, idle);
+  if (match.source == PrefixTree::kNone) return {};
+  const auto sequence = static_cast<SequenceId>(match.source);
+  return {at(sequence).tokens, backend_.save(sequence, kAnySize)};
+}
+
+// The longest state that the prompt begins with, if it has nearly all of it.
+CachedState KvCache::take_checkpoint(std::span<const TokenId> prompt,
+                                     const std::string& salt) const {
+  const auto least = prompt.size() - std::min(prompt.size(), std::size_t{1} + limits_.wide_rows);
+  const auto exact = [&](PrefixTree::Source id, std::size_t matching) {
+    return matching == host_.tokens(id).size() ? matching : 0;
+  };
+  const PrefixTree::Match kept = host_.match(prompt, salt, exact);
+  if (kept.source == PrefixTree::kNone || kept.length < least) return {};
   return {host_.tokens(kept.source), host_.state(kept.source)};
 }
 

@@ -35,13 +35,15 @@ void Publisher::beginning(const Request& fork, const Vocab& vocab) {
 }
 
 void Publisher::end(Request& request, FinishReason reason, std::optional<Failure> failure,
-                    double now) {
+                    CachedState state, double now) {
   std::string rest = request.text.finish();
   if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
   const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
                     request.generated_tokens()};
   events_.ends.push_back(
-      {request.id, reason, std::move(failure), usage, timings_of(request.times, now), {}});
+      {request.id, reason, std::move(failure), usage, timings_of(request.times, now), {}, {}});
+  if (!state.state.empty())
+    events_.ends.back().state = std::make_shared<const CachedState>(std::move(state));
   urgent_ = true;
 }
 
@@ -52,12 +54,13 @@ void Publisher::embedded(const Request& request, std::vector<float> embedding, d
                           {},
                           usage,
                           timings_of(request.times, now),
-                          std::move(embedding)});
+                          std::move(embedding),
+                          {}});
   urgent_ = true;
 }
 
 void Publisher::refuse(RequestId id, Failure failure) {
-  events_.ends.push_back({id, FinishReason::kError, std::move(failure), {}, {}, {}});
+  events_.ends.push_back({id, FinishReason::kError, std::move(failure), {}, {}, {}, {}});
   urgent_ = true;
 }
 

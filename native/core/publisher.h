@@ -26,8 +26,9 @@ class Publisher {
   void beginning(const Request& fork, const Vocab& vocab);
   // The one end of a request that embeds, as a vector or as scores.
   void embedded(const Request& request, std::vector<float> embedding, double now);
-  // The request's one end, after the text it still held back.
-  void end(Request& request, FinishReason reason, std::optional<Failure> failure, double now);
+  // The request's one end, after the text it still held back; with its state, if any.
+  void end(Request& request, FinishReason reason, std::optional<Failure> failure, CachedState state,
+           double now);
   // The end of one that never became a request.
   void refuse(RequestId id, Failure failure);
 

@@ -140,6 +140,13 @@ struct GenerateParams {
   std::shared_ptr<const GrammarTriggers> triggers;  // from where on it binds; null: at once
   std::shared_ptr<const Vocab> vocab;               // the tokens' texts; null: the engine's
   bool siblings = false;                            // shares even where the cache keeps no prefixes
+  bool saves = false;                               // ends with the state of its prompt
+};
+
+// All state of some tokens, as bytes of the backend's own.
+struct CachedState {
+  std::vector<TokenId> tokens;
+  std::vector<std::uint8_t> state;
 };
 
 // Names the cells that requests may share: those of one salt and one set of

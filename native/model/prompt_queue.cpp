@@ -34,7 +34,7 @@ void PromptQueue::run() {
     for (Prompt& prompt : mailbox_.drain()) {
       // Asked again for each: close() must not wait for a queue of prompts.
       if (mailbox_.closed() || prompt.control->cancelled.load()) {
-        end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}});
+        end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}, {}});
       } else {
         submit(std::move(prompt));
       }
@@ -94,7 +94,7 @@ void PromptQueue::bind(Prompt& prompt) {
 }
 
 void PromptQueue::refuse(RequestId id, Failure failure) {
-  end({id, FinishReason::kError, std::move(failure), {}, {}, {}});
+  end({id, FinishReason::kError, std::move(failure), {}, {}, {}, {}});
 }
 
 void PromptQueue::end(End end) {

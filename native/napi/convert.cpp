@@ -246,6 +246,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.triggers.thinking = bool_field(request, "thinking");
   prompt.visible = strings_from(request.Get("visible"));
   prompt.params.embeds = bool_field(request, "embeds");
+  prompt.params.saves = bool_field(request, "saves");
   prompt.ranks = bool_field(request, "ranks");
   prompt.params.siblings = bool_field(request, "siblings");
   prompt.params.log_probs = int_field(request, "logProbs");
@@ -355,6 +356,21 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   return object;
 }
 
+// None where JavaScript has no buffer as large.
+Napi::Value state_to(Napi::Env env, const CachedState& state) {
+  try {
+    Napi::Object object = Napi::Object::New(env);
+    Napi::Int32Array tokens = Napi::Int32Array::New(env, state.tokens.size());
+    std::copy(state.tokens.begin(), state.tokens.end(), tokens.Data());
+    object.Set("tokens", tokens);
+    object.Set("state",
+               Napi::Buffer<std::uint8_t>::Copy(env, state.state.data(), state.state.size()));
+    return object;
+  } catch (const Napi::Error&) {
+    return env.Undefined();
+  }
+}
+
 Napi::Object end_to(Napi::Env env, const End& end) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("id", static_cast<double>(end.id));
@@ -375,6 +391,7 @@ Napi::Object end_to(Napi::Env env, const End& end) {
     std::copy(end.embedding.begin(), end.embedding.end(), embedding.Data());
     object.Set("embedding", embedding);
   }
+  if (end.state != nullptr) object.Set("state", state_to(env, *end.state));
   object.Set("queueMs", end.timings.queue_ms);
   object.Set("prefillMs", end.timings.prefill_ms);
   object.Set("decodeMs", end.timings.decode_ms);

@@ -150,7 +150,6 @@ Napi::Function EngineWrap::define(Napi::Env env) {
        InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::fork>("fork"),
        InstanceMethod<&EngineWrap::cancel>("cancel"),
        InstanceMethod<&EngineWrap::acknowledge>("acknowledge"),
-       InstanceMethod<&EngineWrap::take_state>("takeState"),
        InstanceMethod<&EngineWrap::give_state>("giveState"),
        InstanceMethod<&EngineWrap::stats>("stats"), InstanceMethod<&EngineWrap::ref>("ref"),
        InstanceMethod<&EngineWrap::close>("close")});
@@ -186,7 +185,6 @@ void EngineWrap::adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
   std::shared_ptr<const Vocab> vocab(model, &model->vocab());
   engine_ = std::make_shared<Engine>(std::move(backend), std::move(vocab), *channel_,
                                      options.config, steady_milliseconds, std::move(draft));
-  model_ = model;
   prompts_ = std::make_unique<PromptQueue>(std::move(model), *engine_, *channel_);
   // Hooks run in reverse order: ours before the thread-safe function's.
   hooked_environment_ = env;
@@ -209,7 +207,6 @@ void EngineWrap::closed(Napi::Env env) {
   channel_->release();
   ExitGuard::forget(this);
   prompts_.reset();
-  model_.reset();
   engine_.reset();  // gives the context's memory back
 }
 
@@ -262,6 +259,7 @@ void EngineWrap::refuse_full(RequestId id) {
                    " living requests, its limit; try again later or raise queueLimit."},
        {},
        {},
+       {},
        {}});
   channel_->publish(std::move(events));
 }
@@ -280,11 +278,6 @@ void EngineWrap::acknowledge(const Napi::CallbackInfo& info) {
                                         std::memory_order_seq_cst);
   if (found->second->wants_wake.exchange(false, std::memory_order_seq_cst) && engine_ != nullptr)
     engine_->wake();
-}
-
-Napi::Value EngineWrap::take_state(const Napi::CallbackInfo& info) {
-  must_be_open(info.Env());
-  return infernode::take_state(info.Env(), model_, engine_, info[0].As<Napi::Object>());
 }
 
 Napi::Value EngineWrap::give_state(const Napi::CallbackInfo& info) {

@@ -58,7 +58,6 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void fork(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   void acknowledge(const Napi::CallbackInfo& info);
-  Napi::Value take_state(const Napi::CallbackInfo& info);
   Napi::Value give_state(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);
@@ -66,8 +65,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
 
   EngineOptions options_;
   std::unique_ptr<EventChannel> channel_;
-  std::shared_ptr<const LlamaModel> model_;  // until closed
-  std::shared_ptr<Engine> engine_;           // shared with works that wait for it
+  std::shared_ptr<Engine> engine_;  // shared with works that wait for it
   std::unique_ptr<PromptQueue> prompts_;
   std::unordered_map<RequestId, std::shared_ptr<RequestControl>> controls_;
   std::mutex stop_mutex_;

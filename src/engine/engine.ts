@@ -293,7 +293,7 @@ export class Engine {
    *   generate()
    * @throws InferenceError (rejects) as reading a generation does;
    *   STATE_UNREADABLE where the file cannot be written; STATE_LOST where
-   *   others took the place of what was to be saved
+   *   llama.cpp does not tell the state
    */
   async saveState(path: string, request: GenerateRequest): Promise<SavedState> {
     this.#mustBeOpen("saveState()");
@@ -310,9 +310,9 @@ export class Engine {
     );
     const written = chat && (await this.#chat.render(chat));
     const { request: prompt } = written ? writtenRequest(native, chat, written, "") : { request: native };
-    const whole = { ...prompt, grammar: "", cache: true, maxTokens: 1 };
-    await new Generation(this.#run(whole, signal), native.seed);
-    return this.#states.write(path, whole);
+    const whole = { ...prompt, grammar: "", cache: true, maxTokens: 1, saves: true };
+    const [end] = await endsOf([this.#run(whole, signal)]);
+    return this.#states.write(path, whole.loras, end?.state);
   }
 
   /**

@@ -1,5 +1,5 @@
-// Requests that end with what the model holds of their last token, embeddings and
-// scores: all of a call's together, or its first failure and none of them.
+// Requests that end with what the model holds of them, embeddings, scores and
+// states: all of a call's together, or its first failure and none of them.
 import type { NativeEnd } from "../native.js";
 import { Generation } from "./generation.js";
 import type { GenerationRecord } from "./generation-record.js";

@@ -258,6 +258,7 @@ export function judgeRequest(
     loras: loras ?? null,
     embeds: false,
     ranks: false,
+    saves: false,
     maxTokens: maxTokens ?? 0,
     logProbs: logProbs ?? noLogProbs,
     seed: seed === undefined ? randomSeed() : BigInt(seed),

@@ -2,7 +2,7 @@
 // must agree with before the engine sees it is decided here; its form is in
 // state-file.ts.
 import { InferenceError, toInferenceError } from "../errors.js";
-import { type NativeEngine, type NativeRequest, native } from "../native.js";
+import { type NativeEngine, type NativeRequest, type NativeState, native } from "../native.js";
 import { lorasText } from "./loras.js";
 import { judgeTokens, type StateKey } from "./request.js";
 import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
@@ -29,18 +29,18 @@ export class StateFiles {
   }
 
   /**
-   * Writes what the cache holds of a prompt that was computed.
+   * Writes what a request that saves ended with.
    * @throws InferenceError (rejects) STATE_LOST, STATE_UNREADABLE
    */
-  async write(path: string, prompt: NativeRequest): Promise<SavedState> {
-    const taken = await settled(this.#native.takeState(prompt));
-    if (taken === null) {
-      throw new InferenceError(
-        "STATE_LOST",
-        "saveState(): other prompts took its place in the cache; try again",
-      );
+  async write(
+    path: string,
+    loras: NativeRequest["loras"],
+    taken: NativeState | undefined,
+  ): Promise<SavedState> {
+    if (taken === undefined) {
+      throw new InferenceError("STATE_LOST", "saveState(): the state of the prompt could not be read");
     }
-    const bytes = await writeStateFile(path, this.#origin(prompt.loras), taken);
+    const bytes = await writeStateFile(path, this.#origin(loras), taken);
     return { tokens: taken.tokens.length, bytes };
   }
 

@@ -30,6 +30,7 @@ describe("a judged request", () => {
       siblings: false,
       embeds: false,
       ranks: false,
+      saves: false,
       loras: null,
       parseSpecial: false,
       maxTokens: 0,

@@ -79,6 +79,28 @@ describe("a saved state", () => {
       expect(own.usage.cachedPromptTokens).toBeGreaterThan(0);
     });
   });
+
+  it("is of the shortest prompts too, and goes on with longer ones", async () => {
+    await withEngine(model, exact, async (engine) => {
+      for (const length of [1, 2, 3, 7, 8]) {
+        const tokens = Array.from({ length }, (_, index) => 300 + index);
+        const file = join(folder, "short");
+        expect((await engine.saveState(file, { prompt: tokens })).tokens).toBe(length);
+        await engine.loadState(file);
+      }
+    });
+  });
+
+  it("is each one's own where many are saved at once", async () => {
+    const story = (index: number) => `Story ${index} about a big bear that liked honey and the ${index} bees`;
+    await withEngine(model, { slots: 2, contextLength: 256 }, async (engine) => {
+      const saves = Array.from({ length: 12 }, (_, index) =>
+        engine.saveState(join(folder, `many-${index}`), { prompt: story(index) }),
+      );
+      const tokens = (await Promise.all(saves)).map((saved) => saved.tokens);
+      expect(tokens).toEqual(tokens.map((_, index) => model.tokenize(story(index)).length));
+    });
+  });
 });
 
 describe("a state file that does not fit", () => {

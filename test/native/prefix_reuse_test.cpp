@@ -250,3 +250,37 @@ TEST(
     }
   }
 }
+
+TEST("requests that save end with the state of their prompt, however short and whoever follows") {
+  for (const BackendLimits& limits : layouts(512)) {
+    EngineFixture fixture(limits);
+    for (RequestId id = 1; id <= 24; ++id) {
+      GenerateParams params;
+      params.max_tokens = 1;
+      params.saves = true;
+      fixture.submit(id, fake_prompt(id, id), params);
+    }
+    fixture.submit(25, fake_prompt(9, 25), 1);
+    CHECK(fixture.run());
+    for (RequestId id = 1; id <= 24; ++id) {
+      const auto& state = fixture.story(id).ends.at(0).state;
+      CHECK(state != nullptr);
+      CHECK(state->tokens == fake_prompt(id, id));
+      CHECK(state->state.size() == state->tokens.size());
+    }
+    CHECK(fixture.story(25).ends.at(0).state == nullptr);
+    CHECK_EQ(fixture.backend->rule_breaks, 0);
+  }
+}
+
+TEST("a saved state has what an ended conversation has beyond the prompt") {
+  EngineFixture fixture(fake_limits(2));
+  fixture.submit(1, fake_prompt(40, 1), 60);
+  CHECK(fixture.run());
+  GenerateParams params;
+  params.max_tokens = 1;
+  params.saves = true;
+  fixture.submit(2, fake_prompt(40, 1), params);
+  CHECK(fixture.run());
+  CHECK_EQ(fixture.story(2).ends.at(0).state->tokens.size(), 40U + 59U);
+}
