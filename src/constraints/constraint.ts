@@ -91,13 +91,16 @@ export interface JudgedConstraint {
 }
 
 /** @throws InferenceError INVALID_OPTION */
-export function judgeConstraint({ grammar, jsonSchema, regex, choice }: ConstraintOptions): JudgedConstraint {
+export function judgeConstraint(
+  { grammar, jsonSchema, regex, choice }: ConstraintOptions,
+  call = "generate()",
+): JudgedConstraint {
   const given = Object.entries({ grammar, jsonSchema, regex, choice }).filter(
     ([, value]) => value !== undefined,
   );
   if (given.length > 1) {
     const names = given.map(([name]) => name).join(" and ");
-    throw new InferenceError("INVALID_OPTION", `generate(): give one of ${names}, not both`);
+    throw new InferenceError("INVALID_OPTION", `${call}: give one of ${names}, not both`);
   }
   if (jsonSchema !== undefined) return { grammar: "", schema: schemaText(jsonSchema) };
   return { grammar: grammar ?? fromRegex(regex) ?? fromChoice(choice) ?? "", schema: undefined };

@@ -22,6 +22,7 @@ import { Generation, recordOf } from "./generation.js";
 import { type GenerationHost, GenerationRecord } from "./generation-record.js";
 import { endsOf } from "./hidden-runs.js";
 import { KeepAlive } from "./keep-alive.js";
+import { judgePath } from "./options.js";
 import {
   type ForkOptions,
   type GenerateRequest,
@@ -31,6 +32,7 @@ import {
   type LoadStateOptions,
   type RequestSchema,
   requestSchema,
+  savingRequest,
   type VocabularyLimits,
 } from "./request.js";
 import {
@@ -47,6 +49,7 @@ import { type EngineStats, engineStats } from "./stats.js";
 import { writtenRequest } from "./written-request.js";
 
 const seedBits = 64;
+const stateFile = "a state file";
 
 /** What an engine was made with, defaults and choices filled in. */
 export type ChosenEngineOptions = NativeEngine["options"];
@@ -289,44 +292,42 @@ export class Engine {
    * there: a conversation that loadState() lets go on in another process. Whatever
    * the cache holds of it beyond the prompt is saved too.
    *
+   * @param path of the file, which is replaced where it is there and which nobody
+   *   but its owner may read; a path or a file: URL
    * @param request prompt or messages; cacheSalt, signal and the like as in
-   *   generate()
-   * @throws InferenceError (rejects) as reading a generation does;
+   *   generate(). What it says of the answer is judged and of no effect; `cache: false`
+   *   is refused
+   * @throws InferenceError (rejects) INVALID_OPTION; as reading a generation does;
    *   STATE_UNREADABLE where the file cannot be written; STATE_LOST where
    *   llama.cpp does not tell the state
    */
-  async saveState(path: string, request: GenerateRequest): Promise<SavedState> {
-    this.#mustBeOpen("saveState()");
-    if (!this.options.promptCache) {
-      throw new InferenceError(
-        "INVALID_OPTION",
-        "saveState(): the engine must have promptCache, it is false",
-      );
-    }
-    const { native, chat, signal } = judgeRequest(
-      this.#schema,
-      { ...request, maxTokens: 1, n: 1 },
-      randomSeed,
-    );
+  async saveState(path: string | URL, request: GenerateRequest): Promise<SavedState> {
+    const call = "saveState()";
+    this.#mustBeOpen(call);
+    const file = judgePath(call, path, stateFile);
+    const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
+    if (!this.options.promptCache) throw refuse("the engine must have promptCache, it is false");
+    const { native, chat, signal } = judgeRequest(this.#schema, request, randomSeed, call);
+    if (!native.cache) throw refuse("cache must be true, got false");
     const written = chat && (await this.#chat.render(chat));
     const { request: prompt } = written ? writtenRequest(native, chat, written, "") : { request: native };
-    const whole = { ...prompt, grammar: "", cache: true, maxTokens: 1, saves: true };
-    const [end] = await endsOf([this.#run(whole, signal)]);
-    return this.#states.write(path, whole.loras, end?.state);
+    const [end] = await endsOf([this.#run(savingRequest(prompt), signal)]);
+    return this.#states.write(file, prompt.loras, end?.state);
   }
 
   /**
    * Loads a saved state into host memory: a prompt that begins with its tokens
-   * goes on from there instead of being computed. Load files of your own
+   * goes on from there instead of being computed; `path` may be a file: URL. Load files of your own
    * only: their contents are checked, but a forged state is still a state.
    *
    * @throws InferenceError (rejects) INVALID_OPTION; STATE_UNREADABLE;
    *   STATE_INVALID where it is damaged or of another model, llama.cpp or kind of
    *   cache; OUT_OF_MEMORY where hostCacheBytes has no room for it
    */
-  async loadState(path: string, options: LoadStateOptions = {}): Promise<SavedState> {
+  async loadState(path: string | URL, options: LoadStateOptions = {}): Promise<SavedState> {
     this.#mustBeOpen("loadState()");
-    return this.#states.read(path, judgeLoadState(options, this.options.loras));
+    const file = judgePath("loadState()", path, stateFile);
+    return this.#states.read(file, judgeLoadState(options, this.options.loras));
   }
 
   /**

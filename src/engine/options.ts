@@ -289,15 +289,16 @@ export function judgeModelPath(call: string, path: unknown): Pick<NativeModelOpt
 }
 
 /**
- * A model file's absolute path, from a path or a file: URL.
+ * A file's absolute path, from a path or a file: URL.
+ * @param kind what kind of file is expected
  * @throws InferenceError INVALID_OPTION
  */
-export function judgePath(call: string, path: unknown): string {
+export function judgePath(call: string, path: unknown, kind = "a GGUF file"): string {
   if (path instanceof URL && path.protocol === "file:") return fileURLToPath(path);
   if (typeof path === "string" && path !== "" && !path.includes("\0")) return resolve(path);
   throw new InferenceError(
     "INVALID_OPTION",
-    `${call}: path must be the path of a GGUF file or a file: URL, got ${show(path)}`,
+    `${call}: path must be the path of ${kind} or a file: URL, got ${show(path)}`,
   );
 }
 

@@ -244,10 +244,10 @@ export function judgeRequest(
   const judged = judge(call, schema, request);
   const { signal, prompt = "", ...options } = judged;
   const { n, maxTokens, seed, stop, logitBias, logProbs, loras, ...rest } = withoutText(options);
-  refuseTwoPrompts(judged);
-  refuseTooFew(judged);
-  const { grammar, schema: jsonSchema } = judgeConstraint(judged);
-  const chat = judgeChat(judged, grammar !== "", jsonSchema);
+  refuseTwoPrompts(call, judged);
+  refuseTooFew(call, judged);
+  const { grammar, schema: jsonSchema } = judgeConstraint(judged, call);
+  const chat = judgeChat(call, judged, grammar !== "", jsonSchema);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
@@ -288,14 +288,19 @@ function withoutText(judged: Omit<Judged, "signal" | "prompt">) {
 }
 
 /** What a text that is bound from its first token on says is not taken apart. */
-function judgeChat(judged: Judged, bound: boolean, schema: string | undefined): Conversation | undefined {
+function judgeChat(
+  call: string,
+  judged: Judged,
+  bound: boolean,
+  schema: string | undefined,
+): Conversation | undefined {
   const { messages, chatVariables, tools, splitReasoning } = judged;
-  const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `generate(): ${sentence}`);
+  const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
   if (messages === undefined) {
     if (tools !== undefined) throw refuse("tools must come with messages");
     if (splitReasoning !== undefined) throw refuse("splitReasoning must come with messages");
   }
-  const judgedTools = judgeTools("generate()", judged);
+  const judgedTools = judgeTools(call, judged);
   if (judgedTools !== undefined && (bound || schema !== undefined)) {
     throw refuse("give tools or a constraint (grammar, jsonSchema, regex, choice), not both");
   }
@@ -308,6 +313,28 @@ function judgeChat(judged: Judged, bound: boolean, schema: string | undefined): 
     splitReasoning: (splitReasoning ?? true) && !bound,
     schema,
   };
+}
+
+/** What is chosen of a prompt's answer tells nothing of its state. */
+const noAnswer = {
+  grammar: "",
+  triggers: [],
+  stop: [],
+  stopTokens: [],
+  logitBias: new Float64Array(),
+  temperature: 0,
+  minTokens: 0,
+  maxTokens: 1,
+  logProbs: noLogProbs,
+  saves: true,
+} as const;
+
+/**
+ * A request that ends with the state of its prompt; what it says of the answer is
+ * judged and left out.
+ */
+export function savingRequest(request: NativeRequest): NativeRequest {
+  return { ...request, ...noAnswer };
 }
 
 const forkSchema = z.strictObject({
@@ -339,17 +366,17 @@ export function judgeFork(options: unknown, randomSeed: () => bigint): JudgedFor
   return { seed: seed === undefined ? randomSeed() : BigInt(seed), choiceIndex, signal };
 }
 
-function refuseTooFew({ minTokens = 0, maxTokens }: Partial<Judged>): void {
+function refuseTooFew(call: string, { minTokens = 0, maxTokens }: Partial<Judged>): void {
   if (maxTokens === undefined || minTokens <= maxTokens) return;
   throw new InferenceError(
     "INVALID_OPTION",
-    `generate(): minTokens must be at most maxTokens, ${maxTokens}, got ${minTokens}`,
+    `${call}: minTokens must be at most maxTokens, ${maxTokens}, got ${minTokens}`,
   );
 }
 
-function refuseTwoPrompts({ prompt, messages, chatVariables }: Partial<Judged>): void {
+function refuseTwoPrompts(call: string, { prompt, messages, chatVariables }: Partial<Judged>): void {
   const refuse = (sentence: string) => {
-    throw new InferenceError("INVALID_OPTION", `generate(): ${sentence}`);
+    throw new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
   };
   if (prompt === undefined && messages === undefined) refuse("prompt or messages must be given, got neither");
   if (prompt !== undefined && messages !== undefined) refuse("give prompt or messages, not both");

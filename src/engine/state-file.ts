@@ -23,6 +23,8 @@ export interface StateOrigin {
 const magic = "infernode state 1\n";
 const maximumFacts = 4096;
 const tokenBytes = 4;
+/** It holds what somebody said. */
+const ownerOnly = 0o600;
 
 const factsSchema = z.object({
   fingerprint: z.string(),
@@ -59,7 +61,7 @@ export async function writeStateFile(
   const parts = [Buffer.from(`${magic}${JSON.stringify(facts)}\n`), tokenPart, state];
   const beside = `${path}.${randomBytes(6).toString("hex")}`;
   try {
-    const file = await open(beside, "wx");
+    const file = await open(beside, "wx", ownerOnly);
     try {
       await file.writev(parts);
       await file.sync();

@@ -1,8 +1,9 @@
 // Conversations saved to files: they go on in another engine as if they had
 // never stopped, and no damaged or foreign file gets near the cache.
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine, EngineOptions, Model } from "../../src/index.js";
 import { caught } from "../helpers/caught.js";
@@ -99,6 +100,47 @@ describe("a saved state", () => {
       );
       const tokens = (await Promise.all(saves)).map((saved) => saved.tokens);
       expect(tokens).toEqual(tokens.map((_, index) => model.tokenize(story(index)).length));
+    });
+  });
+});
+
+describe("the call that saves", () => {
+  it("takes a file: URL, as the call that loads, and writes for its owner only", async () => {
+    const file = join(folder, "private");
+    await withEngine(model, exact, async (engine) => {
+      await engine.saveState(pathToFileURL(file), { prompt });
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      await engine.loadState(pathToFileURL(file));
+    });
+  });
+
+  it("refuses by name what is no path, as the call that loads, before it computes", async () => {
+    await withEngine(model, exact, async (engine) => {
+      const before = await readdir(folder);
+      for (const path of [undefined, 5, {}, "", "a\0b", new URL("https://example.com/x")] as never[]) {
+        for (const work of [() => engine.saveState(path, { prompt }), () => engine.loadState(path)]) {
+          const error = await caught(work);
+          expect(error).toMatchObject({ code: "INVALID_OPTION" });
+          expect(error.message).toContain("path must be the path of a state file or a file: URL, got");
+        }
+      }
+      expect(engine.stats().promptTokensComputed).toBe(0);
+      expect(await readdir(folder)).toEqual(before);
+    });
+  });
+
+  it("judges its request as generate() does", async () => {
+    const file = join(folder, "judged");
+    await withEngine(model, exact, async (engine) => {
+      const refusal = async (request: object) =>
+        (await caught(() => engine.saveState(file, { prompt, ...request } as never))).message;
+      expect(await refusal({ n: "q" })).toBe('saveState(): n must be an integer from 1 to 128, got "q"');
+      expect(await refusal({ cache: false })).toBe("saveState(): cache must be true, got false");
+      expect(await refusal({ minTokens: 5, maxTokens: 4 })).toContain(
+        "saveState(): minTokens must be at most",
+      );
+      expect(await refusal({ messages: [] })).toContain("saveState(): ");
+      await engine.saveState(file, { prompt, minTokens: 5, maxTokens: 20, n: 2, choice: ["a", "b"] });
     });
   });
 });
