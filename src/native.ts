@@ -295,8 +295,10 @@ export interface NativeEngine {
   cancel(id: number): void;
   /** Tells that `tokens` more tokens of a request were read by its consumer. */
   acknowledge(id: number, tokens: number): void;
-  /** Puts a saved state into host memory; false where it has no room. */
-  giveState(state: NativeState & Pick<NativeRequest, "cacheSalt" | "loras">): Promise<boolean>;
+  /** Puts a saved state into host memory, if it has room and the state a state's form. */
+  giveState(
+    state: NativeState & Pick<NativeRequest, "cacheSalt" | "loras">,
+  ): Promise<"kept" | "no-room" | "malformed">;
   stats(): NativeEngineStats;
   /** Keeps (true) or lets go (false) the process alive for this engine. */
   ref(alive: boolean): void;

@@ -96,6 +96,10 @@ class Backend {
   // been computed without it.
   virtual std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) = 0;
 
+  // Whether these bytes can be the state of so many positions, as far as that is told
+  // without restoring them.
+  virtual bool has_form(std::span<const std::uint8_t> state, Position length) const = 0;
+
   // Puts a saved state into an empty sequence. False: it stays empty.
   virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
 

@@ -51,6 +51,8 @@ class HostTier {
   // The state of an entry, which counts as used by that; the first to go when
   // all of it has a place in the cache again.
   const StateBytes& use(Id id, bool moved);
+  // Forgets an entry.
+  void drop(Id id);
 
  private:
   struct Entry {
@@ -60,7 +62,6 @@ class HostTier {
   };
 
   void make_room(std::size_t bytes);
-  void drop(Id id);
 
   const std::size_t limit_;
   const bool cuttable_;

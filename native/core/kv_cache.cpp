@@ -195,7 +195,11 @@ bool KvCache::restore(Request& request, PrefixTree::Match kept) {
   const auto cells = static_cast<Position>(host_.tokens(kept.source).size());
   const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
   const StateBytes& state = host_.use(kept.source, moved);
-  if (!backend_.restore(request.sequence, state)) return false;
+  if (!backend_.restore(request.sequence, state) || backend_.resident(request.sequence) != cells) {
+    cut(request.sequence, 0);
+    host_.drop(kept.source);  // nobody else need try it
+    return false;
+  }
   count_cells(request.sequence);
   const Position length = backend_.reusable(request.sequence, static_cast<Position>(kept.length));
   cut(request.sequence, length);

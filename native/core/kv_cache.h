@@ -39,6 +39,12 @@ struct CacheConfig {
   bool exact = false;
 };
 
+enum class Given {
+  kKept,
+  kNoRoom,     // in host memory
+  kMalformed,  // it cannot be a state of its tokens
+};
+
 struct CacheStats {
   std::int64_t cells_used = 0;    // of running requests
   std::int64_t cells_cached = 0;  // of ended ones, free for whoever needs them
@@ -101,9 +107,8 @@ class KvCache {
   // be cut, the one from which the same prompt can go on, if it is kept. Without
   // bytes where the backend cannot read it.
   CachedState take(Request& request);
-  // Keeps a taken state for those that begin with its tokens. False: host memory
-  // has no room for it.
-  bool give(CachedState state, const std::string& salt);
+  // Keeps a saved state for those that begin with its tokens.
+  Given give(CachedState state, const std::string& salt);
 
   // Milliseconds one prompt row costs, for judging whether a copy pays.
   void row_cost(double milliseconds) { row_ms_ = milliseconds; }

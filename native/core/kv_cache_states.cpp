@@ -48,10 +48,12 @@ CachedState KvCache::take_checkpoint(std::span<const TokenId> prompt,
   return {host_.tokens(kept.source), host_.state(kept.source)};
 }
 
-bool KvCache::give(CachedState state, const std::string& salt) {
-  if (state.state.size() > host_.room()) return false;
+Given KvCache::give(CachedState state, const std::string& salt) {
+  const auto length = static_cast<Position>(state.tokens.size());
+  if (!backend_.has_form(state.state, length)) return Given::kMalformed;
+  if (state.state.size() > host_.room()) return Given::kNoRoom;
   host_.keep(std::move(state.tokens), salt, std::move(state.state));
-  return true;
+  return Given::kKept;
 }
 
 }  // namespace infernode

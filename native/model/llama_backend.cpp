@@ -11,6 +11,7 @@
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_runtime.h"
+#include "model/sequence_state.h"
 
 namespace infernode {
 
@@ -315,8 +316,15 @@ std::vector<std::uint8_t> LlamaBackend::save(SequenceId sequence, std::size_t at
   return state;
 }
 
+bool LlamaBackend::has_form(std::span<const std::uint8_t> state, Position length) const {
+  const std::int32_t streams = limits_.unified ? 1 : limits_.slots;
+  return has_sequence_form(state, {cache_kind(model_->info()), static_cast<std::uint32_t>(streams)},
+                           length);
+}
+
 bool LlamaBackend::restore(SequenceId sequence, std::span<const std::uint8_t> state) {
   if (resident(sequence) != 0) return false;
+  const LlamaAbortGuard guard;  // what a file says may be asserted
   if (llama_state_seq_set_data(context_.get(), state.data(), state.size(), sequence) != 0)
     return true;
   truncate(sequence, 0);

@@ -55,6 +55,7 @@ class LlamaBackend final : public Backend {
   void share(SequenceId from, SequenceId to, Position length) override;
   Position reusable(SequenceId sequence, Position length) const override;
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override;
+  bool has_form(std::span<const std::uint8_t> state, Position length) const override;
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
   Position resident(SequenceId sequence) const override;
   void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }

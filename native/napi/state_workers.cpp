@@ -12,6 +12,18 @@ namespace infernode {
 
 namespace {
 
+const char* name_of(Given given) {
+  switch (given) {
+    case Given::kKept:
+      return "kept";
+    case Given::kNoRoom:
+      return "no-room";
+    case Given::kMalformed:
+      break;
+  }
+  return "malformed";
+}
+
 // Waits for the engine thread off the JavaScript thread, and rejects when the engine
 // is closed.
 class GiveStateWorker final : public Napi::AsyncWorker {
@@ -36,7 +48,7 @@ class GiveStateWorker final : public Napi::AsyncWorker {
       std::promise<bool> done;
       engine_->call([&](KvCache* cache) {
         try {
-          if (cache != nullptr) fits_ = cache->give(std::move(state_), salt_);
+          if (cache != nullptr) given_ = cache->give(std::move(state_), salt_);
           done.set_value(cache != nullptr);
         } catch (...) {
           done.set_exception(std::current_exception());
@@ -52,7 +64,7 @@ class GiveStateWorker final : public Napi::AsyncWorker {
 
   void OnOK() override {
     if (failure_) return deferred_.Reject(error_to(Env(), *failure_).Value());
-    deferred_.Resolve(Napi::Boolean::New(Env(), fits_));
+    deferred_.Resolve(Napi::String::New(Env(), name_of(given_)));
   }
 
  private:
@@ -60,7 +72,7 @@ class GiveStateWorker final : public Napi::AsyncWorker {
   std::shared_ptr<Engine> engine_;
   CachedState state_;
   std::string salt_;
-  bool fits_ = false;
+  Given given_ = Given::kKept;
   std::optional<Failure> failure_;
 };
 

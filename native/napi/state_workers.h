@@ -10,7 +10,7 @@
 
 namespace infernode {
 
-// True when host memory had room for it.
+// "kept", "no-room" or "malformed".
 Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine, const Napi::Object& state);
 
 }  // namespace infernode

@@ -50,7 +50,7 @@ export class StateFiles {
    */
   async read(path: string, key: StateKey): Promise<SavedState> {
     const state = await readStateFile(path, this.#origin(key.loras));
-    const { contextLength } = this.#native.options;
+    const { contextLength, slots } = this.#native.options;
     const { tokens } = state;
     judgeTokens("loadState()", tokens, this.#model.vocabularySize);
     if (tokens.length >= contextLength) {
@@ -59,7 +59,15 @@ export class StateFiles {
         `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
       );
     }
-    if (!(await settled(this.#native.giveState({ ...state, ...key })))) {
+    const given = await settled(this.#native.giveState({ ...state, ...key }));
+    if (given === "malformed") {
+      throw new InferenceError(
+        "STATE_INVALID",
+        `the state file ${path} holds no state of its ${tokens.length} tokens for an engine of this shape; ` +
+          `with kvLayout "streams" it must have been saved with as many slots, ${slots}`,
+      );
+    }
+    if (given === "no-room") {
       throw new InferenceError(
         "OUT_OF_MEMORY",
         `loadState(): a state of ${state.state.length} bytes has no room; create the engine with larger hostCacheBytes`,

@@ -1,5 +1,6 @@
 // Conversations saved to files: they go on in another engine as if they had
 // never stopped, and no damaged or foreign file gets near the cache.
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -181,6 +182,34 @@ describe("a state file that does not fit", () => {
     expect(await refusal(file, exact, "STATE_INVALID")).toContain("is cut short");
     await writeFile(file, Buffer.concat([bytes, Buffer.from("x")]));
     expect(await refusal(file, exact, "STATE_INVALID")).toContain("is too long");
+  });
+
+  it("is refused where its checksum is right and its state none of its tokens", async () => {
+    const file = await saved("forged");
+    const bytes = await readFile(file);
+    const end = bytes.indexOf(10, 20) + 1;
+    const facts = JSON.parse(bytes.subarray(bytes.indexOf(10) + 1, end).toString());
+    const tokenPart = bytes.subarray(end, end + 4 * facts.tokens);
+    const state = bytes.subarray(end + 4 * facts.tokens);
+    const refused = async (change: Buffer, tokens = tokenPart) => {
+      const sha256 = createHash("sha256").update(tokens).update(change).digest("hex");
+      const forged = { ...facts, tokens: tokens.length / 4, stateBytes: change.length, sha256 };
+      const head = Buffer.from(`infernode state 1\n${JSON.stringify(forged)}\n`);
+      await writeFile(file, Buffer.concat([head, tokens, change]));
+      return refusal(file, exact, "STATE_INVALID");
+    };
+    for (const word of [8, 12, 16, 20]) {
+      const copy = Buffer.from(state);
+      copy.writeUInt32LE(0x7fffffff, word);
+      expect(await refused(copy)).toContain(file);
+    }
+    await refused(Buffer.from("x"));
+    await refused(Buffer.alloc(state.length));
+    await refused(state.subarray(0, state.length >> 1));
+    await refused(state, tokenPart.subarray(0, 40));
+    await refused(state, Buffer.concat([tokenPart, tokenPart]));
+    await writeFile(file, bytes);
+    expect(await refusal(file, { ...exact, slots: 3 }, "STATE_INVALID")).toContain("as many slots, 3");
   });
 
   it("is refused where the engine is another one", async () => {

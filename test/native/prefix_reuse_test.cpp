@@ -284,3 +284,26 @@ TEST("a saved state has what an ended conversation has beyond the prompt") {
   CHECK(fixture.run());
   CHECK_EQ(fixture.story(2).ends.at(0).state->tokens.size(), 40U + 59U);
 }
+
+TEST("a state that is not what it said is forgotten, and its prompt computed") {
+  for (const BackendLimits& limits : layouts(512)) {
+    for (const std::size_t bytes : {1U, 40U, 100U}) {
+      EngineFixture fixture(limits);
+      fixture.submit(1, fake_prompt(64, 1), 8);
+      CHECK(fixture.run());
+      EngineFixture other(limits);
+      const CachedState state{fake_prompt(60, 1), std::vector<std::uint8_t>(bytes, 3)};
+      other.engine->call(
+          [&](KvCache* cache) { CHECK(cache->give(state, "") == Given::kMalformed); });
+      other.run();
+      other.backend->credulous = true;
+      other.engine->call([&](KvCache* cache) { CHECK(cache->give(state, "") == Given::kKept); });
+      other.submit(1, fake_prompt(64, 1), 8);
+      CHECK(other.run());
+      CHECK(other.story(1).tokens == fixture.story(1).tokens);
+      CHECK_EQ(other.engine->stats().cache.host_bytes, 0);
+      CHECK_EQ(other.engine->stats().failed_passes, 0);
+      CHECK_EQ(other.backend->rule_breaks, 0);
+    }
+  }
+}

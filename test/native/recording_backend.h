@@ -75,6 +75,9 @@ class RecordingBackend final : public Backend {
     return state;
   }
 
+  bool has_form(std::span<const std::uint8_t> state, Position length) const override {
+    return inner_->has_form(state, length);
+  }
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override {
     const bool restored = inner_->restore(sequence, state);
     if (restored) history(sequence) = saved_.at({state.begin(), state.end()});
