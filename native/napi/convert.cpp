@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/cache_kind.h"
+#include "napi/state_workers.h"
 
 namespace infernode {
 
@@ -354,21 +355,6 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("emitMs", stats.emit_ms);
   set("prefillMs", stats.prefill_ms);
   return object;
-}
-
-// None where JavaScript has no buffer as large.
-Napi::Value state_to(Napi::Env env, const CachedState& state) {
-  try {
-    Napi::Object object = Napi::Object::New(env);
-    Napi::Int32Array tokens = Napi::Int32Array::New(env, state.tokens.size());
-    std::copy(state.tokens.begin(), state.tokens.end(), tokens.Data());
-    object.Set("tokens", tokens);
-    object.Set("state",
-               Napi::Buffer<std::uint8_t>::Copy(env, state.state.data(), state.state.size()));
-    return object;
-  } catch (const Napi::Error&) {
-    return env.Undefined();
-  }
 }
 
 Napi::Object end_to(Napi::Env env, const End& end) {

@@ -78,6 +78,20 @@ class GiveStateWorker final : public Napi::AsyncWorker {
 
 }  // namespace
 
+Napi::Value state_to(Napi::Env env, const CachedState& state) {
+  try {
+    Napi::Object object = Napi::Object::New(env);
+    Napi::Int32Array tokens = Napi::Int32Array::New(env, state.tokens.size());
+    std::copy(state.tokens.begin(), state.tokens.end(), tokens.Data());
+    object.Set("tokens", tokens);
+    object.Set("state",
+               Napi::Buffer<std::uint8_t>::Copy(env, state.state.data(), state.state.size()));
+    return object;
+  } catch (const Napi::Error&) {
+    return env.Undefined();
+  }
+}
+
 Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine,
                          const Napi::Object& object) {
   const auto tokens = object.Get("tokens").As<Napi::Int32Array>();

@@ -1,5 +1,5 @@
-// A saved state put back as bytes. The engine thread does the work between two steps;
-// a libuv worker waits for it.
+// A saved state as JavaScript has it, and put back. The engine thread does the work between two
+// steps; a libuv worker waits for it.
 #pragma once
 
 #include <napi.h>
@@ -9,6 +9,10 @@
 #include "core/engine.h"
 
 namespace infernode {
+
+// { tokens: Int32Array, state: Buffer }, or undefined where JavaScript has no buffer
+// as large.
+Napi::Value state_to(Napi::Env env, const CachedState& state);
 
 // "kept", "no-room" or "malformed".
 Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine, const Napi::Object& state);
