@@ -29,9 +29,17 @@ void GrammarParser::fail(const std::string& expected) const {
                                              " must have " + expected + ".");
 }
 
+void GrammarParser::fail_too_large() {
+  throw Error(ErrorCode::kInvalidOption,
+              "The grammar is too large: it may have " + std::to_string(kGrammarBytes >> 10) +
+                  " KiB and, with its repetitions written out, " +
+                  std::to_string(kGrammarElements) +
+                  " characters and names of rules; shorten its texts and lower its repetitions "
+                  "(a JSON schema's const, enum, maxLength and maxItems).");
+}
+
 Grammar GrammarParser::parse() {
-  if (text_.size() > kGrammarBytes)
-    fail("an end: at most " + std::to_string(kGrammarBytes) + " bytes are read");
+  if (text_.size() > kGrammarBytes) fail_too_large();
   for (skip_space(true); !at_end(); skip_space(true)) rule();
   for (const auto& [name, index] : names_) {
     if (grammar_.rules[index].empty())
@@ -78,7 +86,7 @@ std::uint32_t GrammarParser::rule_named(const std::string& name) {
 }
 
 std::uint32_t GrammarParser::new_rule() {
-  if (grammar_.rules.size() >= kGrammarElements) fail("fewer rules: the grammar is too large");
+  if (grammar_.rules.size() >= kGrammarElements) fail_too_large();
   grammar_.rules.emplace_back();
   grammar_.names.emplace_back();
   return static_cast<std::uint32_t>(grammar_.rules.size() - 1);
@@ -109,7 +117,7 @@ GrammarParser::Sequence GrammarParser::sequence(bool nested) {
     const char next = peek();
     if (next == '|' || next == ')' || next == '\n' || next == '\r') break;
     item(out);
-    if (out.size() > kGrammarElements) fail("fewer elements: the grammar is too large");
+    if (out.size() > kGrammarElements) fail_too_large();
   }
   return out;
 }
@@ -280,8 +288,7 @@ std::uint32_t GrammarParser::hexadecimal(int digits) {
 }
 
 void GrammarParser::add_alternative(std::uint32_t rule, const Sequence& sequence) {
-  if (grammar_.elements.size() + sequence.size() > kGrammarElements)
-    fail("fewer elements: the grammar is too large");
+  if (grammar_.elements.size() + sequence.size() > kGrammarElements) fail_too_large();
   grammar_.rules[rule].push_back(static_cast<std::uint32_t>(grammar_.elements.size()));
   grammar_.elements.insert(grammar_.elements.end(), sequence.begin(), sequence.end());
   grammar_.elements.push_back({Kind::kEnd, 0});

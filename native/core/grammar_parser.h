@@ -23,6 +23,7 @@ class GrammarParser {
   using Sequence = std::vector<GrammarElement>;
 
   [[noreturn]] void fail(const std::string& expected) const;
+  [[noreturn]] static void fail_too_large();
   bool at_end() const { return at_ >= text_.size(); }
   char peek() const { return at_end() ? '\0' : text_[at_]; }
   bool take(std::string_view word);

@@ -36,7 +36,7 @@ const maximumChoices = 1024;
 const maximumRegexLength = 16_384;
 
 const grammarPhrase = "GBNF text of at most 256 KiB";
-const schemaPhrase = `a JSON schema of at most 256 KiB and ${maximumSchemaDepth} levels`;
+const schemaPhrase = `a JSON schema of at most 256 KiB and ${maximumSchemaDepth} levels, all of it JSON`;
 const regexPhrase = `a regular expression of at most ${maximumRegexLength} characters, with no flags but u and s`;
 const choicePhrase = `1 to ${maximumChoices} non-empty strings of at most 256 KiB together`;
 
@@ -44,16 +44,30 @@ function isGrammar(value: unknown): boolean {
   return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= maximumBytes;
 }
 
-function isSchema(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  if (!isShallow(value)) return false;
+/** A copy that is JSON through and through; undefined where there is none, or it is too large. */
+function asJson(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (typeof value !== "object" || value === null || !isShallow(value)) return undefined;
   const text = JSON.stringify(value) as string | undefined;
-  return text !== undefined && Buffer.byteLength(text) <= maximumBytes;
+  if (text === undefined || Buffer.byteLength(text) > maximumBytes) return undefined;
+  const copy: unknown = JSON.parse(text);
+  if (typeof copy !== "object" || copy === null || Array.isArray(copy)) return undefined;
+  return isShallow(copy) ? (copy as Readonly<Record<string, unknown>>) : undefined;
 }
 
+const jsonSchema = z.unknown().transform((value, context) => {
+  try {
+    const copy = asJson(value);
+    if (copy !== undefined) return copy;
+  } catch {
+    // a bigint, or what a toJSON() or a getter throws
+  }
+  context.addIssue({ code: "custom", message: schemaPhrase });
+  return z.NEVER;
+});
+
 /** Looks no deeper than the limit, so that a circle ends too. */
-function isShallow(value: unknown): boolean {
-  let level = [value];
+function isShallow(value: object): boolean {
+  let level: unknown[] = [value];
   for (let depth = 0; depth <= maximumSchemaDepth && level.length <= maximumBytes; depth += 1) {
     level = level.flatMap((each) =>
       Object.values(each as object).filter((item) => typeof item === "object" && item !== null),
@@ -77,7 +91,7 @@ function isChoice(value: unknown): boolean {
 /** The fields of ConstraintOptions in a request's schema. */
 export const constraintShape = {
   grammar: z.custom<string>(isGrammar, grammarPhrase).optional(),
-  jsonSchema: z.custom<Readonly<Record<string, unknown>>>(isSchema, schemaPhrase).optional(),
+  jsonSchema: jsonSchema.optional(),
   regex: z.custom<string | RegExp>(isRegex, regexPhrase).optional(),
   choice: z.custom<readonly string[]>(isChoice, choicePhrase).optional(),
 };
@@ -88,6 +102,8 @@ export interface JudgedConstraint {
   readonly grammar: string;
   /** A JSON schema's text. */
   readonly schema: string | undefined;
+  /** The option it was given by. */
+  readonly field: string | undefined;
 }
 
 /** @throws InferenceError INVALID_OPTION */
@@ -102,8 +118,9 @@ export function judgeConstraint(
     const names = given.map(([name]) => name).join(" and ");
     throw new InferenceError("INVALID_OPTION", `${call}: give one of ${names}, not both`);
   }
-  if (jsonSchema !== undefined) return { grammar: "", schema: schemaText(jsonSchema) };
-  return { grammar: grammar ?? fromRegex(regex) ?? fromChoice(choice) ?? "", schema: undefined };
+  const field = given[0]?.[0];
+  if (jsonSchema !== undefined) return { grammar: "", schema: schemaText(jsonSchema), field };
+  return { grammar: grammar ?? fromRegex(regex) ?? fromChoice(choice) ?? "", schema: undefined, field };
 }
 
 function fromRegex(regex: string | RegExp | undefined): string | undefined {

@@ -3,6 +3,8 @@
 // where they say something about the text, and what it reads wrongly (patterns,
 // tuples, allOf) is written in a form it reads right. So what comes out is what
 // the schema allows; sometimes less of it, never more.
+import { InferenceError } from "../errors.js";
+import { wellFormedJson } from "../well-formed.js";
 import {
   type Json,
   type Keywords,
@@ -23,7 +25,12 @@ import { judgeArray, judgeInteger, judgeObject, judgeString } from "./schema-typ
 export function schemaText(schema: Readonly<Record<string, unknown>>): string {
   const root = JSON.parse(JSON.stringify(schema)) as Keywords;
   new SchemaJudge(root).judge();
-  return JSON.stringify(root);
+  const text = JSON.stringify(root);
+  if (wellFormedJson(text) === text) return text;
+  throw new InferenceError(
+    "INVALID_OPTION",
+    "generate(): jsonSchema must be well-formed text, it has half of a surrogate pair",
+  );
 }
 
 /** Goes through a schema by a list, so that a chain of references costs no stack. */

@@ -106,10 +106,11 @@ export class Engine {
    */
   generate(request: GenerateRequest): Generation {
     this.#mustBeOpen("generate()");
-    const { native, n, chat, jsonSchema, signal } = judgeRequest(this.#schema, request, randomSeed);
+    const judged = judgeRequest(this.#schema, request, randomSeed);
+    const { native, n, chat, jsonSchema, boundBy, signal } = judged;
     this.#mustBeQueueable("generate(): n", n);
     const ids = Array.from({ length: n }, () => this.#nextId++);
-    const record = new GenerationRecord(ids, this.#host);
+    const record = new GenerationRecord(ids, this.#host, boundBy);
     if (signal?.aborted) record.finishAborted(signal);
     else if (chat === undefined && jsonSchema === undefined) {
       this.#start(record, this.#shared(native, ids), signal);

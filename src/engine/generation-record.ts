@@ -31,8 +31,15 @@ export class GenerationRecord implements ChoiceHost {
   #readsAll = false;
   #reading: AnswerReading | undefined;
 
-  /** @param ids of its choices' requests, one at least */
-  constructor(ids: readonly number[], host: GenerationHost) {
+  /**
+   * @param ids of its choices' requests, one at least
+   * @param boundBy the option that its grammar is made of, where it was given none
+   */
+  constructor(
+    ids: readonly number[],
+    host: GenerationHost,
+    readonly boundBy?: string,
+  ) {
     this.choices = ids.map((id, index) => new Choice(this, index, id));
     this.#host = host;
   }

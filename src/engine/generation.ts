@@ -152,15 +152,19 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
   }
 
   #endEvent(): EndEvent {
-    const { end, choices } = this.#record;
+    const { end, choices, boundBy } = this.#record;
     if (end === undefined) throw new Error("a generation was read to its end before it ended");
-    if (end.reason === "error") throw failureOf(end);
+    if (end.reason === "error") throw failureOf(end, boundBy);
     const finishReason = choices[0]?.finishReason ?? end.reason;
     return { type: "end", finishReason, usage: usageOf(end), timings: timingsOf(end) };
   }
 }
 
-function failureOf({ failure }: NativeEnd): InferenceError {
-  const message = failure?.message ?? "the generation failed without a reason";
+/** The addon's "The grammar …". */
+const grammarOpening = /^The grammar (?=is|has)/;
+
+function failureOf({ failure }: NativeEnd, boundBy: string | undefined): InferenceError {
+  const given = failure?.message ?? "the generation failed without a reason";
+  const message = boundBy ? given.replace(grammarOpening, `generate(): ${boundBy}: its grammar `) : given;
   return new InferenceError(isErrorCode(failure?.code) ? failure.code : "ENGINE_BROKEN", message);
 }

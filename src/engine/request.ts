@@ -227,6 +227,8 @@ export interface JudgedRequest {
   readonly chat: Conversation | undefined;
   /** The text of a JSON schema that is yet to become the grammar. */
   readonly jsonSchema: string | undefined;
+  /** The option that its grammar is made of, where that is not `grammar`. */
+  readonly boundBy: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -246,7 +248,8 @@ export function judgeRequest(
   const { n, maxTokens, seed, stop, logitBias, logProbs, loras, ...rest } = withoutText(options);
   refuseTwoPrompts(call, judged);
   refuseTooFew(call, judged);
-  const { grammar, schema: jsonSchema } = judgeConstraint(judged, call);
+  const { grammar, schema: jsonSchema, field } = judgeConstraint(judged, call);
+  const boundBy = field === "grammar" ? undefined : (field ?? (judged.tools && "tools"));
   const chat = judgeChat(call, judged, grammar !== "", jsonSchema);
   const native: NativeRequest = {
     ...rest,
@@ -265,7 +268,7 @@ export function judgeRequest(
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitBias: flatBias(logitBias),
   };
-  return { native: Object.freeze(native), n, chat, jsonSchema, signal };
+  return { native: Object.freeze(native), n, chat, jsonSchema, boundBy, signal };
 }
 
 /** What the template of a conversation may add. */

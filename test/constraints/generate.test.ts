@@ -128,12 +128,38 @@ describe("a bad constraint", () => {
     });
   });
 
+  const texts = Array.from({ length: 40 }, (_, index) => [`p${index}`, { type: "string", maxLength: 2000 }]);
+  it.each([
+    [{ jsonSchema: { const: "x".repeat(200_000) } }, "generate(): jsonSchema: its grammar is too large"],
+    [
+      { jsonSchema: { type: "object", properties: Object.fromEntries(texts) } },
+      "200000 characters and names of rules; shorten its texts and lower its repetitions (a JSON schema's",
+    ],
+    [{ regex: "a{2000}".repeat(101) }, "generate(): regex: its grammar is too large"],
+    [{ grammar: `root ::= ${'"a"{2000} '.repeat(101)}` }, "The grammar is too large"],
+  ])("that becomes too large a grammar is told of by its own name: %#", async (constraint, reason) => {
+    await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
+      const error = await caught(() => engine.generate({ prompt, ...(constraint as object) }));
+      expect(error.code).toBe("INVALID_OPTION");
+      expect(error.message).toContain(reason);
+    });
+  });
+
+  const throws = (): never => {
+    throw new Error("not this one");
+  };
+  const trap = new Proxy({}, { ownKeys: throws });
   const circle: { self?: object } = {};
   circle.self = circle;
   it.each([
     [{ grammar: "" }, "grammar must be GBNF text of at most 256 KiB"],
     [{ jsonSchema: [] }, "jsonSchema must be a JSON schema"],
     [{ jsonSchema: circle }, "jsonSchema must be a JSON schema of at most 256 KiB and 64 levels"],
+    [{ jsonSchema: { const: 1n } }, "jsonSchema must be a JSON schema"],
+    [{ jsonSchema: { const: { toJSON: throws } } }, "jsonSchema must be a JSON schema"],
+    [{ jsonSchema: { toJSON: () => null } }, "jsonSchema must be a JSON schema"],
+    [{ jsonSchema: trap }, "levels, all of it JSON, got an object"],
+    [{ jsonSchema: { const: "\ud800" } }, "jsonSchema must be well-formed text"],
     [{ regex: /a/i }, "with no flags but u and s"],
     [{ regex: "(?=a)" }, "regex looks ahead"],
     [{ choice: [] }, "choice must be 1 to 1024 non-empty strings"],
