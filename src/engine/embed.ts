@@ -46,8 +46,11 @@ function areInputs(value: unknown): boolean {
   return value.length > 0 && value.length <= maximumInputs && value.every(isInput);
 }
 
-const schema = z.strictObject({
+const inputsSchema = z.strictObject({
   inputs: z.custom<EmbedInput | readonly EmbedInput[]>(areInputs, inputPhrase),
+});
+
+const optionsSchema = z.strictObject({
   normalize: flag().default(true),
   cache: flag().optional(),
   cacheSalt: z.string("a string").optional(),
@@ -56,10 +59,27 @@ const schema = z.strictObject({
 });
 
 /** @throws InferenceError INVALID_OPTION */
-export function judgeEmbed(inputs: unknown, options: EmbedOptions) {
-  const judged = judge("embed()", schema, { ...options, inputs });
-  const all = judged.inputs;
-  return { ...judged, inputs: typeof all === "string" || all instanceof Int32Array ? [all] : all };
+export function judgeEmbed(given: unknown, options: EmbedOptions) {
+  const judged = judge("embed()", optionsSchema, options);
+  const { inputs } = judge("embed()", inputsSchema, { inputs: given });
+  if (typeof inputs !== "string" && !(inputs instanceof Int32Array)) {
+    return { ...judged, inputs, nameOf: (index: number) => `inputs[${index}]` };
+  }
+  return { ...judged, inputs: [inputs], nameOf: () => "inputs" };
+}
+
+/** A refusal names the input it is of, which is the prompt of its request. */
+export function inputFailure(failure: unknown, name: string): unknown {
+  if (!(failure instanceof InferenceError)) return failure;
+  const { code, message } = failure;
+  if (code !== "CONTEXT_OVERFLOW" && code !== "INVALID_OPTION") return failure;
+  const opening = "embed(): prompt";
+  if (message.startsWith(opening)) {
+    return new InferenceError(code, `embed(): ${name}${message.slice(opening.length)}`);
+  }
+  return message.startsWith("embed(): ")
+    ? failure // of an option
+    : new InferenceError(code, `embed(): ${name}: ${message}`);
 }
 
 /** llama.cpp's numbers of the ways in which models take their embeddings. */

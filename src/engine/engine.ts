@@ -14,6 +14,7 @@ import {
   type EmbedOptions,
   type EmbedResult,
   embedResult,
+  inputFailure,
   judgeEmbed,
   refusePooling,
 } from "./embed.js";
@@ -243,18 +244,25 @@ export class Engine {
    * that embed by their last token (Qwen3-Embedding and the like) are made for.
    *
    * @throws InferenceError (rejects) INVALID_OPTION, also where the model takes its
-   *   embeddings in another way; as reading a generation does
+   *   embeddings in another way; CONTEXT_OVERFLOW naming the input; as reading a
+   *   generation does
    */
   async embed(inputs: EmbedInput | readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
     this.#mustBeOpen("embed()");
     refusePooling(this.#model.poolingType);
-    const { inputs: texts, normalize, signal, ...rest } = judgeEmbed(inputs, options);
+    const { inputs: texts, nameOf, normalize, signal, ...rest } = judgeEmbed(inputs, options);
     this.#mustBeQueueable("embed(): the number of inputs", texts.length);
-    const requests = texts.map((prompt) => {
-      return judgeRequest(this.#schema, { prompt, ...rest, temperature: 0 }, randomSeed, "embed()").native;
+    const named = (failure: unknown, index: number) => inputFailure(failure, nameOf(index));
+    const requests = texts.map((prompt, index) => {
+      try {
+        const asked = { prompt, ...rest, temperature: 0 };
+        return judgeRequest(this.#schema, asked, randomSeed, "embed()").native;
+      } catch (thrown) {
+        throw named(thrown, index);
+      }
     });
     const runs = requests.map((request) => this.#run({ ...request, embeds: true }, signal));
-    return embedResult(await endsOf(runs), normalize);
+    return embedResult(await endsOf(runs, named), normalize);
   }
 
   /** A request that nobody follows. */

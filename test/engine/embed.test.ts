@@ -73,7 +73,20 @@ describe("embed", () => {
       expect((await refused([])).message).toContain("embed(): inputs must be a text");
       expect((await refused(7)).message).toContain("embed(): inputs must be a text");
       expect((await refused("a", { sorted: true })).message).toContain('unknown option "sorted"');
-      expect((await refused(["a", "long ".repeat(100)])).code).toBe("CONTEXT_OVERFLOW");
+      expect((await refused("a", { inputs: "b" })).message).toContain('unknown option "inputs"');
+      for (const options of [null, 7]) {
+        const message = `embed(): options must be an object, got ${options}`;
+        expect((await refused("a", options as unknown as object)).message).toBe(message);
+      }
+      const tooLong = await refused(["a", "long ".repeat(100)]);
+      expect(tooLong.code).toBe("CONTEXT_OVERFLOW");
+      expect(tooLong.message).toMatch(/^embed\(\): inputs\[1\]: The prompt has \d+ tokens/);
+      expect((await refused("long ".repeat(100))).message).toContain("embed(): inputs: The prompt has");
+      const strange = Int32Array.of(1, 1 << 30);
+      expect((await refused(["a", strange])).message).toContain("embed(): inputs[1][1] must be a token id");
+      expect((await refused(strange)).message).toContain("embed(): inputs[1] must be a token id");
+      const loras = [{ name: "none", scale: 1 }];
+      expect((await refused("a", { loras })).message).toMatch(/^embed\(\): loras/);
       expect((await refused(["a", "b", "c", "d"])).message).toContain(
         "inputs must be at most the engine's queueLimit, 3, got 4",
       );
