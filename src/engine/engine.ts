@@ -33,7 +33,6 @@ import {
   type LoadStateOptions,
   type RequestSchema,
   requestSchema,
-  savingRequest,
   type VocabularyLimits,
 } from "./request.js";
 import {
@@ -45,7 +44,7 @@ import {
   rankPrompts,
   rerankResult,
 } from "./rerank.js";
-import { type SavedState, StateFiles } from "./saved-state.js";
+import { type SavedState, StateFiles, savingRequest } from "./saved-state.js";
 import { type EngineStats, engineStats } from "./stats.js";
 import { writtenRequest } from "./written-request.js";
 

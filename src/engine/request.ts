@@ -217,7 +217,7 @@ function promptSchema(limits: VocabularyLimits) {
 }
 
 /** The addon's spelling of "do not tell". */
-const noLogProbs = -1;
+export const noLogProbs = -1;
 
 /** A request in judged form: what the addon takes, and what stays here. */
 export interface JudgedRequest {
@@ -316,28 +316,6 @@ function judgeChat(
     splitReasoning: (splitReasoning ?? true) && !bound,
     schema,
   };
-}
-
-/** What is chosen of a prompt's answer tells nothing of its state. */
-const noAnswer = {
-  grammar: "",
-  triggers: [],
-  stop: [],
-  stopTokens: [],
-  logitBias: new Float64Array(),
-  temperature: 0,
-  minTokens: 0,
-  maxTokens: 1,
-  logProbs: noLogProbs,
-  saves: true,
-} as const;
-
-/**
- * A request that ends with the state of its prompt; what it says of the answer is
- * judged and left out.
- */
-export function savingRequest(request: NativeRequest): NativeRequest {
-  return { ...request, ...noAnswer };
 }
 
 const forkSchema = z.strictObject({

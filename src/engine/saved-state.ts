@@ -4,7 +4,7 @@
 import { InferenceError, toInferenceError } from "../errors.js";
 import { type NativeEngine, type NativeRequest, type NativeState, native } from "../native.js";
 import { lorasText } from "./loras.js";
-import { judgeTokens, type StateKey } from "./request.js";
+import { judgeTokens, noLogProbs, type StateKey } from "./request.js";
 import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
 
 /** What saveState() wrote or loadState() read. */
@@ -13,6 +13,28 @@ export interface SavedState {
   readonly tokens: number;
   /** Of the file, or of the state in host memory. */
   readonly bytes: number;
+}
+
+/** What is chosen of a prompt's answer tells nothing of its state. */
+const noAnswer = {
+  grammar: "",
+  triggers: [],
+  stop: [],
+  stopTokens: [],
+  logitBias: new Float64Array(),
+  temperature: 0,
+  minTokens: 0,
+  maxTokens: 1,
+  logProbs: noLogProbs,
+  saves: true,
+} as const;
+
+/**
+ * A request that ends with the state of its prompt; what it says of the answer is
+ * judged and left out.
+ */
+export function savingRequest(request: NativeRequest): NativeRequest {
+  return { ...request, ...noAnswer };
 }
 
 /** The state files of one engine. */
