@@ -75,8 +75,13 @@ export class AnswerReader {
 
   #advance(): void {
     if (this.#ended || this.#asking !== undefined) return;
-    if (this.#open !== "" && !this.#holdsMarker()) this.#say(this.#open, this.#sure(this.#rest()));
+    if (this.#open !== "" && this.#isPlain(this.#open)) this.#say(this.#open, this.#sure(this.#rest()));
     else if (this.#isDue()) this.#ask();
+  }
+
+  /** Whether what came belongs to the part as it is; a parser may leave out space at its beginning. */
+  #isPlain(part: TextPart): boolean {
+    return !this.#holdsMarker() && (this.#said[part] !== "" || !/^\s/.test(this.#rest()));
   }
 
   #ask(): void {

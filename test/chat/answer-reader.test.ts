@@ -186,6 +186,38 @@ describe("an answer", () => {
     }
   });
 
+  it("comes to the same whenever the parser answers", async () => {
+    const random = seededRandom(1);
+    const moment = async () => {
+      for (let turns = Math.floor(random() * 8); turns > 0; turns -= 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const own = rendererOf("Qwen-Qwen3-0.6B");
+    const each = (await spoken(own))[4];
+    if (each === undefined) throw new Error("the template does not write a thought and a call");
+    const whole = await own.parse(each.format, each.text, false);
+    for (let round = 0; round < 60; round += 1) {
+      const deltas: AnswerDelta[] = [];
+      const parse = async (piece: string, partial: boolean) => {
+        const parsed = await own.parse(each.format, piece, partial);
+        await moment();
+        return parsed;
+      };
+      const reader = new AnswerReader(each.format, parse, (delta) => deltas.push(delta));
+      for (let at = 0; at < each.text.length; ) {
+        const end = at + 1 + Math.floor(random() * 12);
+        reader.add(each.text.slice(at, end));
+        at = end;
+        await moment();
+        if (random() < 0.3) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await reader.finish(true);
+      expect(trimmed(joined(deltas))).toEqual(trimmed(whole));
+    }
+    own.release();
+  });
+
   it("comes to the same in whatever pieces it comes", async () => {
     const random = seededRandom(5);
     let compared = 0;
