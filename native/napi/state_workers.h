@@ -1,5 +1,5 @@
-// A saved state as JavaScript has it, and put back. The engine thread does the work between two
-// steps; a libuv worker waits for it.
+// A saved state as JavaScript has it, and put back: the engine thread does that between
+// two steps, and a libuv worker waits for it.
 #pragma once
 
 #include <napi.h>

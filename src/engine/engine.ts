@@ -325,9 +325,10 @@ export class Engine {
 
   /**
    * Loads a saved state into host memory: a prompt that begins with its tokens
-   * goes on from there instead of being computed; `path` may be a file: URL. Load files of your own
-   * only: their contents are checked, but a forged state is still a state.
+   * goes on from there instead of being computed. Load files of your own only: their
+   * contents are checked, but a forged state is still a state.
    *
+   * @param path of the file; a path or a file: URL
    * @throws InferenceError (rejects) INVALID_OPTION; STATE_UNREADABLE;
    *   STATE_INVALID where it is damaged or of another model, llama.cpp or kind of
    *   cache; OUT_OF_MEMORY where hostCacheBytes has no room for it
