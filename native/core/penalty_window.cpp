@@ -1,5 +1,5 @@
-// Counting of a request's last tokens; the meaning of the penalties is
-// llama.cpp's: each distinct token is penalised once, by its count.
+// Counting of a request's tokens. Each distinct token is penalised once per row;
+// the formulas are llama.cpp's, which tokens they see is vLLM's definition.
 #include "penalty_window.h"
 
 #include <algorithm>
@@ -14,33 +14,36 @@ PenaltyWindow::PenaltyWindow(const SamplingParams& params)
               (repeat_ != 1.0f || frequency_ != 0.0f || presence_ != 0.0f)),
       window_(params.penalty_window > 0 ? static_cast<std::size_t>(params.penalty_window) : 0) {}
 
-void PenaltyWindow::prime(std::span<const TokenId> known) {
+void PenaltyWindow::prime(std::span<const TokenId> prompt) {
   if (!active_) return;
-  if (window_ != 0 && known.size() > window_) known = known.last(window_);
+  if (window_ != 0 && prompt.size() > window_) prompt = prompt.last(window_);
   oldest_ = 0;
   counts_.clear();
-  recent_.assign(known.begin(), known.end());
+  recent_.assign(prompt.begin(), prompt.end());
   std::sort(recent_.begin(), recent_.end());
   for (const TokenId token : recent_) {
     if (!counts_.empty() && counts_.back().token == token) {
-      ++counts_.back().count;
+      ++counts_.back().prompt;
     } else {
-      counts_.push_back({token, 1});
+      counts_.push_back({token, 1, 0});
     }
   }
-  if (window_ == 0) known = {};
-  recent_.assign(known.begin(), known.end());
+  if (window_ == 0) prompt = {};
+  recent_.assign(prompt.begin(), prompt.end());
+  prompt_left_ = recent_.size();
 }
 
 void PenaltyWindow::accept(TokenId token) {
   if (!active_) return;
-  add(token);
+  auto place = std::ranges::lower_bound(counts_, token, {}, &Count::token);
+  if (place == counts_.end() || place->token != token) place = counts_.insert(place, {token, 0, 0});
+  ++place->generated;
   if (window_ == 0) return;
   if (recent_.size() < window_) {
     recent_.push_back(token);
     return;
   }
-  remove(recent_[oldest_]);
+  drop_oldest();
   recent_[oldest_] = token;
   oldest_ = oldest_ + 1 == window_ ? 0 : oldest_ + 1;
 }
@@ -51,22 +54,21 @@ void PenaltyWindow::apply(std::span<float> logits) const {
     if (entry.token < 0 || index >= logits.size()) continue;
     float& logit = logits[index];
     logit = logit > 0 ? logit / repeat_ : logit * repeat_;
-    logit -= static_cast<float>(entry.count) * frequency_ + presence_;
+    if (entry.generated > 0) {
+      logit -= static_cast<float>(entry.generated) * frequency_ + presence_;
+    }
   }
 }
 
-void PenaltyWindow::add(TokenId token) {
-  const auto place = std::ranges::lower_bound(counts_, token, {}, &Count::token);
-  if (place != counts_.end() && place->token == token) {
-    ++place->count;
+void PenaltyWindow::drop_oldest() {
+  const auto place = std::ranges::lower_bound(counts_, recent_[oldest_], {}, &Count::token);
+  if (prompt_left_ > 0) {
+    --prompt_left_;
+    --place->prompt;
   } else {
-    counts_.insert(place, {token, 1});
+    --place->generated;
   }
-}
-
-void PenaltyWindow::remove(TokenId token) {
-  const auto place = std::ranges::lower_bound(counts_, token, {}, &Count::token);
-  if (--place->count == 0) counts_.erase(place);
+  if (place->prompt + place->generated == 0) counts_.erase(place);
 }
 
 }  // namespace infernode

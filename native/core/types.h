@@ -99,7 +99,7 @@ struct SamplingParams {
   float repeat_penalty = 1.0f;  // 1: off
   float frequency_penalty = 0.0f;
   float presence_penalty = 0.0f;
-  std::int32_t penalty_window = 64;  // last tokens penalised; -1: all known
+  std::int32_t penalty_window = -1;  // last tokens the penalties see; -1: all
   float dry_multiplier = 0.0f;       // 0: off
   float dry_base = 1.75f;            // at least 1
   std::int32_t dry_allowed_length = 2;

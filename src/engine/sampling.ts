@@ -58,13 +58,25 @@ export interface SamplingOptions {
    * break, ":", "\"" and "*".
    */
   readonly drySequenceBreakers?: readonly string[] | undefined;
-  /** Divides the logits of seen tokens, above 0 to 10; 1 turns it off. Default 1. */
+  /**
+   * Divides positive logits of tokens in the prompt or the generated text, and multiplies
+   * negative ones: above 0 to 10, 1 turns it off. Default 1.
+   */
   readonly repeatPenalty?: number | undefined;
-  /** Subtracted per occurrence of a seen token, -2 to 2 as in OpenAI's API. Default 0. */
+  /**
+   * Subtracted from a token's logit once per occurrence in the generated text (the prompt
+   * does not count), -2 to 2 as in OpenAI's API and vLLM. Default 0.
+   */
   readonly frequencyPenalty?: number | undefined;
-  /** Subtracted once from a seen token, -2 to 2 as in OpenAI's API. Default 0. */
+  /**
+   * Subtracted once from the logit of a token in the generated text (the prompt does not
+   * count), -2 to 2 as in OpenAI's API and vLLM. Default 0.
+   */
   readonly presencePenalty?: number | undefined;
-  /** Last tokens that count as seen, prompt included; -1 for all. Default 64. */
+  /**
+   * The three penalties see only this many last tokens, prompt and generated together;
+   * -1 for all, 0 turns them off. Default -1.
+   */
   readonly penaltyWindow?: number | undefined;
   /**
    * 0 to 2^64-1. The same seed gives the same text, alone or among others.
@@ -114,7 +126,7 @@ export function samplingShape(vocabularySize: number) {
     repeatPenalty: numberAbove(0, 10).default(1),
     frequencyPenalty: number(-2, 2).default(0),
     presencePenalty: number(-2, 2).default(0),
-    penaltyWindow: integer(-1, maximumInt32).default(64),
+    penaltyWindow: integer(-1, maximumInt32).default(-1),
     seed: seedSchema.optional(),
     logitBias: logitBiasSchema(vocabularySize - 1).optional(),
   };

@@ -62,7 +62,7 @@ describe("a judged request", () => {
       repeatPenalty: 1,
       frequencyPenalty: 0,
       presencePenalty: 0,
-      penaltyWindow: 64,
+      penaltyWindow: -1,
       seed: 7n,
       logitBias: new Float64Array(),
     });

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -35,11 +36,14 @@ void check_against_textbook(std::size_t size, int rounds, std::uint32_t seed) {
     std::vector<TokenId> known(random() % 100);
     const std::size_t used = std::min<std::size_t>(size, 30);
     for (TokenId& token : known) token = static_cast<TokenId>(random() % used);
-    const Textbook expected = textbook(row, params, window_of(known, params.penalty_window));
+    const std::size_t prompt = known.empty() ? 0 : random() % (known.size() + 1);
+    const Textbook expected =
+        textbook(row, params, window_of(known, params.penalty_window), known.size() - prompt);
     if (expected.top_p_margin < 2e-6 || expected.near_min_p) continue;
     for (const SamplerKernels* kernels : all_kernels()) {
       Sampler sampler(params, static_cast<std::int32_t>(size), *kernels);
-      sampler.prime(known);
+      sampler.prime(std::span(known).first(prompt));
+      for (const TokenId token : std::span(known).subspan(prompt)) sampler.accept(token);
       std::vector<float> logits = row;
       sampler.distribution(logits, scratch, candidates);
       if (agrees(candidates, expected)) continue;
@@ -106,7 +110,7 @@ TEST("each token is drawn as often as its probability says") {
     params.min_p = setting.min_p;
     params.top_k = setting.top_k;
     params.seed = 77;
-    const Textbook expected = textbook(row, params, {});
+    const Textbook expected = textbook(row, params, {}, 0);
     constexpr int kDraws = 100'000;
     std::vector<int> seen(row.size());
     for (const TokenId token : draws(Sampler(params, 300), row, kDraws)) {
@@ -267,7 +271,7 @@ TEST("extreme logits and temperatures give a token in range") {
   }
 }
 
-TEST("the penalty window holds the last tokens, primed and accepted alike") {
+TEST("repeat sees prompt and generated tokens, frequency and presence the generated") {
   std::mt19937 random(10);
   for (const std::int32_t window : {1, 3, 64, -1}) {
     SamplingParams params;
@@ -281,9 +285,11 @@ TEST("the penalty window holds the last tokens, primed and accepted alike") {
     SamplerScratch scratch;
     std::vector<Candidate> candidates;
     std::vector<TokenId> known;
+    std::size_t prompt = 0;
     for (int step = 0; step < 300; ++step) {
       if (step % 50 == 20) {
         sampler.prime(known);
+        prompt = known.size();
       } else {
         known.push_back(static_cast<TokenId>(random() % 50));
         sampler.accept(known.back());
@@ -291,7 +297,8 @@ TEST("the penalty window holds the last tokens, primed and accepted alike") {
       const std::vector<float> row = random_row(random, 50);
       std::vector<float> logits = row;
       sampler.distribution(logits, scratch, candidates);
-      CHECK(agrees(candidates, textbook(row, params, window_of(known, window))));
+      const auto generated = known.size() - prompt;
+      CHECK(agrees(candidates, textbook(row, params, window_of(known, window), generated)));
     }
   }
 }

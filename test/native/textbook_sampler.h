@@ -38,16 +38,20 @@ struct Textbook {
   bool near_min_p = false;
 };
 
+// `window` holds the last tokens, of which the last `generated` (at most) are not
+// the prompt's.
 inline Textbook textbook(std::vector<float> row, const SamplingParams& params,
-                         const std::vector<TokenId>& window) {
+                         const std::vector<TokenId>& window, std::size_t generated) {
   for (const LogitBias& bias : params.logit_bias) {
     row[static_cast<std::size_t>(bias.token)] += bias.bias;
   }
-  std::map<TokenId, int> counts;
-  for (const TokenId token : window) ++counts[token];
-  for (const auto& [token, count] : counts) {
+  std::map<TokenId, int> generated_counts;
+  for (std::size_t i = 0; i < window.size(); ++i)
+    generated_counts[window[i]] += i + generated >= window.size() ? 1 : 0;
+  for (const auto& [token, count] : generated_counts) {
     float& logit = row[static_cast<std::size_t>(token)];
     logit = logit <= 0 ? logit * params.repeat_penalty : logit / params.repeat_penalty;
+    if (count == 0) continue;
     logit -= static_cast<float>(count) * params.frequency_penalty + params.presence_penalty;
   }
   Textbook result;
