@@ -88,7 +88,7 @@ export class JobSource {
       return nothing;
     }
     this.#options.logger.error(`Failed to get job. | ${failure.message}`);
-    return { ...nothing, failed: true, pauseMs: failure.reusedSocket ? 0 : this.#backoff.next() };
+    return { ...nothing, failed: true, pauseMs: failure.progress.reusedSocket ? 0 : this.#backoff.next() };
   }
 
   #answered(answer: WireResponse, count: number, tookMs: number): TakeOutcome {

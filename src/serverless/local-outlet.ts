@@ -6,6 +6,7 @@ import { toWireJson } from "./wire-json.js";
 
 export class LocalOutlet implements Outlet {
   isStream = false;
+  readonly lost = undefined;
   readonly #items: string[] = [];
   readonly #onChange: () => void;
   #progress: string | undefined;

@@ -2,7 +2,7 @@
 // items, items in their order, the result last and nothing after it. Progress
 // that waits is replaced by newer progress; server-sent events that wait are
 // joined, so that a slow platform never makes a stream lag.
-import type { Delivery, Receipt } from "./delivery.js";
+import { type Delivery, type Parcel, type Receipt, tooLarge } from "./delivery.js";
 import type { Logger } from "./logger.js";
 import type { Outlet } from "./outlet.js";
 import type { Urls } from "./urls.js";
@@ -41,6 +41,8 @@ export class Outbox implements Outlet {
   readonly #abort = new AbortController();
   readonly #queue: Entry[] = [];
   readonly #posted: string[] = [];
+  #lost = 0;
+  #lostReason = "";
   #sending = false;
   #closed = false;
   /** Whether the result is that of a generator. */
@@ -53,6 +55,13 @@ export class Outbox implements Outlet {
   /** JSON texts of the items as they were posted; empty unless kept. */
   get posted(): readonly string[] {
     return this.#posted;
+  }
+
+  /** Says how many items did not arrive, and why; undefined where all did. */
+  get lost(): string | undefined {
+    if (this.#lost === 0) return undefined;
+    const items = this.#lost === 1 ? "1 streamed item" : `${this.#lost} streamed items`;
+    return `${items} did not reach the platform: ${this.#lostReason}`;
   }
 
   progress(value: unknown): void {
@@ -149,7 +158,7 @@ export class Outbox implements Outlet {
       case "progress":
         return this.#sendProgress(entry.json);
       case "item":
-        return this.#sendItem(entry.events === undefined ? entry.json : toWireJson(entry.events));
+        return this.#sendItem(entry.json, entry.events);
       default:
         return this.#sendDone(entry.json);
     }
@@ -157,21 +166,32 @@ export class Outbox implements Outlet {
 
   async #sendProgress(body: string): Promise<Receipt> {
     const { urls, jobId, logger } = this.#options;
-    const receipt = await this.#post(urls.done(jobId, false), body, 0, progressMs);
+    const receipt = await this.#post(urls.done(jobId, false), body, 0, { attemptMs: progressMs });
     if (receipt.type !== "delivered") logger.debug(`Failed to send progress. | ${reasonOf(receipt)}`);
     return receipt;
   }
 
-  async #sendItem(json: string): Promise<Receipt> {
+  /** @param events instead of the JSON text; halved where the platform finds them too large together */
+  async #sendItem(json: string, events?: string): Promise<Receipt> {
     const { urls, jobId, logger, keepItems } = this.#options;
-    if (keepItems) this.#posted.push(json);
+    const text = events === undefined ? json : toWireJson(events);
     const url = urls.stream(jobId);
     if (url === undefined) {
       logger.warnOnce("Stream URL not set, streamed items are only in the final output.");
+      if (keepItems) this.#posted.push(text);
       return { type: "delivered" };
     }
-    const receipt = await this.#post(url, `{"output":${json}}`, itemBudgetMs);
+    // Where the platform takes no items, each costs one attempt: the job is to end.
+    const receipt = await this.#post(url, `{"output":${text}}`, this.#lost > 0 ? 0 : itemBudgetMs);
+    const [first, second] = events !== undefined && isTooLarge(receipt) ? halves(events) : [];
+    if (first !== undefined && second !== undefined) {
+      await this.#sendItem("", first);
+      return this.#sendItem("", second);
+    }
+    if (keepItems) this.#posted.push(text);
     if (receipt.type === "refused" || receipt.type === "undelivered") {
+      this.#lost += 1;
+      this.#lostReason ||= reasonOf(receipt);
       logger.error(`Failed to stream an item. | ${reasonOf(receipt)}`);
     }
     return receipt;
@@ -181,19 +201,35 @@ export class Outbox implements Outlet {
     const { urls, jobId, logger, deliveryBudgetMs } = this.#options;
     const url = urls.done(jobId, this.isStream);
     const receipt = await this.#post(url, body, deliveryBudgetMs);
+    if (receipt.type === "delivered" || receipt.type === "aborted") return receipt;
     const bytes = Buffer.byteLength(body);
-    if (receipt.type === "refused" && bytes >= largeBodyBytes) {
-      logger.error(`The platform refused a result of ${megabytes(bytes)} with status ${receipt.status}.`);
-      return await this.#post(url, tooLargeBody(bytes), deliveryBudgetMs);
-    }
-    return receipt;
+    // A proxy may break the connection at its limit, and never come to say 413.
+    if (!isTooLarge(receipt) && bytes < largeBodyBytes) return receipt;
+    const { stopPod } = JSON.parse(body) as { readonly stopPod?: true };
+    const error =
+      receipt.type === "refused"
+        ? tooLargeBody(bytes, stopPod)
+        : errorBody(`Output of ${sizeOf(bytes)} did not reach the platform: ${receipt.reason}`, stopPod);
+    if (error.length >= bytes) return receipt;
+    logger.error(`A result of ${sizeOf(bytes)} did not reach the platform: ${reasonOf(receipt)}`);
+    const { mayHaveArrived } = receipt;
+    const budgetMs = Math.min(deliveryBudgetMs, itemBudgetMs);
+    return this.#post(url, error, budgetMs, { mayHaveArrived });
   }
 
-  #post(url: string, body: string, budgetMs: number, attemptMs?: number): Promise<Receipt> {
+  #post(
+    url: string,
+    body: string,
+    budgetMs: number,
+    rest: Pick<Parcel, "attemptMs" | "mayHaveArrived"> = {},
+  ): Promise<Receipt> {
     const { delivery, jobId } = this.#options;
-    const limit = attemptMs === undefined ? {} : { attemptMs };
-    return delivery.send({ url, jobId, body, budgetMs, signal: this.#abort.signal, ...limit });
+    return delivery.send({ url, jobId, body, budgetMs, signal: this.#abort.signal, ...rest });
   }
+}
+
+function isTooLarge(receipt: Receipt): boolean {
+  return receipt.type === "refused" && receipt.status === tooLarge;
 }
 
 /** Why a post did not arrive. */
@@ -203,18 +239,29 @@ export function reasonOf(receipt: Receipt): string {
 }
 
 /** The small error that takes the place of a result the platform would not take. */
-export function tooLargeBody(bytes: number): string {
-  return toWireJson({
-    error: `Output of ${megabytes(bytes)} exceeds the RunPod limit; store it elsewhere and return its address`,
-  });
+export function tooLargeBody(bytes: number, stopPod?: true): string {
+  const advice = "store it elsewhere and return its address";
+  return errorBody(`Output of ${sizeOf(bytes)} exceeds the RunPod limit; ${advice}`, stopPod);
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function errorBody(error: string, stopPod: true | undefined): string {
+  return toWireJson({ error, ...(stopPod && { stopPod }) });
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function isEvents(text: string): boolean {
   return text.endsWith("\n\n") && /^(?:data|event|id|retry|):/.test(text);
+}
+
+/** Events in two parts of whole events; one event has no halves. */
+function halves(events: string): readonly string[] {
+  const single = events.split(/(?<=\n\n)/);
+  if (single.length < 2) return [];
+  const middle = Math.ceil(single.length / 2);
+  return [single.slice(0, middle).join(""), single.slice(middle).join("")];
 }
 
 /** Pieces of whole events, each within an item's limit where its events are. */

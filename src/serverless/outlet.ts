@@ -7,6 +7,8 @@ export interface Outlet {
   isStream: boolean;
   /** JSON texts of the streamed items, for the aggregate. */
   readonly posted: readonly string[];
+  /** Says which items did not arrive, and why; undefined where all did. */
+  readonly lost: string | undefined;
   /** Shows a value as the output so far. @throws TypeError for a value that is no JSON */
   progress(value: unknown): void;
   /** Resolves when the next item may be made. @throws TypeError for an item that is no JSON */

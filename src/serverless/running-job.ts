@@ -116,7 +116,10 @@ export class RunningJob {
       logger.error("Captured Handler Exception");
       return this.#settle(bodyOfBrokenStream(thrown));
     }
-    this.#settle({}, options.returnAggregateStream ? `[${outbox.posted.join(",")}]` : "[]");
+    if (options.returnAggregateStream) return this.#settle({}, `[${outbox.posted.join(",")}]`);
+    // Nobody may take a stream with a gap for the whole.
+    if (outbox.lost !== undefined) this.#settle({ error: outbox.lost });
+    else this.#settle({}, "[]");
   }
 
   /** @param outputJson the output's JSON text, where it is not in `body` */
@@ -129,7 +132,7 @@ export class RunningJob {
     const bytes = Buffer.byteLength(json);
     if (bytes > config.outputLimitBytes) {
       logger.tip("The result is too large; store it elsewhere, such as in a bucket, and return its address.");
-      json = tooLargeBody(bytes);
+      json = tooLargeBody(bytes, last.stopPod);
       failed = true;
     }
     this.#logEnd(failed, Buffer.byteLength(json));

@@ -21,28 +21,41 @@ export interface WireRequest {
   readonly abortGraceMs?: number | undefined;
 }
 
-export interface WireResponse {
+/** Status line and headers of an answer. */
+export interface WireHead {
   readonly status: number;
   readonly contentType: string;
   /** Milliseconds of a Retry-After header. */
   readonly retryAfterMs: number | undefined;
+  readonly location: string | undefined;
+}
+
+export interface WireResponse extends WireHead {
   readonly body: string;
 }
 
 /** Why there is no answer. */
 export type WireFailureKind = "timeout" | "aborted" | "network";
 
-/** No answer came: the world's error, for the caller to look at. */
-export class WireFailure extends Error {
-  readonly kind: WireFailureKind;
+/** How far an exchange had come when it failed. */
+export interface WireProgress {
   /** Whether the socket had carried an exchange before: it may simply have been stale. */
   readonly reusedSocket: boolean;
+  /** Whether the whole request was written to the socket: only then may the platform have it. */
+  readonly sent: boolean;
+  /** Of an answer whose body broke off. */
+  readonly head: WireHead | undefined;
+}
 
-  constructor(kind: WireFailureKind, message: string, reusedSocket: boolean) {
+/** No answer came, or not all of it: the world's error, for the caller to look at. */
+export class WireFailure extends Error {
+  constructor(
+    readonly kind: WireFailureKind,
+    message: string,
+    readonly progress: WireProgress,
+  ) {
     super(message);
     this.name = "WireFailure";
-    this.kind = kind;
-    this.reusedSocket = reusedSocket;
   }
 }
 
@@ -87,7 +100,8 @@ class Exchange {
   readonly #resolve: (response: WireResponse) => void;
   readonly #reject: (failure: WireFailure) => void;
   #outgoing: http.ClientRequest | undefined;
-  #answering = false;
+  #sent = false;
+  #head: WireHead | undefined;
   #hungUp = false;
   #settled = false;
   #timer: NodeJS.Timeout | undefined;
@@ -119,6 +133,9 @@ class Exchange {
       this.#fail("network", `invalid URL or header: ${describe(thrown)}`);
       return;
     }
+    this.#outgoing.on("finish", () => {
+      this.#sent = true;
+    });
     this.#outgoing.on("response", (response) => this.#answer(response));
     this.#outgoing.on("error", (error) => this.#fail(this.#hungUp ? "aborted" : "network", describe(error)));
     const late = `no answer within ${timeoutMs} ms`;
@@ -139,7 +156,7 @@ class Exchange {
   // What the platform said before it hears of our leaving still arrives: a job that it
   // handed out into a socket destroyed by us would be nobody's.
   #hangUp(): void {
-    if (this.#answering || this.#settled) return;
+    if (this.#head !== undefined || this.#settled) return;
     const socket = this.#outgoing?.socket;
     if (!socket || socket.connecting) {
       this.#fail("aborted", "aborted before it was sent");
@@ -148,13 +165,13 @@ class Exchange {
     this.#hungUp = true;
     socket.end();
     const giveUp = () => {
-      if (!this.#answering) this.#fail("aborted", "aborted");
+      if (this.#head === undefined) this.#fail("aborted", "aborted");
     };
     this.#graceTimer = setTimeout(() => afterArrivals(giveUp), hangUpMs);
   }
 
   #answer(response: http.IncomingMessage): void {
-    this.#answering = true;
+    this.#head = headOf(response);
     const chunks: Buffer[] = [];
     let bytes = 0;
     response.on("data", (chunk: Buffer) => {
@@ -182,18 +199,15 @@ class Exchange {
       return;
     }
     this.#detach();
-    this.#resolve({
-      status: response.statusCode ?? 0,
-      contentType: response.headers["content-type"] ?? "",
-      retryAfterMs: retryAfter(response.headers["retry-after"]),
-      body,
-    });
+    this.#resolve({ ...headOf(response), body });
+    if (!this.#sent) this.#outgoing?.destroy(); // answered early, as a proxy's 413 is
   }
 
   #fail(kind: WireFailureKind, message: string): void {
     if (this.#settled) return;
     this.#detach();
-    this.#reject(new WireFailure(kind, message, this.#outgoing?.reusedSocket ?? false));
+    const reusedSocket = this.#outgoing?.reusedSocket ?? false;
+    this.#reject(new WireFailure(kind, message, { reusedSocket, sent: this.#sent, head: this.#head }));
     this.#outgoing?.on("error", () => {}); // what destroying it brings up is known
     this.#outgoing?.destroy();
   }
@@ -204,6 +218,15 @@ class Exchange {
     clearTimeout(this.#graceTimer);
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
   }
+}
+
+function headOf({ statusCode = 0, headers }: http.IncomingMessage): WireHead {
+  return {
+    status: statusCode,
+    contentType: headers["content-type"] ?? "",
+    retryAfterMs: retryAfter(headers["retry-after"]),
+    location: headers.location,
+  };
 }
 
 /**

@@ -48,6 +48,9 @@ export class Faults {
       { delayMs: slowMs },
       { truncate: true },
     ];
+    if (route === "job-done" || route === "job-stream") {
+      common.push({ status: 307, redirect: true }, { status: 302, redirect: true }, { status: 403 });
+    }
     return route === "job-done" || route.startsWith("job-take") ? [...common, { status: 400 }] : common;
   }
 

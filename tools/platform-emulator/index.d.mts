@@ -27,6 +27,7 @@ export interface Trouble {
   readonly delayMs?: number;
   readonly drop?: "before" | "after";
   readonly truncate?: boolean;
+  readonly redirect?: boolean;
   readonly pass?: boolean;
 }
 

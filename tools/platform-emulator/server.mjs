@@ -65,7 +65,8 @@ async function answerWith(platform, routes, call, trouble, connection) {
   const onlyDelayed = trouble !== undefined && trouble.delayMs !== undefined && trouble.status === undefined;
   if (!looks && !onlyDelayed) {
     noteRefusal(platform, call, trouble);
-    return { headers: {}, ...trouble };
+    const { redirect, ...answer } = trouble;
+    return { headers: redirect ? { Location: call.url } : {}, ...answer };
   }
   const answer = await routes.answer(call, connection);
   if (trouble === undefined || (onlyDelayed && !looks)) return answer;
@@ -77,11 +78,11 @@ async function answerWith(platform, routes, call, trouble, connection) {
   return { ...answer, ...trouble };
 }
 
-// A worker may not send a result again that was refused; other troubles it has to bear.
+// A worker does not send a result again that was refused; other troubles it has to bear.
 function noteRefusal(platform, call, { status }) {
   const { jobId, workerId } = call.parameters;
-  const final = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
-  if (call.route === "job-done" && final) platform.book.destroy(jobId, workerId, "result");
+  if (call.route === "job-done" && [400, 404, 409, 410, 413].includes(status))
+    platform.book.destroy(jobId, workerId, "result");
 }
 
 function send(request, response, answer) {
