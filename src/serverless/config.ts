@@ -34,6 +34,8 @@ export interface WorkerConfig {
   readonly shutdownGraceMs: number | undefined;
   /** Bytes a result may have. */
   readonly outputLimitBytes: number;
+  /** A rejection that nobody caught fails all jobs and ends the worker, instead of being logged. */
+  readonly exitsOnUnhandled: boolean;
   /** Where Prometheus may ask; undefined: nowhere. */
   readonly metricsPort: number | undefined;
   /** Milliseconds a poll for jobs or stops may be held. */
@@ -81,6 +83,7 @@ export function readConfig(environment: Environment): WorkerConfig {
     userAgent: userAgent(version, text("RUNPOD_UA_INTEGRATION")),
     shutdownGraceMs: readNumber(environment, "RUNPOD_SHUTDOWN_GRACE_MS", warnings),
     outputLimitBytes: readNumber(environment, "INFERNODE_OUTPUT_LIMIT_BYTES", warnings) ?? outputLimitBytes,
+    exitsOnUnhandled: readFlag(environment, "INFERNODE_EXIT_ON_UNHANDLED", warnings),
     metricsPort: readNumber(environment, "INFERNODE_METRICS_PORT", warnings),
     pollMs: readNumber(environment, "INFERNODE_POLL_MS", warnings) || pollMs,
     deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
@@ -143,4 +146,13 @@ function readNumber(environment: Environment, name: string, warnings: string[]):
   if (Number.isFinite(value) && value >= 0) return value;
   warnings.push(`${name} must be a number of at least 0, got ${JSON.stringify(given)}; its default is used.`);
   return undefined;
+}
+
+function readFlag(environment: Environment, name: string, warnings: string[]): boolean {
+  const given = environment[name]?.trim() ?? "";
+  if (/^(?:1|true)$/i.test(given)) return true;
+  if (!/^(?:0|false)?$/i.test(given)) {
+    warnings.push(`${name} must be 0 or 1, got ${JSON.stringify(given)}; 0 is used.`);
+  }
+  return false;
 }

@@ -1,7 +1,8 @@
 // Checks that must pass before a worker takes jobs. Run in the order of their
 // registration, on the platform only; the first that throws ends the worker.
+import { describeThrown } from "../thrown.js";
 import type { Check } from "./contract.js";
-import { describe, type Heartbeat } from "./heartbeat.js";
+import type { Heartbeat } from "./heartbeat.js";
 import type { Logger } from "./logger.js";
 
 const checks: Check[] = [];
@@ -29,7 +30,7 @@ export async function passes(
     await check(logger);
     return true;
   } catch (thrown) {
-    logger.error(`Fitness check failed: ${name} | ${describe(thrown)}`);
+    logger.error(`Fitness check failed: ${name} | ${describeThrown(thrown)}`);
     await heartbeat.sayUnhealthy(name, thrown);
     logger.error("Worker is unhealthy, exiting.");
     return false;

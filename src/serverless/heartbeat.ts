@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { Worker as Thread } from "node:worker_threads";
 import { packageRoot } from "../package-root.js";
+import { describeThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import type { Logger } from "./logger.js";
 import { Urls } from "./urls.js";
@@ -123,17 +124,11 @@ export class Heartbeat {
   /** Tells the platform once why this worker cannot work; never rejects. */
   async sayUnhealthy(check: string, thrown: unknown): Promise<void> {
     if (!this.possible) return;
-    const reason = describe(thrown).slice(0, reasonCharacters);
+    const reason = describeThrown(thrown).slice(0, reasonCharacters);
     const url = new Urls(this.#config).ping({ status: "unhealthy", check, reason });
     const headers = { Authorization: this.#config.apiKey, "User-Agent": this.#config.userAgent };
     const client = new WireClient();
     await client.request({ method: "GET", url, headers, timeoutMs: unhealthyMs }).catch(() => {});
     client.close();
   }
-}
-
-/** "Type: message". */
-export function describe(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `${typeof thrown}: ${String(thrown)}`;
-  return `${thrown.constructor.name}: ${thrown.message}`;
 }

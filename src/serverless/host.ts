@@ -4,8 +4,10 @@
 /** What ends a process from outside the loop. */
 export interface HostEvents {
   onSignal(signal: "SIGTERM" | "SIGINT"): void;
-  /** An exception or a rejection nobody caught. */
+  /** An exception nobody caught. */
   onBroken(thrown: unknown): void;
+  /** A rejection nobody caught; lines logged here carry the id of the job whose code made the promise. */
+  onRejected(thrown: unknown): void;
   /** Code called process.exit(). @returns whether to wait for end() instead */
   onExit(code: number): boolean;
 }
@@ -40,16 +42,17 @@ function listen(events: HostEvents): () => void {
   const onInterrupt = () => events.onSignal("SIGINT");
   const onHangup = () => {}; // a closed terminal is no reason to leave
   const onBroken = (thrown: unknown) => events.onBroken(thrown);
+  const onRejected = (thrown: unknown) => events.onRejected(thrown);
   const realExit = process.exit;
   process.on("SIGTERM", onTerminate).on("SIGINT", onInterrupt).on("SIGHUP", onHangup);
-  process.on("uncaughtException", onBroken).on("unhandledRejection", onBroken);
+  process.on("uncaughtException", onBroken).on("unhandledRejection", onRejected);
   process.exit = (code?: number | string | null): never => {
     if (events.onExit(Number(code ?? process.exitCode ?? 0))) throw new ExitCalled();
     return realExit(code);
   };
   return () => {
     process.off("SIGTERM", onTerminate).off("SIGINT", onInterrupt).off("SIGHUP", onHangup);
-    process.off("uncaughtException", onBroken).off("unhandledRejection", onBroken);
+    process.off("uncaughtException", onBroken).off("unhandledRejection", onRejected);
     process.exit = realExit;
   };
 }

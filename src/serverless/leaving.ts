@@ -1,6 +1,8 @@
 // How a worker is told to leave: the first signal lets it finish, the second one
-// fails its jobs; so does an exception nobody caught, and process.exit().
-import { describe } from "./heartbeat.js";
+// fails its jobs; so does an exception nobody caught, and process.exit(). A rejection
+// nobody caught is logged: it is one job's, the others go on.
+import { describeThrown, stackOfThrown } from "../thrown.js";
+import type { WorkerConfig } from "./config.js";
 import { ExitCalled, type Host } from "./host.js";
 import type { Logger } from "./logger.js";
 
@@ -24,7 +26,12 @@ export interface Leaving {
   stop(): void;
 }
 
-export function listenForLeaving(worker: Stoppable, logger: Logger, host: Host): Leaving {
+export function listenForLeaving(
+  worker: Stoppable,
+  { exitsOnUnhandled }: WorkerConfig,
+  logger: Logger,
+  host: Host,
+): Leaving {
   let exitCode = 0;
   let signals = 0;
   let ask: () => void = () => {};
@@ -40,6 +47,11 @@ export function listenForLeaving(worker: Stoppable, logger: Logger, host: Host):
     ask();
     void worker.failAll(reason).then(force);
   };
+  const breakDown = (thrown: unknown) => {
+    if (thrown instanceof ExitCalled) return;
+    logger.error(`Uncaught: ${stackOfThrown(thrown)}`);
+    failAll(`the worker broke down: ${describeThrown(thrown)}`, 1);
+  };
   const stop = host.listen({
     onSignal(signal) {
       signals += 1;
@@ -48,12 +60,11 @@ export function listenForLeaving(worker: Stoppable, logger: Logger, host: Host):
       worker.stop();
       ask();
     },
-    onBroken(thrown) {
+    onBroken: breakDown,
+    onRejected(thrown) {
+      if (exitsOnUnhandled) return breakDown(thrown);
       if (thrown instanceof ExitCalled) return;
-      logger.error(
-        `Uncaught: ${thrown instanceof Error ? (thrown.stack ?? describe(thrown)) : describe(thrown)}`,
-      );
-      failAll(`the worker broke down: ${describe(thrown)}`, 1);
+      logger.error(`A promise was rejected and nobody caught it: ${stackOfThrown(thrown)}`);
     },
     onExit(code) {
       if (worker.jobs === 0) return false;

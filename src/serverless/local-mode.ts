@@ -1,8 +1,8 @@
 // Which way a worker runs: the HTTP API, one local job, or the platform's jobs,
 // in that order of precedence; and what the local ways have in common.
+import { describeThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import type { WorkerOptions } from "./contract.js";
-import { describe } from "./heartbeat.js";
 import type { LocalArguments } from "./local-arguments.js";
 import type { Logger } from "./logger.js";
 
@@ -40,7 +40,7 @@ export async function preparedLocally(options: WorkerOptions, logger: Logger): P
     await options.prepare?.(logger);
     return true;
   } catch (thrown) {
-    logger.error(`The worker cannot be prepared: ${describe(thrown)}`);
+    logger.error(`The worker cannot be prepared: ${describeThrown(thrown)}`);
     return false;
   }
 }

@@ -43,6 +43,7 @@ export async function runOneJob(
       stop: () => fail("interrupted"),
       failAll: async (reason) => fail(reason),
     },
+    config,
     logger,
     host,
   );

@@ -48,7 +48,7 @@ export async function serveApi(
     onEnd: tellWebhook,
   });
   const heartbeat = new Heartbeat(config, logger);
-  const leaving = listenForLeaving(jobs, logger, host);
+  const leaving = listenForLeaving(jobs, config, logger, host);
   const server = createServer(new LocalApi(jobs, config.endpointId));
   try {
     if (mode.realtime && heartbeat.possible) await heartbeat.start();

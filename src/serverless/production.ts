@@ -1,9 +1,10 @@
 // A worker's life on the platform: checks, heartbeat, preparation and the loop.
 // @returns the exit code; ending the process is start.ts's.
+import { describeThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import type { WorkerOptions } from "./contract.js";
 import { passes, registeredChecks } from "./fitness.js";
-import { describe, Heartbeat } from "./heartbeat.js";
+import { Heartbeat } from "./heartbeat.js";
 import type { Host } from "./host.js";
 import { listenForLeaving } from "./leaving.js";
 import type { Logger } from "./logger.js";
@@ -28,7 +29,7 @@ export async function runInProduction(
     onJobs: (ids) => heartbeat.setJobs(ids),
     metrics: () => metrics ?? noMetrics,
   });
-  const leaving = listenForLeaving(worker, logger, host);
+  const leaving = listenForLeaving(worker, config, logger, host);
   // A job may wait for something Node does not count, and end with the process.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
@@ -60,7 +61,7 @@ async function openMetrics(
     logger.info(`Metrics are at port ${metrics.port}, /metrics.`);
     return metrics;
   } catch (thrown) {
-    logger.warn(`The metrics port ${metricsPort} cannot be had: ${describe(thrown)}`);
+    logger.warn(`The metrics port ${metricsPort} cannot be had: ${describeThrown(thrown)}`);
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // One job from its start to its single end: runs the handler, streams what it
 // yields, and makes the body of the result. It ends once: by the handler, by a
 // stop of the platform (nothing is posted then), or by a failure from outside.
+import { messageOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
 import type { Receipt } from "./delivery.js";
@@ -81,21 +82,20 @@ export class RunningJob {
   async #run(): Promise<void> {
     const { logger, options, job } = this.#given;
     logger.info("Started.");
-    let returned: unknown;
     try {
       const judged = options.input === undefined ? undefined : await judgeInput(options.input, job.input);
       if (judged?.type === "invalid") return this.#settle({ error: judged.error });
       if (this.#end === undefined) return; // stopped meanwhile
       const given = judged === undefined ? job : { ...job, input: judged.input };
       const pending = options.handler(given, this.#context());
-      returned = isStream(pending) ? pending : await pending;
+      const returned = isStream(pending) ? pending : await pending;
+      // What was returned may throw when it is looked at, too.
+      if (isStream(returned)) await this.#stream(returned);
+      else this.#settle(bodyOfResult(returned));
     } catch (thrown) {
       logger.error("Captured Handler Exception");
       this.#settle(bodyOfThrown(thrown, this.#given.config));
-      return;
     }
-    if (isStream(returned)) await this.#stream(returned);
-    else this.#settle(bodyOfResult(returned));
   }
 
   async #stream(stream: AsyncIterable<unknown> | Iterable<unknown> | Iterator<unknown>): Promise<void> {
@@ -175,8 +175,9 @@ export class RunningJob {
   #progress(value: unknown): void {
     try {
       this.#given.outbox.progress(value);
-    } catch {
-      this.#given.logger.warn("A progress value is no JSON and was dropped."); // never fails its job
+    } catch (thrown) {
+      // Never fails its job.
+      this.#given.logger.warn(`A progress value is no JSON and was dropped: ${messageOfThrown(thrown)}`);
     }
   }
 
@@ -188,7 +189,8 @@ export class RunningJob {
       log: logger.forJob(job),
       progress: (value) => this.#progress(value),
       figures: (figures) => {
-        this.#figures = { ...this.#figures, ...figures };
+        const numbers = Object.entries(figures).filter(([, value]) => Number.isFinite(value));
+        this.#figures = { ...this.#figures, ...Object.fromEntries(numbers) };
       },
     };
   }

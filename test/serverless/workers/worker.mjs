@@ -17,7 +17,8 @@ async function* streamOf(items, gapMs) {
 }
 
 async function handler(job, context) {
-  const { echo, stream, gapMs, sleepMs, blockMs, untilStopped, throws, exit } = job.input;
+  const { echo, stream, gapMs, sleepMs, blockMs, untilStopped, throws, exit, floats } = job.input;
+  if (floats !== undefined) void sleep(5).then(() => Promise.reject(new Error(floats)));
   if (stream !== undefined) return streamOf(stream, gapMs);
   if (sleepMs !== undefined) await sleep(sleepMs);
   if (blockMs !== undefined) block(blockMs);

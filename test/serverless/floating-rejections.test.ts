@@ -1,0 +1,55 @@
+// A rejection that no code caught: the job that made it may go on, the others do.
+import { expect, it } from "vitest";
+import { createPlatform, type Platform } from "../../tools/platform-emulator/index.mjs";
+import { type Child, spawnWorker } from "./child.js";
+import { configOf } from "./harness.js";
+
+/** A worker of two slots, whose first job waits until the second one, whose promise floats, has ended. */
+async function withFloating(
+  env: Readonly<Record<string, string>>,
+  work: (platform: Platform, child: Child) => Promise<void>,
+): Promise<void> {
+  const platform = await createPlatform();
+  const child = spawnWorker("worker", platform.env({ TEST_SLOTS: "2", ...env }));
+  try {
+    platform.enqueue({ id: "bystander", input: { sleepMs: 600, echo: "whole" } });
+    platform.enqueue({ id: "floating", input: { floats: "nobody waits", sleepMs: 100, echo: "also" } });
+    await work(platform, child);
+  } finally {
+    child.process.kill("SIGKILL");
+    await child.ended;
+    await platform.close();
+  }
+}
+
+it("fails no job, and is logged with the id of the job that made it", async () => {
+  await withFloating({}, async (platform, child) => {
+    const ended = () => ["bystander", "floating"].every((id) => platform.job(id).done.length > 0);
+    await platform.until(ended);
+    expect(platform.job("bystander").done).toEqual([{ output: "whole" }]);
+    expect(platform.job("floating").done).toEqual([{ output: "also" }]);
+    const line = child.lines.find((each) => each.includes("nobody caught it"));
+    expect(line).toContain("| floating |");
+    expect(line).toContain("Error: nobody waits");
+    child.process.kill("SIGTERM");
+    expect(await child.ended).toBe(0);
+  });
+});
+
+it("with INFERNODE_EXIT_ON_UNHANDLED=1 fails all jobs and ends the worker with 1", async () => {
+  await withFloating({ INFERNODE_EXIT_ON_UNHANDLED: "1" }, async (platform, child) => {
+    expect(await child.ended).toBe(1);
+    for (const id of ["bystander", "floating"]) {
+      expect(platform.job(id).done[0]?.error).toContain("Error: nobody waits");
+    }
+  });
+});
+
+it("takes 0 and 1, and warns of anything else", () => {
+  const read = (value?: string) => configOf({ INFERNODE_EXIT_ON_UNHANDLED: value });
+  for (const off of [undefined, "", "0", "false"]) {
+    expect(read(off)).toMatchObject({ exitsOnUnhandled: false, warnings: [] });
+  }
+  for (const on of ["1", "true"]) expect(read(on)).toMatchObject({ exitsOnUnhandled: true, warnings: [] });
+  expect(read("yes").warnings).toEqual(['INFERNODE_EXIT_ON_UNHANDLED must be 0 or 1, got "yes"; 0 is used.']);
+});
