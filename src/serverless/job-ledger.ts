@@ -7,7 +7,10 @@ import type { RunningJob } from "./running-job.js";
 
 const undeliveredLimit = 256;
 const undeliveredBytesLimit = 256 * 2 ** 20;
-const stopMemoryMs = 60_000;
+/** A stop overtakes its job by as much as the answer to a take is on its way. */
+const stopMemoryMs = 10_000;
+/** Ids of ended jobs that are kept, to know late stops by. */
+const endedLimit = 10_000;
 
 export class JobLedger {
   readonly waiting: Job[] = [];
@@ -16,6 +19,8 @@ export class JobLedger {
   readonly #undelivered = new Map<string, number>();
   /** Stops of jobs that are not here, and when they came: the job may follow. */
   readonly #stopsAhead = new Map<string, number>();
+  /** Jobs that ended here, oldest first. */
+  readonly #ended = new Set<string>();
   readonly #onChange: (ids: readonly string[]) => void;
 
   constructor(onChange: (ids: readonly string[]) => void) {
@@ -48,8 +53,22 @@ export class JobLedger {
   }
 
   resultMade(id: string, bytes: number): void {
-    this.running.delete(id);
+    this.#leave(id);
     this.#undelivered.set(id, bytes);
+  }
+
+  /** A job here was stopped by the platform, which wants no result of it. */
+  stopped(id: string): void {
+    this.#leave(id);
+    this.changed();
+  }
+
+  #leave(id: string): void {
+    this.running.delete(id);
+    this.#ended.delete(id);
+    this.#ended.add(id);
+    const [oldest] = this.#ended;
+    if (this.#ended.size > endedLimit && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   resultGone(id: string): void {
@@ -63,12 +82,12 @@ export class JobLedger {
     this.#onChange([...waiting, ...this.running.keys(), ...this.#undelivered.keys()]);
   }
 
-  /** Remembers a stop that came before its job. */
+  /** Remembers a stop that came before its job; not that of a job which has ended, for it may come again. */
   expectStopped(id: string, nowMs: number): void {
     for (const [known, since] of this.#stopsAhead) {
       if (nowMs - since > stopMemoryMs) this.#stopsAhead.delete(known);
     }
-    if (!this.#undelivered.has(id)) this.#stopsAhead.set(id, nowMs);
+    if (!this.#ended.has(id)) this.#stopsAhead.set(id, nowMs);
   }
 
   /** Whether a job was stopped before it came; forgets it. */

@@ -48,6 +48,9 @@ export class Worker {
   #polls = new AbortController();
   readonly #changes = new Changes();
   #refreshed = false;
+  #taking: Promise<void> = Promise.resolve();
+  /** Why every job is to fail; undefined while none is. */
+  #failing: string | undefined;
 
   constructor(parts: WorkerParts) {
     const { config, logger, options, random = Math.random } = parts;
@@ -80,7 +83,8 @@ export class Worker {
   async run(): Promise<void> {
     const unwatch = watchForFreeze(() => this.#thaw());
     const stopping = this.#stopLoop();
-    await this.#takeLoop();
+    this.#taking = this.#takeLoop();
+    await this.#taking;
     await stopping;
     await this.#drained();
     unwatch();
@@ -99,10 +103,12 @@ export class Worker {
 
   /** Ends every job with an error; resolves when that is posted, or after two seconds. */
   async failAll(reason: string): Promise<void> {
+    this.#failing = reason;
     this.stop();
     for (const job of this.#ledger.waiting.splice(0)) this.#refuse(job, reason);
     for (const job of [...this.#ledger.running.values()]) job.fail(reason);
-    await Promise.race([this.#drained(), sleep(lastWordsMs)]);
+    // A take that is given up may still bring jobs, and they too are answered.
+    await Promise.race([this.#taking.then(() => this.#drained()), sleep(lastWordsMs)]);
   }
 
   async #takeLoop(): Promise<void> {
@@ -115,7 +121,7 @@ export class Worker {
         await this.#slotFreed();
         continue;
       }
-      const outcome = await this.#source.take(free, !this.#ledger.idle, this.#polls.signal);
+      const outcome = await this.#source.take(free, this.#ledger.occupied > 0, this.#polls.signal);
       this.#accept(outcome); // also when stopped meanwhile: the platform gave it to us
       if (outcome.pauseMs > 0) await sleep(outcome.pauseMs, this.#polls.signal);
     }
@@ -157,6 +163,9 @@ export class Worker {
       logger.within(job, () => logger.warn("This job is here already, its second delivery is dropped."));
     } else if (this.#ledger.wasStopped(job.id, performance.now())) {
       logger.within(job, () => logger.info("Stopped before it was taken."));
+      this.#answerStopped(job);
+    } else if (this.#failing !== undefined) {
+      this.#refuse(job, this.#failing);
     } else {
       this.#ledger.waiting.push(job);
     }
@@ -205,8 +214,7 @@ export class Worker {
       void end.receipt.then((receipt) => this.#delivered(job, receipt));
       if (this.#parts.options.refreshWorker) this.#refresh();
     } else {
-      this.#ledger.running.delete(job.id);
-      this.#ledger.changed();
+      this.#ledger.stopped(job.id);
     }
     this.#startWaiting();
     this.#changes.notify();
@@ -231,20 +239,31 @@ export class Worker {
 
   /** Fails a job that never ran. */
   #refuse(job: Job, reason: string): void {
-    const body = toWireJson({ error: reason });
+    void this.#postError(job, reason).then((receipt) => this.#delivered(job, receipt));
+  }
+
+  /** Answers a job whose stop came before it; the platform may have ended it already. */
+  #answerStopped(job: Job): void {
+    const reason = "The job was cancelled: the platform stopped it before this worker had taken it.";
+    void this.#postError(job, reason).then((receipt) =>
+      this.#delivered(job, receipt.type === "refused" ? { type: "delivered" } : receipt),
+    );
+  }
+
+  #postError(job: Job, error: string): Promise<Receipt> {
+    const body = toWireJson({ error });
     this.#ledger.resultMade(job.id, body.length);
-    void this.#outbox(job.id)
-      .finish(body)
-      .then((receipt) => this.#delivered(job, receipt));
+    return this.#outbox(job.id).finish(body);
   }
 
   #stopJob(id: string): void {
     const running = this.#ledger.running.get(id);
     const waiting = this.#ledger.waiting.findIndex((job) => job.id === id);
     if (running !== undefined) running.stop();
-    else if (waiting >= 0) this.#ledger.waiting.splice(waiting, 1);
-    else this.#ledger.expectStopped(id, performance.now());
-    this.#ledger.changed();
+    else if (waiting >= 0) {
+      this.#ledger.waiting.splice(waiting, 1);
+      this.#ledger.stopped(id);
+    } else this.#ledger.expectStopped(id, performance.now());
     this.#changes.notify();
   }
 

@@ -61,6 +61,19 @@ describe("taking jobs", () => {
     });
   });
 
+  it("case 16: a result that is on its way does not make it busy", async () => {
+    const before = { before: (platform: Platform) => platform.script("job-done", [{ delayMs: 1500 }]) };
+    await withWorker(echo, before, async ({ platform }) => {
+      platform.enqueue(job);
+      await platform.until(() => platform.calls("job-done").length === 1);
+      const taken = platform.calls("job-take").length;
+      await platform.until(() => platform.calls("job-take").length > taken);
+      expect(platform.job("job-1").done).toEqual([]);
+      expect(platform.calls("job-take").at(-1)?.url).toContain("&job_in_progress=0");
+      await platform.until(() => platform.job("job-1").done.length === 1);
+    });
+  });
+
   it("case 17: an object is a job, a list is several, on either route", async () => {
     const one = { status: 200, body: { id: "one", input: 1 } };
     const list = {

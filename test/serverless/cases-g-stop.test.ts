@@ -1,7 +1,8 @@
 // Conformance cases G: jobs that the platform stops.
 import { describe, expect, it } from "vitest";
 import type { Handler } from "../../src/serverless/contract.js";
-import { type finished, gate, withWorker } from "./harness.js";
+import type { Platform } from "../../tools/platform-emulator/index.mjs";
+import { finished, gate, withWorker } from "./harness.js";
 
 const job = { id: "job-1", input: {} };
 
@@ -19,6 +20,15 @@ function waiting() {
     });
   };
   return { handler, started, stopped };
+}
+
+/** Stops a job, and waits until the worker has heard of it and asks again. */
+async function stopped(platform: Platform, id: string): Promise<void> {
+  const told = () => platform.calls("job-stop").filter((call) => call.status === 200).length;
+  const before = told();
+  platform.stop(id);
+  await platform.until(() => told() > before);
+  await platform.until(() => platform.calls("job-stop").at(-1)?.status === undefined);
 }
 
 describe("stops", () => {
@@ -108,19 +118,69 @@ describe("stops", () => {
     );
   });
 
-  it("case 79: a stop that comes before its job discards the job", async () => {
+  it("case 79: a job whose stop comes before it is answered as cancelled, and runs when it comes again", async () => {
     const { handler, started } = waiting();
     await withWorker(
       handler,
       { before: (platform) => platform.script("job-take", [{ status: 204, delayMs: 400 }]) },
       async ({ platform, worker }) => {
-        platform.stop("early");
-        await platform.until(() => platform.calls("job-stop").length > 1);
-        platform.enqueue({ id: "early", input: 1 });
-        await platform.until(() =>
-          worker.lines.some((line) => line.includes("Stopped before it was taken.")),
-        );
+        await stopped(platform, "early");
+        const { done } = await finished(platform, { id: "early", input: 1 });
+        expect(done).toEqual([{ error: expect.stringContaining("cancelled") }]);
         expect(started).toEqual([]);
+        await stopped(platform, "early");
+        platform.enqueue({ id: "early", input: 1 });
+        await platform.until(() => started.length === 1);
+        expect(worker.lines.join("\n")).not.toContain("ERROR");
+      },
+    );
+  });
+
+  it("case 79: an early stop of a job that the platform has ended itself is no error", async () => {
+    const { handler, started } = waiting();
+    const options = { handler, concurrencyModifier: () => 2 };
+    const lease = { status: 200, body: [{ id: "gone", input: 1 }], delayMs: 400 };
+    await withWorker(
+      options,
+      { before: (platform) => platform.script("job-take-batch", [lease]) },
+      async ({ platform, worker }) => {
+        await stopped(platform, "gone");
+        await platform.until(() => platform.calls("job-done").some((call) => call.status === 400));
+        platform.enqueue({ id: "next", input: 1 });
+        await platform.until(() => started.includes("next"));
+        expect(worker.lines.join("\n")).not.toContain("ERROR");
+      },
+    );
+  });
+
+  it("case 79: a second stop, of a job that was running, waiting or done, does not swallow its retry", async () => {
+    const { open, opened } = gate();
+    const started: string[] = [];
+    const handler: Handler = async ({ id, input }, { signal }) => {
+      started.push(id);
+      if (input === "hold") {
+        await Promise.race([opened, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+      }
+      return id;
+    };
+    const list = [
+      { id: "running", input: "hold" },
+      { id: "waiting", input: 1 },
+    ];
+    await withWorker(
+      handler,
+      { before: (platform) => platform.script("job-take", [{ status: 200, body: list }]) },
+      async ({ platform }) => {
+        await platform.until(() => started.length === 1);
+        await stopped(platform, "waiting");
+        await stopped(platform, "running");
+        await finished(platform, { id: "done", input: 1 });
+        for (const id of ["running", "waiting", "done"]) await stopped(platform, id);
+        for (const id of ["running", "waiting", "done"]) {
+          const { done, takes } = await finished(platform, { id, input: 1 });
+          expect({ done, takes }).toEqual({ done: [{ output: id }], takes: 1 });
+        }
+        open();
       },
     );
   });
@@ -173,11 +233,7 @@ describe("stops", () => {
   });
 });
 
-async function finishedAfter(
-  open: () => void,
-  platform: Parameters<typeof finished>[0],
-  ids: readonly string[],
-) {
+async function finishedAfter(open: () => void, platform: Platform, ids: readonly string[]) {
   await platform.nextChange(200); // the stop is on its way
   open();
   await platform.until(() => ids.every((id) => platform.job(id).done.length === 1));
