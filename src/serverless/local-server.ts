@@ -52,8 +52,9 @@ export async function serveApi(
   const server = createServer(new LocalApi(jobs, config.endpointId));
   try {
     if (mode.realtime && heartbeat.possible) await heartbeat.start();
-    if (!(await preparedLocally(options, logger))) return 1;
-    if (!(await listening(server, mode, logger))) return 1;
+    const ready = await Promise.race([preparedLocally(options, logger), leaving.asked]);
+    if (ready === false) return 1;
+    if (!jobs.stopped && !(await listening(server, mode, logger))) return 1;
     const answered = jobs.drained().then(() => Promise.all(webhooks));
     await Promise.race([answered, leaving.forced]);
     return leaving.code();

@@ -113,7 +113,7 @@ export class Worker {
 
   async #takeLoop(): Promise<void> {
     while (!this.#leaving.signal.aborted) {
-      const limit = await this.#concurrency.next();
+      const limit = await this.#concurrency.next(this.#leaving.signal);
       if (this.#leaving.signal.aborted) break;
       this.#startWaiting(); // the limit may have grown
       const free = limit - this.#ledger.occupied;

@@ -23,6 +23,7 @@ export interface Running {
 export function startWorker(
   options: StartOptions | StartOptions["handler"],
   environment: Readonly<Record<string, string | undefined>>,
+  args: readonly string[] = [],
 ): Running {
   const lines: string[] = [];
   let events: HostEvents | undefined;
@@ -32,7 +33,7 @@ export function startWorker(
   });
   const host: Host = {
     environment,
-    arguments: [],
+    arguments: args,
     directory: ".",
     write: (text) => void lines.push(...text.split("\n").filter((line) => line !== "")),
     listen(given) {
@@ -93,6 +94,20 @@ export async function finished(platform: Platform, job: object, limitMs?: number
   const id = platform.enqueue(job);
   await platform.until(() => platform.job(id).done.length > 0, `job ${id} has ended`, limitMs);
   return platform.job(id);
+}
+
+/** Starts a worker that serves the local API. @returns it and the API's address */
+export async function startApi(
+  options: StartOptions | StartOptions["handler"],
+  args: readonly string[] = [],
+) {
+  const fixed = ["--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", "0"];
+  const worker = startWorker(options, {}, [...fixed, ...args]);
+  for (;;) {
+    const [, url] = /Serving the API on (\S+)/.exec(worker.lines.join("\n")) ?? [];
+    if (url !== undefined) return { worker, url };
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Judges options as serverless.start() does. */
