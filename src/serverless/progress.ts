@@ -1,7 +1,9 @@
 // serverless.progressUpdate(): progress by the job instead of its context, for
-// handlers written after the Python worker's. Finds the running job by its id.
+// handlers written after the Python worker's. Finds the running job by the object that
+// its handler was given, else by its id.
 
 const running = new Map<string, (value: unknown) => void>();
+const handedOut = new WeakMap<object, (value: unknown) => void>();
 let warned = false;
 
 /** Lets progressUpdate() find a job until the returned function is called. */
@@ -12,9 +14,14 @@ export function reachable(jobId: string, progress: (value: unknown) => void): ()
   };
 }
 
+/** Lets progressUpdate() find a job by the object its handler has, whatever becomes of the id in it. */
+export function handOut(job: object, progress: (value: unknown) => void): void {
+  handedOut.set(job, progress);
+}
+
 /** Shows a value as a running job's output; ignored, with one warning, for a job that does not run. */
 export function progressUpdate(job: { readonly id: string }, value: unknown): void {
-  const progress = running.get(job.id);
+  const progress = handedOut.get(job) ?? running.get(job.id);
   if (progress !== undefined) {
     progress(value);
     return;

@@ -9,7 +9,7 @@ import { judgeInput } from "./input-schema.js";
 import type { Logger } from "./logger.js";
 import { tooLargeBody } from "./outbox.js";
 import type { Outlet } from "./outlet.js";
-import { reachable } from "./progress.js";
+import { handOut, reachable } from "./progress.js";
 import { bodyOfBrokenStream, bodyOfResult, bodyOfThrown, type DoneBody, errorOfItem } from "./results.js";
 import { toWireJson } from "./wire-json.js";
 
@@ -86,7 +86,9 @@ export class RunningJob {
       const judged = options.input === undefined ? undefined : await judgeInput(options.input, job.input);
       if (judged?.type === "invalid") return this.#settle({ error: judged.error });
       if (this.#end === undefined) return; // stopped meanwhile
-      const given = judged === undefined ? job : { ...job, input: judged.input };
+      // A copy: whatever a handler writes into it, the job is known by the id that was taken.
+      const given = { ...job, input: judged === undefined ? job.input : judged.input };
+      handOut(given, (value) => this.#progress(value));
       const pending = options.handler(given, this.#context());
       const returned = isStream(pending) ? pending : await pending;
       // What was returned may throw when it is looked at, too.

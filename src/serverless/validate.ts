@@ -17,9 +17,16 @@ export interface InputRule {
   readonly constraints?: ((value: any) => boolean) | undefined;
 }
 
+type Validated = Readonly<Record<string, unknown>>;
+
+/** validated_input is Python's spelling of validatedInput: the same object. */
 export type ValidatedInput =
-  | { readonly errors: readonly string[]; readonly validatedInput?: undefined }
-  | { readonly validatedInput: Readonly<Record<string, unknown>>; readonly errors?: undefined };
+  | {
+      readonly errors: readonly string[];
+      readonly validatedInput?: undefined;
+      readonly validated_input?: undefined;
+    }
+  | { readonly validatedInput: Validated; readonly validated_input: Validated; readonly errors?: undefined };
 
 const constructors: ReadonlyMap<unknown, PythonType> = new Map<unknown, PythonType>([
   [String, "str"],
@@ -57,7 +64,7 @@ export function validate(
     if (complaint === undefined) validatedInput[key] = value;
     else errors.push(complaint);
   }
-  return errors.length > 0 ? { errors } : { validatedInput };
+  return errors.length > 0 ? { errors } : { validatedInput, validated_input: validatedInput };
 }
 
 function complaintAboutRule(key: string, rule: unknown): string | undefined {

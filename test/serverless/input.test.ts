@@ -83,10 +83,10 @@ describe("serverless.validate()", () => {
     scale: { type: "float", required: false, default: null },
   } as const;
 
-  it("fills in defaults", () => {
-    expect(serverless.validate({ prompt: "x", scale: 2 }, rules)).toEqual({
-      validatedInput: { prompt: "x", steps: 20, scale: 2 },
-    });
+  it("fills in defaults, under our name and Python's", () => {
+    const input = { prompt: "x", steps: 20, scale: 2 };
+    const validated = serverless.validate({ prompt: "x", scale: 2 }, rules);
+    expect(validated).toEqual({ validatedInput: input, validated_input: input });
     expect(serverless.validate({ prompt: "x", scale: null }, rules)).toMatchObject({
       validatedInput: { scale: null },
     });
@@ -127,6 +127,21 @@ describe("serverless.progressUpdate()", () => {
       expect(done).toEqual([{ output: "done" }]);
       const bodies = platform.calls("job-done").map((call) => call.body);
       expect(JSON.parse(String(bodies[0]))).toEqual({ status: "IN_PROGRESS", output: { percent: 50 } });
+    });
+  });
+
+  it("finds its job though the handler has written another id into it", async () => {
+    const handler = async (job: Job) => {
+      Object.assign(job, { id: "other" });
+      serverless.progressUpdate(job, "half");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return "done";
+    };
+    await withWorker(handler, {}, async ({ platform }) => {
+      for (const id of ["a", "b"]) {
+        const { done, progress } = await finished(platform, { id, input: {} });
+        expect({ done, progress }).toEqual({ done: [{ output: "done" }], progress: ["half"] });
+      }
     });
   });
 });
