@@ -68,6 +68,29 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(registry, code);
 }
 
+/** Where in an options object a value stands, outermost first: ["loras", 0, "name"]. */
+export type OptionPath = readonly (string | number)[];
+
+/** Spells an option's path as a caller's interface does, such as top_p for topP. */
+export type NameOption = (path: OptionPath) => string;
+
+/** The path as JavaScript spells it: loras[0].name. */
+export function spelledPath(path: OptionPath): string {
+  return path
+    .map((step, place) => (typeof step === "number" ? `[${step}]` : `${place > 0 ? "." : ""}${step}`))
+    .join("");
+}
+
+/** What an InferenceError may carry beside its code and message. */
+export interface InferenceErrorFacts {
+  /** What led here, such as an AbortSignal's reason. */
+  readonly cause?: unknown;
+  /** The option that is wrong. */
+  readonly path?: OptionPath;
+  /** The message without the function's name, with options named in another way. */
+  readonly sentence?: (name: NameOption) => string;
+}
+
 /**
  * The error that every function of this package throws or rejects with.
  * Branch on `code`; `message` is a sentence for people and may change.
@@ -78,20 +101,49 @@ export class InferenceError extends Error {
   readonly status: number;
   /** Whether the same request may succeed later, or on another engine. */
   readonly retryable: boolean;
+  /** The option that is wrong, such as ["stop", 1]; undefined where it is not one option. */
+  readonly path: OptionPath | undefined;
+  readonly #sentence: ((name: NameOption) => string) | undefined;
 
   /**
    * @param code one of the registry's codes
    * @param message one sentence: what was expected, what came, what to do
-   * @param options `cause`: what led here, such as an AbortSignal's reason
    */
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    const facts: ErrorFacts = registry[code];
+  constructor(code: ErrorCode, message: string, facts: InferenceErrorFacts = {}) {
+    super(message, "cause" in facts ? { cause: facts.cause } : undefined);
+    const { status, retryable }: ErrorFacts = registry[code];
     this.name = "InferenceError";
     this.code = code;
-    this.status = facts.status;
-    this.retryable = facts.retryable;
+    this.status = status;
+    this.retryable = retryable;
+    this.path = facts.path;
+    this.#sentence = facts.sentence;
   }
+
+  /** The message for callers of another interface: without a function's name, options renamed. */
+  sentence(name: NameOption): string {
+    return this.#sentence?.(name) ?? this.message;
+  }
+}
+
+/**
+ * The error of an option that is wrong.
+ * @param call the public function's name, opens the message: "generate()"
+ * @param path [] where the sentence is of several options
+ * @param problem what follows the option's name: "must be …, got …"; a function of the names
+ *   of options where it mentions others
+ */
+export function invalidOption(
+  call: string,
+  path: OptionPath,
+  problem: string | ((name: (option: string) => string) => string),
+): InferenceError {
+  const sentence = (name: NameOption) => {
+    const text = typeof problem === "string" ? problem : problem((option) => name([option]));
+    return path.length === 0 ? text : `${name(path)} ${text}`;
+  };
+  const facts = { sentence, ...(path.length > 0 && { path }) };
+  return new InferenceError("INVALID_OPTION", `${call}: ${sentence(spelledPath)}`, facts);
 }
 
 /**

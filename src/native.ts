@@ -311,6 +311,7 @@ export interface NativeModel {
   tensors(): NativeTensorInfo[];
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
   detokenize(tokens: Int32Array, special: boolean): string;
+  tokenBytes(token: number): Uint8Array;
   /** Bytes of KV cache and compute buffers an engine of this shape needs, estimated. */
   memoryNeeded(options: NativeEngineRequest): {
     readonly kvBytes: number;

@@ -306,23 +306,12 @@ std::vector<TokenId> LlamaModel::tokenize(std::string_view text, bool add_specia
 
 std::string LlamaModel::detokenize(std::span<const TokenId> tokens, bool special) const {
   std::string text;
-  std::string rendered(128, '\0');
   bool strip_space = adds_space_;
   for (const TokenId token : tokens) {
-    if (token < 0 || token >= vocab_->size()) {
-      throw Error(ErrorCode::kInvalidOption, "Token " + std::to_string(token) +
-                                                 " is outside the vocabulary of " +
-                                                 std::to_string(vocab_->size()) + " tokens.");
-    }
+    must_be_known(token);
     std::string_view piece = vocab_->piece(token);
     if (piece.empty() && special) {
-      std::int32_t length = 0;
-      while ((length = llama_token_to_piece(raw_vocab(), token, rendered.data(),
-                                            static_cast<std::int32_t>(rendered.size()), 0, true)) <
-             0) {
-        rendered.resize(static_cast<std::size_t>(-length));
-      }
-      text.append(rendered, 0, static_cast<std::size_t>(length));
+      text += control_text(token);
       continue;
     }
     const bool silent = piece.empty();
@@ -330,6 +319,30 @@ std::string LlamaModel::detokenize(std::span<const TokenId> tokens, bool special
     strip_space = strip_space && silent;
     text += piece;
   }
+  return text;
+}
+
+std::string LlamaModel::token_bytes(TokenId token) const {
+  must_be_known(token);
+  const std::string_view piece = vocab_->piece(token);
+  return piece.empty() ? control_text(token) : std::string(piece);
+}
+
+void LlamaModel::must_be_known(TokenId token) const {
+  if (token >= 0 && token < vocab_->size()) return;
+  throw Error(ErrorCode::kInvalidOption, "Token " + std::to_string(token) +
+                                             " is outside the vocabulary of " +
+                                             std::to_string(vocab_->size()) + " tokens.");
+}
+
+std::string LlamaModel::control_text(TokenId token) const {
+  std::string text(128, '\0');
+  std::int32_t length = 0;
+  while ((length = llama_token_to_piece(raw_vocab(), token, text.data(),
+                                        static_cast<std::int32_t>(text.size()), 0, true)) < 0) {
+    text.resize(static_cast<std::size_t>(-length));
+  }
+  text.resize(static_cast<std::size_t>(length));
   return text;
 }
 

@@ -114,6 +114,10 @@ class LlamaModel {
   // character.
   std::string detokenize(std::span<const TokenId> tokens, bool special) const;
 
+  // The bytes of one token inside a text, its leading space included; a control
+  // token's text. Throws Error(kInvalidOption) outside the vocabulary.
+  std::string token_bytes(TokenId token) const;
+
   MemoryNeeded memory_needed(const EngineShape& shape) const;
 
   // For llama_backend, which makes contexts on it. Lives as long as this.
@@ -128,6 +132,8 @@ class LlamaModel {
   LlamaModel(GgufFile file, Handle handle);
   void describe(const LoadOptions& options);
   void check_special_tokens() const;
+  void must_be_known(TokenId token) const;
+  std::string control_text(TokenId token) const;
   const llama_vocab* raw_vocab() const;
 
   GgufFile file_;

@@ -113,6 +113,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
       {InstanceAccessor<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::tensors>("tensors"),
        InstanceMethod<&ModelWrap::tokenize>("tokenize"),
        InstanceMethod<&ModelWrap::detokenize>("detokenize"),
+       InstanceMethod<&ModelWrap::token_bytes>("tokenBytes"),
        InstanceMethod<&ModelWrap::memory_needed>("memoryNeeded"),
        InstanceMethod<&ModelWrap::create_engine>("createEngine"),
        InstanceMethod<&ModelWrap::close>("close")});
@@ -177,6 +178,18 @@ Napi::Value ModelWrap::detokenize(const Napi::CallbackInfo& info) {
   try {
     return Napi::String::New(
         env, model(env)->detokenize({tokens.Data(), tokens.ElementLength()}, info[1].ToBoolean()));
+  } catch (const Error& error) {
+    throw error_to(env, {error.code(), error.what()});
+  }
+}
+
+Napi::Value ModelWrap::token_bytes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    const std::string bytes = model(env)->token_bytes(info[0].ToNumber().Int32Value());
+    Napi::Uint8Array array = Napi::Uint8Array::New(env, bytes.size());
+    std::ranges::copy(bytes, array.Data());
+    return array;
   } catch (const Error& error) {
     throw error_to(env, {error.code(), error.what()});
   }

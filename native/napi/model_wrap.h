@@ -27,6 +27,7 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value tensors(const Napi::CallbackInfo& info);
   Napi::Value tokenize(const Napi::CallbackInfo& info);
   Napi::Value detokenize(const Napi::CallbackInfo& info);
+  Napi::Value token_bytes(const Napi::CallbackInfo& info);
   Napi::Value memory_needed(const Napi::CallbackInfo& info);
   Napi::Value create_engine(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

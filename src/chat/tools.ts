@@ -1,7 +1,7 @@
 // Tools that a model may call: their type, their limits, and OpenAI's form, which
 // llama.cpp's templates take.
 import { z } from "zod";
-import { InferenceError } from "../errors.js";
+import { invalidOption } from "../errors.js";
 import { wellFormedJson } from "../well-formed.js";
 
 /** A function that the model may ask its caller to run. */
@@ -125,21 +125,21 @@ export interface JudgedTools {
  * @throws InferenceError INVALID_OPTION
  */
 export function judgeTools(call: string, { tools, toolChoice, parallelToolCalls }: ToolOptions) {
-  const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
+  const refuse = (option: string, problem: string) => invalidOption(call, [option], problem);
   if (tools === undefined) {
-    if (toolChoice !== undefined) throw refuse("toolChoice must come with tools");
-    if (parallelToolCalls !== undefined) throw refuse("parallelToolCalls must come with tools");
+    if (toolChoice !== undefined) throw refuse("toolChoice", "must come with tools");
+    if (parallelToolCalls !== undefined) throw refuse("parallelToolCalls", "must come with tools");
     return undefined;
   }
   const names = tools.map((each) => each.name);
   const twice = names.find((each, index) => names.indexOf(each) < index);
-  if (twice !== undefined) throw refuse(`tools must have different names, got "${twice}" twice`);
+  if (twice !== undefined) throw refuse("tools", `must have different names, got "${twice}" twice`);
   if (typeof toolChoice !== "object") {
     return { tools, choice: toolChoice ?? "auto", parallel: parallelToolCalls } as const;
   }
   const chosen = tools.filter((each) => each.name === toolChoice.name);
   if (chosen.length === 0) {
-    throw refuse(`toolChoice must name one of the tools, ${names.join(", ")}; got "${toolChoice.name}"`);
+    throw refuse("toolChoice", `must name one of the tools, ${names.join(", ")}; got "${toolChoice.name}"`);
   }
   return { tools: chosen, choice: "required", parallel: false } as const;
 }

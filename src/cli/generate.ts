@@ -54,7 +54,11 @@ export function generateCommand(): Command {
     .option("--repeat-penalty <factor>", "above 1 avoids tokens of prompt and text (default: 1)", parseNumber)
     .option("--frequency-penalty <number>", "-2 to 2, per occurrence in the text (default: 0)", parseNumber)
     .option("--presence-penalty <number>", "-2 to 2, once per token of the text (default: 0)", parseNumber)
-    .option("--penalty-window <count>", "last tokens the penalties see, -1 for all (default: -1)", parseNumber)
+    .option(
+      "--penalty-window <count>",
+      "last tokens the penalties see, -1 for all (default: -1)",
+      parseNumber,
+    )
     .option("-s, --seed <integer>", "same seed, same text (default: random)", parseSeed)
     .option("--stop <text>", "stop before this text; may be given up to 16 times", collect)
     .option("--ignore-eos", "go on past the model's end token")

@@ -1,7 +1,7 @@
 // What a generation's text must look like: types, limits, and the judged form,
 // which is a grammar or a JSON schema that becomes one.
 import { z } from "zod";
-import { InferenceError } from "../errors.js";
+import { invalidOption } from "../errors.js";
 import { choiceGrammar } from "./gbnf.js";
 import { regexGrammar } from "./regex.js";
 import { schemaText } from "./schema.js";
@@ -115,8 +115,9 @@ export function judgeConstraint(
     ([, value]) => value !== undefined,
   );
   if (given.length > 1) {
-    const names = given.map(([name]) => name).join(" and ");
-    throw new InferenceError("INVALID_OPTION", `${call}: give one of ${names}, not both`);
+    const problem = (name: (option: string) => string) =>
+      `give one of ${given.map(([option]) => name(option)).join(" and ")}, not both`;
+    throw invalidOption(call, [], problem);
   }
   const field = given[0]?.[0];
   if (jsonSchema !== undefined) return { grammar: "", schema: schemaText(jsonSchema), field };

@@ -3,7 +3,7 @@
 // Every schema's error text is the noun phrase after "must be", so each limit
 // is written once. Judged options are frozen; nobody checks them again.
 import { z } from "zod";
-import { InferenceError } from "../errors.js";
+import { type InferenceError, invalidOption, type OptionPath } from "../errors.js";
 
 /**
  * The options in judged form, defaults filled in, frozen.
@@ -18,30 +18,32 @@ export function judge<Shape extends z.ZodRawShape>(
   const verdict = schema.safeParse(given);
   if (verdict.success) return Object.freeze(verdict.data);
   const issue = verdict.error.issues[0];
-  const complaint = issue === undefined ? "the options are invalid" : complain(issue, given, schema.shape);
-  throw new InferenceError("INVALID_OPTION", `${call}: ${complaint}`);
+  throw issue === undefined
+    ? invalidOption(call, [], "the options are invalid")
+    : complaint(call, issue, given, schema.shape);
 }
 
 const privateFields: ReadonlySet<unknown> = new Set(["prompt", "messages", "query", "documents"]);
 
-function complain(issue: z.core.$ZodIssue, given: unknown, shape: z.ZodRawShape): string {
+function complaint(
+  call: string,
+  issue: z.core.$ZodIssue,
+  given: unknown,
+  shape: z.ZodRawShape,
+): InferenceError {
+  // Symbols are no options: zod's schemas name strings and indices alone.
+  const path = issue.path as OptionPath;
   if (issue.code === "unrecognized_keys") {
     const [key] = issue.keys;
-    if (issue.path.length > 0) return `${fieldName(issue.path)} has an unknown field ${JSON.stringify(key)}`;
+    if (path.length > 0) return invalidOption(call, path, `has an unknown field ${JSON.stringify(key)}`);
     const known = Object.keys(shape).join(", ");
-    return `unknown option ${JSON.stringify(key)}; the options are ${known}`;
+    return invalidOption(call, [], `unknown option ${JSON.stringify(key)}; the options are ${known}`);
   }
-  if (issue.path.length === 0) return `options must be an object, got ${show(given)}`;
-  const value = valueAt(given, issue.path);
+  if (path.length === 0) return invalidOption(call, [], `options must be an object, got ${show(given)}`);
+  const value = valueAt(given, path);
   // A prompt's text never enters a message: messages end in logs.
-  const shown =
-    privateFields.has(issue.path[0]) && typeof value === "string" ? textLength(value) : show(value);
-  return `${fieldName(issue.path)} must be ${issue.message}, got ${shown}`;
-}
-
-function fieldName(path: readonly PropertyKey[]): string {
-  const [head, ...rest] = path;
-  return String(head) + rest.map((key) => `[${String(key)}]`).join("");
+  const shown = privateFields.has(path[0]) && typeof value === "string" ? textLength(value) : show(value);
+  return invalidOption(call, path, `must be ${issue.message}, got ${shown}`);
 }
 
 function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {

@@ -136,6 +136,17 @@ export class Model {
   }
 
   /**
+   * The bytes of one token as they stand inside a text: with its leading space, perhaps a
+   * part of a character. A control token such as <|im_end|> has the bytes of its text.
+   * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
+   */
+  tokenBytes(token: number): Uint8Array {
+    this.#mustBeOpen("tokenBytes()");
+    judgeTokens("tokenBytes()", [token], this.info.vocabularySize);
+    return this.#call(() => this.#native.tokenBytes(token));
+  }
+
+  /**
    * A conversation as the prompt that generate() would make of it, tools included.
    * @throws InferenceError (rejects) INVALID_OPTION, CHAT_TEMPLATE_MISSING,
    *   CHAT_TEMPLATE_FAILED, MODEL_CLOSED

@@ -10,7 +10,7 @@ import {
 } from "../chat/messages.js";
 import { judgeTools, type Tool, type ToolChoice } from "../chat/tools.js";
 import { type ConstraintOptions, constraintShape, judgeConstraint } from "../constraints/constraint.js";
-import { InferenceError } from "../errors.js";
+import { invalidOption } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
 import { choiceSchema, type LoadedLora, type LoraChoice } from "./loras.js";
@@ -298,14 +298,19 @@ function judgeChat(
   schema: string | undefined,
 ): Conversation | undefined {
   const { messages, chatVariables, tools, splitReasoning } = judged;
-  const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
   if (messages === undefined) {
-    if (tools !== undefined) throw refuse("tools must come with messages");
-    if (splitReasoning !== undefined) throw refuse("splitReasoning must come with messages");
+    if (tools !== undefined) throw invalidOption(call, ["tools"], "must come with messages");
+    if (splitReasoning !== undefined)
+      throw invalidOption(call, ["splitReasoning"], "must come with messages");
   }
   const judgedTools = judgeTools(call, judged);
   if (judgedTools !== undefined && (bound || schema !== undefined)) {
-    throw refuse("give tools or a constraint (grammar, jsonSchema, regex, choice), not both");
+    const constraints = ["grammar", "jsonSchema", "regex", "choice"];
+    throw invalidOption(
+      call,
+      [],
+      (name) => `give tools or a constraint (${constraints.map(name).join(", ")}), not both`,
+    );
   }
   if (messages === undefined) return undefined;
   return {
@@ -349,19 +354,23 @@ export function judgeFork(options: unknown, randomSeed: () => bigint): JudgedFor
 
 function refuseTooFew(call: string, { minTokens = 0, maxTokens }: Partial<Judged>): void {
   if (maxTokens === undefined || minTokens <= maxTokens) return;
-  throw new InferenceError(
-    "INVALID_OPTION",
-    `${call}: minTokens must be at most maxTokens, ${maxTokens}, got ${minTokens}`,
+  throw invalidOption(
+    call,
+    ["minTokens"],
+    (name) => `must be at most ${name("maxTokens")}, ${maxTokens}, got ${minTokens}`,
   );
 }
 
 function refuseTwoPrompts(call: string, { prompt, messages, chatVariables }: Partial<Judged>): void {
-  const refuse = (sentence: string) => {
-    throw new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
-  };
-  if (prompt === undefined && messages === undefined) refuse("prompt or messages must be given, got neither");
-  if (prompt !== undefined && messages !== undefined) refuse("give prompt or messages, not both");
-  if (chatVariables !== undefined && messages === undefined) refuse("chatVariables must come with messages");
+  if (prompt === undefined && messages === undefined) {
+    throw invalidOption(call, [], "prompt or messages must be given, got neither");
+  }
+  if (prompt !== undefined && messages !== undefined) {
+    throw invalidOption(call, [], "give prompt or messages, not both");
+  }
+  if (chatVariables !== undefined && messages === undefined) {
+    throw invalidOption(call, ["chatVariables"], "must come with messages");
+  }
 }
 
 /**
@@ -370,12 +379,10 @@ function refuseTwoPrompts(call: string, { prompt, messages, chatVariables }: Par
  */
 export function judgeTokens(call: string, tokens: unknown, vocabularySize: number): Int32Array {
   if (!Array.isArray(tokens) && !(tokens instanceof Int32Array)) {
-    throw new InferenceError("INVALID_OPTION", `${call}: tokens must be an array of token ids`);
+    throw invalidOption(call, ["tokens"], "must be an array of token ids");
   }
   const wrong = tokens.findIndex((token) => !isToken(token, vocabularySize));
   if (wrong < 0) return Int32Array.from(tokens);
-  throw new InferenceError(
-    "INVALID_OPTION",
-    `${call}: tokens[${wrong}] must be a token id from 0 to ${vocabularySize - 1}, got ${String(tokens[wrong])}`,
-  );
+  const problem = `must be a token id from 0 to ${vocabularySize - 1}, got ${String(tokens[wrong])}`;
+  throw invalidOption(call, ["tokens", wrong], problem);
 }

@@ -1,6 +1,7 @@
 // The parts that answers of all routes share: ids, usage, reasons, logprobs.
 import { randomBytes } from "node:crypto";
-import type { FinishReason, GeneratedLogProb, Usage } from "../engine/events.js";
+import type { FinishReason, GeneratedLogProb, TokenLogProb, Usage } from "../engine/events.js";
+import { InferenceError } from "../errors.js";
 import type { TextModel } from "./text-model.js";
 
 /** What every object of one answer carries. */
@@ -33,27 +34,41 @@ export function usageObject(usage: Usage, repeated: boolean | undefined): object
   };
 }
 
-/** @throws Error for a generation that was cancelled: its reader has left */
+/** @throws InferenceError CANCELLED: an answer that was cut off is no answer */
 export function finishReason(reason: Exclude<FinishReason, "error">): "stop" | "length" | "tool_calls" {
   if (reason === "tool-calls") return "tool_calls";
-  return reason === "cancelled" ? "stop" : reason;
+  if (reason !== "cancelled") return reason;
+  throw new InferenceError("CANCELLED", "the generation was cancelled before its answer was whole");
 }
 
-/** Chat's form of log-probabilities. */
+/** Bytes as text; those that form no whole character become U+FFFD. */
+export function bytesText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+}
+
+/** Chat's form of log-probabilities: `asked` at most of each token, the token itself among them. */
 export function chatLogProbs(
   model: TextModel,
   given: readonly GeneratedLogProb[] | undefined,
 ): object | null {
   if (given === undefined) return null;
-  const entry = ({ token, logProb }: { readonly token: number; readonly logProb: number }) => {
-    const text = model.tokenText(token);
-    const whole = !text.includes("\ufffd");
-    return { token: text, logprob: finite(logProb), bytes: whole ? [...Buffer.from(text)] : null };
+  const entry = ({ token, logProb }: TokenLogProb) => {
+    const bytes = model.tokenBytes(token);
+    return { token: bytesText(bytes), logprob: finite(logProb), bytes: [...bytes] };
   };
-  return { content: given.map((each) => ({ ...entry(each), top_logprobs: each.top.map(entry) })) };
+  return {
+    content: given.map((each) => {
+      const { top } = each;
+      const shown = top.length === 0 || holds(top, each) ? top : [...top.slice(0, -1), each];
+      return { ...entry(each), top_logprobs: shown.map(entry) };
+    }),
+  };
 }
 
-/** The form of completions; offsets are of the text it belongs to, in UTF-16 units. */
+/**
+ * The form of completions: the likeliest tokens, and the generated one where it is not
+ * among them. Offsets are of the text it belongs to, in UTF-16 units.
+ */
 export function completionLogProbs(
   model: TextModel,
   given: readonly GeneratedLogProb[] | undefined,
@@ -61,18 +76,24 @@ export function completionLogProbs(
 ): object | null {
   if (given === undefined) return null;
   let at = offset;
-  const tokens = given.map(({ token }) => model.tokenText(token));
+  const text = (token: number) => bytesText(model.tokenBytes(token));
+  const tokens = given.map(({ token }) => text(token));
   return {
     tokens,
     token_logprobs: given.map(({ logProb }) => finite(logProb)),
-    top_logprobs: given.map(({ top }) =>
-      Object.fromEntries(top.map((each) => [model.tokenText(each.token), finite(each.logProb)])),
-    ),
-    text_offset: tokens.map((text) => {
-      at += text.length;
-      return at - text.length;
+    top_logprobs: given.map((each) => {
+      const shown = holds(each.top, each) ? each.top : [...each.top, each];
+      return Object.fromEntries(shown.map(({ token, logProb }) => [text(token), finite(logProb)]));
+    }),
+    text_offset: tokens.map((token) => {
+      at += token.length;
+      return at - token.length;
     }),
   };
+}
+
+function holds(top: readonly TokenLogProb[], { token }: TokenLogProb): boolean {
+  return top.some((each) => each.token === token);
 }
 
 /** JSON has no -Infinity; this is what OpenAI's own API says in its place. */

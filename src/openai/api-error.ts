@@ -1,6 +1,8 @@
 // Errors as OpenAI's API words them: {message, type, param, code} and an HTTP
 // status. Fields are named as the request names them.
 import { InferenceError } from "../errors.js";
+import type { Body } from "./fields.js";
+import { optionNames } from "./option-names.js";
 
 /** OpenAI's error object. */
 export interface ErrorObject {
@@ -41,25 +43,16 @@ export function wrongField(param: string, phrase: string): ApiError {
   return new ApiError(400, `${param} must be ${phrase}`, { param, code: "invalid_value" });
 }
 
-/** Whatever was thrown, as the API words it. */
-export function toApiError(thrown: unknown): ApiError {
+/** Whatever was thrown, as the API words it. @param body whose field names an error uses */
+export function toApiError(thrown: unknown, body: Body = {}): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (!(thrown instanceof InferenceError)) {
     return new ApiError(500, thrown instanceof Error ? thrown.message : String(thrown));
   }
-  const { status, code, message } = thrown;
-  const found = /^generate\(\): (\w+)(.*)$/s.exec(message);
-  if (code !== "INVALID_OPTION" || found === null) {
-    return new ApiError(status, message, { code: code.toLowerCase() });
-  }
-  const [, field = "", rest = ""] = found;
-  const param = snakeCase(field);
-  return new ApiError(status, `${param}${rest}`, { param, code: "invalid_value" });
-}
-
-/** topP -> top_p, for fields whose names differ by spelling alone. */
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const { status, code, path } = thrown;
+  const name = optionNames(body);
+  const facts = path ? { param: name(path), code: "invalid_value" } : { code: code.toLowerCase() };
+  return new ApiError(status, thrown.sentence(name), facts);
 }
 
 function typeOf(status: number): string {

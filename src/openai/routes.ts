@@ -1,7 +1,7 @@
 // The API's routes: a path and a body become one object or a stream of
 // server-sent events. Nothing here knows a socket or a job.
 
-import { serverSentEvent } from "./answer-parts.js";
+import { bytesText, serverSentEvent } from "./answer-parts.js";
 import { ApiError, toApiError, wrongField } from "./api-error.js";
 import { chatChunks, chatCompletion } from "./chat-answer.js";
 import { chatRequest } from "./chat-request.js";
@@ -27,7 +27,15 @@ export interface ApiCall {
 const notThere = ["/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/rerank", "/v1/score", "/pooling"];
 
 /** @throws ApiError */
-export async function answer(model: TextModel, { path, method, body, signal }: ApiCall): Promise<Answer> {
+export async function answer(model: TextModel, call: ApiCall): Promise<Answer> {
+  try {
+    return await routed(model, call);
+  } catch (thrown) {
+    throw toApiError(thrown, isBody(call.body) ? call.body : {});
+  }
+}
+
+async function routed(model: TextModel, { path, method, body, signal }: ApiCall): Promise<Answer> {
   const route = path
     .replace(/^\/openai(?=\/)/, "")
     .replace(/\?.*$/, "")
@@ -56,16 +64,20 @@ function noRoute(route: string): ApiError {
 
 function bodyOf(method: string, body: unknown): Body {
   if (method.toUpperCase() !== "POST") throw new ApiError(405, `the route takes POST, got ${method}`);
-  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Body;
+  if (isBody(body)) return body;
   throw new ApiError(400, "the body must be an object");
+}
+
+function isBody(body: unknown): body is Body {
+  return typeof body === "object" && body !== null && !Array.isArray(body);
 }
 
 async function chat(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
   const { served, stream, includeUsage } = common(model, body);
   const request = chatRequest(body);
   const run = served.generate({ ...request, ...(signal && { signal }) });
-  if (!stream) return { type: "object", object: await chatCompletion(served, run).catch(rethrow) };
-  return { type: "events", events: withErrors(chatChunks(served, run, request.n ?? 1, includeUsage)) };
+  if (!stream) return { type: "object", object: await chatCompletion(served, run) };
+  return { type: "events", events: withErrors(chatChunks(served, run, request.n ?? 1, includeUsage), body) };
 }
 
 async function completions(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
@@ -76,13 +88,15 @@ async function completions(model: TextModel, body: Body, signal: AbortSignal | u
     run: served.generate({ ...request, ...(signal && { signal }) }),
     echoed: echo ? textOf(served, request.prompt) : "",
   }));
-  if (!stream) return { type: "object", object: await completion(served, runs, n).catch(rethrow) };
-  return { type: "events", events: withErrors(completionChunks(served, runs, n, includeUsage)) };
+  if (!stream) return { type: "object", object: await completion(served, runs, n) };
+  return { type: "events", events: withErrors(completionChunks(served, runs, n, includeUsage), body) };
 }
 
 function textOf(model: TextModel, prompt: unknown): string {
   if (typeof prompt === "string") return prompt;
-  return Array.from(prompt as readonly number[], (token) => model.tokenText(token)).join("");
+  return bytesText(
+    Buffer.concat(Array.from(prompt as readonly number[], (token) => model.tokenBytes(token))),
+  );
 }
 
 /** What all generating routes read. */
@@ -114,7 +128,7 @@ function bound(model: TextModel): TextModel {
     name,
     names,
     contextLength,
-    tokenText: (token) => model.tokenText(token),
+    tokenBytes: (token) => model.tokenBytes(token),
     generate: (request) => model.generate(request),
   };
 }
@@ -132,16 +146,15 @@ function modelObject({ contextLength }: TextModel, id: string): object {
 }
 
 /** A stream that fails says so in an event of its own before it throws. */
-async function* withErrors(events: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+async function* withErrors(
+  events: AsyncIterable<string>,
+  body: Body,
+): AsyncGenerator<string, void, undefined> {
   try {
     yield* events;
   } catch (thrown) {
-    const error = toApiError(thrown);
+    const error = toApiError(thrown, body);
     yield serverSentEvent({ error: error.object });
     throw error;
   }
-}
-
-function rethrow(thrown: unknown): never {
-  throw toApiError(thrown);
 }

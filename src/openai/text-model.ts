@@ -15,7 +15,7 @@ export interface TextModel {
   /** Every name a request may use. */
   readonly names: readonly string[];
   readonly contextLength: number;
-  /** A token's text; bytes that are no whole character become U+FFFD. */
-  tokenText(token: number): string;
+  /** A token's bytes, perhaps a part of a character. */
+  tokenBytes(token: number): Uint8Array;
   generate(request: GenerateRequest): Run;
 }

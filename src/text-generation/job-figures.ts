@@ -19,7 +19,7 @@ export function counted(model: TextModel, context: JobContext): TextModel {
     name,
     names,
     contextLength,
-    tokenText: (token) => model.tokenText(token),
+    tokenBytes: (token) => model.tokenBytes(token),
     generate: (request) => watched(model.generate(request), tell),
   };
 }

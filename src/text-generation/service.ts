@@ -66,17 +66,17 @@ export class TextGenerationService {
     const limits = { entries: cacheSize, bytes: cacheBytes };
     const cache = new ResponseCache((request) => engine.generate(request), limits, uncacheable);
     this.#cache = cache;
-    const texts = new Map<number, string>();
+    const spelt = new Map<number, Uint8Array>();
     this.#served = {
       name: names[0] ?? name,
       names,
       contextLength: engine.options.contextLength,
-      tokenText: (token) => {
-        const known = texts.get(token);
+      tokenBytes: (token) => {
+        const known = spelt.get(token);
         if (known !== undefined) return known;
-        const text = this.#model?.detokenize([token], { special: true }) ?? "";
-        texts.set(token, text);
-        return text;
+        const bytes = this.#model?.tokenBytes(token) ?? new Uint8Array();
+        spelt.set(token, bytes);
+        return bytes;
       },
       generate: (request) => cache.generate(request),
     };

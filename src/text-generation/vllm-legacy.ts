@@ -2,6 +2,7 @@
 // streamed in chunks that grow from few tokens to many.
 import type { TextDeltaEvent, Usage } from "../engine/events.js";
 import type { GenerateRequest } from "../engine/request.js";
+import { bytesText } from "../openai/answer-parts.js";
 import { wrongField } from "../openai/api-error.js";
 import type { Body } from "../openai/fields.js";
 import type { TextModel } from "../openai/text-model.js";
@@ -78,7 +79,7 @@ export async function* legacyChunks(
 /** A delta's text token by token, where its tokens spell it. */
 function spoken({ text, tokens }: TextDeltaEvent, model: TextModel): readonly string[] {
   if (text === "") return [];
-  const pieces = tokens.map((token) => model.tokenText(token));
+  const pieces = tokens.map((token) => bytesText(model.tokenBytes(token)));
   return pieces.join("") === text ? pieces : [text];
 }
 

@@ -97,8 +97,8 @@ describe("a model's own template", () => {
   it("names the field of a wrong message", async () => {
     const wrong: [unknown, string][] = [
       [[], "messages must be an array of 1 to 4096 messages"],
-      [[{ content: "x" }], "messages[0][role] must be a role of 1 to 64 characters"],
-      [[{ role: "user", content: 3 }], "messages[0][content] must be a string or an array of"],
+      [[{ content: "x" }], "messages[0].role must be a role of 1 to 64 characters"],
+      [[{ role: "user", content: 3 }], "messages[0].content must be a string or an array of"],
       [[{ role: "user", content: "x", colour: 1 }], 'messages[0] has an unknown field "colour"'],
     ];
     for (const [messages, sentence] of wrong) {

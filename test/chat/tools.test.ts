@@ -223,10 +223,10 @@ describe("thoughts", () => {
 describe("what cannot be", () => {
   it.each([
     [{ tools: [] }, "tools must be an array of 1 to 128 tools"],
-    [{ tools: [{ name: "a b" }] }, "tools[0][name] must be a name of 1 to 64 letters"],
+    [{ tools: [{ name: "a b" }] }, "tools[0].name must be a name of 1 to 64 letters"],
     [
       { tools: [{ name: "a", parameters: { type: "array" } }] },
-      "tools[0][parameters] must be a JSON schema of an object",
+      "tools[0].parameters must be a JSON schema of an object",
     ],
     [{ tools: [clock, clock] }, 'tools must have different names, got "clock" twice'],
     [{ tools: [clock], toolChoice: "maybe" }, 'toolChoice must be "auto", "required", "none" or { name }'],

@@ -148,12 +148,12 @@ describe("a draft model is refused", () => {
 
   it("where it is none, or drafts too much", async () => {
     expect((await refusal({ speculation: { draftModel: "a.gguf" } })).message).toBe(
-      'createEngine(): speculation[draftModel] must be a model of loadModel(), got "a.gguf"',
+      'createEngine(): speculation.draftModel must be a model of loadModel(), got "a.gguf"',
     );
     expect((await refusal({ speculation: { draftModel: model, draftTokens: 16 } })).message).toContain(
-      "speculation[draftTokens] must be an integer from 1 to 15, got 16",
+      "speculation.draftTokens must be an integer from 1 to 15, got 16",
     );
-    expect((await refusal({ speculation: {} })).message).toContain("speculation[draftModel] must be");
+    expect((await refusal({ speculation: {} })).message).toContain("speculation.draftModel must be");
     expect((await refusal({ speculation: 1 })).message).toContain(
       "speculation must be true, false or { draftModel, draftTokens }, got 1",
     );

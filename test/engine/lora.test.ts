@@ -293,10 +293,10 @@ describe("adapters chosen by a request", () => {
     };
     await withEngine(model, { ...shape, loras: await loadedLoras() }, async (engine) => {
       expect(await refused(engine, [{ name: "lora" }, { name: "third" }])).toContain(
-        'generate(): loras[1][name] must be the name of a loaded adapter: "lora", "other", got "third"',
+        'generate(): loras[1].name must be the name of a loaded adapter: "lora", "other", got "third"',
       );
       expect(await refused(engine, [{ name: "lora", scale: 101 }])).toContain(
-        "loras[0][scale] must be a number",
+        "loras[0].scale must be a number",
       );
       expect(await refused(engine, [{ name: "lora", path: "" }])).toContain(
         'loras[0] has an unknown field "path"',
@@ -304,7 +304,7 @@ describe("adapters chosen by a request", () => {
       expect(await refused(engine, [{ name: "lora" }, { name: "lora" }])).toContain('"lora" stands twice');
       expect(await refused(engine, "lora")).toContain("loras must be an array of { name, scale }");
       const embedding = await caught(() => engine.embed("a", { loras: [{ name: "third" }] }));
-      expect(embedding.message).toContain("embed(): loras[0][name] must be the name of a loaded adapter");
+      expect(embedding.message).toContain("embed(): loras[0].name must be the name of a loaded adapter");
     });
     await withEngine(model, shape, async (engine) => {
       expect(await refused(engine, [{ name: "lora" }])).toContain("the engine has loaded no adapters");
@@ -344,6 +344,6 @@ describe("a file that is no adapter of the model", () => {
     );
     expect(codes).toEqual(["MODEL_NOT_FOUND", "MODEL_TRUNCATED", "MODEL_UNREADABLE"]);
     const error = await caught(() => model.createEngine({ loras: [{ path: "", scale: 1 }] }));
-    expect(error.message).toContain("loras[0][path] must be the path of a GGUF file");
+    expect(error.message).toContain("loras[0].path must be the path of a GGUF file");
   });
 });
