@@ -2,7 +2,7 @@
 // Ctrl-C, exit codes, and flags that become options. Only src/cli reads these.
 import { once } from "node:events";
 import { InvalidArgumentError } from "commander";
-import { InferenceError } from "../errors.js";
+import { InferenceError, type OptionPath, spelledPath } from "../errors.js";
 
 /** Exit codes: the usual ones, and 128 + 2 for Ctrl-C. */
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
@@ -71,16 +71,14 @@ export function reportFailure(thrown: unknown): number {
     notice(`${thrown.message} [${thrown.code}]`);
     return exitCodes.failure;
   }
-  notice(flagSentence(thrown.message));
+  notice(thrown.path === undefined ? thrown.message : thrown.sentence(flagOf));
   return exitCodes.usage;
 }
 
-/** "generate(): maxTokens must …" as "--max-tokens must …". */
-function flagSentence(message: string): string {
-  return message.replace(/^\w+\(\): (\w+)(?= must )/, (_whole, field: string) => {
-    const words = field.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
-    return `--${words}`;
-  });
+/** The flag of an option: --max-tokens of maxTokens. */
+function flagOf(path: OptionPath): string {
+  const words = spelledPath(path).replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
+  return `--${words}`;
 }
 
 /** A flag's number. Ranges are judged by the library. */

@@ -1,6 +1,6 @@
 // Embeddings: what may be asked for, and the vectors out of the addon's ends.
 import { z } from "zod";
-import { InferenceError } from "../errors.js";
+import { InferenceError, type NameOption, type OptionPath, spelledPath } from "../errors.js";
 import type { NativeEnd } from "../native.js";
 import { abortSignal, flag, judge } from "./judge.js";
 import type { LoraChoice } from "./loras.js";
@@ -63,23 +63,21 @@ export function judgeEmbed(given: unknown, options: EmbedOptions) {
   const judged = judge("embed()", optionsSchema, options);
   const { inputs } = judge("embed()", inputsSchema, { inputs: given });
   if (typeof inputs !== "string" && !(inputs instanceof Int32Array)) {
-    return { ...judged, inputs, nameOf: (index: number) => `inputs[${index}]` };
+    return { ...judged, inputs, place: (index: number): OptionPath => ["inputs", index] };
   }
-  return { ...judged, inputs: [inputs], nameOf: () => "inputs" };
+  return { ...judged, inputs: [inputs], place: (): OptionPath => ["inputs"] };
 }
 
 /** A refusal names the input it is of, which is the prompt of its request. */
-export function inputFailure(failure: unknown, name: string): unknown {
+export function inputFailure(failure: unknown, place: OptionPath): unknown {
   if (!(failure instanceof InferenceError)) return failure;
-  const { code, message } = failure;
+  const { code, message, path } = failure;
   if (code !== "CONTEXT_OVERFLOW" && code !== "INVALID_OPTION") return failure;
-  const opening = "embed(): prompt";
-  if (message.startsWith(opening)) {
-    return new InferenceError(code, `embed(): ${name}${message.slice(opening.length)}`);
-  }
-  return message.startsWith("embed(): ")
-    ? failure // of an option
-    : new InferenceError(code, `embed(): ${name}: ${message}`);
+  const atInput = (given: OptionPath) => (given[0] === "prompt" ? [...place, ...given.slice(1)] : given);
+  const sentence = (name: NameOption) => failure.sentence((given) => name(atInput(given)));
+  if (path === undefined) return new InferenceError(code, `embed(): ${spelledPath(place)}: ${message}`);
+  const facts = { path: atInput(path), sentence };
+  return new InferenceError(code, `embed(): ${sentence(spelledPath)}`, facts);
 }
 
 /** llama.cpp's numbers of the ways in which models take their embeddings. */

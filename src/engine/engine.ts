@@ -249,9 +249,9 @@ export class Engine {
   async embed(inputs: EmbedInput | readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
     this.#mustBeOpen("embed()");
     refusePooling(this.#model.poolingType);
-    const { inputs: texts, nameOf, normalize, signal, ...rest } = judgeEmbed(inputs, options);
+    const { inputs: texts, place, normalize, signal, ...rest } = judgeEmbed(inputs, options);
     this.#mustBeQueueable("embed(): the number of inputs", texts.length);
-    const named = (failure: unknown, index: number) => inputFailure(failure, nameOf(index));
+    const named = (failure: unknown, index: number) => inputFailure(failure, place(index));
     const requests = texts.map((prompt, index) => {
       try {
         const asked = { prompt, ...rest, temperature: 0 };
