@@ -10,8 +10,9 @@ import { RunningJob } from "./running-job.js";
 
 export type LocalStatus = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED";
 
-/** Ended jobs whose results can still be asked for. */
+/** Ended jobs whose results can still be asked for, and the bytes of those results. */
 const endedLimit = 1000;
+const endedBytesLimit = 64 * 2 ** 20;
 
 /** One job of the API and what became of it so far. */
 export class LocalJob {
@@ -24,8 +25,14 @@ export class LocalJob {
   /** Streamed items that were given to a caller already. */
   given = 0;
   running: RunningJob | undefined;
+  /** Who runs it. */
+  workerId: string | undefined;
+  /** As it was submitted; without its input once it has ended. */
+  job: Job;
 
-  constructor(readonly job: Job) {}
+  constructor(job: Job) {
+    this.job = job;
+  }
 
   get ended(): boolean {
     return this.endedMs !== undefined;
@@ -46,8 +53,11 @@ export class LocalJob {
   }
 
   end(status: LocalStatus): void {
+    const { id, webhook } = this.job;
     this.status = status;
     this.endedMs = performance.now();
+    this.running = undefined;
+    this.job = { id, input: null, ...(webhook !== undefined && { webhook }) };
     this.changes.notify();
   }
 }
@@ -145,6 +155,7 @@ export class LocalJobs {
     const { options, config, logger } = this.#parts;
     job.running = new RunningJob({ job: job.job, outbox: job.outlet, options, config, logger });
     job.status = "IN_PROGRESS";
+    job.workerId = config.workerId;
     job.startedMs = performance.now();
     void job.running.ended.then(({ type, failed }) => {
       if (type === "stopped") this.#ended(job, "CANCELLED");
@@ -156,13 +167,23 @@ export class LocalJobs {
   #ended(job: LocalJob, status: LocalStatus): void {
     job.end(status);
     this.#parts.onEnd(job);
+    const { id } = job.job;
+    this.#known.delete(id);
+    this.#known.set(id, job); // those that ended are in the order of their ends
     this.#forgetOld();
     this.#changes.notify();
     void this.#fill();
   }
 
+  /** The job that ended last is kept whatever its size. */
   #forgetOld(): void {
-    const ended = [...this.#known].filter(([, job]) => job.ended);
-    for (const [id] of ended.slice(0, Math.max(0, ended.length - endedLimit))) this.#known.delete(id);
+    let count = 0;
+    let bytes = 0;
+    for (const [id, job] of [...this.#known].reverse()) {
+      if (!job.ended) continue;
+      count += 1;
+      bytes += job.outlet.bytes;
+      if (count > 1 && (count > endedLimit || bytes > endedBytesLimit)) this.#known.delete(id);
+    }
   }
 }

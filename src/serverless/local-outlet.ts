@@ -12,6 +12,7 @@ export class LocalOutlet implements Outlet {
   #progress: string | undefined;
   #result: string | undefined;
   #closed = false;
+  #bytes = 0;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
@@ -19,6 +20,11 @@ export class LocalOutlet implements Outlet {
 
   get posted(): readonly string[] {
     return this.#items;
+  }
+
+  /** Bytes of what is kept: items, progress and result. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The latest progress as JSON text. */
@@ -33,13 +39,17 @@ export class LocalOutlet implements Outlet {
 
   progress(value: unknown): void {
     if (this.#closed) return;
-    this.#progress = toWireJson(value);
+    const json = toWireJson(value);
+    this.#bytes += Buffer.byteLength(json) - Buffer.byteLength(this.#progress ?? "");
+    this.#progress = json;
     this.#onChange();
   }
 
   async item(value: unknown): Promise<void> {
     if (this.#closed) return;
-    this.#items.push(toWireJson(value));
+    const json = toWireJson(value);
+    this.#bytes += Buffer.byteLength(json);
+    this.#items.push(json);
     this.#onChange();
   }
 
@@ -48,6 +58,7 @@ export class LocalOutlet implements Outlet {
   finish(body: string): Promise<Receipt> {
     if (this.#closed) return Promise.resolve({ type: "aborted" });
     this.#closed = true;
+    this.#bytes += Buffer.byteLength(body);
     this.#result = body;
     this.#onChange();
     return Promise.resolve({ type: "delivered" });
