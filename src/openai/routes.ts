@@ -63,7 +63,9 @@ function noRoute(route: string): ApiError {
 }
 
 function bodyOf(method: string, body: unknown): Body {
-  if (method.toUpperCase() !== "POST") throw new ApiError(405, `the route takes POST, got ${method}`);
+  if (method.toUpperCase() !== "POST") {
+    throw new ApiError(405, `the route takes POST, got ${method}`, { code: "method_not_allowed" });
+  }
   if (isBody(body)) return body;
   throw new ApiError(400, "the body must be an object");
 }

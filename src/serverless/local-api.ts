@@ -3,6 +3,8 @@
 // below /v2/<endpoint>. Shapes are the public ones; an unknown id is answered as
 // Python's local server does. Knows no socket.
 import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { ofAnotherPage } from "./local-caller.js";
 import type { LocalJob, LocalJobs } from "./local-jobs.js";
 import { openaiCall } from "./local-openai.js";
 
@@ -10,6 +12,7 @@ export interface ApiRequest {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal;
@@ -17,7 +20,7 @@ export interface ApiRequest {
 
 /** A value to be told as JSON, or the text of server-sent events as it comes. */
 export type ApiAnswer =
-  | { readonly status: number; readonly body: unknown }
+  | { readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: number; readonly events: AsyncIterable<string> };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -38,6 +41,7 @@ export class LocalApi {
   }
 
   async answer(request: ApiRequest): Promise<ApiAnswer> {
+    if (ofAnotherPage(request.headers)) return anotherPage;
     const [pathname = "", query] = request.url.split("?");
     const path = pathname.replace(/^\/v2\/[^/]+(?=\/)/, "");
     const [, openaiPath] = /^\/openai(\/.+)$/.exec(path) ?? [];
@@ -46,30 +50,26 @@ export class LocalApi {
     }
     const wait = waitOf(new URLSearchParams(query).get("wait"));
     const [, route = "", id = "", rest] = path.split("/");
-    if (rest !== undefined) return noSuchRoute(request);
-    const posted = request.method === "POST";
-    if (id === "realtime" && route === this.#endpointId && posted) return this.#realtime(request);
-    if (!posted && request.method !== "GET") return noSuchRoute(request);
-    if (id !== "") return this.#ofJob(route, id, wait, request);
+    const realtime = id === "realtime" && route === this.#endpointId;
+    const methods = realtime ? ["POST"] : (id === "" ? routes : idRoutes).get(route);
+    if (rest !== undefined || methods === undefined) return noSuchRoute(request);
+    if (!methods.includes(request.method)) return wrongMethod(request, methods);
+    if (realtime) return this.#realtime(request);
+    if (id !== "") return this.#ofJob(route, id, wait);
     switch (route) {
       case "run":
       case "runsync":
-        return posted ? this.#submit(route, wait, request) : noSuchRoute(request);
+        return this.#submit(route, wait, request);
       case "health":
         return { status: 200, body: this.#health() };
       case "purge-queue":
-        return posted
-          ? { status: 200, body: { removed: this.#jobs.purge(), status: "completed" } }
-          : noSuchRoute(request);
-      case "":
-        return { status: 200, body: { routes } };
+        return { status: 200, body: { removed: this.#jobs.purge(), status: "completed" } };
       default:
-        return noSuchRoute(request);
+        return { status: 200, body: { routes: described } };
     }
   }
 
-  async #ofJob(route: string, id: string, wait: number | undefined, request: ApiRequest): Promise<ApiAnswer> {
-    if (!idRoutes.has(route)) return noSuchRoute(request);
+  async #ofJob(route: string, id: string, wait: number | undefined): Promise<ApiAnswer> {
     const job = this.#jobs.find(id);
     if (job === undefined) {
       const missing = { id, status: "FAILED", error: "Job ID not found" };
@@ -77,7 +77,6 @@ export class LocalApi {
     }
     if (route === "stream") return { status: 200, body: await streamed(job) };
     if (route === "cancel") {
-      if (request.method !== "POST") return noSuchRoute(request);
       this.#jobs.cancel(job);
       await job.untilEnded();
     }
@@ -86,8 +85,8 @@ export class LocalApi {
   }
 
   async #submit(route: string, wait: number | undefined, request: ApiRequest): Promise<ApiAnswer> {
-    const fields = inputFields(request.body);
-    if (fields === undefined) return invalidInput;
+    const { fields, wrong } = jobOf(request.body);
+    if (fields === undefined) return wrong;
     if (this.#jobs.stopped) return leaving;
     const job = await this.#jobs.submit({ ...fields, id: `test-${randomUUID()}`, input: fields.input });
     if (route === "run") return { status: 200, body: { id: job.job.id, status: job.status } };
@@ -97,8 +96,8 @@ export class LocalApi {
 
   /** The result's own body, without the shape of the public API. */
   async #realtime(request: ApiRequest): Promise<ApiAnswer> {
-    const fields = inputFields(request.body);
-    if (fields === undefined) return invalidInput;
+    const { fields, wrong } = jobOf(request.body);
+    if (fields === undefined) return wrong;
     if (this.#jobs.stopped) return leaving;
     const id = fields.id === undefined ? `test-${randomUUID()}` : String(fields.id);
     if (this.#jobs.find(id)?.ended === false) {
@@ -125,7 +124,22 @@ export class LocalApi {
   }
 }
 
-const routes = [
+const either = ["GET", "POST"];
+/** Methods of the routes without and with a job's id. */
+const routes: ReadonlyMap<string, readonly string[]> = new Map([
+  ["", ["GET", "HEAD", "POST"]],
+  ["run", ["POST"]],
+  ["runsync", ["POST"]],
+  ["health", ["GET", "HEAD", "POST"]],
+  ["purge-queue", ["POST"]],
+]);
+const idRoutes: ReadonlyMap<string, readonly string[]> = new Map([
+  ["status", either],
+  ["status-sync", either],
+  ["stream", either],
+  ["cancel", ["POST"]],
+]);
+const described = [
   "POST /run",
   "POST /runsync",
   "GET /status/{id}",
@@ -136,26 +150,44 @@ const routes = [
   "POST /purge-queue",
   "/openai/v1/{…}",
 ];
-const idRoutes: ReadonlySet<string> = new Set(["status", "status-sync", "stream", "cancel"]);
 const leaving: ApiAnswer = { status: 503, body: { error: "the worker is shutting down" } };
 const invalidInput: ApiAnswer = {
   status: 422,
   body: { detail: [{ loc: ["body", "input"], msg: "input must be an object", type: "dict_type" }] },
 };
+const anotherPage: ApiAnswer = {
+  status: 403,
+  body: { error: "web pages of another origin must send Content-Type: application/json" },
+};
 
 function noSuchRoute({ method, url }: ApiRequest): ApiAnswer {
-  return { status: 404, body: { error: `no route ${method} ${url}; the routes are ${routes.join(", ")}` } };
+  return {
+    status: 404,
+    body: { error: `no route ${method} ${url}; the routes are ${described.join(", ")}` },
+  };
 }
 
-/** The body's fields where its input is an object. */
-function inputFields(body: string): Fields | undefined {
+function wrongMethod({ method, url }: ApiRequest, methods: readonly string[]): ApiAnswer {
+  const Allow = methods.join(", ");
+  return { status: 405, headers: { Allow }, body: { error: `${url} takes ${Allow}, got ${method}` } };
+}
+
+type JobFields = { readonly fields: Fields; readonly wrong?: undefined };
+type NoJob = { readonly fields?: undefined; readonly wrong: ApiAnswer };
+
+/** The fields of a body whose input is an object. */
+function jobOf(body: string): JobFields | NoJob {
+  const expected = 'expected a job as JSON, such as {"input": {}}';
+  if (body.trim() === "")
+    return { wrong: { status: 400, body: { error: `the body is empty; ${expected}` } } };
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
-  } catch {
-    return undefined;
+  } catch (thrown) {
+    const error = `the body is no JSON (${(thrown as Error).message}); ${expected}`;
+    return { wrong: { status: 400, body: { error } } };
   }
-  return isObject(parsed) && isObject(parsed.input) ? parsed : undefined;
+  return isObject(parsed) && isObject(parsed.input) ? { fields: parsed } : { wrong: invalidInput };
 }
 
 function isObject(value: unknown): value is Fields {
@@ -183,6 +215,7 @@ export function view(job: LocalJob): Fields {
     status: job.status,
     ...(output === undefined ? {} : { output }),
     ...(error === undefined ? {} : { error }),
+    ...(job.workerId === undefined ? {} : { workerId: job.workerId }),
     ...times,
   };
 }

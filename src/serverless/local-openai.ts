@@ -5,23 +5,30 @@ import { randomUUID } from "node:crypto";
 import type { ApiAnswer, ApiRequest } from "./local-api.js";
 import type { LocalJob, LocalJobs } from "./local-jobs.js";
 
-const statuses: ReadonlyMap<string, number> = new Map([
+/** By an error's code, else by its type. */
+const statuses: ReadonlyMap<unknown, number> = new Map([
+  ["method_not_allowed", 405],
   ["not_found_error", 404],
   ["rate_limit_error", 429],
   ["server_error", 500],
 ]);
 
+const methods: readonly string[] = ["GET", "POST"];
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** @param path below /openai, such as "/v1/models" */
 export async function openaiCall(jobs: LocalJobs, path: string, request: ApiRequest): Promise<ApiAnswer> {
-  const body = parsed(request.body);
-  if (request.body !== "" && body === undefined) {
-    return {
-      status: 400,
-      body: { error: errorOf("the body must be a JSON object", "invalid_request_error") },
-    };
+  const { method } = request;
+  if (!methods.includes(method)) {
+    const Allow = methods.join(", ");
+    return { ...invalid(405, `${path} takes ${Allow}, got ${method}`), headers: { Allow } };
   }
+  const text = request.body.trim();
+  const body = parsed(text);
+  if (text === "" && method === "POST") return invalid(400, "the body is empty, expected a JSON object");
+  if (text !== "" && body === undefined)
+    return invalid(400, `the body must be a JSON object; ${faultOf(text)}`);
   const input = { openai_route: path, ...(body !== undefined && { openai_input: body }) };
   const job = await jobs.submit({ id: `test-${randomUUID()}`, input });
   // Who leaves wants no more of it; on the platform that is a stop.
@@ -56,11 +63,25 @@ function failure(text: string): ApiAnswer {
   const error = parsed(text);
   if (typeof error?.message !== "string")
     return { status: 500, body: { error: errorOf(text, "server_error") } };
-  return { status: statuses.get(String(error.type)) ?? 400, body: { error } };
+  const status = statuses.get(error.code) ?? statuses.get(error.type) ?? 400;
+  return { status, body: { error } };
+}
+
+function invalid(status: number, message: string) {
+  return { status, body: { error: errorOf(message, "invalid_request_error") } };
 }
 
 function errorOf(message: string, type: string): Fields {
   return { message, type, param: null, code: null };
+}
+
+function faultOf(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    return `got ${Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`}`;
+  } catch (thrown) {
+    return `it is no JSON: ${(thrown as Error).message}`;
+  }
 }
 
 function parsed(text: string): Fields | undefined {

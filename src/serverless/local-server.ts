@@ -12,17 +12,17 @@ import type { WorkerOptions } from "./contract.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Host } from "./host.js";
 import { listenForLeaving } from "./leaving.js";
-import { type ApiAnswer, LocalApi, view } from "./local-api.js";
-import { type LocalJob, LocalJobs } from "./local-jobs.js";
+import { type ApiAnswer, LocalApi } from "./local-api.js";
+import { LocalJobs } from "./local-jobs.js";
 import { type Mode, preparedLocally } from "./local-mode.js";
 import type { Logger } from "./logger.js";
+import { Webhooks } from "./webhooks.js";
 import { toWireJson } from "./wire-json.js";
 
 type ApiMode = Extract<Mode, { readonly type: "api" }>;
 
 /** RunPod's limit of a request to /runsync. */
 const requestBytes = 20_000_000;
-const webhookMs = 10_000;
 /** Milliseconds the last answers get to reach their callers. */
 const lastAnswersMs = 1000;
 
@@ -34,18 +34,13 @@ export async function serveApi(
   host: Host,
 ): Promise<number> {
   const concurrency = new Concurrency(options.concurrencyModifier, logger);
-  const webhooks = new Set<Promise<void>>();
-  const tellWebhook = (job: LocalJob) => {
-    const told = postWebhook(job, logger);
-    webhooks.add(told);
-    void told.then(() => webhooks.delete(told));
-  };
+  const webhooks = new Webhooks(logger);
   const jobs = new LocalJobs({
     options,
     config,
     logger,
     limit: async () => mode.concurrency ?? (await concurrency.next()),
-    onEnd: tellWebhook,
+    onEnd: (job) => webhooks.tell(job),
   });
   const heartbeat = new Heartbeat(config, logger);
   const leaving = listenForLeaving(jobs, config, logger, host);
@@ -55,7 +50,7 @@ export async function serveApi(
     const ready = await Promise.race([preparedLocally(options, logger), leaving.asked]);
     if (ready === false) return 1;
     if (!jobs.stopped && !(await listening(server, mode, logger))) return 1;
-    const answered = jobs.drained().then(() => Promise.all(webhooks));
+    const answered = jobs.drained().then(() => webhooks.settled());
     await Promise.race([answered, leaving.forced]);
     return leaving.code();
   } finally {
@@ -90,17 +85,17 @@ function createServer(api: LocalApi): http.Server {
   return http.createServer(async (request, response) => {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
-    const said = await answer(api, request, gone.signal).catch((thrown: unknown) => ({
-      status: 500,
-      body: { error: String(thrown) },
-    }));
+    const said = await answer(api, request, gone.signal).catch(
+      (thrown: unknown): ApiAnswer => ({ status: 500, body: { error: String(thrown) } }),
+    );
     if ("events" in said) {
       response.writeHead(said.status, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
       await pipeline(Readable.from(said.events), response).catch(() => {}); // the caller left
       return;
     }
     const text = toWireJson(said.body);
-    const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
+    const length = Buffer.byteLength(text);
+    const headers = { ...said.headers, "Content-Type": "application/json", "Content-Length": length };
     response.writeHead(said.status, headers).end(text);
   });
 }
@@ -119,23 +114,6 @@ async function answer(api: LocalApi, request: http.IncomingMessage, signal: Abor
     };
   }
   const body = Buffer.concat(chunks).toString("utf8");
-  return api.answer({ method: request.method ?? "GET", url: request.url ?? "/", body, signal });
-}
-
-/** Tells a job's webhook of its success; what goes wrong there is logged. */
-async function postWebhook(job: LocalJob, logger: Logger): Promise<void> {
-  const { webhook } = job.job;
-  if (typeof webhook !== "string" || webhook === "" || job.status !== "COMPLETED") return;
-  try {
-    const response = await fetch(webhook, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: toWireJson(view(job)),
-      signal: AbortSignal.timeout(webhookMs),
-    });
-    await response.body?.cancel();
-    if (!response.ok) logger.warn(`The webhook of job ${job.job.id} answered ${response.status}.`);
-  } catch (thrown) {
-    logger.warn(`The webhook of job ${job.job.id} cannot be reached: ${String(thrown)}`);
-  }
+  const { method = "GET", url = "/", headers } = request;
+  return api.answer({ method, url, headers, body, signal });
 }

@@ -117,7 +117,10 @@ function callOf(input: Body): { path: string; method: string; body: unknown } | 
       body: openai_input,
     };
   }
-  if (isGiven(openai_route)) return { path: String(openai_route), method: "GET", body: undefined };
+  if (isGiven(openai_route)) {
+    const posted = typeof openai_input === "object" && openai_input !== null; // an empty body is one
+    return { path: String(openai_route), method: posted ? "POST" : "GET", body: openai_input };
+  }
   if (!isGiven(route)) return undefined;
   return {
     path: String(route),

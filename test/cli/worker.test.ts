@@ -62,6 +62,9 @@ describe("infernode worker", { timeout }, () => {
         const response = await fetch(`${address()}/health`);
         return (await response.json()) as { readonly jobs: { readonly inProgress: number } };
       });
+      const wrong = await fetch(`${address()}/openai/v1/chat/completions`);
+      expect(wrong.status).toBe(405);
+      expect(await wrong.json()).toMatchObject({ error: { code: "method_not_allowed" } });
       child.kill("SIGTERM");
       expect(await ended).toBe(0);
     } finally {

@@ -127,6 +127,13 @@ describe("the inputs of a text-generation job", () => {
     });
   });
 
+  it("case 110: an empty request is refused for what it lacks, not for its method", async () => {
+    await withTextWorker({}, async ({ run }) => {
+      const { error } = await run({ openai_route: "/v1/chat/completions", openai_input: {} });
+      expect(error).toMatchObject({ param: "messages" });
+    });
+  });
+
   it("case 111: openai_input alone is a conversation", async () => {
     await withTextWorker({}, async ({ run }) => {
       expect(one((await run({ openai_input: { messages, ...short } })).output).object).toBe(

@@ -1,0 +1,73 @@
+// Tells the webhooks of local jobs how their jobs ended: what /status says, for every
+// end. A webhook that does not answer with success is told twice more, as the
+// platform does; then the log says so.
+import { sleep } from "./backoff.js";
+import { view } from "./local-api.js";
+import type { LocalJob } from "./local-jobs.js";
+import type { Logger } from "./logger.js";
+import { toWireJson } from "./wire-json.js";
+
+const attempts = 3;
+const betweenMs = 10_000;
+const attemptMs = 10_000;
+
+export class Webhooks {
+  readonly #logger: Logger;
+  readonly #pauseMs: number;
+  readonly #leaving = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(logger: Logger, pauseMs = betweenMs) {
+    this.#logger = logger;
+    this.#pauseMs = pauseMs;
+  }
+
+  /** Tells the webhook of a job that has ended, where it has one. */
+  tell(job: LocalJob): void {
+    const { webhook } = job.job;
+    if (typeof webhook !== "string" || webhook === "") return;
+    const told = this.#post(webhook, job.job.id, toWireJson(view(job)));
+    this.#underWay.add(told);
+    void told.then(() => this.#underWay.delete(told));
+  }
+
+  /** Makes no more pauses. Resolves when all were told or given up. */
+  async settled(): Promise<void> {
+    this.#leaving.abort();
+    await Promise.all(this.#underWay);
+  }
+
+  /** Never rejects. */
+  async #post(url: string, jobId: string, body: string): Promise<void> {
+    for (let left = attempts - 1; ; left -= 1) {
+      const wrong = await failureOf(url, body);
+      if (wrong === undefined) return;
+      if (left === 0) {
+        this.#logger.warn(
+          `The webhook of job ${jobId} was not told: ${wrong}, at the last of ${attempts} attempts.`,
+        );
+        return;
+      }
+      await sleep(this.#pauseMs, this.#leaving.signal);
+    }
+  }
+}
+
+/** What went wrong with one attempt. Redirects are not followed: most would turn the POST into a GET. */
+async function failureOf(url: string, body: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body,
+      redirect: "manual",
+      signal: AbortSignal.timeout(attemptMs),
+    });
+    await response.body?.cancel();
+    if (response.ok) return undefined;
+    const target = response.headers.get("location");
+    return `it answered ${response.status}${target === null ? "" : `, a redirect to ${target}`}`;
+  } catch (thrown) {
+    return String(thrown);
+  }
+}

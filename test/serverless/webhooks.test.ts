@@ -1,0 +1,133 @@
+// Case 106: the webhooks of local jobs, over HTTP on this machine.
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Handler } from "../../src/serverless/contract.js";
+import { view } from "../../src/serverless/local-api.js";
+import { LocalJobs } from "../../src/serverless/local-jobs.js";
+import { Logger } from "../../src/serverless/logger.js";
+import { Webhooks } from "../../src/serverless/webhooks.js";
+import { configOf, gate, judged, startApi } from "./harness.js";
+
+interface Call {
+  readonly method: string | undefined;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Statuses it answers with, one after the other; then 200. */
+let answers: number[] = [];
+let heard: Call[] = [];
+let hook: Server;
+let webhook = "";
+
+beforeEach(async () => {
+  answers = [];
+  heard = [];
+  hook = createServer(async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    heard.push({ method: request.method, body: JSON.parse(text) });
+    response.writeHead(answers.shift() ?? 200, { Location: "/elsewhere" }).end();
+  }).listen(0, "127.0.0.1");
+  await once(hook, "listening");
+  webhook = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`;
+});
+afterEach(() => {
+  hook.closeAllConnections();
+  hook.close();
+});
+
+const handler: Handler = async ({ input }, { signal }) => {
+  const { echo, throws, waits } = input as { echo?: unknown; throws?: string; waits?: true };
+  if (waits) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  if (throws !== undefined) throw new Error(throws);
+  return echo;
+};
+
+/** Jobs whose webhooks are told without pauses. */
+function jobsOf() {
+  const lines: string[] = [];
+  const logger = new Logger((line) => void lines.push(line), "INFO", false);
+  const webhooks = new Webhooks(logger, 0);
+  const jobs = new LocalJobs({
+    options: judged({ handler }),
+    config: configOf({ RUNPOD_POD_ID: "w1" }),
+    logger,
+    limit: async () => 1,
+    onEnd: (job) => webhooks.tell(job),
+  });
+  return { jobs, webhooks, lines };
+}
+
+describe("case 106: a webhook", () => {
+  it("hears of every end, with what /status says", async () => {
+    const { jobs, webhooks } = jobsOf();
+    const inputs = [{ echo: { a: 1 } }, { throws: "too hot" }, { waits: true }, { echo: 1 }];
+    const all = [];
+    for (const [index, input] of inputs.entries())
+      all.push(await jobs.submit({ id: `j${index}`, input, webhook }));
+    const [, , running, waiting] = all;
+    await all[1]?.untilEnded();
+    if (waiting !== undefined) jobs.cancel(waiting);
+    if (running !== undefined) jobs.cancel(running);
+    for (const job of all) await job.untilEnded();
+    await webhooks.settled();
+    const bodies = heard.map(({ body }) => body).sort((a, b) => String(a.id).localeCompare(String(b.id)));
+    expect(bodies).toEqual(all.map((job) => JSON.parse(JSON.stringify(view(job)))));
+    expect(bodies).toMatchObject([
+      { id: "j0", status: "COMPLETED", output: { a: 1 }, workerId: "w1", executionTime: expect.any(Number) },
+      { id: "j1", status: "FAILED", error: expect.stringContaining("too hot") },
+      { id: "j2", status: "CANCELLED" },
+      { id: "j3", status: "CANCELLED" },
+    ]);
+    expect(heard.every(({ method }) => method === "POST")).toBe(true);
+  });
+
+  it.each([
+    [[], 1],
+    [[500], 2],
+    [[500, 404], 3],
+    [[302, 200], 2],
+  ])("that answers %j first is told %d times", async (statuses, times) => {
+    answers = [...statuses];
+    const { jobs, webhooks, lines } = jobsOf();
+    await (await jobs.submit({ id: "j", input: { echo: 1 }, webhook })).untilEnded();
+    await webhooks.settled();
+    expect(heard).toHaveLength(times);
+    expect(heard.every(({ body }) => body.output === 1)).toBe(true);
+    expect(lines.join("")).not.toContain("was not told");
+  });
+
+  it.each([
+    [[503, 500, 301], "it answered 301, a redirect to /elsewhere"],
+    [[500, 500, 500], "it answered 500"],
+  ])("that answers %j is given up, and the log says why", async (statuses, reason) => {
+    answers = [...statuses];
+    const { jobs, webhooks, lines } = jobsOf();
+    await (await jobs.submit({ id: "j", input: { echo: 1 }, webhook })).untilEnded();
+    await webhooks.settled();
+    expect(heard).toHaveLength(3);
+    expect(lines.join("")).toContain(`The webhook of job j was not told: ${reason}`);
+  });
+
+  it("that cannot be reached costs its job nothing", async () => {
+    const { jobs, webhooks, lines } = jobsOf();
+    const job = await jobs.submit({ id: "j", input: { echo: 1 }, webhook: "http://127.0.0.1:9/" });
+    await job.untilEnded();
+    await webhooks.settled();
+    expect(job.status).toBe("COMPLETED");
+    expect(lines.join("")).toContain("The webhook of job j was not told");
+  });
+
+  it("is told the rest of its times without pauses when the worker leaves", async () => {
+    answers = [500, 500];
+    const ran = gate();
+    const { worker, url } = await startApi(async () => ran.open());
+    await fetch(`${url}/run`, { method: "POST", body: JSON.stringify({ input: {}, webhook }) });
+    await ran.opened;
+    worker.signal("SIGTERM");
+    expect(await worker.ended).toBe(0);
+    expect(heard).toHaveLength(3);
+  });
+});
