@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import type { ApiAnswer, ApiRequest } from "./local-api.js";
 import type { LocalJob, LocalJobs } from "./local-jobs.js";
+import { errorObjectOf } from "./results.js";
 
 /** By an error's code, else by its type. */
 const statuses: ReadonlyMap<unknown, number> = new Map([
@@ -58,13 +59,15 @@ async function* eventsOf(job: LocalJob): AsyncGenerator<string, void, undefined>
   }
 }
 
-/** A job's error is OpenAI's error object as JSON, where the handler speaks OpenAI's API. */
 function failure(text: string): ApiAnswer {
-  const error = parsed(text);
-  if (typeof error?.message !== "string")
-    return { status: 500, body: { error: errorOf(text, "server_error") } };
-  const status = statuses.get(error.code) ?? statuses.get(error.type) ?? 400;
-  return { status, body: { error } };
+  const error = errorObjectOf(text);
+  return { status: statusOf(error), body: { error } };
+}
+
+/** vLLM's objects carry the status as their code. */
+function statusOf({ code, type }: Fields): number {
+  if (Number.isInteger(code) && Number(code) >= 400 && Number(code) < 600) return Number(code);
+  return statuses.get(code) ?? statuses.get(type) ?? 400;
 }
 
 function invalid(status: number, message: string) {

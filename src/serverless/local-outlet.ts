@@ -47,17 +47,23 @@ export class LocalOutlet implements Outlet {
 
   async item(value: unknown): Promise<void> {
     if (this.#closed) return;
-    const json = toWireJson(value);
+    this.#keep(value);
+    this.#onChange();
+  }
+
+  #keep(item: unknown): void {
+    const json = toWireJson(item);
     this.#bytes += Buffer.byteLength(json);
     this.#items.push(json);
-    this.#onChange();
   }
 
   async flush(): Promise<void> {}
 
-  finish(body: string): Promise<Receipt> {
+  finish(body: string, lastEvents?: string): Promise<Receipt> {
     if (this.#closed) return Promise.resolve({ type: "aborted" });
     this.#closed = true;
+    // Where nothing was streamed, the caller is answered with the error itself and its status.
+    if (lastEvents !== undefined && this.#items.length > 0) this.#keep(lastEvents);
     this.#bytes += Buffer.byteLength(body);
     this.#result = body;
     this.#onChange();

@@ -3,6 +3,7 @@
 // that waits is replaced by newer progress; server-sent events that wait are
 // joined, so that a slow platform never makes a stream lag.
 import { type Delivery, type Parcel, type Receipt, tooLarge } from "./delivery.js";
+import { halves, isEvents, splitEvents } from "./event-text.js";
 import type { Logger } from "./logger.js";
 import type { Outlet } from "./outlet.js";
 import type { Urls } from "./urls.js";
@@ -12,8 +13,8 @@ interface Entry {
   readonly kind: "progress" | "item" | "done";
   /** The value's JSON text, or the whole body of a result. */
   json: string;
-  /** Text of server-sent events, which may be joined and split. */
-  events: string | undefined;
+  /** Server-sent events that are sent together; undefined: the JSON text is. */
+  readonly events: { readonly texts: string[]; bytes: number } | undefined;
   readonly settle: ((receipt: Receipt) => void)[];
 }
 
@@ -79,18 +80,23 @@ export class Outbox implements Outlet {
    */
   async item(value: unknown): Promise<void> {
     if (this.#closed) return;
-    if (typeof value !== "string" || !isEvents(value)) return this.#whole(toWireJson(value));
-    for (const events of splitEvents(value)) this.#joinEvents(events);
+    if (!isEvents(value)) return this.#whole(toWireJson(value));
+    for (const events of splitEvents(value, itemBytes)) this.#joinEvents(events);
     if (this.#waitingBytes() > aheadBytes) await this.#queueSent();
   }
 
-  /** Posts the result after everything else, and closes. @param body the whole JSON text */
-  finish(body: string): Promise<Receipt> {
+  /**
+   * Posts the result after everything else, and closes.
+   * @param body the whole JSON text
+   * @param lastEvents what the stream's reader is to be told before, undefined: nothing
+   */
+  finish(body: string, lastEvents?: string): Promise<Receipt> {
     if (this.#closed) return Promise.resolve({ type: "aborted" });
     this.#closed = true;
     // Newer than any progress that waits is the result.
     const kept = this.#queue.filter((entry) => entry.kind !== "progress");
     this.#queue.splice(0, this.#queue.length, ...kept);
+    if (lastEvents !== undefined) this.#joinEvents(lastEvents);
     return this.#pushed({ kind: "done", json: body, events: undefined, settle: [] });
   }
 
@@ -110,16 +116,17 @@ export class Outbox implements Outlet {
     await this.#pushed({ kind: "item", json, events: undefined, settle: [] });
   }
 
-  #joinEvents(events: string): void {
-    const last = this.#queue.at(-1);
-    const joined = last?.kind === "item" && last.events !== undefined ? last.events + events : undefined;
-    if (last !== undefined && joined !== undefined && Buffer.byteLength(joined) <= itemBytes) {
-      last.events = joined;
-    } else this.#push({ kind: "item", json: "", events, settle: [] });
+  #joinEvents(text: string): void {
+    const bytes = Buffer.byteLength(text);
+    const last = this.#queue.at(-1)?.events;
+    if (last !== undefined && last.bytes + bytes <= itemBytes) {
+      last.texts.push(text);
+      last.bytes += bytes;
+    } else this.#push({ kind: "item", json: "", events: { texts: [text], bytes }, settle: [] });
   }
 
   #waitingBytes(): number {
-    return this.#queue.reduce((sum, entry) => sum + (entry.events?.length ?? 0), 0);
+    return this.#queue.reduce((sum, entry) => sum + (entry.events?.bytes ?? 0), 0);
   }
 
   #queueSent(): Promise<void> {
@@ -158,7 +165,7 @@ export class Outbox implements Outlet {
       case "progress":
         return this.#sendProgress(entry.json);
       case "item":
-        return this.#sendItem(entry.json, entry.events);
+        return this.#sendItem(entry.json, entry.events?.texts.join(""));
       default:
         return this.#sendDone(entry.json);
     }
@@ -250,35 +257,4 @@ function errorBody(error: string, stopPod: true | undefined): string {
 
 function sizeOf(bytes: number): string {
   return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-function isEvents(text: string): boolean {
-  return text.endsWith("\n\n") && /^(?:data|event|id|retry|):/.test(text);
-}
-
-/** Events in two parts of whole events; one event has no halves. */
-function halves(events: string): readonly string[] {
-  const single = events.split(/(?<=\n\n)/);
-  if (single.length < 2) return [];
-  const middle = Math.ceil(single.length / 2);
-  return [single.slice(0, middle).join(""), single.slice(middle).join("")];
-}
-
-/** Pieces of whole events, each within an item's limit where its events are. */
-function splitEvents(text: string): readonly string[] {
-  if (Buffer.byteLength(text) <= itemBytes) return [text];
-  const pieces: string[] = [];
-  let piece = "";
-  let bytes = 0;
-  for (const event of text.split(/(?<=\n\n)/)) {
-    const length = Buffer.byteLength(event);
-    if (bytes > 0 && bytes + length > itemBytes) {
-      pieces.push(piece);
-      piece = "";
-      bytes = 0;
-    }
-    piece += event;
-    bytes += length;
-  }
-  return bytes > 0 ? [...pieces, piece] : pieces;
 }

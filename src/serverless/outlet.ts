@@ -15,8 +15,12 @@ export interface Outlet {
   item(value: unknown): Promise<void>;
   /** Resolves when all items are sent. */
   flush(): Promise<void>;
-  /** Takes the result, and nothing after it. @param body the whole JSON text */
-  finish(body: string): Promise<Receipt>;
+  /**
+   * Takes the result, and nothing after it.
+   * @param body the whole JSON text
+   * @param lastEvents server-sent events for the stream's reader, who does not see the result
+   */
+  finish(body: string, lastEvents?: string): Promise<Receipt>;
   /** Drops what is not sent, and takes nothing more. */
   discard(): void;
 }

@@ -43,6 +43,26 @@ export function errorOfItem(item: unknown): string | undefined {
   return hasFields(item) && item.error ? errorText(item.error) : undefined;
 }
 
+/** OpenAI's error object for a job's error, which may be such an object as JSON, or of the forms above. */
+export function errorObjectOf(error: string): Readonly<Record<string, unknown>> {
+  const parsed = parsedFields(error);
+  if (typeof parsed?.message === "string") return parsed;
+  const thrown = typeof parsed?.error_message === "string" ? parsed.error_message : undefined;
+  const message = thrown ?? brokenStream.exec(error)?.[1] ?? error;
+  return { message, type: "server_error", param: null, code: null };
+}
+
+const brokenStream = /^handler: (.*?) \ntraceback: /s;
+
+function parsedFields(json: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return hasFields(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A handler's `error` as the string the platform expects. */
 function errorText(error: unknown): string {
   if (typeof error === "string") return error;

@@ -5,6 +5,7 @@ import { messageOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
 import type { Receipt } from "./delivery.js";
+import { failureEvents, isEvents } from "./event-text.js";
 import { judgeInput } from "./input-schema.js";
 import type { Logger } from "./logger.js";
 import { tooLargeBody } from "./outbox.js";
@@ -38,6 +39,7 @@ export class RunningJob {
   readonly #started = performance.now();
   #end: ((end: JobEnd) => void) | undefined;
   #items = 0;
+  #lastItem: unknown;
   #firstItemMs: number | undefined;
   #figures: JobFigures = {};
   /** Resolves at the job's end, when its slot is free. */
@@ -112,6 +114,7 @@ export class RunningJob {
         this.#items += 1;
         this.#firstItemMs ??= performance.now() - this.#started;
         await outbox.item(item);
+        this.#lastItem = item;
       }
       await outbox.flush();
     } catch (thrown) {
@@ -143,8 +146,17 @@ export class RunningJob {
       failed,
       seconds: this.#seconds,
       bytes: Buffer.byteLength(json),
-      receipt: outbox.finish(json),
+      receipt: outbox.finish(json, failed ? this.#lastEvents(json) : undefined),
     });
+  }
+
+  /** What the reader of its events is to hear of its failure; undefined where there is none. */
+  #lastEvents(body: string): string | undefined {
+    const last = this.#lastItem;
+    if (last !== undefined && typeof last !== "string") return undefined;
+    if (!asksForEvents(this.#given.job.input) && !isEvents(last)) return undefined;
+    const { error } = JSON.parse(body) as DoneBody;
+    return error === undefined ? undefined : failureEvents(error, last);
   }
 
   get #seconds(): number {
@@ -212,6 +224,12 @@ function bodyJson(
     const stopPod = body.stopPod ? { stopPod: body.stopPod } : {};
     return { json: toWireJson({ ...bodyOfThrown(thrown, config), ...stopPod }), failed: true };
   }
+}
+
+/** A call of /openai whose answer is streamed. */
+function asksForEvents(input: unknown): boolean {
+  const { openai_input: call } = Object(input) as { readonly openai_input?: unknown };
+  return (Object(call) as { readonly stream?: unknown }).stream === true;
 }
 
 type Stream = AsyncIterable<unknown> | Iterator<unknown>;

@@ -1,0 +1,183 @@
+// A reader of /openai sees nothing of a job but the events it streams. A failed stream
+// must tell so there: an event with OpenAI's error object, then [DONE].
+import { describe, expect, it } from "vitest";
+import { LocalApi } from "../../src/serverless/local-api.js";
+import { LocalJobs } from "../../src/serverless/local-jobs.js";
+import { Logger } from "../../src/serverless/logger.js";
+import { configOf, judged, withWorker } from "./harness.js";
+
+const event = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
+const done = "data: [DONE]\n\n";
+const serverError = (message: string) => ({ message, type: "server_error", param: null, code: null });
+const refusal = { message: "no such model", type: "not_found_error", param: "model", code: null };
+
+type Handler = () => unknown;
+
+/** The bytes of a streamed call through the platform, and how its job ended. */
+async function streamed(handler: Handler, leaves = false) {
+  let told = { text: "", status: "" };
+  let id = "";
+  const noting = (job: { id: string }) => {
+    id = job.id;
+    return handler();
+  };
+  await withWorker(noting, {}, async ({ platform, worker }) => {
+    const response = await fetch(`${platform.url}/v2/ep/openai/v1/chat/completions`, {
+      method: "POST",
+      headers: { Authorization: "Bearer secret-key" },
+      body: JSON.stringify({ stream: true, messages: [] }),
+    });
+    if (leaves) {
+      await platform.until(() => platform.job(id).stream.length > 0);
+      worker.signal("SIGTERM");
+      worker.signal("SIGTERM");
+    }
+    const text = await response.text();
+    told = { text, status: platform.job(id).status };
+  });
+  return told;
+}
+
+describe("a streamed call of /openai that fails", () => {
+  it.each<[string, Handler, string]>([
+    [
+      "before its first event, by throwing",
+      () => {
+        throw new Error("no room");
+      },
+      event({ error: serverError("no room") }),
+    ],
+    [
+      "before its first event, with OpenAI's error",
+      () => ({ error: JSON.stringify(refusal) }),
+      event({ error: refusal }),
+    ],
+    [
+      "after an event",
+      async function* () {
+        yield event({ a: 1 });
+        throw new Error("half way", { cause: new Error("a reset") });
+      },
+      event({ a: 1 }) + event({ error: serverError("half way: a reset") }),
+    ],
+    [
+      "by an item that is an error",
+      async function* () {
+        yield event({ a: 1 });
+        yield { error: JSON.stringify(refusal) };
+      },
+      event({ a: 1 }) + event({ error: refusal }),
+    ],
+    [
+      "by an item that has no JSON",
+      async function* () {
+        yield event({ a: 1 });
+        yield { late: Promise.resolve() };
+      },
+      event({ a: 1 }) +
+        event({ error: serverError("late is a promise of class Promise, which has no JSON; await it") }),
+    ],
+    [
+      "within an event",
+      async function* () {
+        yield 'data: {"a"';
+        throw new Error("torn");
+      },
+      `data: {"a"\n\n${event({ error: serverError("torn") })}`,
+    ],
+  ])("%s, ends with an error and [DONE]", async (_name, handler, text) => {
+    const told = await streamed(handler);
+    expect(told).toMatchObject({ status: "FAILED", text: text + done });
+  });
+
+  it("because the worker leaves, says so", async () => {
+    async function* endless() {
+      yield event({ a: 1 });
+      await new Promise(() => {});
+    }
+    const { text } = await streamed(endless, true);
+    expect(text).toBe(event({ a: 1 }) + event({ error: serverError("worker shutting down") }) + done);
+  });
+
+  it("after its own [DONE] tells nothing more, and neither does a stream of objects", async () => {
+    async function* late() {
+      yield event({ a: 1 }) + done;
+      throw new Error("too late to matter");
+    }
+    expect(await streamed(late)).toMatchObject({ status: "FAILED", text: event({ a: 1 }) + done });
+    async function* objects() {
+      yield [{ a: 1 }];
+      throw new Error("no reader of events");
+    }
+    await withWorker(objects, {}, async ({ platform }) => {
+      const id = platform.enqueue({
+        input: { openai_route: "/v1/completions", openai_input: { stream: true } },
+      });
+      await platform.until(() => platform.job(id).done.length > 0);
+      expect(platform.job(id).stream).toEqual([[{ a: 1 }]]);
+    });
+  });
+
+  it("is an item of /stream where events were streamed, and none where they were not", async () => {
+    async function* events() {
+      yield event({ a: 1 });
+      throw new Error("half way");
+    }
+    async function* plain() {
+      yield "text";
+      throw new Error("half way");
+    }
+    const handler = (job: { input: unknown }) => (job.input === "events" ? events() : plain());
+    await withWorker(handler, {}, async ({ platform }) => {
+      for (const id of ["events", "plain"]) platform.enqueue({ id, input: id });
+      await platform.until(() => ["events", "plain"].every((id) => platform.job(id).done.length > 0));
+      expect(platform.job("events").stream.join("")).toBe(
+        event({ a: 1 }) + event({ error: serverError("half way") }) + done,
+      );
+      expect(platform.job("plain").stream).toEqual(["text"]);
+      expect(platform.violations).toEqual([]);
+    });
+  });
+});
+
+describe("the local /openai", () => {
+  async function called(handler: Handler) {
+    const jobs = new LocalJobs({
+      options: judged({ handler }),
+      config: configOf({}),
+      logger: new Logger(() => {}, "NOTSET", false),
+      limit: async () => 1,
+      onEnd: () => {},
+    });
+    const answer = await new LocalApi(jobs, undefined).answer({
+      method: "POST",
+      url: "/openai/v1/chat/completions",
+      body: JSON.stringify({ stream: true }),
+    });
+    if (!("events" in answer)) return answer;
+    let text = "";
+    for await (const each of answer.events) text += each;
+    return { status: answer.status, text };
+  }
+
+  it("refuses with the error's status before the first event", async () => {
+    const thrown = called(() => {
+      throw new TypeError("no room");
+    });
+    expect(await thrown).toEqual({ status: 500, body: { error: serverError("no room") } });
+    const refused = await called(() => ({ error: JSON.stringify(refusal) }));
+    expect(refused).toEqual({ status: 404, body: { error: refusal } });
+    const full = { ...refusal, type: "Busy", code: 503 };
+    expect(await called(() => ({ error: JSON.stringify(full) }))).toMatchObject({ status: 503 });
+  });
+
+  it("ends a broken stream with an error and [DONE]", async () => {
+    const broken = called(async function* () {
+      yield event({ a: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      throw new Error("half way");
+    });
+    const text = event({ a: 1 }) + event({ error: serverError("half way") }) + done;
+    expect(await broken).toEqual({ status: 200, text });
+  });
+});
