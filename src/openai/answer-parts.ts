@@ -102,11 +102,3 @@ const impossible = -9999;
 function finite(logProb: number): number {
   return Number.isFinite(logProb) ? logProb : impossible;
 }
-
-/** One server-sent event. */
-export function serverSentEvent(value: unknown): string {
-  return `data: ${JSON.stringify(value)}\n\n`;
-}
-
-/** The event that ends a stream. */
-export const lastEvent = "data: [DONE]\n\n";

@@ -1,13 +1,6 @@
 // Generations as chat.completion objects and as streams of chunks.
 import type { DeltaEvent, GenerateChoice, GenerationEvent } from "../engine/events.js";
-import {
-  chatLogProbs,
-  finishReason,
-  heading,
-  lastEvent,
-  serverSentEvent,
-  usageObject,
-} from "./answer-parts.js";
+import { chatLogProbs, finishReason, heading, usageObject } from "./answer-parts.js";
 import type { Run, TextModel } from "./text-model.js";
 
 /** The whole answer. */
@@ -37,16 +30,18 @@ function choiceObject(model: TextModel, choice: GenerateChoice): object {
   return { index, message, logprobs: chatLogProbs(model, logProbs), finish_reason: reason };
 }
 
-/** The answer as server-sent events, [DONE] included. @param includeUsage as a chunk of its own */
+/** The answer as chunk objects. @param includeUsage as a chunk of its own */
 export async function* chatChunks(
   model: TextModel,
   run: Run,
   choices: number,
   includeUsage: boolean,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<object, void, undefined> {
   const head = heading("chatcmpl", "chat.completion.chunk", model.name);
-  const chunk = (index: number, delta: object, reason: string | null, logprobs: object | null = null) =>
-    serverSentEvent({ ...head, choices: [{ index, delta, logprobs, finish_reason: reason }] });
+  const chunk = (index: number, delta: object, reason: string | null, logprobs: object | null = null) => ({
+    ...head,
+    choices: [{ index, delta, logprobs, finish_reason: reason }],
+  });
   const started = new Set<string>();
   let opened = false;
   for await (const event of run) {
@@ -59,13 +54,11 @@ export async function* chatChunks(
       yield chunk(event.choiceIndex, {}, finishReason(event.finishReason));
     } else if (event.type === "end") {
       if (choices === 1) yield chunk(0, {}, finishReason(event.finishReason));
-      if (includeUsage)
-        yield serverSentEvent({ ...head, choices: [], usage: usageObject(event.usage, run.repeated) });
+      if (includeUsage) yield { ...head, choices: [], usage: usageObject(event.usage, run.repeated) };
     } else if (saysSomething(event)) {
       yield chunk(event.choiceIndex, deltaObject(event, started), null, chatLogProbs(model, event.logProbs));
     }
   }
-  yield lastEvent;
 }
 
 function saysSomething(event: DeltaEvent): boolean {

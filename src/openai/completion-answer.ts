@@ -1,14 +1,7 @@
 // Generations as text_completion objects and as streams of chunks. Several
 // prompts make one answer: prompt p's choice c is choice p * n + c.
 import type { GenerationEvent, Usage } from "../engine/events.js";
-import {
-  completionLogProbs,
-  finishReason,
-  heading,
-  lastEvent,
-  serverSentEvent,
-  usageObject,
-} from "./answer-parts.js";
+import { completionLogProbs, finishReason, heading, usageObject } from "./answer-parts.js";
 import { merged } from "./merged.js";
 import type { Run, TextModel } from "./text-model.js";
 
@@ -40,16 +33,18 @@ export async function completion(model: TextModel, runs: readonly PromptRun[], n
   };
 }
 
-/** The answer as server-sent events, [DONE] included. */
+/** The answer as chunk objects. */
 export async function* completionChunks(
   model: TextModel,
   runs: readonly PromptRun[],
   n: number,
   includeUsage: boolean,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<object, void, undefined> {
   const head = heading("cmpl", "text_completion", model.name);
-  const chunk = (index: number, text: string, reason: string | null, logprobs: object | null = null) =>
-    serverSentEvent({ ...head, choices: [{ index, text, logprobs, finish_reason: reason }] });
+  const chunk = (index: number, text: string, reason: string | null, logprobs: object | null = null) => ({
+    ...head,
+    choices: [{ index, text, logprobs, finish_reason: reason }],
+  });
   const offsets = new Map<number, number>();
   const usages: Usage[] = [];
   for (const [prompt, { echoed }] of runs.entries()) {
@@ -69,8 +64,7 @@ export async function* completionChunks(
     offsets.set(index, offset + event.text.length);
     yield chunk(index, event.text, null, completionLogProbs(model, event.logProbs, offset));
   }
-  if (includeUsage) yield serverSentEvent({ ...head, choices: [], usage: usageOfAll(usages, runs) });
-  yield lastEvent;
+  if (includeUsage) yield { ...head, choices: [], usage: usageOfAll(usages, runs) };
 }
 
 function usageOfAll(usages: readonly Usage[], runs: readonly PromptRun[]): object {

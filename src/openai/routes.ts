@@ -1,7 +1,6 @@
-// The API's routes: a path and a body become one object or a stream of
-// server-sent events. Nothing here knows a socket or a job.
-
-import { bytesText, serverSentEvent } from "./answer-parts.js";
+// The API's routes: a path and a body become one object or a stream of objects. How
+// they are written is the caller's: nothing here knows a socket or a job.
+import { bytesText } from "./answer-parts.js";
 import { ApiError, toApiError, wrongField } from "./api-error.js";
 import { chatChunks, chatCompletion } from "./chat-answer.js";
 import { chatRequest } from "./chat-request.js";
@@ -10,10 +9,10 @@ import { completionRequest } from "./completion-request.js";
 import { type Body, booleanField, objectField } from "./fields.js";
 import type { TextModel } from "./text-model.js";
 
-/** An answer: one object, or server-sent events that each end in an empty line. */
+/** An answer: one object, or the chunk objects of a stream, which throws an ApiError where it fails. */
 export type Answer =
   | { readonly type: "object"; readonly object: object }
-  | { readonly type: "events"; readonly events: AsyncIterable<string> };
+  | { readonly type: "chunks"; readonly chunks: AsyncIterable<object> };
 
 /** A request, whatever carried it. */
 export interface ApiCall {
@@ -79,7 +78,8 @@ async function chat(model: TextModel, body: Body, signal: AbortSignal | undefine
   const request = chatRequest(body);
   const run = served.generate({ ...request, ...(signal && { signal }) });
   if (!stream) return { type: "object", object: await chatCompletion(served, run) };
-  return { type: "events", events: withErrors(chatChunks(served, run, request.n ?? 1, includeUsage), body) };
+  const chunks = chatChunks(served, run, request.n ?? 1, includeUsage);
+  return { type: "chunks", chunks: withApiErrors(chunks, body) };
 }
 
 async function completions(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
@@ -91,7 +91,7 @@ async function completions(model: TextModel, body: Body, signal: AbortSignal | u
     echoed: echo ? textOf(served, request.prompt) : "",
   }));
   if (!stream) return { type: "object", object: await completion(served, runs, n) };
-  return { type: "events", events: withErrors(completionChunks(served, runs, n, includeUsage), body) };
+  return { type: "chunks", chunks: withApiErrors(completionChunks(served, runs, n, includeUsage), body) };
 }
 
 function textOf(model: TextModel, prompt: unknown): string {
@@ -147,16 +147,13 @@ function modelObject({ contextLength }: TextModel, id: string): object {
   return { id, object: "model", created: 0, owned_by: "infernode", max_model_len: contextLength };
 }
 
-/** A stream that fails says so in an event of its own before it throws. */
-async function* withErrors(
-  events: AsyncIterable<string>,
+async function* withApiErrors(
+  chunks: AsyncIterable<object>,
   body: Body,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<object, void, undefined> {
   try {
-    yield* events;
+    yield* chunks;
   } catch (thrown) {
-    const error = toApiError(thrown, body);
-    yield serverSentEvent({ error: error.object });
-    throw error;
+    throw toApiError(thrown, body);
   }
 }

@@ -142,7 +142,7 @@ function nativeCall(input: Body): { path: string; body: Body } {
   return { path: "/v1/completions", body: { ...shared, prompt } };
 }
 
-/** An answer's items; raw server-sent events, or their objects where those are wanted. */
+/** An answer's items: its chunks as server-sent events, or as objects where those are wanted. */
 async function* items(
   given: Awaited<ReturnType<typeof answer>>,
   { rawOutput }: TextGenerationConfig,
@@ -151,8 +151,6 @@ async function* items(
     yield given.object;
     return;
   }
-  for await (const event of given.events) {
-    if (rawOutput) yield event;
-    else if (!event.includes("[DONE]")) yield [JSON.parse(event.slice("data: ".length))];
-  }
+  for await (const chunk of given.chunks) yield rawOutput ? `data: ${JSON.stringify(chunk)}\n\n` : [chunk];
+  if (rawOutput) yield "data: [DONE]\n\n";
 }

@@ -138,15 +138,18 @@ function digest(request: GenerateRequest): string {
   return createHash("sha256").update(canonical(request)).digest("base64");
 }
 
-/** JSON text in which the order of fields is always the same. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item === "bigint") return `${item}n`;
+/**
+ * JSON text that is the same for requests that mean the same. The order of the request's
+ * own fields says nothing; within them it does: a schema's properties are written in
+ * their order, a template may go through its variables in theirs.
+ */
+function canonical(request: GenerateRequest): string {
+  const fields = Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify(fields, (_key, item: unknown) => {
+    if (typeof item === "bigint") return { bigint: String(item) };
     if (item instanceof Map) return { map: [...item].sort(([one], [other]) => one - other) };
-    if (item instanceof RegExp) return String(item);
-    if (ArrayBuffer.isView(item)) return Array.from(item as Int32Array);
-    if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
-    return Object.fromEntries(Object.entries(item).sort(([one], [other]) => (one < other ? -1 : 1)));
+    if (item instanceof RegExp) return { regex: String(item) };
+    return ArrayBuffer.isView(item) ? Array.from(item as Int32Array) : item;
   });
 }
 

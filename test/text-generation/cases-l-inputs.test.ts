@@ -236,6 +236,19 @@ describe("the inputs of a text-generation job", () => {
     });
   });
 
+  it("case 119: text that contains [DONE] is text, whichever way it is streamed", async () => {
+    for (const raw of ["0", "1"]) {
+      await withTextWorker({ RAW_OPENAI_OUTPUT: raw }, async ({ run }) => {
+        const bound = { structured_outputs: { choice: ["say [DONE] now"] } };
+        const { stream } = await run({ openai_input: { messages, max_tokens: 20, stream: true, ...bound } });
+        const chunks = (raw === "1" ? eventsOf(stream) : stream.flat()) as {
+          choices: { delta: { content?: string } }[];
+        }[];
+        expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe("say [DONE] now");
+      });
+    }
+  });
+
   it("case 120: n, logprobs, stop and seed through the job path", async () => {
     await withTextWorker({}, async ({ run }) => {
       const openai_input = {

@@ -73,6 +73,20 @@ describe("the openai package", () => {
     });
   });
 
+  it("hears of it in a stream, too, whose job fails", async () => {
+    await withTextWorker({}, async ({ platform }) => {
+      const read = async (request: object) => {
+        const body = { model: "tinytale", messages, stream: true as const, ...request };
+        for await (const _chunk of await openai(platform).chat.completions.create(body));
+      };
+      await expect(read({ model: "gpt-9" })).rejects.toThrow('the model "gpt-9" does not exist');
+      await expect(read({ temperature: -1 })).rejects.toThrow("temperature must be");
+      await expect(
+        read({ max_tokens: 1, messages: [{ role: "user", content: "a ".repeat(5000) }] }),
+      ).rejects.toThrow("context");
+    });
+  });
+
   it("case 122: that leaves is seen by the platform alone, whose stop ends the generation", async () => {
     await withTextWorker({}, async ({ platform, service }) => {
       const stream = await openai(platform).chat.completions.create({

@@ -26,6 +26,13 @@ async function withCache(
   await model.close();
 }
 
+const schema = (properties: Readonly<Record<string, object>>) => ({
+  type: "object",
+  properties,
+  required: ["a", "b"],
+  additionalProperties: false,
+});
+
 const roomy = { entries: 8, bytes: 1e6 };
 
 describe("a response cache", () => {
@@ -41,6 +48,23 @@ describe("a response cache", () => {
       expect(steps()).toBe(before);
       expect(asked).toHaveLength(1);
       expect(cache.figures).toEqual({ hits: 2, joined: 0, misses: 1, uncacheable: 0 });
+    });
+  });
+
+  it.each<[string, object, object]>([
+    [
+      "whose schemas order their properties differently",
+      { jsonSchema: schema({ a: { enum: [1] }, b: { enum: [2] } }) },
+      { jsonSchema: schema({ b: { enum: [2] }, a: { enum: [1] } }) },
+    ],
+    ["one of them bound by a regex's own text", { regex: /12/ }, { regex: "/12/" }],
+  ])("tells requests apart %s", async (_name, one, other) => {
+    await withCache(roomy, async (cache, asked) => {
+      const request = { prompt, temperature: 0, maxTokens: 24 };
+      await cache.generate({ ...request, ...one });
+      await cache.generate({ ...request, ...other });
+      expect(asked).toHaveLength(2);
+      expect(cache.figures.hits).toBe(0);
     });
   });
 
