@@ -40,6 +40,8 @@ export class RunningJob {
   #end: ((end: JobEnd) => void) | undefined;
   #items = 0;
   #lastItem: unknown;
+  /** Judged before a handler can write into the input. */
+  readonly #asksForEvents: boolean;
   #firstItemMs: number | undefined;
   #figures: JobFigures = {};
   /** Resolves at the job's end, when its slot is free. */
@@ -47,6 +49,7 @@ export class RunningJob {
 
   constructor(given: RunningJobOptions) {
     this.#given = given;
+    this.#asksForEvents = asksForEvents(given.job.input);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -154,7 +157,7 @@ export class RunningJob {
   #lastEvents(body: string): string | undefined {
     const last = this.#lastItem;
     if (last !== undefined && typeof last !== "string") return undefined;
-    if (!asksForEvents(this.#given.job.input) && !isEvents(last)) return undefined;
+    if (!this.#asksForEvents && !isEvents(last)) return undefined;
     const { error } = JSON.parse(body) as DoneBody;
     return error === undefined ? undefined : failureEvents(error, last);
   }
