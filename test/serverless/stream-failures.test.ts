@@ -152,6 +152,7 @@ describe("the local /openai", () => {
     const answer = await new LocalApi(jobs, undefined).answer({
       method: "POST",
       url: "/openai/v1/chat/completions",
+      headers: {},
       body: JSON.stringify({ stream: true }),
     });
     if (!("events" in answer)) return answer;
