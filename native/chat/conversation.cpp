@@ -35,10 +35,33 @@ void add_tools(common_chat_templates_inputs& inputs, const common_json& request,
                                    : caps["supports_parallel_tool_calls"];
 }
 
+// JSON that stands for arguments that are no object, for a template that takes objects.
+using ArgumentsForm = std::string (*)(const std::string& written);
+
+std::string as_written(const std::string& written) {
+  if (!common_json::parse_no_throw(written).is_discarded()) return written;
+  return common_json(written).dump();
+}
+
+std::string as_object(const std::string& written) {
+  return common_json::object({{"arguments", written}}).dump();
+}
+
+// Models write calls whose arguments are no object or no JSON, and history holds them.
+void tell_odd_arguments(std::vector<common_chat_msg>& messages, ArgumentsForm form) {
+  for (common_chat_msg& message : messages)
+    for (common_chat_tool_call& call : message.tool_calls)
+      if (!common_json::parse_no_throw(call.arguments).is_object())
+        call.arguments = form(call.arguments);
+}
+
 common_chat_templates_inputs inputs_from(const common_json& request,
-                                         const common_chat_templates* templates) {
+                                         const common_chat_templates* templates,
+                                         ArgumentsForm form) {
   common_chat_templates_inputs inputs;
+  std::map<std::string, bool> caps = common_chat_templates_get_caps(templates);
   inputs.messages = common_chat_msgs_parse_oaicompat(request.at("messages"));
+  if (caps["supports_object_arguments"]) tell_odd_arguments(inputs.messages, form);
   inputs.add_generation_prompt = request.at("addGenerationPrompt").get<bool>();
   if (request.contains("splitReasoning") && request.at("splitReasoning").get<bool>())
     inputs.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
@@ -48,7 +71,7 @@ common_chat_templates_inputs inputs_from(const common_json& request,
     inputs.chat_template_kwargs[name] = value.dump();
     if (name == "enable_thinking" && value.is_boolean()) inputs.enable_thinking = value.get<bool>();
   }
-  add_tools(inputs, request, common_chat_templates_get_caps(templates));
+  add_tools(inputs, request, std::move(caps));
   return inputs;
 }
 
@@ -131,9 +154,10 @@ common_json answer_of(const common_chat_params& params,
                               {"thinking", thinks(params)}});
 }
 
-common_json render_with(const common_chat_templates* parsed, const common_json& request) {
+common_json render_with(const common_chat_templates* parsed, const common_json& request,
+                        ArgumentsForm form) {
   const std::string bos = request.at("bos");
-  const common_chat_templates_inputs inputs = inputs_from(request, parsed);
+  const common_chat_templates_inputs inputs = inputs_from(request, parsed, form);
   common_chat_params params = common_chat_templates_apply(parsed, inputs);
   // The tokenizer adds its own.
   if (request.at("addBos").get<bool>() && !bos.empty() && params.prompt.starts_with(bos))
@@ -162,9 +186,13 @@ common_json render(Templates& templates, const common_json& request) {
   const common_chat_templates* parsed =
       templates.get(request.at("template"), request.at("bos"), request.at("eos"));
   try {
-    return render_with(parsed, request);
+    return render_with(parsed, request, as_written);
   } catch (const std::exception& error) {
-    throw std::runtime_error(unrendered(error.what()));
+    try {  // a template that goes through an object's members
+      return render_with(parsed, request, as_object);
+    } catch (const std::exception&) {
+      throw std::runtime_error(unrendered(error.what()));
+    }
   }
 }
 

@@ -64,7 +64,7 @@ const maximumTextBytes = 16 * 2 ** 20;
 const rolePhrase = `a role of 1 to ${maximumRole} characters such as "user"`;
 const textPhrase = `a string of at most ${maximumTextBytes >> 20} MiB`;
 const contentPhrase = 'a string or an array of { type: "text", text } parts';
-const callsPhrase = `an array of 1 to ${maximumCalls} tool calls`;
+const callsPhrase = `an array of at most ${maximumCalls} tool calls`;
 const messagesPhrase = `an array of 1 to ${maximumMessages} messages of { role, content }`;
 const variablesPhrase = "an object whose values are JSON";
 
@@ -80,7 +80,7 @@ const message = z.strictObject(
     role: z.string(rolePhrase).min(1, rolePhrase).max(maximumRole, rolePhrase),
     content: z.union([text(), z.array(part)], contentPhrase).optional(),
     reasoning: text().optional(),
-    toolCalls: z.array(pastToolCallSchema, callsPhrase).min(1, callsPhrase).max(maximumCalls).optional(),
+    toolCalls: z.array(pastToolCallSchema, callsPhrase).max(maximumCalls, callsPhrase).optional(),
     toolCallId: z.string("a string").max(256, "a string of at most 256 characters").optional(),
     name: z.string(`a string of at most ${maximumName} characters`).max(maximumName).optional(),
   },
@@ -88,7 +88,7 @@ const message = z.strictObject(
 );
 
 function saysSomething({ content, toolCalls }: z.infer<typeof message>): boolean {
-  return content !== undefined || toolCalls !== undefined;
+  return content !== undefined || (toolCalls !== undefined && toolCalls.length > 0);
 }
 
 /** The schema of a conversation. */
@@ -153,7 +153,7 @@ function messageToWire({ reasoning, toolCalls, toolCallId, ...rest }: ChatMessag
   return {
     ...rest,
     ...(reasoning !== undefined && { reasoning_content: reasoning }),
-    ...(toolCalls !== undefined && { tool_calls: toolCalls.map(callToWire) }),
+    ...(toolCalls !== undefined && toolCalls.length > 0 && { tool_calls: toolCalls.map(callToWire) }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
   };
 }

@@ -33,7 +33,7 @@ export interface ToolCall {
 export interface PastToolCall {
   readonly id?: string | undefined;
   readonly name: string;
-  /** JSON text, or what it stands for. */
+  /** JSON text, or what it stands for; "" is "{}". Text that is no JSON is told to the template as it is. */
   readonly arguments: string | Readonly<Record<string, unknown>>;
 }
 
@@ -44,7 +44,11 @@ const toolsPhrase = `an array of 1 to ${maximumTools} tools of { name, descripti
 const namePhrase = 'a name of 1 to 64 letters, digits, "_", "-" and "."';
 const choicePhrase = '"auto", "required", "none" or { name } of a tool';
 const parametersPhrase = "a JSON schema of an object";
-const argumentsPhrase = "JSON text or an object";
+const argumentsPhrase = "text or an object, 16 MiB at most";
+/** What a model wrote, in its answers' own bounds. */
+const maximumPastName = 256;
+const maximumPastBytes = 16 * 2 ** 20;
+const pastNamePhrase = `a name of 1 to ${maximumPastName} characters`;
 
 const name = () => z.string(namePhrase).regex(/^[\w.-]{1,64}$/, namePhrase);
 
@@ -54,22 +58,17 @@ function isSchema(value: unknown): boolean {
   return type === "object";
 }
 
-function isSmall(value: unknown): boolean {
+function isSmall(value: unknown, most = maximumBytes): boolean {
   try {
-    return Buffer.byteLength(JSON.stringify(value) ?? "") <= maximumBytes;
+    return Buffer.byteLength(JSON.stringify(value) ?? "") <= most;
   } catch {
     return false; // circular, or a bigint
   }
 }
 
 function isArguments(value: unknown): boolean {
-  if (typeof value !== "string") return typeof value === "object" && value !== null && isSmall(value);
-  try {
-    JSON.parse(value);
-    return Buffer.byteLength(value) <= maximumBytes;
-  } catch {
-    return false;
-  }
+  if (typeof value === "string") return Buffer.byteLength(value) <= maximumPastBytes;
+  return typeof value === "object" && value !== null && isSmall(value, maximumPastBytes);
 }
 
 const tool = z.strictObject(
@@ -86,7 +85,7 @@ export const toolsSchema = z
   .array(tool, toolsPhrase)
   .min(1, toolsPhrase)
   .max(maximumTools, toolsPhrase)
-  .refine(isSmall, toolsPhrase);
+  .refine((tools) => isSmall(tools), toolsPhrase);
 
 /** The schema of a tool choice. */
 export const toolChoiceSchema = z.union(
@@ -98,7 +97,7 @@ export const toolChoiceSchema = z.union(
 export const pastToolCallSchema = z.strictObject(
   {
     id: z.string("a string").max(256, "a string of at most 256 characters").optional(),
-    name: name(),
+    name: z.string(pastNamePhrase).min(1, pastNamePhrase).max(maximumPastName, pastNamePhrase),
     arguments: z.custom<string | Readonly<Record<string, unknown>>>(isArguments, argumentsPhrase),
   },
   "a tool call of { id, name, arguments }",
@@ -155,6 +154,6 @@ export function callToWire({ id, name, arguments: given }: PastToolCall): object
   return {
     ...(id !== undefined && { id }),
     type: "function",
-    function: { name, arguments: wellFormedJson(text) },
+    function: { name, arguments: wellFormedJson(text.trim() === "" ? "{}" : text) },
   };
 }
