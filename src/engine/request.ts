@@ -41,7 +41,8 @@ export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
   readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
   /**
    * Functions that the model may ask to be called, 1 to 128; the answer's calls
-   * come as `toolCalls`. Only with `messages`, and with no constraint. Refused
+   * come as `toolCalls`. Only with `messages`, and with no constraint unless `toolChoice`
+   * is "none". Refused
    * where the model's template has no place for them.
    */
   readonly tools?: readonly Tool[] | undefined;
@@ -85,6 +86,11 @@ export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
   readonly logProbs?: number | undefined;
   /** Go on past the model's end-of-generation tokens. Default false. */
   readonly ignoreEos?: boolean | undefined;
+  /**
+   * Put the begin-of-sequence token that the model asks for before a prompt's text.
+   * Default true; false for a text that holds it already. Only with `prompt`.
+   */
+  readonly addSpecial?: boolean | undefined;
   /**
    * Read special tokens such as <|im_start|> written in the prompt's text as
    * tokens, not as text. Default false: text cannot forge them.
@@ -186,6 +192,7 @@ export function requestSchema(limits: VocabularyLimits) {
       .default([]),
     logProbs: integer(0, maximumLogProbs).optional(),
     ignoreEos: flag().default(false),
+    addSpecial: flag().default(true),
     parseSpecial: flag().default(false),
     cache: flag().default(true),
     cacheSalt: saltSchema,
@@ -256,7 +263,6 @@ export function judgeRequest(
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
     ...unbound,
     grammar,
-    addSpecial: true,
     siblings: false,
     loras: loras ?? null,
     embeds: false,
@@ -304,7 +310,7 @@ function judgeChat(
       throw invalidOption(call, ["splitReasoning"], "must come with messages");
   }
   const judgedTools = judgeTools(call, judged);
-  if (judgedTools !== undefined && (bound || schema !== undefined)) {
+  if (judgedTools !== undefined && judgedTools.choice !== "none" && (bound || schema !== undefined)) {
     const constraints = ["grammar", "jsonSchema", "regex", "choice"];
     throw invalidOption(
       call,
@@ -361,7 +367,10 @@ function refuseTooFew(call: string, { minTokens = 0, maxTokens }: Partial<Judged
   );
 }
 
-function refuseTwoPrompts(call: string, { prompt, messages, chatVariables }: Partial<Judged>): void {
+function refuseTwoPrompts(
+  call: string,
+  { prompt, messages, chatVariables, addSpecial = true }: Partial<Judged>,
+): void {
   if (prompt === undefined && messages === undefined) {
     throw invalidOption(call, [], "prompt or messages must be given, got neither");
   }
@@ -371,6 +380,9 @@ function refuseTwoPrompts(call: string, { prompt, messages, chatVariables }: Par
   if (chatVariables !== undefined && messages === undefined) {
     throw invalidOption(call, ["chatVariables"], "must come with messages");
   }
+  if (addSpecial) return;
+  if (messages !== undefined) throw invalidOption(call, ["addSpecial"], "false must come with prompt");
+  if (prompt === "") throw invalidOption(call, ["prompt"], "must be non-empty where addSpecial is false");
 }
 
 /**
