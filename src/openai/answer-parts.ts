@@ -13,12 +13,12 @@ export interface Heading {
   readonly model: string;
 }
 
-export function heading(prefix: string, object: string, model: string): Heading {
+export function heading(prefix: string, object: string, { name, answerId }: TextModel): Heading {
   return {
-    id: `${prefix}-${randomBytes(16).toString("hex")}`,
+    id: `${prefix}-${answerId ?? randomBytes(16).toString("hex")}`,
     object,
     created: Math.floor(Date.now() / 1000),
-    model,
+    model: name,
   };
 }
 
@@ -27,8 +27,8 @@ export function usageObject(usage: Usage, repeated: boolean | undefined): object
   const { promptTokens, completionTokens, cachedPromptTokens } = usage;
   return {
     prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
+    completion_tokens: completionTokens,
     prompt_tokens_details: { cached_tokens: repeated ? promptTokens : cachedPromptTokens },
     ...(repeated && { response_cached: true }),
   };
@@ -79,15 +79,15 @@ export function completionLogProbs(
   const text = (token: number) => bytesText(model.tokenBytes(token));
   const tokens = given.map(({ token }) => text(token));
   return {
-    tokens,
-    token_logprobs: given.map(({ logProb }) => finite(logProb)),
-    top_logprobs: given.map((each) => {
-      const shown = holds(each.top, each) ? each.top : [...each.top, each];
-      return Object.fromEntries(shown.map(({ token, logProb }) => [text(token), finite(logProb)]));
-    }),
     text_offset: tokens.map((token) => {
       at += token.length;
       return at - token.length;
+    }),
+    token_logprobs: given.map(({ logProb }) => finite(logProb)),
+    tokens,
+    top_logprobs: given.map((each) => {
+      const shown = holds(each.top, each) ? each.top : [...each.top, each];
+      return Object.fromEntries(shown.map(({ token, logProb }) => [text(token), finite(logProb)]));
     }),
   };
 }

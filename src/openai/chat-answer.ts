@@ -7,7 +7,7 @@ import type { Run, TextModel } from "./text-model.js";
 export async function chatCompletion(model: TextModel, run: Run): Promise<object> {
   const { choices, usage } = await run;
   return {
-    ...heading("chatcmpl", "chat.completion", model.name),
+    ...heading("chatcmpl", "chat.completion", model),
     choices: choices.map((choice) => choiceObject(model, choice)),
     usage: usageObject(usage, run.repeated),
   };
@@ -23,6 +23,8 @@ function choiceObject(model: TextModel, choice: GenerateChoice): object {
   const message = {
     role: "assistant",
     content: text === "" && calls !== undefined ? null : text,
+    refusal: null,
+    reasoning: reasoning ?? null,
     ...(reasoning !== undefined && { reasoning_content: reasoning }),
     ...(calls !== undefined && { tool_calls: calls }),
   };
@@ -37,7 +39,7 @@ export async function* chatChunks(
   choices: number,
   includeUsage: boolean,
 ): AsyncGenerator<object, void, undefined> {
-  const head = heading("chatcmpl", "chat.completion.chunk", model.name);
+  const head = heading("chatcmpl", "chat.completion.chunk", model);
   const chunk = (index: number, delta: object, reason: string | null, logprobs: object | null = null) => ({
     ...head,
     choices: [{ index, delta, logprobs, finish_reason: reason }],
@@ -71,7 +73,7 @@ function deltaObject(
   started: Set<string>,
 ): object {
   if (event.type === "text-delta") return { content: event.text };
-  if (event.type === "reasoning-delta") return { reasoning_content: event.text };
+  if (event.type === "reasoning-delta") return { reasoning: event.text, reasoning_content: event.text };
   const { choiceIndex, toolCallIndex: index, id, name, arguments: text } = event;
   const key = `${choiceIndex} ${index}`;
   if (started.has(key)) return { tool_calls: [{ index, function: { arguments: text } }] };

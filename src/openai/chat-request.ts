@@ -1,12 +1,23 @@
 // A chat/completions body as a GenerateRequest.
-import type { ChatMessage } from "../chat/messages.js";
-import type { PastToolCall, Tool, ToolChoice } from "../chat/tools.js";
+import type { Tool, ToolChoice } from "../chat/tools.js";
 import type { GenerateRequest } from "../engine/request.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { constraintFields, takeConstraint } from "./constraints.js";
-import { type Body, booleanField, objectField, refuseUnknown, takeFields } from "./fields.js";
+import {
+  type Body,
+  booleanField,
+  type OnUnknown,
+  objectField,
+  refuseField,
+  takeFields,
+  tellUnknown,
+  textField,
+} from "./fields.js";
+import { messagesOf } from "./messages.js";
+import { asNumber } from "./values.js";
 
-const known = [
+/** What this route reads besides the fields that choose tokens. */
+export const chatFields: ReadonlySet<string> = new Set([
   ...constraintFields,
   "model",
   "messages",
@@ -18,35 +29,41 @@ const known = [
   "logprobs",
   "top_logprobs",
   "chat_template_kwargs",
+  "documents",
   "reasoning_effort",
   "include_reasoning",
+  "reasoning_format",
+  "add_special_tokens",
   "modalities",
-];
+  "request_id",
+]);
 
 /** OpenAI's defaults, where they differ from the engine's. */
 const defaults = { temperature: 1, topP: 1 } as const;
 
 /** @throws ApiError */
-export function chatRequest(body: Body): GenerateRequest {
+export function chatRequest(body: Body, onUnknown: OnUnknown = () => {}): GenerateRequest {
   const { options, rest } = takeFields(body);
-  refuseUnknown(rest, known);
+  tellUnknown(rest, chatFields, onUnknown);
   refuseModalities(rest.modalities);
-  const tools = toolsOf(rest.tools);
-  const toolChoice = tools && toolChoiceOf(rest.tool_choice);
-  const parallel = tools && booleanField(rest, "parallel_tool_calls");
+  if (booleanField(rest, "add_special_tokens") === true) refuseField("add_special_tokens");
+  const tools = toolsOf(rest.tools, onUnknown);
+  const toolChoice = toolChoiceOf(rest.tool_choice, tools);
+  const parallel = booleanField(rest, "parallel_tool_calls");
   const logProbs = logProbsOf(rest);
   const variables = variablesOf(rest);
-  const split = booleanField(rest, "include_reasoning");
+  const constraint = takeConstraint(rest, onUnknown);
+  if (tools !== undefined && toolChoice !== "none") refuseBoth(constraint, rest);
   return {
     ...defaults,
     ...options,
-    ...takeConstraint(rest),
-    messages: messagesOf(rest.messages),
+    ...constraint,
+    messages: messagesOf(rest.messages, onUnknown),
     ...(variables !== undefined && { chatVariables: variables }),
     ...(tools !== undefined && { tools }),
-    ...(toolChoice !== undefined && { toolChoice }),
-    ...(parallel !== undefined && { parallelToolCalls: parallel }),
-    ...(split !== undefined && { splitReasoning: split }),
+    ...(tools !== undefined && toolChoice !== undefined && { toolChoice }),
+    ...(tools !== undefined && parallel !== undefined && { parallelToolCalls: parallel }),
+    ...(keepsThoughts(rest) && { splitReasoning: false }),
     ...(logProbs !== undefined && { logProbs }),
   };
 }
@@ -56,100 +73,104 @@ function refuseModalities(given: unknown): void {
   throw wrongField("modalities", '["text"], nothing else is generated');
 }
 
+/** A call is no text that a schema could bind, and a bound text no call. */
+function refuseBoth(constraint: object, rest: Body): void {
+  if (Object.keys(constraint).length === 0) return;
+  const param = constraintFields.find((name) => rest[name] !== undefined) ?? "response_format";
+  throw new ApiError(
+    400,
+    `${param} is not supported beside tools; leave one out, or send tool_choice "none"`,
+    {
+      param,
+      code: "unsupported_value",
+    },
+  );
+}
+
+/** llama-server's field: "none" leaves thoughts and their marks in the text. */
+function keepsThoughts(rest: Body): boolean {
+  const format = textField(rest, "reasoning_format") ?? "auto";
+  if (["none", "auto", "deepseek", "deepseek-legacy"].includes(format)) return format === "none";
+  throw wrongField("reasoning_format", '"none" or "auto"');
+}
+
+/** Variables of the template: vLLM's names for some, and the request's own, which count more. */
 function variablesOf(rest: Body): Readonly<Record<string, unknown>> | undefined {
+  const effort = textField(rest, "reasoning_effort");
+  const { documents } = rest;
+  if (documents !== undefined && !(Array.isArray(documents) && documents.every(isDocument))) {
+    throw wrongField("documents", "a list of objects, such as { title, text }");
+  }
   const given = objectField(rest, "chat_template_kwargs");
-  if (rest.reasoning_effort === undefined) return given;
-  return { reasoning_effort: rest.reasoning_effort, ...given };
-}
-
-function logProbsOf(rest: Body): number | undefined {
-  if (booleanField(rest, "logprobs") !== true) {
-    if (rest.top_logprobs === undefined) return undefined;
-    throw new ApiError(400, "top_logprobs must come with logprobs true", { param: "top_logprobs" });
-  }
-  const top = rest.top_logprobs ?? 0;
-  if (typeof top === "number") return top;
-  throw wrongField("top_logprobs", "an integer from 0 to 20");
-}
-
-function messagesOf(given: unknown): readonly ChatMessage[] {
-  if (!Array.isArray(given) || given.length === 0) throw wrongField("messages", "a list of messages");
-  return given.map((message, index) => messageOf(message, `messages[${index}]`));
-}
-
-function messageOf(given: unknown, path: string): ChatMessage {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw wrongField(path, "a message of { role, content }");
-  }
-  const { role, content, name, tool_calls, tool_call_id, reasoning_content, ...rest } = given as Body;
-  const { refusal, audio, function_call, ...unknown } = rest;
-  const wrong = [
-    ...Object.keys(unknown),
-    ...(audio ? ["audio"] : []),
-    ...(function_call ? ["function_call"] : []),
-  ];
-  if (wrong.length > 0) {
-    throw new ApiError(400, `${path}.${wrong[0]} is not supported`, { param: `${path}.${wrong[0]}` });
-  }
-  const said = contentOf(content ?? refusal, `${path}.content`);
-  const calls = tool_calls === undefined || tool_calls === null ? undefined : callsOf(tool_calls, path);
+  if (effort === undefined && documents === undefined) return given;
   return {
-    role: role as string,
-    ...(said !== undefined && { content: said }),
-    ...(calls !== undefined && { toolCalls: calls }),
-    ...(said === undefined && calls === undefined && { content: "" }),
-    ...(typeof name === "string" && { name }),
-    ...(typeof tool_call_id === "string" && { toolCallId: tool_call_id }),
-    ...(typeof reasoning_content === "string" && { reasoning: reasoning_content }),
+    ...(effort !== undefined && { reasoning_effort: effort, enable_thinking: effort !== "none" }),
+    ...(documents !== undefined && { documents }),
+    ...given,
   };
 }
 
-function contentOf(given: unknown, path: string): ChatMessage["content"] {
-  if (given === undefined || given === null || typeof given === "string") return given ?? undefined;
-  if (!Array.isArray(given)) throw wrongField(path, "text or a list of parts");
-  return given.map((part: unknown, index) => {
-    const { type, text } = (typeof part === "object" && part !== null ? part : {}) as Body;
-    if (type === "text" && typeof text === "string") return { type, text };
-    throw new ApiError(400, `${path}[${index}] is of type ${JSON.stringify(type)}, only text is supported`, {
-      param: `${path}[${index}].type`,
-      code: "unsupported_value",
-    });
-  });
+function isDocument(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function callsOf(given: unknown, path: string): readonly PastToolCall[] {
-  if (!Array.isArray(given)) throw wrongField(`${path}.tool_calls`, "a list");
-  return given.map((call: unknown) => {
-    const { id, function: called } = (typeof call === "object" && call !== null ? call : {}) as Body;
-    const { name, arguments: text } = (typeof called === "object" && called !== null ? called : {}) as Body;
-    return {
-      ...(typeof id === "string" && { id }),
-      name: name as string,
-      arguments: (text ?? "{}") as string,
-    };
-  });
+function logProbsOf(rest: Body): number | undefined {
+  const top = asNumber(rest.top_logprobs ?? 0);
+  if (typeof top !== "number") throw wrongField("top_logprobs", "an integer from 0 to 20");
+  if (booleanField(rest, "logprobs") === true) return top;
+  if (top === 0) return undefined;
+  throw new ApiError(400, "top_logprobs must come with logprobs true", { param: "top_logprobs" });
 }
 
-function toolsOf(given: unknown): readonly Tool[] | undefined {
-  if (given === undefined || (Array.isArray(given) && given.length === 0)) return undefined;
-  if (!Array.isArray(given)) throw wrongField("tools", "a list of functions");
-  return given.map((tool: unknown, index) => {
-    const { type, function: definition } = (typeof tool === "object" && tool !== null ? tool : {}) as Body;
-    if (type !== "function" || typeof definition !== "object" || definition === null) {
-      throw wrongField(`tools[${index}]`, 'of type "function" with a function');
-    }
-    const { name, description, parameters } = definition as Body;
-    return {
-      name: name as string,
-      ...(typeof description === "string" && { description }),
-      ...(parameters !== undefined && parameters !== null && { parameters: parameters as Body }),
-    };
-  });
-}
+const toolFields: ReadonlySet<string> = new Set(["type", "function", "defer_loading"]);
+const functionFields: ReadonlySet<string> = new Set([
+  "name",
+  "description",
+  "parameters",
+  "strict",
+  "defer_loading",
+]);
 
-function toolChoiceOf(given: unknown): ToolChoice | undefined {
+function toolsOf(given: unknown, onUnknown: OnUnknown): readonly Tool[] | undefined {
   if (given === undefined) return undefined;
-  if (given === "auto" || given === "none" || given === "required") return given;
+  if (!Array.isArray(given) || given.length === 0) {
+    throw wrongField("tools", "a list of at least one function; leave it out where there is none");
+  }
+  return given.map((tool: unknown, index) => {
+    const path = `tools[${index}]`;
+    const { type = "function", ...held } = (typeof tool === "object" && tool !== null ? tool : {}) as Body;
+    const definition = objectField(held, "function", `${path}.function`);
+    if (type !== "function" || definition === undefined) {
+      throw wrongField(path, 'of type "function" with a function');
+    }
+    tellUnknown(held, toolFields, onUnknown, (name) => `${path}.${name}`);
+    tellUnknown(definition, functionFields, onUnknown, (name) => `${path}.function.${name}`);
+    for (const [each, at] of [
+      [held, path],
+      [definition, `${path}.function`],
+    ] as const) {
+      if (booleanField(each, "defer_loading", `${at}.defer_loading`) === true)
+        refuseField(`${at}.defer_loading`);
+    }
+    const description = textField(definition, "description", `${path}.function.description`);
+    const parameters = objectField(definition, "parameters", `${path}.function.parameters`);
+    return {
+      name: definition.name as string,
+      ...(description !== undefined && { description }),
+      ...(parameters !== undefined && { parameters }),
+    };
+  });
+}
+
+function toolChoiceOf(given: unknown, tools: readonly Tool[] | undefined): ToolChoice | undefined {
+  if (given === undefined || given === "none") return given;
+  if (tools === undefined) {
+    throw new ApiError(400, "tool_choice must come with tools", {
+      param: "tool_choice",
+      code: "invalid_value",
+    });
+  }
+  if (given === "auto" || given === "required") return given;
   const called = (given as { readonly function?: { readonly name?: unknown } } | null)?.function;
   if (typeof called?.name === "string") return { name: called.name };
   throw wrongField("tool_choice", '"auto", "none", "required" or a function');

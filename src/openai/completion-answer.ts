@@ -24,7 +24,7 @@ export async function completion(model: TextModel, runs: readonly PromptRun[], n
     })),
   );
   return {
-    ...heading("cmpl", "text_completion", model.name),
+    ...heading("cmpl", "text_completion", model),
     choices,
     usage: usageOfAll(
       results.map(({ usage }) => usage),
@@ -40,7 +40,7 @@ export async function* completionChunks(
   n: number,
   includeUsage: boolean,
 ): AsyncGenerator<object, void, undefined> {
-  const head = heading("cmpl", "text_completion", model.name);
+  const head = heading("cmpl", "text_completion", model);
   const chunk = (index: number, text: string, reason: string | null, logprobs: object | null = null) => ({
     ...head,
     choices: [{ index, text, logprobs, finish_reason: reason }],

@@ -2,9 +2,21 @@
 import type { GenerateRequest } from "../engine/request.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { constraintFields, takeConstraint } from "./constraints.js";
-import { type Body, refuseUnknown, takeFields } from "./fields.js";
+import { type Body, booleanField, type OnUnknown, takeFields, tellUnknown } from "./fields.js";
+import { asNumber } from "./values.js";
 
-const known = [...constraintFields, "model", "prompt", "stream", "stream_options", "logprobs", "echo"];
+/** What this route reads besides the fields that choose tokens. */
+export const completionFields: ReadonlySet<string> = new Set([
+  ...constraintFields,
+  "model",
+  "prompt",
+  "stream",
+  "stream_options",
+  "logprobs",
+  "echo",
+  "add_special_tokens",
+  "request_id",
+]);
 const maximumPrompts = 64;
 
 /** OpenAI's defaults, where they differ from the engine's. */
@@ -18,24 +30,26 @@ export interface CompletionRequest {
 }
 
 /** @throws ApiError */
-export function completionRequest(body: Body): CompletionRequest {
-  const { echo, ...others } = body;
-  const { options, rest } = takeFields(others);
-  refuseUnknown(rest, known);
-  const { logprobs } = rest;
-  if (logprobs !== undefined && typeof logprobs !== "number") {
+export function completionRequest(body: Body, onUnknown: OnUnknown = () => {}): CompletionRequest {
+  const echo = booleanField(body, "echo") ?? false;
+  const { options, rest } = takeFields({ ...body, echo: undefined });
+  tellUnknown(rest, completionFields, onUnknown);
+  const logProbs = asNumber(rest.logprobs);
+  if (logProbs !== undefined && typeof logProbs !== "number") {
     throw wrongField("logprobs", "an integer from 0 to 20");
   }
-  if (echo === true && logprobs !== undefined) {
+  if (echo && logProbs !== undefined) {
     throw new ApiError(400, "echo is not supported with logprobs", { param: "echo" });
   }
+  const addSpecial = booleanField(rest, "add_special_tokens");
   const shared = {
     ...defaults,
     ...options,
-    ...takeConstraint(rest),
-    ...(logprobs !== undefined && { logProbs: logprobs }),
+    ...takeConstraint(rest, onUnknown),
+    ...(addSpecial !== undefined && { addSpecial }),
+    ...(logProbs !== undefined && { logProbs }),
   };
-  return { requests: promptsOf(rest.prompt).map((prompt) => ({ ...shared, prompt })), echo: echo === true };
+  return { requests: promptsOf(rest.prompt).map((prompt) => ({ ...shared, prompt })), echo };
 }
 
 function promptsOf(given: unknown): readonly (string | readonly number[])[] {

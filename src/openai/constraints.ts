@@ -1,7 +1,8 @@
-// response_format, guided_* and structured_outputs as the engine's constraints.
+// What binds a text, as the engine's constraints: response_format, vLLM's
+// structured_outputs and its older guided_*, llama-server's grammar and json_schema.
 import type { ConstraintOptions } from "../constraints/constraint.js";
 import { ApiError, wrongField } from "./api-error.js";
-import { type Body, objectField } from "./fields.js";
+import { type Body, booleanField, type OnUnknown, objectField, refuseField, tellUnknown } from "./fields.js";
 
 /** The names read here. */
 export const constraintFields = [
@@ -10,45 +11,112 @@ export const constraintFields = [
   "guided_regex",
   "guided_choice",
   "guided_grammar",
-  "guided_decoding_backend",
-  "guided_whitespace_pattern",
   "structured_outputs",
+  "json_schema",
+  "grammar",
 ] as const;
 
-type Mutable = { -readonly [Name in keyof ConstraintOptions]: ConstraintOptions[Name] };
+const anyObject = { type: "object" };
 
-/** @throws ApiError */
-export function takeConstraint(body: Body): ConstraintOptions {
-  const constraint: Mutable = {};
-  const structured = objectField(body, "structured_outputs") ?? {};
-  const json = body.guided_json ?? structured.json ?? formatSchema(objectField(body, "response_format"));
-  if (json !== undefined) constraint.jsonSchema = schemaOf(json);
-  const regex = body.guided_regex ?? structured.regex;
-  if (regex !== undefined) constraint.regex = regex as string;
-  const choice = body.guided_choice ?? structured.choice;
-  if (choice !== undefined) constraint.choice = choice as readonly string[];
-  const grammar = body.guided_grammar ?? structured.grammar;
-  if (grammar !== undefined) constraint.grammar = grammar as string;
-  return constraint;
+type Way = readonly [path: string, option: keyof ConstraintOptions, value: unknown];
+
+/** @throws ApiError where the text is bound in two ways, or in one that is not there */
+export function takeConstraint(body: Body, onUnknown: OnUnknown): ConstraintOptions {
+  const [first, second] = waysOf(body, onUnknown).filter(
+    ([, , value]) => value !== undefined && value !== null,
+  );
+  if (second !== undefined && first !== undefined) {
+    const [path] = second;
+    throw new ApiError(400, `give ${first[0]} or ${path}, not both: each of them binds the whole text`, {
+      param: path,
+    });
+  }
+  if (first === undefined) return {};
+  const [path, option, value] = first;
+  return { [option]: option === "jsonSchema" ? schemaOf(value, path) : value };
 }
 
-function formatSchema(format: Body | undefined): unknown {
-  if (format === undefined || format.type === "text") return undefined;
-  if (format.type === "json_object") return { type: "object" };
+function waysOf(body: Body, onUnknown: OnUnknown): readonly Way[] {
+  return [
+    formatOf(body, onUnknown),
+    ...structuredOf(body, onUnknown),
+    ["guided_json", "jsonSchema", body.guided_json],
+    ["guided_regex", "regex", body.guided_regex],
+    ["guided_choice", "choice", body.guided_choice],
+    ["guided_grammar", "grammar", body.guided_grammar],
+    ["json_schema", "jsonSchema", body.json_schema],
+    ["grammar", "grammar", body.grammar === "" ? undefined : body.grammar],
+  ];
+}
+
+const structuredFields: ReadonlySet<string> = new Set([
+  "json",
+  "regex",
+  "choice",
+  "grammar",
+  "json_object",
+  "structural_tag",
+  "whitespace_pattern",
+  "disable_any_whitespace",
+  "disable_additional_properties",
+  "disable_fallback",
+]);
+
+function structuredOf(body: Body, onUnknown: OnUnknown): readonly Way[] {
+  const given = objectField(body, "structured_outputs") ?? {};
+  const path = (name: string) => `structured_outputs.${name}`;
+  tellUnknown(given, structuredFields, onUnknown, path);
+  for (const name of ["structural_tag", "whitespace_pattern"]) {
+    if (given[name] !== undefined && given[name] !== null) refuseField(path(name));
+  }
+  for (const name of ["disable_any_whitespace", "disable_additional_properties"]) {
+    if (booleanField(given, name, path(name)) === true) refuseField(path(name));
+  }
+  const isObject = booleanField(given, "json_object", path("json_object")) === true;
+  return [
+    [path("json"), "jsonSchema", given.json],
+    [path("regex"), "regex", given.regex],
+    [path("choice"), "choice", given.choice],
+    [path("grammar"), "grammar", given.grammar],
+    [path("json_object"), "jsonSchema", isObject ? anyObject : undefined],
+  ];
+}
+
+const formatFields: ReadonlySet<string> = new Set(["type", "json_schema", "schema"]);
+const schemaFields: ReadonlySet<string> = new Set(["name", "description", "schema", "strict"]);
+
+function formatOf(body: Body, onUnknown: OnUnknown): Way {
+  const format = objectField(body, "response_format");
+  const way = (value: unknown, path = "response_format"): Way => [path, "jsonSchema", value];
+  if (format === undefined) return way(undefined);
+  tellUnknown(format, formatFields, onUnknown, (name) => `response_format.${name}`);
+  if (format.type === "text") return way(undefined);
+  // llama-server's and others': a schema beside the type is the schema.
+  if (format.type === "json_object" && format.schema !== undefined && format.schema !== null) {
+    return way(format.schema, "response_format.schema");
+  }
+  if (format.type === "json_object") return way(anyObject);
   if (format.type !== "json_schema") {
     throw wrongField("response_format.type", '"text", "json_object" or "json_schema"');
   }
-  const given = objectField(format, "json_schema");
-  if (given === undefined) throw wrongField("response_format.json_schema", "an object with a schema");
-  return given.schema ?? {};
+  const path = "response_format.json_schema";
+  const given =
+    objectField(format, "json_schema", path) ?? (format.schema === undefined ? undefined : format);
+  if (given === undefined) throw wrongField(path, "an object with a schema");
+  if (given !== format) tellUnknown(given, schemaFields, onUnknown, (name) => `${path}.${name}`);
+  return way(given.schema ?? {}, `${path}.schema`);
 }
 
 /** vLLM takes a schema's text as well. */
-function schemaOf(given: unknown): Readonly<Record<string, unknown>> {
-  if (typeof given !== "string") return given as Readonly<Record<string, unknown>>;
+function schemaOf(given: unknown, path: string): Readonly<Record<string, unknown>> {
+  const refuse = () => new ApiError(400, `${path} must be a JSON schema or its text`, { param: path });
+  let schema: unknown = given;
   try {
-    return JSON.parse(given) as Readonly<Record<string, unknown>>;
+    if (typeof given === "string") schema = JSON.parse(given);
   } catch {
-    throw new ApiError(400, "guided_json must be a JSON schema or its text", { param: "guided_json" });
+    throw refuse();
   }
+  if (typeof schema === "object" && schema !== null && !Array.isArray(schema)) return schema as Body;
+  if (schema === true) return {};
+  throw refuse();
 }

@@ -8,17 +8,24 @@ import { type Body, wireNames } from "./fields.js";
 const constraints: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
   [
     "jsonSchema",
-    [["guided_json"], ["structured_outputs", "json"], ["response_format", "json_schema", "schema"]],
+    [
+      ["guided_json"],
+      ["structured_outputs", "json"],
+      ["response_format", "json_schema", "schema"],
+      ["response_format", "schema"],
+      ["json_schema"],
+    ],
   ],
   ["regex", [["guided_regex"], ["structured_outputs", "regex"]]],
   ["choice", [["guided_choice"], ["structured_outputs", "choice"]]],
-  ["grammar", [["guided_grammar"], ["structured_outputs", "grammar"]]],
+  ["grammar", [["guided_grammar"], ["structured_outputs", "grammar"], ["grammar"]]],
 ]);
 
 const others: ReadonlyMap<string, readonly string[]> = new Map([
   ["logProbs", ["top_logprobs", "logprobs"]],
   ["chatVariables", ["chat_template_kwargs"]],
-  ["splitReasoning", ["include_reasoning"]],
+  ["splitReasoning", ["reasoning_format"]],
+  ["addSpecial", ["add_special_tokens"]],
 ]);
 
 /** @returns the body's name of an option's path */

@@ -6,8 +6,17 @@ import { chatChunks, chatCompletion } from "./chat-answer.js";
 import { chatRequest } from "./chat-request.js";
 import { completion, completionChunks, type PromptRun } from "./completion-answer.js";
 import { completionRequest } from "./completion-request.js";
-import { type Body, booleanField, objectField } from "./fields.js";
+import {
+  type Body,
+  booleanField,
+  type OnUnknown,
+  objectField,
+  refuseField,
+  tellUnknown,
+  textField,
+} from "./fields.js";
 import type { TextModel } from "./text-model.js";
+import { withoutReasoning } from "./without-reasoning.js";
 
 /** An answer: one object, or the chunk objects of a stream, which throws an ApiError where it fails. */
 export type Answer =
@@ -21,6 +30,8 @@ export interface ApiCall {
   readonly method: string;
   readonly body: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** Default: unknown fields are ignored. */
+  readonly onUnknown?: OnUnknown | undefined;
 }
 
 const notThere = ["/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/rerank", "/v1/score", "/pooling"];
@@ -34,7 +45,10 @@ export async function answer(model: TextModel, call: ApiCall): Promise<Answer> {
   }
 }
 
-async function routed(model: TextModel, { path, method, body, signal }: ApiCall): Promise<Answer> {
+async function routed(
+  model: TextModel,
+  { path, method, body, signal, onUnknown = () => {} }: ApiCall,
+): Promise<Answer> {
   const route = path
     .replace(/^\/openai(?=\/)/, "")
     .replace(/\?.*$/, "")
@@ -46,9 +60,9 @@ async function routed(model: TextModel, { path, method, body, signal }: ApiCall)
     case "/ping":
       return { type: "object", object: { status: "ok" } };
     case "/v1/chat/completions":
-      return chat(model, bodyOf(method, body), signal);
+      return chat(model, bodyOf(method, body), signal, onUnknown);
     case "/v1/completions":
-      return completions(model, bodyOf(method, body), signal);
+      return completions(model, bodyOf(method, body), signal, onUnknown);
     default:
       if (route.startsWith("/v1/models/"))
         return { type: "object", object: oneModel(model, route.slice(11)) };
@@ -73,18 +87,30 @@ function isBody(body: unknown): body is Body {
   return typeof body === "object" && body !== null && !Array.isArray(body);
 }
 
-async function chat(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
-  const { served, stream, includeUsage } = common(model, body);
-  const request = chatRequest(body);
-  const run = served.generate({ ...request, ...(signal && { signal }) });
+async function chat(
+  model: TextModel,
+  body: Body,
+  signal: AbortSignal | undefined,
+  onUnknown: OnUnknown,
+): Promise<Answer> {
+  const { served, stream, includeUsage } = common(model, body, onUnknown);
+  const request = chatRequest(body, onUnknown);
+  const showsThoughts = booleanField(body, "include_reasoning") ?? true;
+  const whole = served.generate({ ...request, ...(signal && { signal }) });
+  const run = showsThoughts ? whole : withoutReasoning(whole);
   if (!stream) return { type: "object", object: await chatCompletion(served, run) };
   const chunks = chatChunks(served, run, request.n ?? 1, includeUsage);
   return { type: "chunks", chunks: withApiErrors(chunks, body) };
 }
 
-async function completions(model: TextModel, body: Body, signal: AbortSignal | undefined): Promise<Answer> {
-  const { served, stream, includeUsage } = common(model, body);
-  const { requests, echo } = completionRequest(body);
+async function completions(
+  model: TextModel,
+  body: Body,
+  signal: AbortSignal | undefined,
+  onUnknown: OnUnknown,
+): Promise<Answer> {
+  const { served, stream, includeUsage } = common(model, body, onUnknown);
+  const { requests, echo } = completionRequest(body, onUnknown);
   const n = requests[0]?.n ?? 1;
   const runs: readonly PromptRun[] = requests.map((request) => ({
     run: served.generate({ ...request, ...(signal && { signal }) }),
@@ -102,19 +128,31 @@ function textOf(model: TextModel, prompt: unknown): string {
 }
 
 /** What all generating routes read. */
-function common(model: TextModel, body: Body) {
+function common(model: TextModel, body: Body, onUnknown: OnUnknown) {
   const stream = booleanField(body, "stream") ?? false;
-  const options = objectField(body, "stream_options");
-  if (options !== undefined && !stream) {
+  const options = objectField(body, "stream_options") ?? {};
+  if (Object.keys(options).length > 0 && !stream) {
     throw new ApiError(400, "stream_options must come with stream true", { param: "stream_options" });
   }
-  const includeUsage = (options && booleanField(options, "include_usage")) ?? false;
-  return { served: named(model, body.model), stream, includeUsage };
+  const path = (name: string) => `stream_options.${name}`;
+  tellUnknown(options, streamFields, onUnknown, path);
+  const includeUsage = booleanField(options, "include_usage", path("include_usage")) ?? false;
+  const name = "continuous_usage_stats";
+  if (booleanField(options, name, path(name)) === true && includeUsage) refuseField(path(name));
+  const answerId = textField(body, "request_id");
+  const served = named(model, body.model);
+  return { served: answerId ? { ...bound(served), answerId } : served, stream, includeUsage };
 }
+
+const streamFields: ReadonlySet<string> = new Set([
+  "include_usage",
+  "include_obfuscation",
+  "continuous_usage_stats",
+]);
 
 /** The model under the name that the request used. */
 function named(model: TextModel, name: unknown): TextModel {
-  if (name === undefined || name === null) return model;
+  if (name === undefined || name === null || name === "") return model;
   if (typeof name !== "string") throw wrongField("model", "a model's name");
   const known = model.names.find((each) => each === name || each.toLowerCase() === name.toLowerCase());
   if (known !== undefined) return { ...bound(model), name: known };

@@ -15,6 +15,8 @@ export interface TextModel {
   /** Every name a request may use. */
   readonly names: readonly string[];
   readonly contextLength: number;
+  /** What the answer to one request is called, after its prefix. Default: a random name. */
+  readonly answerId?: string | undefined;
   /** A token's bytes, perhaps a part of a character. */
   tokenBytes(token: number): Uint8Array;
   generate(request: GenerateRequest): Run;

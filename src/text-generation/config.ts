@@ -40,6 +40,8 @@ export interface TextGenerationConfig {
   readonly inputFormat: "guide" | "vllm";
   readonly outputFormat: "vllm" | "vllm-legacy";
   readonly rawOutput: boolean;
+  /** Refuse fields of requests that nobody defines. */
+  readonly strictFields: boolean;
   readonly batches: BatchSizes;
   readonly guide: GuideDefaults;
   /** Answers kept; 0: none. */
@@ -75,6 +77,7 @@ export function readTextGenerationConfig(environment: Environment): TextGenerati
     inputFormat: choiceOf(environment, ["guide", "vllm"], "WORKER_INPUT_FORMAT") ?? "guide",
     outputFormat: choiceOf(environment, ["vllm", "vllm-legacy"], "WORKER_OUTPUT_FORMAT") ?? "vllm",
     rawOutput: flagOf(environment, "RAW_OPENAI_OUTPUT") ?? true,
+    strictFields: flagOf(environment, "OPENAI_STRICT_FIELDS") ?? false,
     batches: batchSizes(environment),
     guide: guideDefaults(environment),
     cacheSize: integerOf(environment, 0, "CACHE_SIZE") ?? 0,

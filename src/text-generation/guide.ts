@@ -4,7 +4,14 @@ import type { GenerationEvent, Usage } from "../engine/events.js";
 import type { GenerateRequest } from "../engine/request.js";
 import { ApiError, wrongField } from "../openai/api-error.js";
 import { constraintFields, takeConstraint } from "../openai/constraints.js";
-import { type Body, booleanField, objectField, refuseUnknown, takeFields } from "../openai/fields.js";
+import {
+  type Body,
+  booleanField,
+  objectField,
+  refuseField,
+  takeFields,
+  tellUnknown,
+} from "../openai/fields.js";
 import type { TextModel } from "../openai/text-model.js";
 import { coalesced } from "./coalesced.js";
 import type { GuideDefaults } from "./config.js";
@@ -15,17 +22,19 @@ export interface GuideRequest {
   readonly stream: boolean;
 }
 
+const paramsFields: ReadonlySet<string> = new Set([...constraintFields, "stream"]);
+
 /** @throws ApiError */
 export function guideRequest(input: Body, defaults: GuideDefaults): GuideRequest {
   const { prompt, system_prompt, params: _params, stream: _stream, ...extra } = input;
-  refuseUnknown(extra, []);
+  tellUnknown(extra, new Set(), refuseField);
   const params = objectField(input, "params") ?? {};
   if (typeof prompt !== "string" || prompt === "") throw wrongField("prompt", "text");
   if (system_prompt !== undefined && system_prompt !== null && typeof system_prompt !== "string") {
     throw wrongField("system_prompt", "text");
   }
   const { options, rest } = takeFields(params);
-  refuseUnknown(rest, [...constraintFields, "stream"]);
+  tellUnknown(rest, paramsFields, refuseField, (name) => `params.${name}`);
   const { n } = options;
   if (n !== undefined && n !== 1) throw new ApiError(400, "n must be 1 in this format", { param: "n" });
   const system = system_prompt ?? defaults.systemPrompt;
@@ -34,7 +43,14 @@ export function guideRequest(input: Body, defaults: GuideDefaults): GuideRequest
     { role: "user", content: prompt },
   ];
   const { temperature, topP, maxTokens } = defaults;
-  const request = { temperature, topP, maxTokens, ...options, ...takeConstraint(rest), messages };
+  const request = {
+    temperature,
+    topP,
+    maxTokens,
+    ...options,
+    ...takeConstraint(rest, refuseField),
+    messages,
+  };
   return { request, stream: booleanField(input, "stream") ?? booleanField(params, "stream") ?? false };
 }
 

@@ -4,7 +4,7 @@
 import { ApiError, type ErrorObject, toApiError } from "../openai/api-error.js";
 import { chatRequest } from "../openai/chat-request.js";
 import { completionRequest } from "../openai/completion-request.js";
-import { type Body, booleanField, objectField } from "../openai/fields.js";
+import { type Body, booleanField, type OnUnknown, objectField, tellUnknown } from "../openai/fields.js";
 import { answer } from "../openai/routes.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { Job, JobContext } from "../serverless/contract.js";
@@ -20,6 +20,8 @@ export interface HandlerParts {
   readonly config: TextGenerationConfig;
   /** Told of every failure, before the job hears of it. */
   readonly onFailure?: (thrown: unknown) => void;
+  /** Told of fields in requests that nobody defines. */
+  readonly onUnknown?: OnUnknown;
 }
 
 type Output = object | string;
@@ -28,7 +30,8 @@ const noInput =
   "Job input must contain one of: openai_input (+openai_route), route (+body), or prompt/messages.";
 
 /** @returns the handler for serverless.start() */
-export function textGenerationHandler({ model, config, onFailure = () => {} }: HandlerParts) {
+export function textGenerationHandler(parts: HandlerParts) {
+  const { model, config, onFailure = () => {}, onUnknown = () => {} } = parts;
   const failed = (thrown: unknown) => {
     onFailure(thrown);
     return { error: errorText(thrown) };
@@ -38,7 +41,8 @@ export function textGenerationHandler({ model, config, onFailure = () => {} }: H
       const input = (typeof job.input === "object" && job.input !== null ? job.input : {}) as Body;
       const served = counted(model(), context);
       const { signal } = context;
-      if (!speaksGuide(input, config)) return guarded(vllm(served, input, config, signal), failed);
+      if (!speaksGuide(input, config))
+        return guarded(vllm(served, input, { config, signal, onUnknown }), failed);
       const { request, stream } = guideRequest(input, config.guide);
       if (stream) return guarded(guideChunks(served, { ...request, signal }), failed);
       return await guideAnswer(served, { ...request, signal });
@@ -79,27 +83,44 @@ async function* guarded(
   }
 }
 
+interface Manner {
+  readonly config: TextGenerationConfig;
+  readonly signal: AbortSignal;
+  readonly onUnknown: OnUnknown;
+}
+
+/** What worker-vllm's own input holds. */
+const nativeFields: ReadonlySet<string> = new Set([
+  "prompt",
+  "messages",
+  "sampling_params",
+  "stream",
+  "apply_chat_template",
+  "use_openai_format",
+  ...batchFields,
+]);
+
 async function* vllm(
   model: TextModel,
   input: Body,
-  config: TextGenerationConfig,
-  signal: AbortSignal,
+  { config, signal, onUnknown }: Manner,
 ): AsyncGenerator<Output, void, undefined> {
   const call = callOf(input);
   if (call !== undefined) {
-    yield* items(await answer(model, { ...call, signal }), config);
+    yield* items(await answer(model, { ...call, signal, onUnknown }), config);
     return;
   }
   if (!isGiven(input.messages) && !isGiven(input.prompt)) throw new ApiError(400, noInput);
+  tellUnknown(input, nativeFields, onUnknown, (name) => `input.${name}`);
   const { path, body } = nativeCall(input);
   const legacy = config.outputFormat === "vllm-legacy" || batchFields.some((name) => name in input);
   if (!legacy) {
-    yield* items(await answer(model, { path, method: "POST", body, signal }), config);
+    yield* items(await answer(model, { path, method: "POST", body, signal, onUnknown }), config);
     return;
   }
   const { stream, ...rest }: Body = { max_tokens: legacyMaxTokens, ...body };
   const chat = path === chatPath;
-  const request = chat ? chatRequest(rest) : completionRequest(rest).requests[0];
+  const request = chat ? chatRequest(rest, onUnknown) : completionRequest(rest, onUnknown).requests[0];
   if (request === undefined) throw new ApiError(400, noInput);
   yield* legacyChunks(model, { ...request, signal }, stream === true, batchSizesOf(input, config.batches));
 }

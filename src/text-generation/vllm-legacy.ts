@@ -6,6 +6,7 @@ import { bytesText } from "../openai/answer-parts.js";
 import { wrongField } from "../openai/api-error.js";
 import type { Body } from "../openai/fields.js";
 import type { TextModel } from "../openai/text-model.js";
+import { asNumber } from "../openai/values.js";
 import type { BatchSizes } from "./config.js";
 
 /** Fields of a job that ask for this format. */
@@ -14,7 +15,7 @@ export const batchFields = ["max_batch_size", "min_batch_size", "batch_size_grow
 /** A job's batch sizes over the configured ones. @throws ApiError */
 export function batchSizesOf(input: Body, configured: BatchSizes): BatchSizes {
   const read = (name: (typeof batchFields)[number], otherwise: number, least: number) => {
-    const value = input[name] ?? otherwise;
+    const value = asNumber(input[name] ?? otherwise);
     if (typeof value === "number" && value >= least) return value;
     throw wrongField(name, `a number of at least ${least}`);
   };

@@ -7,6 +7,7 @@ import { readTextGenerationConfig, type TextGenerationConfig } from "./config.js
 import type { Environment } from "./environment.js";
 import { textGenerationHandler } from "./handler.js";
 import { TextGenerationService } from "./service.js";
+import { unknownFields } from "./unknown-fields.js";
 
 /** Where llama.cpp's lines go in the worker's log: what it tells of a load is for those who look for it. */
 const lineLevels: Readonly<Record<LogLevel, keyof JobLog>> = {
@@ -42,7 +43,8 @@ export function textGenerationWorker(environment: Environment, onBroken: () => v
     service = new TextGenerationService(config, (level, message) => log[level](message));
     await service.load();
     const { model } = service;
-    handler = textGenerationHandler({ model: () => model, config, onFailure });
+    const onUnknown = unknownFields(config.strictFields, (message) => log.warn(message));
+    handler = textGenerationHandler({ model: () => model, config, onFailure, onUnknown });
   };
   const options: StartOptions = {
     handler: (job, context) => {

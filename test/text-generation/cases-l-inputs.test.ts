@@ -171,9 +171,19 @@ describe("the inputs of a text-generation job", () => {
   });
 
   it("case 114: sampling_params that are null, unknown or without max_tokens", async () => {
-    await withTextWorker({}, async ({ run }) => {
+    await withTextWorker({}, async ({ run, worker }) => {
       const none = one((await run({ prompt: "Once", sampling_params: null })).output);
       expect(none.usage?.completion_tokens).toBeLessThanOrEqual(16);
+      const mistyped = { prompt: "Once", sampling_params: { temprature: 1, max_tokens: 2 } };
+      expect(one((await run(mistyped)).output).usage?.completion_tokens).toBe(2);
+      await run({ ...mistyped, mood: "glad" });
+      const told = worker.lines.filter((line) => line.includes("unknown, no effect"));
+      expect(told.map((line) => /field "([^"]*)"/.exec(line.replaceAll("\\", ""))?.[1])).toEqual([
+        "temprature",
+        "input.mood",
+      ]);
+    });
+    await withTextWorker({ OPENAI_STRICT_FIELDS: "1" }, async ({ run }) => {
       const { error } = await run({ prompt: "Once", sampling_params: { temprature: 1 } });
       expect(error).toMatchObject({ message: "temprature is not supported", param: "temprature" });
     });
@@ -198,9 +208,11 @@ describe("the inputs of a text-generation job", () => {
     });
   });
 
-  it('case 117: "true" is not true', async () => {
+  it('case 117: "true" is true, as in vLLM, and "maybe" nothing', async () => {
     await withTextWorker({}, async ({ run }) => {
-      const { error } = await run({ openai_input: { messages, stream: "true" } });
+      const { stream } = await run({ openai_input: { messages, ...short, max_tokens: "2", stream: "true" } });
+      expect(eventsOf(stream).at(-1)).toMatchObject({ choices: [{ finish_reason: "length" }] });
+      const { error } = await run({ openai_input: { messages, stream: "maybe" } });
       expect(error?.message).toBe("stream must be true or false");
     });
   });
@@ -327,16 +339,16 @@ describe("the inputs of a text-generation job", () => {
         store: false,
         service_tier: "auto",
         logit_bias: null,
+        best_of: 4,
       };
       expect((await run({ openai_input: { messages, ...short, ...harmless } })).status).toBe("COMPLETED");
       const wrong: [object, string][] = [
         [{ functions: [] }, "functions is not supported"],
-        [{ best_of: 4 }, "best_of is not supported but for 1"],
         [{ suffix: "x" }, 'suffix is not supported but for ""'],
         [{ n: 1000 }, "n must be an integer from 1 to 128, got 1000"],
         [{ max_tokens: 0 }, "max_tokens must be"],
         [{ top_logprobs: 2 }, "top_logprobs must come with logprobs true"],
-        [{ stream_options: {} }, "stream_options must come with stream true"],
+        [{ stream_options: { include_usage: true } }, "stream_options must come with stream true"],
         [{ tools: [{ type: "x" }] }, 'tools[0] must be of type "function"'],
         [
           { messages: [{ role: "user", content: [{ type: "image_url" }] }] },

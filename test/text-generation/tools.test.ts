@@ -94,16 +94,29 @@ describe("case 120: tools through the job path", () => {
     });
   });
 
-  it("thoughts are reasoning_content, or text where that is wanted", async () => {
+  it("thoughts are reasoning, or text, or left out where that is wanted", async () => {
     await withTextWorker({ CHAT_TEMPLATE: templateText("Qwen-QwQ-32B") }, async ({ run }) => {
       const openai_input = { messages, max_tokens: 12, temperature: 0 };
       const apart = (await run({ openai_input })).output as {
         choices: { message: Record<string, string> }[];
       }[];
-      const inline = (await run({ openai_input: { ...openai_input, include_reasoning: false } }))
+      const inline = (await run({ openai_input: { ...openai_input, reasoning_format: "none" } }))
+        .output as typeof apart;
+      const hidden = (await run({ openai_input: { ...openai_input, include_reasoning: false } }))
         .output as typeof apart;
       const message = apart[0]?.choices[0]?.message;
       expect(message?.content).toBe("");
+      expect(message?.reasoning).toBe(message?.reasoning_content);
+      expect(hidden[0]?.choices[0]?.message).toEqual({
+        role: "assistant",
+        content: "",
+        refusal: null,
+        reasoning: null,
+      });
+      const { stream } = await run({
+        openai_input: { ...openai_input, include_reasoning: false, stream: true },
+      });
+      expect(stream.join("")).not.toContain("reasoning");
       expect(inline[0]?.choices[0]?.message.content?.trim()).toBe(message?.reasoning_content?.trim());
     });
   });

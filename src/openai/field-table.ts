@@ -1,0 +1,121 @@
+// The fields of a request, by what becomes of them: read as an option of the
+// engine, of no effect here, or served for one value only. What OpenAI and vLLM
+// define and is in none of these tables is read by its route. docs/openai.md says
+// why for each field that is not honoured; a test compares the two.
+import type { GenerateRequest } from "../engine/request.js";
+import { asFlag, asNumber, asNumbers, asNumbersByKey } from "./values.js";
+
+/** An option of the engine, and how its value is read. */
+export interface OptionField {
+  readonly option: keyof GenerateRequest;
+  readonly read: (value: unknown) => unknown;
+}
+
+const asGiven = (value: unknown) => value;
+
+function options(read: OptionField["read"], names: Readonly<Record<string, keyof GenerateRequest>>) {
+  return Object.entries(names).map(([name, option]) => [name, { option, read }] as const);
+}
+
+/** Fields that are options of the engine, in OpenAI's, vLLM's and llama-server's spellings. */
+export const optionFields: ReadonlyMap<string, OptionField> = new Map([
+  ...options(asNumber, {
+    temperature: "temperature",
+    top_p: "topP",
+    top_k: "topK",
+    min_p: "minP",
+    typical_p: "typicalP",
+    top_n_sigma: "topNSigma",
+    xtc_probability: "xtcProbability",
+    xtc_threshold: "xtcThreshold",
+    dynatemp_range: "dynatempRange",
+    dynatemp_exponent: "dynatempExponent",
+    mirostat: "mirostat",
+    mirostat_tau: "mirostatTau",
+    mirostat_eta: "mirostatEta",
+    dry_multiplier: "dryMultiplier",
+    dry_base: "dryBase",
+    dry_allowed_length: "dryAllowedLength",
+    dry_penalty_last_n: "dryWindow",
+    repetition_penalty: "repeatPenalty",
+    repeat_penalty: "repeatPenalty",
+    repeat_last_n: "penaltyWindow",
+    frequency_penalty: "frequencyPenalty",
+    presence_penalty: "presencePenalty",
+    seed: "seed",
+    n: "n",
+    min_tokens: "minTokens",
+    max_tokens: "maxTokens",
+    max_completion_tokens: "maxTokens",
+  }),
+  ...options(asNumbers, { stop_token_ids: "stopTokens" }),
+  ...options(asNumbersByKey, { logit_bias: "logitBias" }),
+  ...options(asFlag, { ignore_eos: "ignoreEos" }),
+  ...options(asGiven, {
+    stop: "stop",
+    cache_salt: "cacheSalt",
+    dry_sequence_breakers: "drySequenceBreakers",
+  }),
+]);
+
+/** Fields that cannot change an answer here, whatever they say. */
+export const fieldsWithoutEffect: ReadonlySet<string> = new Set([
+  "user",
+  "metadata",
+  "store",
+  "service_tier",
+  "safety_identifier",
+  "prompt_cache_key",
+  "prompt_cache_options",
+  "prompt_cache_retention",
+  "prediction",
+  "session_id",
+  "priority",
+  "best_of",
+  "length_penalty",
+  "early_stopping",
+  "spaces_between_special_tokens",
+  "truncation_side",
+  "stream_interval",
+  "guided_decoding_backend",
+  "return_token_offsets",
+  "return_mm_kwargs",
+  "routed_experts_prompt_start",
+]);
+
+/** Fields of which only these values are served; null is one of them always. */
+export const fieldsOfOneValue: Readonly<Record<string, readonly unknown[]>> = {
+  __proto__: null as never,
+  use_beam_search: [false],
+  skip_special_tokens: [true],
+  include_stop_str_in_output: [false],
+  suffix: [""],
+  echo: [false],
+  continue_final_message: [false],
+  add_generation_prompt: [true],
+  watermarking: [false],
+  bad_words: [[]],
+  thinking_token_budget: [-1],
+  verbosity: ["medium"],
+  return_tokens_as_token_ids: [false],
+  return_token_ids: [false],
+  return_prompt_text: [false],
+  media_io_kwargs: [{}],
+  mm_processor_kwargs: [{}],
+  vllm_xargs: [{}],
+  kv_transfer_params: [{}],
+  ec_transfer_params: [{}],
+  prompt_logprobs: [],
+  prompt_embeds: [],
+  logprob_token_ids: [],
+  allowed_token_ids: [],
+  truncate_prompt_tokens: [],
+  repetition_detection: [],
+  chat_template: [],
+  guided_whitespace_pattern: [],
+  audio: [],
+  functions: [],
+  function_call: [],
+  moderation: [],
+  web_search_options: [],
+};
