@@ -79,6 +79,7 @@ function adapted({ option, read }: OptionField, given: unknown): unknown {
  * above 2^53-1, so all digits of a seed can also come as text.
  */
 function seedOf(value: unknown, given: unknown): unknown {
+  if (typeof given === "boolean") return given;
   if (typeof value !== "bigint" && !(typeof value === "number" && Number.isInteger(value))) return given;
   const seed = BigInt(value);
   const fits = seed >= -(2n ** 63n) && seed <= 2n ** 64n;

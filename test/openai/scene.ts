@@ -13,7 +13,6 @@ export type Json = Readonly<Record<string, unknown>>;
 export interface Reply {
   readonly status: number;
   readonly reply?: Json;
-  /** The last one is "[DONE]" where the stream ended well. */
   readonly events?: readonly unknown[];
 }
 
@@ -46,7 +45,7 @@ export async function openApi(environment: Readonly<Record<string, string>> = {}
     try {
       const given = await answer(service.model, { path, method, body, onUnknown });
       if (given.type === "object") return { status: 200, reply: given.object as Json };
-      return { status: 200, events: await eventsOf(given.events) };
+      return { status: 200, events: await chunksOf(given.chunks) };
     } catch (thrown) {
       const error = toApiError(thrown);
       return { status: error.status, reply: { error: error.object } };
@@ -61,15 +60,8 @@ export async function openApi(environment: Readonly<Record<string, string>> = {}
 }
 
 /** A stream that is refused before its first event is a plain refusal, as over HTTP. */
-async function eventsOf(events: AsyncIterable<unknown>): Promise<readonly unknown[]> {
+async function chunksOf(chunks: AsyncIterable<object>): Promise<readonly unknown[]> {
   const read: unknown[] = [];
-  try {
-    for await (const event of events) {
-      const text = String(event).slice("data: ".length).trim();
-      read.push(text === "[DONE]" ? text : JSON.parse(text));
-    }
-  } catch (thrown) {
-    if (read.length <= 1) throw thrown;
-  }
+  for await (const chunk of chunks) read.push(JSON.parse(JSON.stringify(chunk)));
   return read;
 }

@@ -1,6 +1,7 @@
 // What a vLLM 0.32 answered to 130 requests (SmolLM2-135M, AWQ, greedy, on a CPU),
 // one a line; ids and times are made alike, long texts cut. The bodies of three
-// requests were recorded in part and are made up after their first half.
+// requests were recorded in part and are made up after their first half. A stream's
+// last event is "[DONE]" where it was recorded whole.
 import { readFileSync } from "node:fs";
 import type { Json, Reply } from "./scene.js";
 
