@@ -3,6 +3,7 @@
 // tells the addon what was read, which is what back-pressure works on, and keeps
 // the process alive while somebody waits here. It decides nothing about
 // scheduling.
+import type { InferenceError } from "../errors.js";
 import type { NativeEnd, NativeEngine } from "../native.js";
 import { type AnswerReading, Choice, type ChoiceHost } from "./choice.js";
 import { type ChoiceEndEvent, combinedEnd, type DeltaEvent, endBeforeStart } from "./events.js";
@@ -27,6 +28,7 @@ export class GenerationRecord implements ChoiceHost {
   #cancelling = false;
   #submitted = true;
   #abortedBy: AbortSignal | undefined;
+  #failure: InferenceError | undefined;
   #readEvents = 0;
   #readsAll = false;
   #reading: AnswerReading | undefined;
@@ -96,8 +98,18 @@ export class GenerationRecord implements ChoiceHost {
     wake(this.#endings);
   }
 
-  /** Ends choices that the addon never heard of. */
-  finishUnheard(failure: NativeEnd["failure"] = null): void {
+  /** What failed it before the addon heard of it. */
+  get failure(): InferenceError | undefined {
+    return this.#failure;
+  }
+
+  /** Fails choices that the addon never heard of. */
+  fail(failure: InferenceError): void {
+    this.#failure = failure;
+    this.#finishUnheard(failure);
+  }
+
+  #finishUnheard(failure: InferenceError | null = null): void {
     for (const choice of this.choices) {
       if (choice.end === undefined) choice.finish(endBeforeStart(choice.id, failure));
     }
@@ -126,7 +138,7 @@ export class GenerationRecord implements ChoiceHost {
         if (end === undefined) this.#host.native.cancel(id);
       }
     } else {
-      this.finishUnheard();
+      this.#finishUnheard();
     }
   }
 
@@ -139,7 +151,7 @@ export class GenerationRecord implements ChoiceHost {
   /** Ends a request whose signal had aborted before the addon heard of it. */
   finishAborted(signal: AbortSignal): void {
     this.#abortedBy = signal;
-    this.finishUnheard();
+    this.#finishUnheard();
   }
 
   /** Waits for the next event or the end. */

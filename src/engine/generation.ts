@@ -2,6 +2,7 @@
 // take it whole (await), or both. State lives in its GenerationRecord.
 import { cancelledBy, InferenceError, isErrorCode } from "../errors.js";
 import type { NativeEnd } from "../native.js";
+import { messageOfThrown } from "../thrown.js";
 import type { Choice } from "./choice.js";
 import {
   type DeltaEvent,
@@ -12,7 +13,7 @@ import {
   timingsOf,
   usageOf,
 } from "./events.js";
-import type { GenerationRecord } from "./generation-record.js";
+import { type GenerationHost, GenerationRecord } from "./generation-record.js";
 
 /** The records behind generations, for the engines that made them. */
 const records = new WeakMap<Generation, GenerationRecord>();
@@ -35,7 +36,7 @@ export function recordOf(generation: unknown): GenerationRecord | undefined {
  * | it ended                        | end event                          | resolves |
  * | cancel(), break, engine.close() | end event, `cancelled`             | resolves with the text so far, `cancelled` |
  * | its signal aborted              | end event, `cancelled`             | rejects with CANCELLED, cause = signal.reason |
- * | it failed                       | throws after the deltas that came  | rejects, both with an InferenceError |
+ * | it was refused or failed        | throws after the deltas that came  | rejects, both with an InferenceError |
  *
  * Tokens that nobody reads hold it back: at 256 unread tokens it stops until
  * somebody reads, and gives its slot to others that wait. A generation that
@@ -43,7 +44,7 @@ export function recordOf(generation: unknown): GenerationRecord | undefined {
  * async function that returns it returns its result.
  */
 export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<GenerateResult> {
-  /** The seed it draws with: the request's, or the one chosen for it. */
+  /** The seed it draws with: the request's, or the one chosen for it; 0 where it was refused. */
   readonly seed: bigint;
   readonly #record: GenerationRecord;
   #result: Promise<GenerateResult> | undefined;
@@ -152,12 +153,23 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
   }
 
   #endEvent(): EndEvent {
-    const { end, choices, boundBy } = this.#record;
+    const { end, choices, boundBy, failure } = this.#record;
     if (end === undefined) throw new Error("a generation was read to its end before it ended");
-    if (end.reason === "error") throw failureOf(end, boundBy);
+    if (end.reason === "error") throw failure ?? failureOf(end, boundBy);
     const finishReason = choices[0]?.finishReason ?? end.reason;
     return { type: "end", finishReason, usage: usageOf(end), timings: timingsOf(end) };
   }
+}
+
+/** A generation that has failed before it began: whoever reads it hears why. */
+export function refused(call: string, thrown: unknown, id: number, host: GenerationHost): Generation {
+  const record = new GenerationRecord([id], host);
+  const unread = () =>
+    new InferenceError("INVALID_OPTION", `${call}: the options cannot be read: ${messageOfThrown(thrown)}`, {
+      cause: thrown,
+    });
+  record.fail(thrown instanceof InferenceError ? thrown : unread());
+  return new Generation(record, 0n);
 }
 
 /** The addon's "The grammar …". */

@@ -63,9 +63,11 @@ describe("generate({ messages })", () => {
 
   it("takes a prompt or messages", async () => {
     await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
-      expect(() => engine.generate({})).toThrow("prompt or messages must be given");
-      expect(() => engine.generate({ prompt: "x", messages })).toThrow("give prompt or messages, not both");
-      expect(() => engine.generate({ prompt: "x", chatVariables: {} })).toThrow(
+      await expect(engine.generate({})).rejects.toThrow("prompt or messages must be given");
+      await expect(engine.generate({ prompt: "x", messages })).rejects.toThrow(
+        "give prompt or messages, not both",
+      );
+      await expect(engine.generate({ prompt: "x", chatVariables: {} })).rejects.toThrow(
         "chatVariables must come with",
       );
     });

@@ -88,11 +88,11 @@ describe("n", () => {
       expect(error.code).toBe("QUEUE_FULL");
       other.cancel();
       await other;
-      expect(() => engine.generate({ ...drawn, n: 5 })).toThrow(
+      await expect(engine.generate({ ...drawn, n: 5 })).rejects.toThrow(
         "generate(): n must be at most the engine's queueLimit, 4, got 5",
       );
       expect(engine.stats()).toMatchObject({ running: 0, waiting: 0 });
-      expect(() => engine.generate({ ...drawn, n: 129 })).toThrow(
+      await expect(engine.generate({ ...drawn, n: 129 })).rejects.toThrow(
         "n must be an integer from 1 to 128, got 129",
       );
     });
@@ -161,11 +161,11 @@ describe("fork", () => {
     await withEngine(model, { slots: 2 }, async (engine) => {
       const source = engine.generate({ ...drawn, maxTokens: 2 });
       await source;
-      expect(() => engine.fork(source)).toThrow("the generation must be running, it has ended");
+      await expect(engine.fork(source)).rejects.toThrow("the generation must be running, it has ended");
       const running = engine.generate({ ...drawn, maxTokens: 500 });
-      expect(() => engine.fork(running, { choiceIndex: 1 })).toThrow("choiceIndex must be below 1");
+      await expect(engine.fork(running, { choiceIndex: 1 })).rejects.toThrow("choiceIndex must be below 1");
       await withEngine(model, { slots: 1 }, async (another) => {
-        expect(() => another.fork(running)).toThrow("must be one that this engine made");
+        await expect(another.fork(running)).rejects.toThrow("must be one that this engine made");
       });
       const unheard = engine.fork(running, { signal: AbortSignal.abort(new Error("no")) });
       expect((await caught(() => unheard)).code).toBe("CANCELLED");

@@ -53,7 +53,7 @@ describe("the rarer filters", () => {
       const long = await engine.generate({ ...options, minTokens, maxTokens: 400 });
       expect(long.tokens.length).toBeGreaterThanOrEqual(minTokens);
       expect(long.tokens.slice(0, short.tokens.length)).toEqual(short.tokens);
-      expect(() => engine.generate({ ...options, minTokens: 9, maxTokens: 8 })).toThrow(
+      await expect(engine.generate({ ...options, minTokens: 9, maxTokens: 8 })).rejects.toThrow(
         "minTokens must be at most maxTokens, 8, got 9",
       );
       const before = engine.stats().promptTokensComputed;
@@ -116,7 +116,7 @@ describe("logProbs", () => {
       }
       expect(told).toHaveLength(9);
       expect(await engine.generate(options)).not.toHaveProperty("logProbs");
-      expect(() => engine.generate({ ...options, logProbs: 21 })).toThrow(
+      await expect(engine.generate({ ...options, logProbs: 21 })).rejects.toThrow(
         "logProbs must be an integer from 0 to 20, got 21",
       );
     });
