@@ -1,5 +1,5 @@
-// `infernode generate`: loads a model, streams one generation to stdout and
-// ends with a line of figures, or with one line of JSON and nothing else.
+// `infernode generate`: loads a model and streams one generation to stdout, with a line
+// of figures on stderr; or writes one line of JSON.
 import { Command } from "commander";
 import {
   type EngineOptions,
@@ -15,6 +15,8 @@ import {
   collect,
   exitCodes,
   type Interruption,
+  isInputPiped,
+  isOutputOpen,
   listenForInterruption,
   notice,
   parseLayers,
@@ -45,7 +47,7 @@ export function generateCommand(): Command {
     .argument("[words...]", `the prompt, instead of --prompt (default: "${defaultPrompt}")`)
     .option("-m, --model <file>", "GGUF model (default: the small story model in the package)")
     .option("--draft-model <file>", "smaller GGUF model of the same vocabulary that guesses ahead")
-    .option("-p, --prompt <text>", "the prompt; - reads it from stdin")
+    .option("-p, --prompt <text>", "the prompt; - reads it from stdin, as a pipe is read without it")
     .option("-n, --max-tokens <count>", "tokens to generate at most", parseNumber, defaultMaxTokens)
     .option("-t, --temperature <number>", "0 takes the likeliest token (default: 0.7)", parseNumber)
     .option("--top-k <count>", "draw from the likeliest tokens, 0 for all (default: 0)", parseNumber)
@@ -74,6 +76,19 @@ export function generateCommand(): Command {
 }
 
 async function generate(words: readonly string[], flags: Flags): Promise<number> {
+  const prompt = await choosePrompt(words, flags.prompt);
+  const interruption = listenForInterruption();
+  if (flags.model === undefined) notice("no --model given, using the embedded story model");
+  try {
+    await run(prompt, flags, interruption.signal);
+  } catch (thrown) {
+    // Ctrl-C while the model was loaded.
+    if (!(thrown instanceof InferenceError && thrown.code === "CANCELLED")) throw thrown;
+  }
+  return finish(interruption);
+}
+
+async function run(prompt: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const {
     model: named,
     draftModel,
@@ -85,10 +100,6 @@ async function generate(words: readonly string[], flags: Flags): Promise<number>
     gpuLayers,
     ...rest
   } = flags;
-  const prompt = await choosePrompt(words, flags.prompt);
-  if (named === undefined) notice("no --model given, using the embedded story model");
-  const interruption = listenForInterruption();
-  const { signal } = interruption;
   const model = await loadModel(named ?? embeddedModelPath(), { gpuLayers, signal });
   try {
     const draft = draftModel === undefined ? undefined : await loadModel(draftModel, { gpuLayers, signal });
@@ -96,17 +107,23 @@ async function generate(words: readonly string[], flags: Flags): Promise<number>
     const engine = await model.createEngine({ slots: 1, contextLength, threads, speculation });
     await draft?.close(); // the engine keeps its weights
     try {
-      const run = engine.generate({ ...rest, prompt, signal });
+      const generation = engine.generate({ ...rest, prompt, signal });
       if (echo && !json) await print(prompt, signal);
-      const summary = await stream(run, json ? dropText : (text) => print(text, signal));
-      await print(json ? `${jsonLine(summary)}\n` : lastLine(summary), signal);
+      const summary = await stream(generation, json ? dropText : (text) => print(text, signal));
+      await report(summary, json ?? false, signal);
     } finally {
       await engine.close();
     }
   } finally {
     await model.close();
   }
-  return finish(interruption);
+}
+
+/** Output is the text or the JSON; the figures are news. */
+async function report(summary: RunSummary, json: boolean, signal: AbortSignal): Promise<void> {
+  if (json) return print(`${jsonLine(summary)}\n`, signal);
+  if (!summary.text.endsWith("\n")) await print("\n", signal);
+  if (isOutputOpen()) process.stderr.write(`${figuresLine(summary)}\n`);
 }
 
 function finish(interruption: Interruption): number {
@@ -120,7 +137,8 @@ async function choosePrompt(words: readonly string[], flag: string | undefined):
   }
   if (flag === "-") return readInput();
   if (flag !== undefined) return flag;
-  return words.length > 0 ? words.join(" ") : defaultPrompt;
+  if (words.length > 0) return words.join(" ");
+  return (isInputPiped() && (await readInput())) || defaultPrompt;
 }
 
 async function dropText(): Promise<void> {}
@@ -141,9 +159,4 @@ async function stream(
     await write(event.text);
   }
   throw new Error("the generation had no end event");
-}
-
-function lastLine(summary: RunSummary): string {
-  const separator = summary.text.endsWith("\n") ? "" : "\n";
-  return `${separator}${figuresLine(summary)}\n`;
 }

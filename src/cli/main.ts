@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
-import { allowClosedOutput, exitCodes, reportFailure } from "./terminal.js";
+import { exitCodes, failWithOutput, guardOutput, reportFailure } from "./terminal.js";
 import { workerCommand } from "./worker.js";
 
 function packageVersion(): string {
@@ -25,7 +25,7 @@ function program(): Command {
 Examples:
   infernode generate                              a story from the embedded model
   infernode generate -m model.gguf -p "Hello" -n 64
-  echo "Hello" | infernode generate -m model.gguf -p - --json
+  echo "Hello" | infernode generate -m model.gguf --json
   infernode inspect model.gguf
   MODEL_NAME=model.gguf infernode worker          jobs from the platform`,
     );
@@ -35,12 +35,13 @@ Examples:
 }
 
 async function main(): Promise<void> {
-  allowClosedOutput();
+  guardOutput();
   try {
     await program().parseAsync(process.argv);
   } catch (thrown) {
     process.exitCode = thrown instanceof CommanderError ? commanderCode(thrown) : reportFailure(thrown);
   }
+  failWithOutput();
 }
 
 /** Commander has printed its sentence; help and version are no failures. */

@@ -1,20 +1,43 @@
 // The process as the commands see it: standard streams that may close early,
 // Ctrl-C, exit codes, and flags that become options. Only src/cli reads these.
 import { once } from "node:events";
+import { fstatSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { InferenceError, type OptionPath, spelledPath } from "../errors.js";
+import { messageOfThrown, stackOfThrown } from "../thrown.js";
 
 /** Exit codes: the usual ones, and 128 + 2 for Ctrl-C. */
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
 
-/** Lets a reader such as `head` leave early without a stack trace. */
-export function allowClosedOutput(): void {
+/** Whether stdout takes no more, and whether that is a failure: who closed a pipe has what it wanted. */
+let outputState: "open" | "closed" | "failed" = "open";
+
+/**
+ * From now on neither stream ends the process with a stack trace: a reader such as `head`
+ * may leave early, and of a full disk one sentence is told.
+ */
+export function guardOutput(): void {
+  process.stderr.on("error", () => {}); // nobody can be told
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (outputState !== "open") return;
+    outputState = error.code === "EPIPE" ? "closed" : "failed";
+    if (outputState === "failed") notice(`the output cannot be written: ${error.message}`);
   });
 }
 
-/** A signal that aborts at Ctrl-C or when the reader of stdout leaves. */
+/** Whether stdout still takes what is written. */
+export function isOutputOpen(): boolean {
+  return outputState === "open";
+}
+
+/** To be called once the command is done; what it wrote may fail later. */
+export function failWithOutput(): void {
+  process.once("exit", () => {
+    if (outputState === "failed") process.exitCode ||= exitCodes.failure;
+  });
+}
+
+/** A signal that aborts at Ctrl-C or when stdout takes no more. */
 export interface Interruption {
   readonly signal: AbortSignal;
   /** Whether it was Ctrl-C. */
@@ -54,6 +77,16 @@ export function notice(line: string): void {
   process.stderr.write(`infernode: ${line}\n`);
 }
 
+/** Whether stdin is a pipe or a file, not a terminal or nothing. */
+export function isInputPiped(): boolean {
+  try {
+    const stdin = fstatSync(0);
+    return stdin.isFIFO() || stdin.isFile() || stdin.isSocket();
+  } catch {
+    return false;
+  }
+}
+
 /** All of stdin as text. */
 export async function readInput(): Promise<string> {
   const chunks: Buffer[] = [];
@@ -64,7 +97,7 @@ export async function readInput(): Promise<string> {
 /** Tells a failure in one sentence. @returns the exit code it deserves */
 export function reportFailure(thrown: unknown): number {
   if (!(thrown instanceof InferenceError)) {
-    notice(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+    notice(isOfSystem(thrown) ? messageOfThrown(thrown) : stackOfThrown(thrown));
     return exitCodes.failure;
   }
   if (thrown.code !== "INVALID_OPTION") {
@@ -73,6 +106,11 @@ export function reportFailure(thrown: unknown): number {
   }
   notice(thrown.path === undefined ? thrown.message : thrown.sentence(flagOf));
   return exitCodes.usage;
+}
+
+/** The machine refused something, such as a read; anything else is a fault of ours. */
+function isOfSystem(thrown: unknown): boolean {
+  return thrown instanceof Error && "syscall" in thrown;
 }
 
 /** The flag of an option: --max-tokens of maxTokens. */

@@ -1,23 +1,34 @@
 // `infernode generate` as a process: what is on stdout, on stderr, and the code.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { embeddedModelPath } from "../../src/index.js";
 import { runCommand } from "../helpers/programs.js";
 
 const fast = ["--threads", "1", "-n", "24", "-t", "0"];
 const timeout = 60_000;
 
 describe("infernode generate", () => {
-  it("streams the text and ends with a line of figures", { timeout }, async () => {
-    const { code, stdout, stderr } = await runCommand(["generate", ...fast]);
-    expect(code).toBe(0);
-    const lines = stdout.trimEnd().split("\n");
-    expect(lines.at(-1)).toMatch(
+  it("streams the text to stdout, and a line of figures to stderr", { timeout }, async () => {
+    const [plain, json] = await Promise.all([
+      runCommand(["generate", ...fast]),
+      runCommand(["generate", ...fast, "--json"]),
+    ]);
+    expect(plain.code).toBe(0);
+    expect(plain.stdout).toBe(`${JSON.parse(json.stdout).text}\n`);
+    const [notice, figures, ...more] = plain.stderr.split("\n");
+    expect(notice).toBe("infernode: no --model given, using the embedded story model");
+    expect(figures).toMatch(
       /^\[\d+ prompt tokens \(\d+ cached\) · \d+ tokens generated · [\d.]+ tokens\/s · first token after [\d.]+ ms · finished: \w+\]$/,
     );
-    expect(lines.length).toBeGreaterThan(1);
-    expect(stderr).toBe("infernode: no --model given, using the embedded story model\n");
+    expect(more).toEqual([""]);
+    expect(json.stderr).toBe(`${notice}\n`);
   });
 
   it("with --echo begins with the prompt, which --json never prints", { timeout }, async () => {
@@ -36,15 +47,27 @@ describe("infernode generate", () => {
     expect(result.usage.completionTokens).toBeGreaterThan(0);
   });
 
-  it("takes the same prompt as words, as a flag and from stdin", { timeout }, async () => {
+  it("takes the same prompt as words, as a flag, from a pipe and from a file", { timeout }, async () => {
     const json = ["generate", ...fast, "--json"];
     const endings = await Promise.all([
       runCommand([...json, "The", "old", "cat"]),
       runCommand([...json, "--prompt", "The old cat"]),
       runCommand([...json, "--prompt", "-"], "The old cat"),
+      runCommand(json, "The old cat"),
+      runFromFile(json, "The old cat"),
+      runCommand([...json, "The old cat"], "a pipe beside words is not read"),
     ]);
     const texts = endings.map((ending) => JSON.parse(ending.stdout).text);
     expect(new Set(texts).size).toBe(1);
+  });
+
+  it("takes its own prompt where stdin is empty", { timeout }, async () => {
+    const flags = ["generate", ...fast, "--json"];
+    const [empty, named] = await Promise.all([
+      runCommand(flags, ""),
+      runCommand([...flags, "Once upon a time"]),
+    ]);
+    expect(JSON.parse(empty.stdout).text).toBe(JSON.parse(named.stdout).text);
   });
 
   it("says the same with a draft model, and refuses one of another vocabulary", { timeout }, async () => {
@@ -103,12 +126,46 @@ describe("infernode generate", () => {
 
   it("at Ctrl-C ends the text, prints its figures and exits 130", { timeout }, async () => {
     const child = start(["generate", "--threads", "1", "-n", "100000", "--ignore-eos"]);
-    const [first] = await once(child.stdout, "data");
+    let news = "";
+    child.stderr.on("data", (chunk) => (news += String(chunk)));
+    await once(child.stdout, "data");
     child.kill("SIGINT");
-    let rest = String(first);
-    child.stdout.on("data", (chunk) => (rest += String(chunk)));
     expect(await once(child, "close")).toEqual([130, null]);
-    expect(rest.trimEnd().split("\n").at(-1)).toMatch(/finished: (cancelled|length)\]$/);
+    expect(news.trimEnd().split("\n").at(-1)).toMatch(/finished: (cancelled|length)\]$/);
+  });
+
+  it("at Ctrl-C while it loads exits 130", { timeout }, async () => {
+    const slow = "synthetic:llama?layers=64&dim=1024";
+    const child = start(["generate", "--threads", "1", "--draft-model", slow]);
+    let news = "";
+    child.stderr.on("data", (chunk) => (news += String(chunk)));
+    await once(child.stderr, "data"); // it listens, and the second model takes seconds
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([130, null]);
+    expect(news).toBe("infernode: no --model given, using the embedded story model\n");
+  });
+
+  it.skipIf(!existsSync("/dev/full")).each([
+    ["generate", ["generate", ...fast, "The old cat"]],
+    ["generate --json", ["generate", ...fast, "--json", "The old cat"]],
+    ["inspect", ["inspect", embeddedModelPath()]],
+    ["--help", ["--help"]],
+    ["--version", ["--version"]],
+  ])("%s tells of a full disk in one sentence and exits 1", { timeout }, async (_name, args) => {
+    const child = startInto(args, "/dev/full");
+    let news = "";
+    child.stderr.on("data", (chunk) => (news += String(chunk)));
+    expect(await once(child, "close")).toEqual([1, null]);
+    const lines = news.split("\n").filter((line) => !line.includes("no --model given"));
+    expect(lines).toEqual([expect.stringMatching(/^infernode: the output cannot be written: .*ENOSPC/), ""]);
+  });
+
+  it("ends with its text when the reader of its news has left", { timeout }, async () => {
+    const child = start(["generate", ...fast, "The old cat"]);
+    child.stderr.destroy();
+    const said = text(child.stdout);
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(await said).not.toBe("");
   });
 
   it("ends quietly when the reader of its output leaves", { timeout }, async () => {
@@ -140,7 +197,30 @@ describe("infernode --help", () => {
   });
 });
 
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
 function start(args: readonly string[]) {
-  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
   return spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Runs it with stdout into a file, here one without room. */
+function startInto(args: readonly string[], output: string) {
+  const file = openSync(output, "w");
+  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", file, "pipe"] });
+  closeSync(file);
+  return child as typeof child & { readonly stderr: Readable };
+}
+
+async function runFromFile(args: readonly string[], input: string): Promise<{ stdout: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "infernode-prompt-"));
+  const path = join(folder, "prompt.txt");
+  writeFileSync(path, input);
+  const file = openSync(path, "r");
+  const child = spawn(process.execPath, [main, ...args], { stdio: [file, "pipe", "ignore"] });
+  closeSync(file);
+  try {
+    return { stdout: await text(child.stdout as Readable) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

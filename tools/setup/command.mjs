@@ -76,9 +76,9 @@ export function run(command, args, options = {}) {
 }
 
 // Runs a command in the user's terminal and resolves to its exit code.
-export function runForeground(command, args, { cwd = root, env = process.env } = {}) {
+export function runForeground(command, args, { cwd = root, env = process.env, stdin = "inherit" } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: "inherit" });
+    const child = spawn(command, args, { cwd, env, stdio: [stdin, "inherit", "inherit"] });
     child.foreground = true;
     live.add(child);
     child.on("error", reject);

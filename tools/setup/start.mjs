@@ -10,5 +10,8 @@ await runMain(async () => {
   await setUpProduct();
   const program = path.join(paths.dist, "cli/main.js");
   const env = { ...process.env, GGML_NO_BACKTRACE: "1" };
-  return runForeground(process.execPath, [program, "generate", "--echo", ...process.argv.slice(2)], { env });
+  const given = process.argv.slice(2);
+  // A machine that runs this may hold stdin open for ever: it is read where "-p -" asks for it.
+  const stdin = given.includes("-") ? "inherit" : "ignore";
+  return runForeground(process.execPath, [program, "generate", "--echo", ...given], { env, stdin });
 });
