@@ -20,7 +20,8 @@ export interface Parcel {
 
 /** What became of a parcel. */
 export type Receipt =
-  | { readonly type: "delivered" }
+  /** @property sentMs when the attempt began that arrived, by performance.now() */
+  | { readonly type: "delivered"; readonly sentMs?: number }
   /** The platform does not want it; sending it again cannot help. */
   | { readonly type: "refused"; readonly status: number; readonly mayHaveArrived: boolean }
   | { readonly type: "undelivered"; readonly reason: string; readonly mayHaveArrived: boolean }
@@ -54,9 +55,10 @@ export class Delivery {
     let mayHaveArrived = parcel.mayHaveArrived ?? false;
     for (;;) {
       if (parcel.signal.aborted) return { type: "aborted" };
+      const sentMs = performance.now();
       const answer = await this.#attempt(parcel);
       const verdict = judge(answer, mayHaveArrived);
-      if (typeof verdict !== "string") return verdict;
+      if (typeof verdict !== "string") return verdict.type === "delivered" ? { ...verdict, sentMs } : verdict;
       mayHaveArrived ||= mayHaveTaken(answer);
       const leftMs = end - performance.now();
       if (leftMs <= 0) return { type: "undelivered", reason: verdict, mayHaveArrived };

@@ -17,6 +17,8 @@ export class JobLedger {
   readonly running = new Map<string, RunningJob>();
   /** Bytes of results on their way, by job. */
   readonly #undelivered = new Map<string, number>();
+  /** Jobs that came again while an earlier result of theirs is on its way, and when. */
+  readonly #again = new Map<string, { readonly job: Job; readonly sinceMs: number }>();
   /** Stops of jobs that are not here, and when they came: the job may follow. */
   readonly #stopsAhead = new Map<string, number>();
   /** Jobs that ended here, oldest first. */
@@ -71,9 +73,26 @@ export class JobLedger {
     if (this.#ended.size > endedLimit && oldest !== undefined) this.#ended.delete(oldest);
   }
 
-  resultGone(id: string): void {
+  /**
+   * Keeps a job that comes again until the earlier result is there.
+   * @returns false where that job waits or runs still: then its result answers both
+   */
+  comesAgain(job: Job, nowMs: number): boolean {
+    if (!this.#undelivered.has(job.id)) return false;
+    this.#again.set(job.id, { job, sinceMs: nowMs });
+    return true;
+  }
+
+  /**
+   * @param sentMs when the post began that arrived; undefined: none did
+   * @returns the job that came again and that this post did not answer
+   */
+  resultGone(id: string, sentMs: number | undefined): Job | undefined {
+    const again = this.#again.get(id);
     this.#undelivered.delete(id);
+    this.#again.delete(id);
     this.changed();
+    return again !== undefined && (sentMs ?? 0) < again.sinceMs ? again.job : undefined;
   }
 
   /** Tells who listens that jobs came or went. */
@@ -87,6 +106,7 @@ export class JobLedger {
     for (const [known, since] of this.#stopsAhead) {
       if (nowMs - since > stopMemoryMs) this.#stopsAhead.delete(known);
     }
+    this.#again.delete(id);
     if (!this.#ended.has(id)) this.#stopsAhead.set(id, nowMs);
   }
 

@@ -160,7 +160,9 @@ export class Worker {
   #acceptJob(job: Job): void {
     const { logger } = this.#parts;
     if (this.#ledger.has(job.id)) {
-      logger.within(job, () => logger.warn("This job is here already, its second delivery is dropped."));
+      const kept = this.#ledger.comesAgain(job, performance.now());
+      const then = kept ? "runs when its earlier result is delivered" : "is dropped";
+      logger.within(job, () => logger.warn(`This job is here already, its second delivery ${then}.`));
     } else if (this.#ledger.wasStopped(job.id, performance.now())) {
       logger.within(job, () => logger.info("Stopped before it was taken."));
       this.#answerStopped(job);
@@ -226,7 +228,13 @@ export class Worker {
       this.#metrics.resultLost();
       logger.within(job, () => logger.error(`Failed to return job results. | ${reasonOf(receipt)}`));
     }
-    this.#ledger.resultGone(job.id);
+    const sentMs = receipt.type === "delivered" ? receipt.sentMs : undefined;
+    const again = this.#ledger.resultGone(job.id, sentMs);
+    if (again !== undefined) {
+      this.#acceptJob(again);
+      this.#ledger.changed();
+      this.#startWaiting();
+    }
     this.#changes.notify();
   }
 

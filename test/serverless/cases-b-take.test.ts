@@ -9,6 +9,9 @@ const job = { id: "job-1", input: { n: 1 } };
 const takes = ["job-take", "job-take-batch"];
 const json = { "Content-Type": "application/json" };
 
+/** For some attempts in a row, with pauses between them. */
+const failing = Array.from({ length: 4 }, () => ({ status: 503 }));
+
 /** A worker of several slots whose handler waits for its gate. */
 function held(slots: number) {
   const { open, opened } = gate();
@@ -275,6 +278,27 @@ describe("taking jobs", () => {
       },
     );
   });
+
+  it.each([
+    ["once more, where its result had arrived before", [{ lateMs: 1500 }], 2],
+    ["no more, where its result arrives after that", [{ drop: "after" as const }, ...failing], 1],
+  ])(
+    "case 29: a job that is retried while its answer is on its way runs %s",
+    async (_name, troubles, runs) => {
+      let started = 0;
+      const before = { before: (platform: Platform) => platform.script("job-done", troubles) };
+      const handler = async () => {
+        started += 1;
+      };
+      await withWorker({ handler, concurrencyModifier: () => 2 }, before, async ({ platform }) => {
+        await finished(platform, job);
+        const { done, takes } = await finished(platform, job);
+        expect({ done, takes }).toEqual({ done: [{ output: null }], takes: 1 });
+        await finished(platform, { id: "next", input: 1 });
+        expect(started).toBe(runs + 1);
+      });
+    },
+  );
 
   it("case 30: a poll that is held for ever is given up without an error, and asked again", async () => {
     const env = { INFERNODE_POLL_MS: "250" };

@@ -142,7 +142,7 @@ describe("a post", () => {
   it("is sent once more at the end of its time, though Retry-After says longer", async () => {
     const { platform, send, close } = await holding();
     platform.script("job-done", [{ status: 503, headers: { "Retry-After": "86400" } }]);
-    expect(await send("job-done", '{"output":1}', 300)).toEqual({ type: "delivered" });
+    expect(await send("job-done", '{"output":1}', 300)).toMatchObject({ type: "delivered" });
     await close();
   });
 });
@@ -155,7 +155,7 @@ describe("a redirect", () => {
       { status, headers: { Location: moved } },
       { status, headers: { Location: `${platform.url}${moved}&again=1` } },
     ]);
-    expect(await send("job-done", '{"output":"here"}')).toEqual({ type: "delivered" });
+    expect(await send("job-done", '{"output":"here"}')).toMatchObject({ type: "delivered" });
     expect(platform.job(id).done).toEqual([{ output: "here" }]);
     expect(platform.calls("job-done").at(-1)?.url).toBe(`${moved}&again=1`);
     expect(platform.violations).toEqual([]);

@@ -26,6 +26,7 @@ export interface Trouble {
   readonly body?: unknown;
   readonly delayMs?: number;
   readonly drop?: "before" | "after";
+  readonly lateMs?: number;
   readonly truncate?: boolean;
   readonly redirect?: boolean;
   readonly pass?: boolean;

@@ -131,8 +131,8 @@ export class Platform {
   /**
    * Answers the next calls of a route in another way, one after the other.
    * Fields: status, headers, body (text or a value), delayMs, drop ("before" the call
-   * is looked at or "after"), truncate, redirect (to the call's own URL), pass (look at
-   * the call, then answer so).
+   * is looked at or "after"), lateMs (from then to the answer), truncate, redirect (to
+   * the call's own URL), pass (look at the call, then answer so).
    * @param {string} route job-take, job-take-batch, job-stop, job-stream, job-done or ping
    * @param {readonly object[]} responses
    */

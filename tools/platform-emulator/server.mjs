@@ -61,7 +61,8 @@ async function serve(platform, routes, request, response) {
 async function answerWith(platform, routes, call, trouble, connection) {
   if (trouble?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, trouble.delayMs));
   if (trouble?.drop === "before") return { drop: true };
-  const looks = trouble === undefined || trouble.drop === "after" || trouble.pass || trouble.truncate;
+  const looks =
+    trouble === undefined || trouble.drop === "after" || trouble.pass || trouble.truncate || trouble.lateMs;
   const onlyDelayed = trouble !== undefined && trouble.delayMs !== undefined && trouble.status === undefined;
   if (!looks && !onlyDelayed) {
     noteRefusal(platform, call, trouble);
@@ -69,6 +70,7 @@ async function answerWith(platform, routes, call, trouble, connection) {
     return { headers: redirect ? { Location: call.url } : {}, ...answer };
   }
   const answer = await routes.answer(call, connection);
+  if (trouble?.lateMs !== undefined) await new Promise((resolve) => setTimeout(resolve, trouble.lateMs));
   if (trouble === undefined || (onlyDelayed && !looks)) return answer;
   const unread = trouble.drop === "after" || trouble.truncate || trouble.status !== undefined;
   const { workerId } = call.parameters;
