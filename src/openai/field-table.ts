@@ -45,8 +45,9 @@ export const optionFields: ReadonlyMap<string, OptionField> = new Map([
     seed: "seed",
     n: "n",
     min_tokens: "minTokens",
-    max_tokens: "maxTokens",
+    // Of two names the first counts.
     max_completion_tokens: "maxTokens",
+    max_tokens: "maxTokens",
   }),
   ...options(asNumbers, { stop_token_ids: "stopTokens" }),
   ...options(asNumbersByKey, { logit_bias: "logitBias" }),

@@ -1,5 +1,10 @@
 // Fields that were once accepted and did nothing, by what they do to an answer.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chatFields } from "../../src/openai/chat-request.js";
+import { completionFields } from "../../src/openai/completion-request.js";
+import { constraintFields } from "../../src/openai/constraints.js";
+import { fieldsOfOneValue, fieldsWithoutEffect, optionFields } from "../../src/openai/field-table.js";
+import { tableBelow } from "./documented.js";
 import { type Api, type Json, openApi, type Reply } from "./scene.js";
 
 const template =
@@ -59,6 +64,34 @@ describe("a field that once did nothing", () => {
     expect([status, reply?.error]).toMatchObject([400, { param: "stream_options.continuous_usage_stats" }]);
     expect((await ask({ continuous_usage_stats: true })).status).toBe(200);
     expect((await ask({ include_usage: true, include_obfuscation: false })).status).toBe(200);
+  });
+
+  it("what vLLM's definitions limit in another way is what docs/openai.md says", async () => {
+    for (const [request = "", , status] of tableBelow("Limits")) {
+      const answered = await chat(JSON.parse(request) as Json);
+      expect([request, String(answered.status)]).toEqual([request, status]);
+    }
+  });
+
+  it("whatever a field holds, it is taken or refused by its name", async () => {
+    const names = [...optionFields.keys(), ...fieldsWithoutEffect, ...Object.keys(fieldsOfOneValue)];
+    const own = new Set([...chatFields, ...completionFields, "__proto__", "constructor", "toString"]);
+    const contents = new Set<string>(constraintFields); // is refused for its text, not its type
+    for (const name of new Set([...names, ...own])) {
+      for (const [index, value] of [true, -1.5, "x", [], {}, [null]].entries()) {
+        const rest = `,"max_tokens":1,${JSON.stringify(name)}:${JSON.stringify(value)}}`;
+        const asked = index % 2 === 0 ? "/v1/chat/completions" : "/v1/completions";
+        const subject = index % 2 === 0 ? '{"messages":[{"role":"user","content":"Hi"}]' : '{"prompt":"Hi"';
+        const { status, reply } = await api.call(asked, JSON.parse(subject + rest));
+        const { param, message } = (reply?.error ?? {}) as {
+          readonly param?: string;
+          readonly message?: string;
+        };
+        expect([name, value, message, status < 500]).toEqual([name, value, message, true]);
+        if (status === 200 || contents.has(name)) continue;
+        expect([name, value, message, param?.split(/[.[]/)[0]]).toEqual([name, value, message, name]);
+      }
+    }
   });
 
   it("a response_format binds beside tools of which none may be called", async () => {
