@@ -15,7 +15,12 @@ const endEvent = "data: [DONE]\n\n";
 export function failureEvents(error: string, last = ""): string | undefined {
   if (last.endsWith(endEvent)) return undefined;
   const gap = last === "" || last.endsWith("\n\n") ? "" : "\n\n";
-  return `${gap}data: ${JSON.stringify({ error: errorObjectOf(error) })}\n\n${endEvent}`;
+  return `${gap}${failureEvent(error)}${endEvent}`;
+}
+
+/** The event that tells of a failure in the middle of a stream. */
+export function failureEvent(error: string): string {
+  return `data: ${JSON.stringify({ error: errorObjectOf(error) })}\n\n`;
 }
 
 /** Whether a text is of whole server-sent events. */

@@ -3,7 +3,7 @@
 // that waits is replaced by newer progress; server-sent events that wait are
 // joined, so that a slow platform never makes a stream lag.
 import { type Delivery, type Parcel, type Receipt, tooLarge } from "./delivery.js";
-import { halves, isEvents, splitEvents } from "./event-text.js";
+import { failureEvent, halves, isEvents, splitEvents } from "./event-text.js";
 import type { Logger } from "./logger.js";
 import type { Outlet } from "./outlet.js";
 import type { Urls } from "./urls.js";
@@ -200,8 +200,15 @@ export class Outbox implements Outlet {
       this.#lost += 1;
       this.#lostReason ||= reasonOf(receipt);
       logger.error(`Failed to stream an item. | ${reasonOf(receipt)}`);
+      if (events !== undefined && this.#lost === 1) await this.#tellGap(url);
     }
     return receipt;
+  }
+
+  /** The reader of events must not take those on both sides of a gap for one text. */
+  async #tellGap(url: string): Promise<void> {
+    const event = failureEvent(this.lost ?? "");
+    await this.#post(url, `{"output":${toWireJson(event)}}`, 0);
   }
 
   async #sendDone(body: string): Promise<Receipt> {

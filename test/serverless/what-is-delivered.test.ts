@@ -287,6 +287,31 @@ describe("a stream", () => {
       });
     },
   );
+
+  it.each([404, 413])(
+    "whose events are refused with %d tells its reader, where they were",
+    async (status) => {
+      const event = (name: string) => `data: {"text":"${name}"}\n\n`;
+      async function* events() {
+        yield event("a");
+        yield event("b");
+        yield "data: [DONE]\n\n";
+      }
+      const before = { before: (platform: Platform) => platform.script("job-stream", [{ status }]) };
+      await withWorker({ handler: events, returnAggregateStream: true }, before, async ({ platform }) => {
+        const { stream: items, done } = await finished(platform, { input: 1 });
+        const [gap = "", ...rest] = items.join("").split(/(?<=\n\n)/);
+        expect(JSON.parse(gap.slice(6)).error).toMatchObject({
+          type: "server_error",
+          message: `1 streamed item did not reach the platform: status ${status}`,
+        });
+        expect(rest).toEqual([event("b"), "data: [DONE]\n\n"]);
+        expect((done[0]?.output as string[] | undefined)?.join("")).toBe(
+          `${event("a")}${event("b")}data: [DONE]\n\n`,
+        );
+      });
+    },
+  );
 });
 
 async function listening(server: Server): Promise<string> {
