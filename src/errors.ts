@@ -56,7 +56,7 @@ const registry = {
   DECODE_FAILED: { status: 500, retryable: true },
   /** A broken invariant: the engine refuses all further work. */
   ENGINE_BROKEN: { status: 500, retryable: true },
-  /** The native addon is not built for this platform, or cannot be loaded. */
+  /** The native addon or the package's helper program is not built for this platform, or cannot be run. */
   NATIVE_MISSING: { status: 500, retryable: false },
 } as const satisfies Readonly<Record<string, ErrorFacts>>;
 

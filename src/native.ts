@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { InferenceError } from "./errors.js";
+import { missingSentence } from "./native-missing.js";
 import { packageRoot } from "./package-root.js";
 
 /** A metadata value of a GGUF file; arrays longer than 64 items arrive as their length. */
@@ -385,13 +386,4 @@ function loadAddon(): NativeAddon {
   } catch (cause) {
     throw new InferenceError("NATIVE_MISSING", missingSentence(cause), { cause });
   }
-}
-
-function missingSentence(cause: unknown): string {
-  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
-  const reason =
-    code === "ERR_DLOPEN_FAILED"
-      ? `the native addon cannot be loaded (${String(message)})`
-      : `the native addon is not built for ${process.platform} ${process.arch}`;
-  return `${reason}; run \`npm start\` or \`npm run build\` in the package's folder`;
 }

@@ -13,9 +13,9 @@ export function kindOfThrown(thrown: unknown): string {
 }
 
 /**
- * One sentence: the message, then what caused it, then the parts of an AggregateError,
- * such as "fetch failed: connect ECONNREFUSED 127.0.0.1:1". A cause whose message the
- * error's own message has already is not repeated.
+ * One sentence: the message, the parts of an AggregateError and what caused it, such as
+ * "fetch failed: connect ECONNREFUSED ::1:80; connect ECONNREFUSED 127.0.0.1:80". What the
+ * message quotes already is not repeated.
  */
 export function messageOfThrown(thrown: unknown): string {
   return sentence(thrown, new Set());
@@ -31,31 +31,56 @@ export function stackOfThrown(thrown: unknown): string {
   return stacks(thrown, new Set()).join("\ncaused by: ");
 }
 
+/** What Node's permission model names what it denies, and the flag that allows it. */
+const flags: Readonly<Record<string, string>> = {
+  ChildProcess: "--allow-child-process",
+  WorkerThreads: "--allow-worker",
+  FileSystemRead: "--allow-fs-read",
+  FileSystemWrite: "--allow-fs-write",
+};
+
+/** The message; newer versions of Node name the flag themselves. */
+function ownMessage(error: unknown): string {
+  const message = text(read(error, "message"));
+  const flag = flags[text(read(error, "permission"))];
+  if (read(error, "code") !== "ERR_ACCESS_DENIED" || flag === undefined || message.includes(flag))
+    return message;
+  const resource = text(read(error, "resource"));
+  return `${message}; start Node with ${flag}${resource === "" ? "" : `=${resource}`}`;
+}
+
 function sentence(thrown: unknown, seen: Set<unknown>): string {
   if (!isError(thrown)) return valueText(thrown);
   seen.add(thrown);
-  const own = text(read(thrown, "message"));
-  const told = [own];
-  for (const led of ledTo(thrown, seen)) {
-    const words = sentence(led, seen);
-    if (!told.some((each) => each.includes(words))) told.push(words);
-  }
-  return told.filter((each) => each !== "").join(": ") || kindOfThrown(thrown);
+  const own = ownMessage(thrown);
+  const { parts, cause } = ledTo(thrown, seen);
+  const told = (led: readonly unknown[]) =>
+    [...new Set(led.map((each) => sentence(each, seen)))].filter((words) => !repeats(own, words)).join("; ");
+  return [own, told(parts), told(cause)].filter((each) => each !== "").join(": ") || kindOfThrown(thrown);
+}
+
+/** Whether a message quotes another one, as "no model: ENOENT" and "no model (ENOENT)" do. */
+function repeats(message: string, quoted: string): boolean {
+  return message === quoted || [`: ${quoted}`, `(${quoted}`].some((quote) => message.includes(quote));
 }
 
 function stacks(thrown: unknown, seen: Set<unknown>): readonly string[] {
   if (!isError(thrown)) return [valueText(thrown)];
   seen.add(thrown);
   const own = text(read(thrown, "stack")) || sentence(thrown, new Set(seen));
-  return [own, ...ledTo(thrown, seen).flatMap((led) => stacks(led, seen))];
+  const { parts, cause } = ledTo(thrown, seen);
+  return [own, ...[...parts, ...cause].flatMap((led) => stacks(led, seen))];
 }
 
 /** The parts of an AggregateError and the cause, without what was told before. */
-function ledTo(thrown: unknown, seen: ReadonlySet<unknown>): readonly unknown[] {
-  if (seen.size > causesDeep) return [];
+function ledTo(thrown: unknown, seen: ReadonlySet<unknown>) {
+  if (seen.size > causesDeep) return { parts: [], cause: [] };
   const cause = read(thrown, "cause");
-  const led = [...partsOf(thrown), ...(cause === undefined || cause === null ? [] : [cause])];
-  return led.filter((each) => !seen.has(each));
+  const fresh = (led: readonly unknown[]) => led.filter((each) => !seen.has(each));
+  return {
+    parts: fresh(partsOf(thrown)),
+    cause: fresh(cause === undefined || cause === null ? [] : [cause]),
+  };
 }
 
 function partsOf(thrown: unknown): readonly unknown[] {

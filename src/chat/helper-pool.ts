@@ -3,7 +3,7 @@
 // whoever sent the slow one holds up nobody but himself. Requests with schemas and
 // those without cannot take each other's last process: what a caller's schema costs
 // is not known before. A process without work ends after a minute.
-import type { InferenceError } from "../errors.js";
+import { InferenceError, toInferenceError } from "../errors.js";
 import { type HelperJob, HelperProcess } from "./helper-process.js";
 
 const idleLimitMs = 60_000;
@@ -78,7 +78,8 @@ export class HelperPool {
       if (process === undefined) return;
       const [job] = this.#queue.splice(next, 1) as [PooledJob];
       this.#running[job.kind] += 1;
-      process.run(job);
+      if (process instanceof InferenceError) job.reject(process);
+      else process.run(job);
     }
   }
 
@@ -87,17 +88,24 @@ export class HelperPool {
     return this.#queue.findIndex(({ kind }) => this.#running[kind] < maximumOfKind);
   }
 
-  /** Another process, where all are slow; else it is looked for again when they would be. */
-  #another(): HelperProcess | undefined {
+  /**
+   * Another process, where all are slow; else it is looked for again when they would be.
+   * An error where none can be started.
+   */
+  #another(): HelperProcess | InferenceError | undefined {
     if (this.#processes.length >= maximumProcesses) return undefined;
     const busyMs = Math.min(...this.#processes.map((process) => process.busyMs));
     if (busyMs < patienceMs) {
       this.#patience = setTimeout(() => this.#dispatch(), Math.ceil(patienceMs - busyMs));
       return undefined;
     }
-    const process = new HelperProcess(this.#program, this.#limitMs, (changed) => this.#changed(changed));
-    this.#processes.push(process);
-    return process;
+    try {
+      const process = new HelperProcess(this.#program, this.#limitMs, (changed) => this.#changed(changed));
+      this.#processes.push(process);
+      return process;
+    } catch (thrown) {
+      return toInferenceError(thrown);
+    }
   }
 
   #changed(process: HelperProcess): void {

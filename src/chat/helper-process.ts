@@ -4,7 +4,8 @@
 // request comes next is its pool's to say.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import type { InferenceError } from "../errors.js";
+import { InferenceError } from "../errors.js";
+import { messageOfThrown } from "../thrown.js";
 
 const maximumReplyBytes = 64 * 2 ** 20;
 
@@ -37,6 +38,7 @@ export class HelperProcess {
   /**
    * @param program its path
    * @param limitMs milliseconds a request may take
+   * @throws InferenceError NATIVE_MISSING where Node may start no process
    */
   constructor(program: string, limitMs: number, changed: (process: HelperProcess) => void) {
     this.#limitMs = limitMs;
@@ -83,14 +85,19 @@ export class HelperProcess {
   }
 
   #start(program: string): Child {
-    const child = spawn(program, [], { stdio: ["pipe", "pipe", "ignore"], env: {} });
+    let child: Child;
+    try {
+      child = spawn(program, [], { stdio: ["pipe", "pipe", "ignore"], env: {} });
+    } catch (cause) {
+      throw cannotRun(program, cause);
+    }
     child.unref();
     // Who waits for the answer keeps the process alive, not the pipes. There are none
     // where Node may open no more of them: "error" tells.
     for (const pipe of [child.stdin, child.stdout]) (pipe as Unreferable | undefined)?.unref?.();
     child.stdin?.on("error", () => {}); // its exit tells
     child.stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
-    child.on("error", (error) => this.#fail(`could not be run: ${error.message}`));
+    child.on("error", (error) => this.#lose(cannotRun(program, error)));
     child.on("exit", (code, signal) => this.#fail(`ended its process (${signal ?? `exit ${code}`})`));
     return child;
   }
@@ -116,10 +123,21 @@ export class HelperProcess {
 
   /** The process is lost, and the request it worked on with it. */
   #fail(reason: string): void {
+    const job = this.#job;
+    this.#lose(job?.failed(reason));
+  }
+
+  #lose(error: InferenceError | undefined): void {
     if (this.#lost) return;
     const job = this.#job;
     this.#job = undefined;
-    job?.reject(job.failed(reason));
+    if (error !== undefined) job?.reject(error);
     this.stop();
   }
+}
+
+/** The error of requests for whom no process can be had: it is the machine's, no template's. */
+function cannotRun(program: string, cause: unknown): InferenceError {
+  const sentence = `the package's program ${program} cannot be run: ${messageOfThrown(cause)}`;
+  return new InferenceError("NATIVE_MISSING", sentence, { cause });
 }

@@ -6,6 +6,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import type { NativeState } from "../native.js";
+import { messageOfThrown } from "../thrown.js";
 
 /** What a state is good for: it must be the same where it is loaded. */
 export interface StateOrigin {
@@ -138,8 +139,6 @@ function json(text: string): unknown {
 }
 
 function unreadable(path: string, done: string, cause: unknown): InferenceError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new InferenceError("STATE_UNREADABLE", `the state file ${path} cannot be ${done}: ${reason}`, {
-    cause,
-  });
+  const sentence = `the state file ${path} cannot be ${done}: ${messageOfThrown(cause)}`;
+  return new InferenceError("STATE_UNREADABLE", sentence, { cause });
 }

@@ -1,6 +1,7 @@
 // Errors as OpenAI's API words them: {message, type, param, code} and an HTTP
 // status. Fields are named as the request names them.
 import { InferenceError } from "../errors.js";
+import { messageOfThrown } from "../thrown.js";
 import type { Body } from "./fields.js";
 import { optionNames } from "./option-names.js";
 
@@ -46,9 +47,7 @@ export function wrongField(param: string, phrase: string): ApiError {
 /** Whatever was thrown, as the API words it. @param body whose field names an error uses */
 export function toApiError(thrown: unknown, body: Body = {}): ApiError {
   if (thrown instanceof ApiError) return thrown;
-  if (!(thrown instanceof InferenceError)) {
-    return new ApiError(500, thrown instanceof Error ? thrown.message : String(thrown));
-  }
+  if (!(thrown instanceof InferenceError)) return new ApiError(500, messageOfThrown(thrown));
   const { status, code, path } = thrown;
   const name = optionNames(body);
   const facts = path ? { param: name(path), code: "invalid_value" } : { code: code.toLowerCase() };

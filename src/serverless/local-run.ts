@@ -2,6 +2,7 @@
 // and the result go to the log. @returns the exit code: 0 where the job succeeded.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOfThrown } from "../thrown.js";
 import { Changes } from "./changes.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, WorkerOptions } from "./contract.js";
@@ -64,7 +65,7 @@ function readJob(testInput: string | undefined, directory: string, logger: Logge
     text ??= readFileSync(join(directory, fileName), "utf8");
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") logger.warn(`${fileName} not found, exiting.`);
-    else logger.error(`${fileName} cannot be read: ${String(thrown)}`);
+    else logger.error(`${fileName} cannot be read: ${messageOfThrown(thrown)}`);
     return undefined;
   }
   let parsed: unknown;

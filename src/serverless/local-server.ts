@@ -5,6 +5,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { messageOfThrown } from "../thrown.js";
 import { sleep } from "./backoff.js";
 import { Concurrency } from "./concurrency.js";
 import type { WorkerConfig } from "./config.js";
@@ -64,7 +65,7 @@ async function listening(server: http.Server, { host, port }: ApiMode, logger: L
     server.listen(port, host);
     await once(server, "listening");
   } catch (thrown) {
-    logger.error(`The API cannot listen on ${host}:${port}: ${String(thrown)}`);
+    logger.error(`The API cannot listen on ${host}:${port}: ${messageOfThrown(thrown)}`);
     return false;
   }
   const { port: actual } = server.address() as AddressInfo;
@@ -86,7 +87,7 @@ function createServer(api: LocalApi): http.Server {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
     const said = await answer(api, request, gone.signal).catch(
-      (thrown: unknown): ApiAnswer => ({ status: 500, body: { error: String(thrown) } }),
+      (thrown: unknown): ApiAnswer => ({ status: 500, body: { error: messageOfThrown(thrown) } }),
     );
     if ("events" in said) {
       response.writeHead(said.status, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });

@@ -1,6 +1,7 @@
 // Tells the webhooks of local jobs how their jobs ended: what /status says, for every
 // end. A webhook that does not answer with success is told twice more, as the
 // platform does; then the log says so.
+import { messageOfThrown } from "../thrown.js";
 import { sleep } from "./backoff.js";
 import { view } from "./local-api.js";
 import type { LocalJob } from "./local-jobs.js";
@@ -68,6 +69,6 @@ async function failureOf(url: string, body: string): Promise<string | undefined>
     const target = response.headers.get("location");
     return `it answered ${response.status}${target === null ? "" : `, a redirect to ${target}`}`;
   } catch (thrown) {
-    return String(thrown);
+    return messageOfThrown(thrown);
   }
 }

@@ -73,6 +73,8 @@ describe("helper processes", () => {
     });
     const nowhere = new HelperPool(join(folder, "none"), 1000);
     const error = await caught(() => nowhere.ask("chat", "x", failed));
-    expect(error.message).toContain("could not be run");
+    expect(error.code).toBe("NATIVE_MISSING"); // no template is at fault
+    expect(error.message).toContain(`${join(folder, "none")} cannot be run: `);
+    await caught(() => nowhere.ask("schema", "x", failed)); // and none that failed is in the way
   });
 });
