@@ -178,16 +178,23 @@ type NoJob = { readonly fields?: undefined; readonly wrong: ApiAnswer };
 /** The fields of a body whose input is an object. */
 function jobOf(body: string): JobFields | NoJob {
   const expected = 'expected a job as JSON, such as {"input": {}}';
-  if (body.trim() === "")
-    return { wrong: { status: 400, body: { error: `the body is empty; ${expected}` } } };
+  if (body.trim() === "") return noJob(`the body is empty; ${expected}`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
   } catch (thrown) {
-    const error = `the body is no JSON (${(thrown as Error).message}); ${expected}`;
-    return { wrong: { status: 400, body: { error } } };
+    return noJob(`the body is no JSON (${(thrown as Error).message}); ${expected}`);
   }
-  return isObject(parsed) && isObject(parsed.input) ? { fields: parsed } : { wrong: invalidInput };
+  if (!isObject(parsed) || !isObject(parsed.input)) return { wrong: invalidInput };
+  const { webhook } = parsed;
+  if (webhook && !(typeof webhook === "string" && /^https?:/i.test(webhook) && URL.canParse(webhook))) {
+    return noJob(`webhook must be an http or https URL, got ${JSON.stringify(webhook)}`);
+  }
+  return { fields: parsed };
+}
+
+function noJob(error: string): NoJob {
+  return { wrong: { status: 400, body: { error } } };
 }
 
 function isObject(value: unknown): value is Fields {

@@ -199,8 +199,10 @@ class Exchange {
       return;
     }
     this.#detach();
-    this.#resolve({ ...headOf(response), body });
-    if (!this.#sent) this.#outgoing?.destroy(); // answered early, as a proxy's 413 is
+    const head = headOf(response);
+    this.#resolve({ ...head, body });
+    // Refused early, as by a proxy's 413: the rest of the body is wanted by nobody.
+    if (!this.#sent && head.status >= 300) this.#outgoing?.destroy();
   }
 
   #fail(kind: WireFailureKind, message: string): void {

@@ -129,6 +129,14 @@ describe("a request", () => {
     expect(await call(method, path)).toMatchObject({ status: 405, allow });
   });
 
+  it.each([5, "hook", "ftp://host/hook", {}])("with the webhook %j is refused", async (webhook) => {
+    const { status, body } = await call("POST", "/run", JSON.stringify({ input: {}, webhook }), json);
+    expect({ status, error: body.error }).toEqual({
+      status: 400,
+      error: `webhook must be an http or https URL, got ${JSON.stringify(webhook)}`,
+    });
+  });
+
   it("for the head of a route that only tells is answered", async () => {
     for (const path of ["/", "/health"]) expect((await call("HEAD", path)).status).toBe(200);
   });
