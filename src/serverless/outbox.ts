@@ -224,7 +224,6 @@ export class Outbox implements Outlet {
       receipt.type === "refused"
         ? tooLargeBody(bytes, stopPod)
         : errorBody(`Output of ${sizeOf(bytes)} did not reach the platform: ${receipt.reason}`, stopPod);
-    if (error.length >= bytes) return receipt;
     logger.error(`A result of ${sizeOf(bytes)} did not reach the platform: ${reasonOf(receipt)}`);
     const { mayHaveArrived } = receipt;
     const budgetMs = Math.min(deliveryBudgetMs, itemBudgetMs);
@@ -263,5 +262,6 @@ function errorBody(error: string, stopPod: true | undefined): string {
 }
 
 function sizeOf(bytes: number): string {
+  if (bytes < 1e3) return `${bytes} bytes`;
   return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -226,6 +226,27 @@ describe("behind a proxy that limits bodies", () => {
     expect(violations).toEqual([]);
   });
 
+  it.each([
+    ["19 bytes", "result", [{ status: 413 }]],
+    ["20.0 kB", "y".repeat(20e3 - 13), [{ drop: "before" }, { status: 413 }]],
+    ["2.0 MB", "y".repeat(2e6), [{ status: 413 }, { drop: "after" }]],
+  ] as const)(
+    "a 413 of %s is answered with an error, whatever came before and after",
+    async (size, value, troubles) => {
+      const before = { before: (platform: Platform) => platform.script("job-done", troubles) };
+      await withWorker(
+        async () => value,
+        before,
+        async ({ platform, worker }) => {
+          const { done } = await finished(platform, { input: 1 });
+          expect(done[0]?.error).toContain(`Output of ${size} exceeds`);
+          await platform.until(() => platform.calls("job-done").at(-1)?.status !== undefined);
+          expect(worker.lines.join("\n")).not.toContain("Failed to return");
+        },
+      );
+    },
+  );
+
   it("a large result becomes a small error where the proxy only ever breaks the connection", async () => {
     const { job } = await behindProxy(async () => large, ["reset"]);
     expect(job.done[0]?.error).toMatch(/^Output of 3\.0 MB did not reach the platform: /);
