@@ -20,7 +20,7 @@ const anyObject = { type: "object" };
 
 type Way = readonly [path: string, option: keyof ConstraintOptions, value: unknown];
 
-/** @throws ApiError where the text is bound in two ways, or in one that is not there */
+/** @throws ApiError for two constraints, and for one that is not supported */
 export function takeConstraint(body: Body, onUnknown: OnUnknown): ConstraintOptions {
   const [first, second] = waysOf(body, onUnknown).filter(
     ([, , value]) => value !== undefined && value !== null,
@@ -38,7 +38,7 @@ export function takeConstraint(body: Body, onUnknown: OnUnknown): ConstraintOpti
 
 function waysOf(body: Body, onUnknown: OnUnknown): readonly Way[] {
   return [
-    formatOf(body, onUnknown),
+    ...formatOf(body, onUnknown),
     ...structuredOf(body, onUnknown),
     ["guided_json", "jsonSchema", body.guided_json],
     ["guided_regex", "regex", body.guided_regex],
@@ -85,26 +85,28 @@ function structuredOf(body: Body, onUnknown: OnUnknown): readonly Way[] {
 const formatFields: ReadonlySet<string> = new Set(["type", "json_schema", "schema"]);
 const schemaFields: ReadonlySet<string> = new Set(["name", "description", "schema", "strict"]);
 
-function formatOf(body: Body, onUnknown: OnUnknown): Way {
+function formatOf(body: Body, onUnknown: OnUnknown): readonly Way[] {
   const format = objectField(body, "response_format");
-  const way = (value: unknown, path = "response_format"): Way => [path, "jsonSchema", value];
-  if (format === undefined) return way(undefined);
-  tellUnknown(format, formatFields, onUnknown, (name) => `response_format.${name}`);
-  if (format.type === "text") return way(undefined);
-  // llama-server's and others': a schema beside the type is the schema.
-  if (format.type === "json_object" && format.schema !== undefined && format.schema !== null) {
-    return way(format.schema, "response_format.schema");
-  }
-  if (format.type === "json_object") return way(anyObject);
-  if (format.type !== "json_schema") {
-    throw wrongField("response_format.type", '"text", "json_object" or "json_schema"');
-  }
+  if (format === undefined) return [];
   const path = "response_format.json_schema";
-  const given =
-    objectField(format, "json_schema", path) ?? (format.schema === undefined ? undefined : format);
-  if (given === undefined) throw wrongField(path, "an object with a schema");
-  if (given !== format) tellUnknown(given, schemaFields, onUnknown, (name) => `${path}.${name}`);
-  return way(given.schema ?? {}, `${path}.schema`);
+  const { type } = format;
+  tellUnknown(format, formatFields, onUnknown, (name) => `response_format.${name}`);
+  const named = objectField(format, "json_schema", path);
+  if (named !== undefined) tellUnknown(named, schemaFields, onUnknown, (name) => `${path}.${name}`);
+  const given = [
+    [`${path}.schema`, "jsonSchema", named && (named.schema ?? {})],
+    // llama-server's form: a schema beside the type.
+    ["response_format.schema", "jsonSchema", format.schema ?? undefined],
+  ] as const;
+  const hasSchema = given.some(([, , schema]) => schema !== undefined);
+  if (type === "text" && !hasSchema) return [];
+  if (type === "json_object" && !hasSchema) return [["response_format", "jsonSchema", anyObject]];
+  if (type === "json_schema" && !hasSchema) throw wrongField(path, "an object with a schema");
+  if (type === "json_object" || type === "json_schema") return given;
+  const types = hasSchema
+    ? '"json_schema" where a schema is given'
+    : '"text", "json_object" or "json_schema"';
+  throw wrongField("response_format.type", types);
 }
 
 /** vLLM takes a schema's text as well. */

@@ -1,7 +1,7 @@
-// The fields of a request, by what becomes of them: read as an option of the
-// engine, of no effect here, or served for one value only. What OpenAI and vLLM
-// define and is in none of these tables is read by its route. docs/openai.md says
-// why for each field that is not honoured; a test compares the two.
+// The fields of a request by their treatment: options of the engine, fields without
+// effect, and fields of which only one value is supported. The routes read the other
+// fields that OpenAI and vLLM define. docs/openai.md gives the reason for each field
+// that is not honoured; a test compares the two.
 import type { GenerateRequest } from "../engine/request.js";
 import { asFlag, asNumber, asNumbers, asNumbersByKey } from "./values.js";
 
@@ -59,7 +59,7 @@ export const optionFields: ReadonlyMap<string, OptionField> = new Map([
   }),
 ]);
 
-/** Fields that cannot change an answer here, whatever they say. */
+/** Fields whose value cannot change an answer here. */
 export const fieldsWithoutEffect: ReadonlySet<string> = new Set([
   "user",
   "metadata",
@@ -84,7 +84,7 @@ export const fieldsWithoutEffect: ReadonlySet<string> = new Set([
   "routed_experts_prompt_start",
 ]);
 
-/** Fields of which only these values are served; null is one of them always. */
+/** Fields of which only these values, and null, are supported. */
 export const fieldsOfOneValue: Readonly<Record<string, readonly unknown[]>> = {
   __proto__: null as never,
   use_beam_search: [false],

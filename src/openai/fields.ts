@@ -1,7 +1,7 @@
 // The fields of a request that say how tokens are chosen, as GenerateRequest's.
-// What cannot change an answer is taken; what OpenAI or vLLM define, would change
-// it and is not there is refused by name; a field of nobody's goes to whoever asked
-// to hear of those. Ranges are judged by the engine.
+// A field that cannot change the answer is accepted and ignored; one that OpenAI or
+// vLLM define and this API does not support is refused by name; a field that
+// neither defines is reported to the caller. The engine judges ranges.
 import { isDeepStrictEqual } from "node:util";
 import type { GenerateRequest } from "../engine/request.js";
 import { ApiError, wrongField } from "./api-error.js";
@@ -12,8 +12,8 @@ import { asFlag, asNumber } from "./values.js";
 export type Body = Readonly<Record<string, unknown>>;
 
 /**
- * Told of each field that neither OpenAI nor vLLM defines, by its path, such as
- * "messages[0].mood". Such a field has no effect, unless this throws.
+ * Called with the path of each field that neither OpenAI nor vLLM defines, such as
+ * "messages[0].mood". The field is ignored, unless this throws.
  */
 export type OnUnknown = (path: string) => void;
 
@@ -29,7 +29,7 @@ export function wireNames(option: string): readonly string[] {
 
 const seedBits = 64;
 
-/** What of a body chooses tokens, and the fields that are left. */
+/** The engine's options that a body holds, and the body's other fields. */
 export interface TakenFields {
   readonly options: Partial<GenerateRequest>;
   readonly rest: Body;
@@ -50,14 +50,14 @@ export function takeFields(body: Body): TakenFields {
   return { options: options as Partial<GenerateRequest>, rest: Object.fromEntries(rest) };
 }
 
-/** Two names of one option: the newer one counts. */
+/** Whether the body also holds the newer name of the same option, which counts. */
 function isReplaced(name: string, body: Body): boolean {
   const given = (other: string) => body[other] !== null && body[other] !== undefined;
   if (name === "max_tokens") return given("max_completion_tokens");
   return name === "repeat_penalty" && given("repetition_penalty");
 }
 
-/** Tells of what is left of a body, or of an object in it. @param known names that are read */
+/** Reports the fields of a body, or of an object in it, that are not in `known`. */
 export function tellUnknown(
   rest: Body,
   known: ReadonlySet<string>,
@@ -70,7 +70,7 @@ export function tellUnknown(
 function adapted({ option, read }: OptionField, given: unknown): unknown {
   const value = read(given);
   if (option === "topK" && value === -1) return 0; // vLLM's "off"
-  if (option === "cacheSalt" && value === "") throw wrongField("cache_salt", "a text that is not empty");
+  if (option === "cacheSalt" && value === "") throw wrongField("cache_salt", "a non-empty string");
   return option === "seed" ? seedOf(value, given) : value;
 }
 
@@ -104,11 +104,11 @@ export function booleanField(body: Body, name: string, path = name): boolean | u
   throw wrongField(path, "true or false");
 }
 
-/** @throws ApiError where the value is no text */
+/** @throws ApiError where the value is no string */
 export function textField(body: Body, name: string, path = name): string | undefined {
   const value = body[name];
   if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
-  throw wrongField(path, "a text");
+  throw wrongField(path, "a string");
 }
 
 /** @throws ApiError where the value is no object */

@@ -1,12 +1,12 @@
-// A body's messages as the engine's. Whatever OpenAI, vLLM, their clients and this
-// server hand out as an assistant's message is taken back: what says nothing is
-// skipped, what says something is in the prompt or refused by its path.
+// A body's messages as the engine's. Every assistant message that OpenAI, vLLM, their
+// clients and this server produce is accepted: fields without text or calls are
+// ignored, the others are in the prompt or refused by their path.
 import type { ChatMessage, TextPart } from "../chat/messages.js";
 import type { PastToolCall } from "../chat/tools.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { type Body, type OnUnknown, tellUnknown, textField } from "./fields.js";
 
-/** Read here, or of answers and clients and without a meaning for the next prompt. */
+/** Fields that are read here, and fields of answers that say nothing to the model. */
 const messageFields: ReadonlySet<string> = new Set([
   "role",
   "content",
@@ -37,7 +37,7 @@ function messageOf(given: unknown, path: string, onUnknown: OnUnknown): ChatMess
   tellUnknown(given, messageFields, onUnknown, (name) => `${path}.${name}`);
   const text = (name: string) => textField(given, name, `${path}.${name}`);
   const calls = callsOf(given, path);
-  const content = saidOf(given, path);
+  const content = spokenOf(given, path);
   if (content === undefined && given.content === null && given.role !== "assistant") {
     throw wrongField(`${path}.content`, "text or a list of parts");
   }
@@ -55,13 +55,21 @@ function messageOf(given: unknown, path: string, onUnknown: OnUnknown): ChatMess
   };
 }
 
-/** A refusal and a spoken answer's transcript are what was said where there is no text. */
-function saidOf(message: Body, path: string): ChatMessage["content"] {
+/** The content; a refusal and the transcript of a spoken answer are content too. */
+function spokenOf(message: Body, path: string): ChatMessage["content"] {
   const content = contentOf(message.content, `${path}.content`);
-  if (content !== undefined && content !== "") return content;
-  const refusal = textField(message, "refusal", `${path}.refusal`);
-  const { audio } = message;
-  if (audio === undefined || audio === null) return refusal || content;
+  const others = [textField(message, "refusal", `${path}.refusal`), transcriptOf(message.audio, path)];
+  if (!others.some(Boolean)) return content;
+  const parts = [...(typeof content === "object" ? content : [textPart(content)]), ...others.map(textPart)];
+  return parts.filter(({ text }) => text !== "");
+}
+
+function textPart(text = ""): TextPart {
+  return { type: "text", text };
+}
+
+function transcriptOf(audio: unknown, path: string): string | undefined {
+  if (audio === undefined || audio === null) return undefined;
   const transcript = isObject(audio) ? audio.transcript : undefined;
   if (typeof transcript === "string") return transcript;
   throw new ApiError(400, `${path}.audio is not supported without its transcript`, {
@@ -76,7 +84,7 @@ function contentOf(given: unknown, path: string): ChatMessage["content"] {
   return given.map((part: unknown, index) => partOf(part, `${path}[${index}]`));
 }
 
-/** The kinds of parts that are text, and the field that holds it. */
+/** Types of parts that are text, and the field that holds the text. */
 const textParts: ReadonlyMap<unknown, string> = new Map([
   ["text", "text"],
   ["input_text", "text"],
@@ -85,7 +93,7 @@ const textParts: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 function partOf(part: unknown, path: string): TextPart {
-  if (typeof part === "string") return { type: "text", text: part };
+  if (typeof part === "string") return textPart(part);
   const { type, ...fields } = isObject(part) ? part : { type: undefined };
   const held = textParts.get(type);
   if (held === undefined) {
@@ -95,8 +103,8 @@ function partOf(part: unknown, path: string): TextPart {
     });
   }
   const text = textField(fields, held, `${path}.${held}`);
-  if (text === undefined) throw wrongField(`${path}.${held}`, "a text");
-  return { type: "text", text };
+  if (text === undefined) throw wrongField(`${path}.${held}`, "a string");
+  return textPart(text);
 }
 
 function callsOf({ tool_calls: given, function_call: older }: Body, path: string): readonly PastToolCall[] {
@@ -106,8 +114,8 @@ function callsOf({ tool_calls: given, function_call: older }: Body, path: string
   const calls = (given ?? []).map((call: unknown, index: number) =>
     callOf(call, `${path}.tool_calls[${index}]`),
   );
-  if (calls.length > 0 || older === undefined || older === null) return calls;
-  return [calledOf(older, `${path}.function_call`)];
+  if (older === undefined || older === null) return calls;
+  return [...calls, calledOf(older, `${path}.function_call`)];
 }
 
 function callOf(call: unknown, path: string): PastToolCall {
@@ -120,12 +128,12 @@ function callOf(call: unknown, path: string): PastToolCall {
   return { ...(id !== undefined && { id }), ...called };
 }
 
-/** The name, and the text that the model wrote as arguments, of whatever form. */
+/** A call's name and arguments; the arguments may be any text that the model wrote. */
 function calledOf(given: unknown, path: string): PastToolCall {
   if (!isObject(given)) throw wrongField(path, "an object of { name, arguments }");
   const name = textField(given, "name", `${path}.name`);
-  if (name === undefined) throw wrongField(`${path}.name`, "a text");
+  if (name === undefined) throw wrongField(`${path}.name`, "a string");
   const text = given.arguments ?? given.input ?? "";
-  if (typeof text !== "string" && !isObject(text)) throw wrongField(`${path}.arguments`, "a text");
+  if (typeof text !== "string" && !isObject(text)) throw wrongField(`${path}.arguments`, "a string");
   return { name, arguments: text };
 }

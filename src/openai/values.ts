@@ -1,14 +1,13 @@
-// Values of a JSON body where another type is meant, read as vLLM reads them: a
-// text that spells a number or a boolean is one, and so are true, false, 1 and 0
-// for each other. Whatever cannot be read is handed back as it came, for the judge
-// of its field to refuse.
+// Converts JSON values where the field is of another type, as vLLM does: a string
+// that spells a number or a boolean, and true, false, 1 and 0 for each other. Values
+// that cannot be converted are returned unchanged, for the field's judge to refuse.
 
 const numeral = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const integer = /^\s*[+-]?\d+\s*$/;
 const yes: ReadonlySet<unknown> = new Set(["true", "1", "yes", "on", "y", "t"]);
 const no: ReadonlySet<unknown> = new Set(["false", "0", "no", "off", "n", "f"]);
 
-/** The number that is meant; an integer that no number can hold is a bigint. */
+/** A number; a bigint for an integer beyond 2^53-1 in a string. */
 export function asNumber(value: unknown): unknown {
   if (typeof value === "boolean") return Number(value);
   if (typeof value !== "string" || !numeral.test(value)) return value;
@@ -16,7 +15,7 @@ export function asNumber(value: unknown): unknown {
   return Number.isSafeInteger(read) || !integer.test(value) ? read : BigInt(value.trim().replace(/^\+/, ""));
 }
 
-/** The boolean that is meant. */
+/** A boolean. */
 export function asFlag(value: unknown): unknown {
   const word = typeof value === "number" || typeof value === "string" ? String(value).toLowerCase() : value;
   if (yes.has(word)) return true;

@@ -190,7 +190,7 @@ describe("a drawn assistant's message", () => {
       const said = drawn(seed);
       const { messages = [] } = chatRequest({ messages: conversation(said) }, refuseField);
       const { prompt } = await model.renderChat(messages);
-      const texts = [/Hello/, /I cannot/, /Spoken/].filter((each) => each.test(JSON.stringify(messages)));
+      const texts = [/Hello/, /I cannot/, /Spoken/].filter((each) => each.test(JSON.stringify(said)));
       const names = (messages[1]?.toolCalls ?? []).map((call) => call.name);
       for (const each of texts)
         expect([seed, said, prompt]).toEqual([seed, said, expect.stringMatching(each)]);
