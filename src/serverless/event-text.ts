@@ -23,6 +23,12 @@ export function failureEvent(error: string): string {
   return `data: ${JSON.stringify({ error: errorObjectOf(error) })}\n\n`;
 }
 
+/** Whether a job's input is a call of /openai whose answer is streamed. */
+export function asksForEvents(input: unknown): boolean {
+  const { openai_input: call } = Object(input) as { readonly openai_input?: unknown };
+  return (Object(call) as { readonly stream?: unknown }).stream === true;
+}
+
 /** Whether a text is of whole server-sent events. */
 export function isEvents(text: unknown): text is string {
   return typeof text === "string" && text.endsWith("\n\n") && /^(?:data|event|id|retry|):/.test(text);

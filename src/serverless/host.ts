@@ -27,6 +27,8 @@ export interface Host {
 /** The process itself. */
 export function processHost(): Host {
   const realExit = process.exit.bind(process);
+  // Jobs matter more than their log: whoever reads it may leave, its disk may be full.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   return {
     environment: { ...process.env },
     arguments: process.argv.slice(2),

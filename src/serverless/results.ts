@@ -1,6 +1,6 @@
 // What a handler returned, yielded or threw, as the bodies of job-done. The
 // shapes are the Python worker's, except that `error` is always a string.
-import { describeThrown, kindOfThrown, messageOfThrown, stackOfThrown } from "../thrown.js";
+import { kindOfThrown, messageOfThrown, stackOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import { hasFields, toWireJson } from "./wire-json.js";
 
@@ -69,7 +69,7 @@ function errorText(error: unknown): string {
   if (error instanceof Error) return stackOfThrown(error);
   try {
     return toWireJson(error);
-  } catch {
-    return describeThrown(error);
+  } catch (thrown) {
+    return messageOfThrown(thrown);
   }
 }

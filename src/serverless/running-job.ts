@@ -5,7 +5,7 @@ import { messageOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
 import type { Receipt } from "./delivery.js";
-import { failureEvents, isEvents } from "./event-text.js";
+import { asksForEvents, failureEvents, isEvents } from "./event-text.js";
 import { judgeInput } from "./input-schema.js";
 import type { Logger } from "./logger.js";
 import { tooLargeBody } from "./outbox.js";
@@ -206,7 +206,7 @@ export class RunningJob {
       log: logger.forJob(job),
       progress: (value) => this.#progress(value),
       figures: (figures) => {
-        const numbers = Object.entries(figures).filter(([, value]) => Number.isFinite(value));
+        const numbers = Object.entries(figures ?? {}).filter(([, value]) => Number.isFinite(value));
         this.#figures = { ...this.#figures, ...Object.fromEntries(numbers) };
       },
     };
@@ -227,12 +227,6 @@ function bodyJson(
     const stopPod = body.stopPod ? { stopPod: body.stopPod } : {};
     return { json: toWireJson({ ...bodyOfThrown(thrown, config), ...stopPod }), failed: true };
   }
-}
-
-/** A call of /openai whose answer is streamed. */
-function asksForEvents(input: unknown): boolean {
-  const { openai_input: call } = Object(input) as { readonly openai_input?: unknown };
-  return (Object(call) as { readonly stream?: unknown }).stream === true;
 }
 
 type Stream = AsyncIterable<unknown> | Iterator<unknown>;

@@ -7,6 +7,7 @@ import { Concurrency } from "./concurrency.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, WorkerOptions } from "./contract.js";
 import { Delivery, type Receipt } from "./delivery.js";
+import { asksForEvents, failureEvents } from "./event-text.js";
 import { watchForFreeze } from "./freeze-watch.js";
 import { JobLedger } from "./job-ledger.js";
 import { JobSource, type TakeOutcome } from "./job-source.js";
@@ -261,7 +262,7 @@ export class Worker {
   #postError(job: Job, error: string): Promise<Receipt> {
     const body = toWireJson({ error });
     this.#ledger.resultMade(job.id, body.length);
-    return this.#outbox(job.id).finish(body);
+    return this.#outbox(job.id).finish(body, asksForEvents(job.input) ? failureEvents(error) : undefined);
   }
 
   #stopJob(id: string): void {

@@ -45,6 +45,18 @@ it("with INFERNODE_EXIT_ON_UNHANDLED=1 fails all jobs and ends the worker with 1
   });
 });
 
+it("a log that cannot be written fails no job either", async () => {
+  await withFloating({}, async (platform, child) => {
+    child.process.stdout?.destroy();
+    child.process.stderr?.destroy();
+    for (const id of ["bystander", "floating", "later"]) {
+      if (id === "later") platform.enqueue({ id, input: { echo: id } });
+      await platform.until(() => platform.job(id).done.length > 0);
+      expect(platform.job(id).done[0]).not.toHaveProperty("error");
+    }
+  });
+});
+
 it("takes 0 and 1, and warns of anything else", () => {
   const read = (value?: string) => configOf({ INFERNODE_EXIT_ON_UNHANDLED: value });
   for (const off of [undefined, "", "0", "false"]) {

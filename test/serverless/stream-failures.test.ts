@@ -99,6 +99,26 @@ describe("a streamed call of /openai that fails", () => {
     expect(text).toBe(event({ a: 1 }) + event({ error: serverError("worker shutting down") }) + done);
   });
 
+  it("because the worker leaves before it runs, says so", async () => {
+    const handler = (job: { input: { openai_input?: object } }) =>
+      job.input.openai_input === undefined ? new Promise(() => {}) : "never";
+    let limit = 2;
+    const options = { handler, concurrencyModifier: () => limit };
+    await withWorker(options, {}, async ({ platform, worker }) => {
+      platform.enqueue({ id: "running", input: {} });
+      await platform.until(() => worker.lines.join("\n").includes("Started."));
+      limit = 1; // the next job is taken with what was free, and waits
+      platform.enqueue({ id: "waiting", input: { openai_input: { stream: true } } });
+      await platform.until(() => platform.job("waiting").takes > 0);
+      worker.signal("SIGTERM");
+      worker.signal("SIGTERM");
+      await worker.ended;
+      const { stream, done: results } = platform.job("waiting");
+      expect(results[0]?.error).toBe("worker shutting down");
+      expect(stream.join("")).toBe(event({ error: serverError("worker shutting down") }) + done);
+    });
+  });
+
   it("after its own [DONE] tells nothing more, and neither does a stream of objects", async () => {
     async function* late() {
       yield event({ a: 1 }) + done;
