@@ -1,28 +1,75 @@
-// Why the addon cannot be loaded, as one sentence that says what to do: it is not built,
-// the system refuses it, or Node was told to.
+// Why there is no addon, as one error that says what to do: the platform has none, its
+// package is not installed, the system refuses the file, or Node was told to.
+import { InferenceError } from "./errors.js";
 import { packageRoot } from "./package-root.js";
 import { messageOfThrown } from "./thrown.js";
 
-/** @param cause what loading it threw */
-export function missingSentence(cause: unknown): string {
-  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
-  switch (code) {
-    case "ERR_DLOPEN_FAILED":
-      return `the native addon cannot be loaded (${String(message)}); ${buildAdvice}`;
-    case "ERR_DLOPEN_DISABLED":
-      return isPermissionModelOn()
-        ? "Node's permission model forbids native addons; start Node with --allow-addons"
-        : "native addons are off in this process; start Node without --no-addons";
-    case "ERR_ACCESS_DENIED":
-      return `the native addon cannot be loaded: ${messageOfThrown(cause)}`;
-  }
-  if (isPermissionModelOn() && !mayRead(packageRoot)) {
-    return `Node's permission model forbids reading the package's folder; start Node with --allow-fs-read=${packageRoot}/*`;
-  }
-  return `the native addon is not built for ${process.platform} ${process.arch}; ${buildAdvice}`;
+/** Platforms that have a package with the native files, as process.platform and arch spell them. */
+const packaged: ReadonlySet<string> = new Set(["linux-x64", "linux-arm64"]);
+
+/** The oldest C library that the packages' files run on. */
+const oldestGlibc = "2.34";
+
+/** The npm package of this platform's native files. */
+export function platformPackage(): string {
+  return `@infernode/${process.platform}-${process.arch}`;
 }
 
-const buildAdvice = "run `npm start` or `npm run build` in the package's folder";
+/** The error of an addon that was found nowhere. */
+export function nativeNotFound(): InferenceError {
+  if (isPermissionModelOn() && !mayRead(packageRoot)) {
+    return nativeMissing(
+      `Node's permission model forbids reading the package's folder; start Node with --allow-fs-read=${packageRoot}/*`,
+    );
+  }
+  const { platform, arch } = process;
+  if (!packaged.has(`${platform}-${arch}`)) {
+    return nativeMissing(
+      `infernode has no native files for ${platform} ${arch}, only for Linux on x64 and arm64; ` +
+        "run it there, for example in a container",
+    );
+  }
+  if (isMusl()) {
+    return nativeMissing(
+      `infernode's native files need glibc ${oldestGlibc} or newer, and this system has musl (Alpine); ` +
+        "use an image such as node:22-bookworm-slim",
+    );
+  }
+  return nativeMissing(
+    `the package ${platformPackage()} is not installed; npm leaves it out with --omit=optional or ` +
+      "--no-optional, and where the lock file was written on another platform: " +
+      `run \`npm install ${platformPackage()}\` (in a clone: \`npm run build\`)`,
+  );
+}
+
+/** @param cause what loading the addon threw */
+export function nativeUnloadable(cause: unknown): InferenceError {
+  const { code } = cause as { readonly code?: unknown };
+  if (code === "ERR_DLOPEN_DISABLED") {
+    const sentence = isPermissionModelOn()
+      ? "Node's permission model forbids native addons; start Node with --allow-addons"
+      : "native addons are off in this process; start Node without --no-addons";
+    return nativeMissing(sentence, cause);
+  }
+  const reason = messageOfThrown(cause);
+  if (code === "ERR_ACCESS_DENIED") {
+    return nativeMissing(`the native addon cannot be loaded: ${reason}`, cause);
+  }
+  const advice = /GLIBC(?:XX)?_/.test(reason)
+    ? `it needs glibc ${oldestGlibc} and the C++ library of GCC 12 or newer (Debian 12, Ubuntu 22.04)`
+    : "reinstall infernode, or run `npm run build` in a clone";
+  return nativeMissing(`the native addon cannot be loaded (${reason}); ${advice}`, cause);
+}
+
+export function nativeMissing(sentence: string, cause?: unknown): InferenceError {
+  return new InferenceError("NATIVE_MISSING", sentence, cause === undefined ? {} : { cause });
+}
+
+function isMusl(): boolean {
+  if (process.platform !== "linux") return false;
+  const { header } = process.report.getReport() as { readonly header: object };
+  return !("glibcVersionRuntime" in header);
+}
 
 interface Permission {
   has(scope: string, reference?: string): boolean;

@@ -3,10 +3,9 @@
 // does that before it calls. The native side trusts what it is given except
 // where a wrong value could corrupt memory or abort the process.
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { InferenceError } from "./errors.js";
-import { missingSentence } from "./native-missing.js";
-import { packageRoot } from "./package-root.js";
+import { join } from "node:path";
+import { addonFile, nativeFolder } from "./native-folder.js";
+import { nativeUnloadable } from "./native-missing.js";
 
 /** A metadata value of a GGUF file; arrays longer than 64 items arrive as their length. */
 export type NativeMetadataValue =
@@ -355,15 +354,10 @@ export interface NativeAddon {
   }[];
 }
 
-interface NodeGypBuild {
-  (folder: string): NativeAddon;
-  path(folder: string): string;
-}
-
 let loaded: NativeAddon | undefined;
 
 /**
- * The addon, loaded on first use from build/Release or prebuilds.
+ * The addon, loaded on first use.
  * @throws InferenceError NATIVE_MISSING
  */
 export function native(): NativeAddon {
@@ -373,17 +367,14 @@ export function native(): NativeAddon {
 
 /** Absolute path of the program that renders chats; it lies beside the addon. */
 export function chatProgram(): string {
-  return join(dirname(nodeGypBuild().path(packageRoot)), "infernode-chat");
-}
-
-function nodeGypBuild(): NodeGypBuild {
-  return createRequire(import.meta.url)("node-gyp-build") as NodeGypBuild;
+  return join(nativeFolder(), "infernode-chat");
 }
 
 function loadAddon(): NativeAddon {
+  const file = join(nativeFolder(), addonFile);
   try {
-    return nodeGypBuild()(packageRoot);
+    return createRequire(import.meta.url)(file) as NativeAddon;
   } catch (cause) {
-    throw new InferenceError("NATIVE_MISSING", missingSentence(cause), { cause });
+    throw nativeUnloadable(cause);
   }
 }

@@ -24,9 +24,44 @@ describe("a package without its addon", () => {
     const args = ["inspect", "model.gguf"];
     const { code, stderr } = await run(join(folder, "dist/cli/main.js"), { args });
     expect(code).toBe(1);
-    expect(stderr).toBe(
-      `infernode: the native addon is not built for ${process.platform} ${process.arch}; ` +
-        "run `npm start` or `npm run build` in the package's folder [NATIVE_MISSING]\n",
+    expect(stderr).toMatch(
+      /^infernode: the package @infernode\/linux-\w+ is not installed; .*`npm install @infernode\/linux-\w+` \(in a clone: `npm run build`\) \[NATIVE_MISSING\]\n$/,
+    );
+  });
+
+  it.each([
+    ["darwin", "arm64", "infernode has no native files for darwin arm64, only for Linux on x64 and arm64"],
+    ["win32", "x64", "infernode has no native files for win32 x64, only for Linux on x64 and arm64"],
+    ["linux", "riscv64", "infernode has no native files for linux riscv64"],
+  ])("says on %s %s where there are some", { timeout }, async (platform, arch, sentence) => {
+    const disguise = `for (const [name, value] of [["platform", "${platform}"], ["arch", "${arch}"]])
+      Object.defineProperty(process, name, { value });`;
+    writeFileSync(join(folder, "disguise.cjs"), disguise);
+    const nodeFlags = ["--require", join(folder, "disguise.cjs")];
+    const args = ["inspect", "model.gguf"];
+    const { code, stderr } = await run(join(folder, "dist/cli/main.js"), { args, nodeFlags });
+    expect(code).toBe(1);
+    expect(stderr).toContain(sentence);
+  });
+
+  it("says on a system with musl what it needs", { timeout }, async () => {
+    const disguise = "process.report.getReport = () => ({ header: {} });";
+    writeFileSync(join(folder, "disguise.cjs"), disguise);
+    const nodeFlags = ["--require", join(folder, "disguise.cjs")];
+    const { stderr } = await run(join(folder, "dist/cli/main.js"), {
+      args: ["inspect", "a.gguf"],
+      nodeFlags,
+    });
+    expect(stderr).toContain("need glibc 2.34 or newer, and this system has musl");
+  });
+
+  it("takes the folder that INFERNODE_NATIVE names, before any other", { timeout }, async () => {
+    const env = { INFERNODE_NATIVE: join(root, "build", "Release") };
+    const args = ["inspect", join(root, "assets", "tinytale-q8_0.gguf")];
+    expect((await run(join(folder, "dist/cli/main.js"), { args, env })).code).toBe(0);
+    const wrong = await run(join(root, "dist/cli/main.js"), { args, env: { INFERNODE_NATIVE: folder } });
+    expect(wrong.stderr).toContain(
+      `INFERNODE_NATIVE must name a folder that holds infernode.node, got ${folder}`,
     );
   });
 

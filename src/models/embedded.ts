@@ -5,5 +5,5 @@ import { packageRoot } from "../package-root.js";
 
 /** Absolute path of the embedded model's GGUF file. */
 export function embeddedModelPath(): string {
-  return join(packageRoot, "src", "models", "embedded", "tinytale-q8_0.gguf");
+  return join(packageRoot, "assets", "tinytale-q8_0.gguf");
 }

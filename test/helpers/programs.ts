@@ -16,16 +16,22 @@ export interface Program {
   readonly nodeFlags?: readonly string[];
   readonly args?: readonly string[];
   readonly input?: string;
+  /** Added to this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const deadlineMs = 60_000;
 
 /** Runs a file, named from the package's root or absolutely. */
-export async function run(file: string, { nodeFlags = [], args = [], input }: Program = {}): Promise<Ending> {
+export async function run(
+  file: string,
+  { nodeFlags = [], args = [], input, env }: Program = {},
+): Promise<Ending> {
   const path = resolve(fileURLToPath(new URL("../..", import.meta.url)), file);
   const child = spawn(process.execPath, [...nodeFlags, path, ...args], {
     timeout: deadlineMs,
     killSignal: "SIGKILL",
+    env: { ...process.env, ...env },
   });
   child.stdin.end(input);
   const ending = new Promise<Pick<Ending, "code" | "signal">>((resolve, reject) => {

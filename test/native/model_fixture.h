@@ -25,7 +25,7 @@ constexpr TokenId kBeginOfText = 0;  // the embedded model's
 constexpr std::int32_t kEmbeddedContext = 1024;
 
 inline std::string embedded_path(const std::string& type) {
-  if (type == "q8_0") return "src/models/embedded/tinytale-q8_0.gguf";
+  if (type == "q8_0") return "assets/tinytale-q8_0.gguf";
   return ".build/variants/tinytale-" + type + ".gguf";
 }
 

@@ -32,7 +32,7 @@ using namespace infernode;
 
 namespace {
 
-constexpr const char* kEmbeddedModel = "src/models/embedded/tinytale-q8_0.gguf";
+constexpr const char* kEmbeddedModel = "assets/tinytale-q8_0.gguf";
 constexpr std::uint8_t kNotStarted = 255;
 constexpr std::uint8_t kStarted = 254;
 constexpr std::uint8_t kLoaded = 253;

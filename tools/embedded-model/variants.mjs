@@ -12,9 +12,7 @@ import { parseArgs } from "node:util";
 import { packF16, packF32, packQ4, packQ4K, unpackQ8 } from "./blocks.mjs";
 import { readGguf, u32Entry, writeGguf } from "./gguf.mjs";
 
-export const embeddedModel = fileURLToPath(
-  new URL("../../src/models/embedded/tinytale-q8_0.gguf", import.meta.url),
-);
+export const embeddedModel = fileURLToPath(new URL("../../assets/tinytale-q8_0.gguf", import.meta.url));
 
 /** A variant's tensor type, its packing and its number in general.file_type. */
 export const variants = {

@@ -29,8 +29,9 @@ const forbiddenText = [
   [/(?:^|[\s"'=(:])\/(?:work|root|home\/\w+)\//m, "names a folder of one machine"],
 ];
 
-// Only the command line and the worker's host may see these; everything else gets values.
-const processFiles = /^src\/(?:cli\/|serverless\/host\.ts$)/;
+// Only the command line, the worker's host and the addon's loader, which runs at import and
+// has no caller to hand it a value, may see these; everything else gets values.
+const processFiles = /^src\/(?:cli\/|serverless\/host\.ts$|native-folder\.ts$)/;
 const cliOnly = /\bprocess\s*\.\s*(?:env|argv)\b|\bprocess\s*\.\s*(?:on|once)\s*\(\s*["'`]SIG/;
 
 export function checkArchitecture(folder) {

@@ -17,6 +17,7 @@ export const paths = {
   release: below(".build/release"),
   addonFolder: below("build/Release"),
   dist: below("dist"),
+  types: below(".build/types"),
   pin: below("third_party/llama.cpp.json"),
   sources: below("third_party/.sources"),
   llamaSource: below("third_party/.sources/llama.cpp"),
