@@ -87,10 +87,17 @@ export function isInputPiped(): boolean {
   }
 }
 
-/** All of stdin as text. */
+const silentMs = 1000;
+
+/** All of stdin as text; says what it waits for where nothing comes at first. */
 export async function readInput(): Promise<string> {
+  const waiting = setTimeout(() => notice("waiting for the prompt on stdin"), silentMs);
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  for await (const chunk of process.stdin) {
+    clearTimeout(waiting);
+    chunks.push(Buffer.from(chunk));
+  }
+  clearTimeout(waiting);
   return Buffer.concat(chunks).toString("utf8");
 }
 

@@ -61,6 +61,16 @@ describe("infernode generate", () => {
     expect(new Set(texts).size).toBe(1);
   });
 
+  it("says what it waits for where a pipe is open and silent", { timeout }, async () => {
+    const child = spawn(process.execPath, [main, "generate", ...fast, "--json"]);
+    const [news] = await once(child.stderr, "data");
+    expect(String(news)).toBe("infernode: waiting for the prompt on stdin\n");
+    child.stdin.end("The old cat");
+    const said = text(child.stdout);
+    const { stdout } = await runCommand(["generate", ...fast, "--json", "The old cat"]);
+    expect(JSON.parse(await said).text).toBe(JSON.parse(stdout).text);
+  });
+
   it("takes its own prompt where stdin is empty", { timeout }, async () => {
     const flags = ["generate", ...fast, "--json"];
     const [empty, named] = await Promise.all([
