@@ -56,7 +56,11 @@ function sentence(thrown: unknown, seen: Set<unknown>): string {
   const { parts, cause } = ledTo(thrown, seen);
   const told = (led: readonly unknown[]) =>
     [...new Set(led.map((each) => sentence(each, seen)))].filter((words) => !repeats(own, words)).join("; ");
-  return [own, told(parts), told(cause)].filter((each) => each !== "").join(": ") || kindOfThrown(thrown);
+  const words = [own, told(parts), told(cause)].filter((each) => each !== "");
+  return (
+    words.map((each, place) => (place < words.length - 1 ? each.replace(/\.$/, "") : each)).join(": ") ||
+    kindOfThrown(thrown)
+  );
 }
 
 /** Whether a message quotes another one, as "no model: ENOENT" and "no model (ENOENT)" do. */

@@ -37,6 +37,7 @@ it.each<[string, unknown, string]>([
   ["causes in order", new Error("a", { cause: new TypeError("b", { cause: "c" }) }), "a: b: c"],
   ["parts", new AggregateError([new Error("a"), new Error("b")], "both"), "both: a; b"],
   ["a cause that is told already", new Error("it: why", { cause: new Error("why") }), "it: why"],
+  ["a whole sentence", new Error("No connection.", { cause: new Error("Why.") }), "No connection: Why."],
   ["a cause in brackets", new Error("it (why); do", { cause: new Error("why") }), "it (why); do"],
   ["a cause that only looks told", new Error("both", { cause: new Error("b") }), "both: b"],
   [

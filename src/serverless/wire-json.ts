@@ -37,7 +37,24 @@ class Walk {
   /** The objects that are open, what was given for each, and its key within the one before. */
   readonly #open: { readonly object: unknown; readonly given: unknown; readonly key: string }[] = [];
 
+  /** Called for every value there is, so the common kinds are told apart first. */
   visit(holder: unknown, key: string, value: unknown): unknown {
+    switch (typeof value) {
+      case "number":
+      case "boolean":
+      case "undefined":
+        return value;
+      case "string":
+        return wellFormed(value);
+      case "bigint":
+        return numberOf(value);
+      default:
+        return value === null ? null : this.#visitObject(holder, key, value);
+    }
+  }
+
+  /** @param value an object, a function or a symbol */
+  #visitObject(holder: unknown, key: string, value: unknown): unknown {
     while (this.#open.length > 0 && this.#open.at(-1)?.object !== holder) this.#open.pop();
     const content = contentOf(unbuffered(holder, key, value));
     const again = content !== value && this.#open.some(({ given }) => given === value);
@@ -64,7 +81,6 @@ class Walk {
 
 /** A Buffer has been to its toJSON() already. */
 function unbuffered(holder: unknown, key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
   const { type, data } = value as { readonly type?: unknown; readonly data?: unknown };
   if (type !== "Buffer" || !Array.isArray(data)) return value;
   const original = (holder as Readonly<Record<string, unknown>>)[key];
@@ -73,28 +89,21 @@ function unbuffered(holder: unknown, key: string, value: unknown): unknown {
 
 /** What stands for a value in JSON; the value itself where JSON knows it, or nothing does. */
 function contentOf(value: unknown): unknown {
-  switch (typeof value) {
-    case "string":
-      return wellFormed(value);
-    case "bigint":
-      return numberOf(value);
-    case "object":
-      return value === null ? null : contentOfObject(value);
-    default:
-      return value;
-  }
-}
-
-function contentOfObject(value: object): unknown {
-  if (Array.isArray(value)) return value;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) return value;
   if (types.isUint8Array(value)) return base64(value.buffer, value.byteOffset, value.byteLength);
-  if (types.isTypedArray(value)) return Array.from<number | bigint, number | string>(value as never, plain);
+  if (types.isBigInt64Array(value) || types.isBigUint64Array(value)) return Array.from(value, numberOf);
+  if (types.isTypedArray(value)) return Array.from(value as Float64Array);
   if (types.isDataView(value)) return base64(value.buffer, value.byteOffset, value.byteLength);
   if (types.isAnyArrayBuffer(value)) return base64(value, 0, value.byteLength);
   if (types.isSet(value)) return [...value];
   if (types.isMap(value)) return contentOfMap(value);
-  if (types.isBoxedPrimitive(value)) return contentOf((value as { valueOf(): unknown }).valueOf());
+  if (types.isBoxedPrimitive(value)) return unboxed(value);
   return types.isNativeError(value) || value instanceof Error ? messageOfThrown(value) : value;
+}
+
+function unboxed(boxed: object): unknown {
+  const value = boxed.valueOf() as unknown;
+  return typeof value === "bigint" ? numberOf(value) : value;
 }
 
 function contentOfMap(map: ReadonlyMap<unknown, unknown>): unknown {
@@ -112,13 +121,18 @@ function reasonAgainst(value: unknown): string | undefined {
   if (typeof (value as { then?: unknown }).then === "function") {
     return `is a promise of class ${classOf(value)}, which has no JSON; await it`;
   }
+  if (Symbol.asyncIterator in value) {
+    return `is a stream of class ${classOf(value)}, which has no JSON; read it`;
+  }
   if (Object.keys(value).length > 0) return undefined;
   return `is of class ${classOf(value)}, whose content JSON cannot see; give its data as text, a list or a plain object`;
 }
 
+/** Of this realm or another one. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (prototype === null || prototype === Object.prototype) return true;
+  return Object.getPrototypeOf(prototype) === null;
 }
 
 /** "Response"; "Array Iterator" for what was made by no constructor of its own. */
@@ -126,10 +140,6 @@ function classOf(value: object): string {
   const { constructor: made } = value;
   const named = typeof made === "function" && made !== Object ? made.name : "";
   return named || Object.prototype.toString.call(value).slice("[object ".length, -1);
-}
-
-function plain(item: number | bigint): number | string {
-  return typeof item === "bigint" ? numberOf(item) : item;
 }
 
 function numberOf(value: bigint): number | string {

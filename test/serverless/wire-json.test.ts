@@ -1,5 +1,6 @@
 // What JSON.stringify() would make {} of, or leave out, arrives as its content or fails
 // its job by name: nothing that looks delivered is empty.
+import { Readable } from "node:stream";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { toWireJson } from "../../src/serverless/wire-json.js";
@@ -63,7 +64,9 @@ describe("toWireJson()", () => {
     [new WeakMap(), "is of class WeakMap,"],
     [new Account(), "is of class Account,"],
     [(function* () {})(), "is of class Generator,"],
-    [(async function* () {})(), "is of class AsyncGenerator,"],
+    [(async function* () {})(), "is a stream of class AsyncGenerator, which has no JSON; read it"],
+    [Readable.from(["a"]), "is a stream of class Readable,"],
+    [new Response("text").body, "is a stream of class ReadableStream,"],
     [[1].values(), "is of class Array Iterator,"],
     [function text() {}, "is a function text, which has no JSON; call it"],
     [Symbol("s"), "is a symbol, which has no JSON"],
