@@ -17,7 +17,8 @@ export function unknownFields(strict: boolean, say: (message: string) => void): 
     const name = path.replace(/\[\d+\]/g, "[]").slice(0, mostCharacters);
     if (told.has(name) || told.size > mostNames) return;
     told.add(name);
-    const which = told.size > mostNames ? "Further fields" : `The field ${JSON.stringify(name)}`;
-    say(`${which} of requests: unknown, no effect. OPENAI_STRICT_FIELDS=1 refuses such requests.`);
+    const which =
+      told.size > mostNames ? "further unknown fields" : `the unknown field ${JSON.stringify(name)}`;
+    say(`Ignored ${which} of a request; OPENAI_STRICT_FIELDS=1 refuses such requests.`);
   };
 }
