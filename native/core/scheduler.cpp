@@ -175,10 +175,12 @@ std::int32_t Scheduler::wanted_rows(const Request& request) const {
 
 // Cuts a prompt so that its rows stay on one side of wide_rows, as they would
 // in one pass: neither this piece nor what is left of it becomes a narrow one.
-// May exceed the budget by less than wide_rows twice.
+// May exceed the budget by less than wide_rows twice, the backend's capacity never:
+// where no pass can be wide, all pieces are narrow.
 std::int32_t Scheduler::even_count(std::int32_t count, std::int32_t gap) const {
   const std::int32_t wide = limits_.wide_rows;
-  if (gap < wide || count == gap || count == limits_.prefill_capacity) return count;
+  if (gap < wide || limits_.prefill_capacity < wide) return count;
+  if (count == gap || count == limits_.prefill_capacity) return count;
   if (gap < 2 * wide) return std::min(gap, limits_.prefill_capacity);
   return std::clamp(count, wide, gap - wide);
 }

@@ -265,6 +265,22 @@ TEST("prompts that would round differently share no pass, short ones do") {
   CHECK_EQ(fixture.backend->prefill_rows, 310);
 }
 
+TEST("no pass has more rows than the backend takes, wherever its rounding changes") {
+  for (const std::int32_t chunk : {3, 16, 63, 64, 100}) {
+    for (const std::int32_t wide : {1, 2, 64}) {
+      BackendLimits limits = fake_limits(3, 256, chunk);
+      limits.wide_rows = wide;
+      EngineFixture fixture(limits);
+      // The short prompt leaves part of the step's budget to the long ones.
+      for (RequestId id = 1; id <= 9; ++id)
+        fixture.submit(id, fake_prompt(id % 3 == 1 ? 10 : 80 + 17 * id, id), 3);
+      CHECK(fixture.run());
+      CHECK_EQ(fixture.backend->rule_breaks, 0);
+      CHECK_EQ(fixture.engine->stats().failed_passes, 0);
+    }
+  }
+}
+
 TEST("a prompt's first token comes with its last prefill pass") {
   EngineFixture fixture(fake_limits(1, 512, 64));
   fixture.submit(1, fake_prompt(64, 1), 3);

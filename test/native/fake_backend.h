@@ -85,7 +85,10 @@ class FakeBackend final : public Backend {
   DecodeStatus prefill(std::span<const BatchRow> rows) override {
     ++prefill_calls;
     prefill_rows += static_cast<std::int64_t>(rows.size());
-    if (rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) ++rule_breaks;
+    if (rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) {
+      ++rule_breaks;
+      return DecodeStatus::kInvalid;  // as the real one does
+    }
     const auto outputs = std::ranges::count_if(rows, &BatchRow::wants_logits);
     if (outputs > std::max(limits_.slots, limits_.prefill_outputs)) ++rule_breaks;
     check_shape(rows);
