@@ -118,6 +118,19 @@ class Backend {
   virtual std::int64_t graphs_reused() const = 0;
 };
 
+// How a pass ended. One that throws, for want of memory or whatever else, has failed; a
+// broken invariant is nobody's pass and goes on.
+template <typename Pass>
+[[nodiscard]] DecodeStatus status_of(const Pass& pass) {
+  try {
+    return pass();
+  } catch (const BrokenInvariant&) {
+    throw;
+  } catch (...) {
+    return DecodeStatus::kFailed;
+  }
+}
+
 class Vocab {
  public:
   virtual ~Vocab() = default;

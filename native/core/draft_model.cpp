@@ -107,8 +107,11 @@ std::size_t DraftModel::missing(const Reading& reading) const {
 // Behind a window positions may be lost; then it begins anew.
 void DraftModel::cut(SequenceId sequence, std::size_t length) {
   std::vector<TokenId>& tokens = at(sequence).tokens;
-  if (!backend_->truncate(sequence, static_cast<Position>(length))) length = 0;
-  if (length == 0) backend_->truncate(sequence, 0);
+  if (!backend_->truncate(sequence, static_cast<Position>(length))) {
+    INFERNODE_CHECK(backend_->truncate(sequence, 0),
+                    "a sequence of the draft model cannot be emptied");
+    length = 0;
+  }
   tokens.resize(std::min(tokens.size(), length));
 }
 
@@ -135,7 +138,7 @@ bool DraftModel::read(const Reading& reading, std::size_t end, bool judges) {
       rows.push_back({reading.text[i], reading.sequence, static_cast<Position>(i), judges});
     const double started = clock_();
     ++passes_;
-    if (backend_->prefill(rows) != DecodeStatus::kOk) {
+    if (status_of([&] { return backend_->prefill(rows); }) != DecodeStatus::kOk) {
       cut(reading.sequence, 0);
       return false;
     }
@@ -167,7 +170,8 @@ bool DraftModel::pass(std::vector<Reading>& readings, std::size_t width) {
   }
   const double started = clock_();
   ++passes_;
-  const DecodeStatus status = width == 1 ? backend_->decode(rows, false) : backend_->prefill(rows);
+  const DecodeStatus status = status_of(
+      [&] { return width == 1 ? backend_->decode(rows, false) : backend_->prefill(rows); });
   const bool computed = status == DecodeStatus::kOk;
   if (computed && width == 1) blend(pass_ms_.at(readings.size()), clock_() - started);
   next = readings.begin();

@@ -67,6 +67,7 @@ void Engine::close() {
   if (draft_model_ != nullptr) draft_model_->interrupt();
   const std::lock_guard lock(close_mutex_);
   if (thread_.joinable()) thread_.join();
+  finish(nullptr);  // of an engine that was never started; others have nothing left
 }
 
 EngineStats Engine::stats() const {
@@ -75,15 +76,15 @@ EngineStats Engine::stats() const {
 }
 
 void Engine::run() {
+  std::exception_ptr cause;
   try {
     while (!mailbox_.closed()) {
       if (!step()) mailbox_.wait();
     }
-    drain();
-    end_all(FinishReason::kCancelled, std::nullopt);
-  } catch (const std::exception& error) {
-    break_down(error.what());
+  } catch (...) {
+    cause = std::current_exception();
   }
+  finish(cause);
 }
 
 // Drain, plan, decode and sample, prefill, emit.
@@ -105,8 +106,10 @@ bool Engine::step() {
   }
   if (runnable) {
     ++totals_.steps;
-    if (config_.check_ledger) check_ledger();
+    must_progress();
+    unproven_ = true;
   }
+  if (unproven_ && (config_.check_ledger || !runnable)) check_ledger();
   emit();
   record_stats();
   return runnable;
@@ -117,53 +120,39 @@ void Engine::drain() {
   for (Request* request : scheduler_.review()) end(*request, FinishReason::kCancelled);
 }
 
-void Engine::take_arrivals() {
-  for (Arrival& arrival : mailbox_.drain()) {
-    if (auto* request = std::get_if<std::unique_ptr<Request>>(&arrival)) {
-      scheduler_.accept(std::move(*request));
-    } else if (const auto* fork = std::get_if<Fork>(&arrival)) {
-      accept(*fork);
-    } else {
-      std::get<Call>(arrival)(mailbox_.closed() ? nullptr : &cache_);
-    }
-  }
-}
-
-// A fork hears what its source has generated.
-void Engine::accept(const Fork& fork) {
-  const Request* source = scheduler_.find(fork.source);
-  if (source == nullptr) {
-    living_.fetch_sub(1);
-    return publisher_.refuse(
-        fork.id,
-        {ErrorCode::kInvalidOption, "The generation to fork had ended; fork one that still runs."});
-  }
-  auto request = source->fork(fork.id, fork.seed, fork.control, limits_.vocabulary_size);
-  request->times.accepted = fork.accepted;
-  cache_.hand_over(*source, *request);
-  publisher_.beginning(*request, chooser_.vocab_of(*request));
-  scheduler_.accept(std::move(request));
-}
-
 bool Engine::make_room() {
   cache_.begin_step();
   for (Request* request : scheduler_.paused_in_the_way()) set_aside(*request);
   cache_.settle_awaiting();
+  if (!scheduler_.any_running()) short_of_room_ = false;
   for (Request* request : scheduler_.admissible()) {
-    if (cache_.running() > 0 && !cache_.fits(*request)) break;
+    if (short_of_room_ || !finds_room(*request)) break;
     if (request->times.scheduled < 0) request->times.scheduled = clock_();
     cache_.seat(*request);
   }
-  if (scheduler_.take_turn()) {
-    backend_->use_adapters(scheduler_.turn());
-    ++totals_.adapter_switches;
-  }
+  choose_turn();
   while (const auto wanted = scheduler_.next_move()) {
     if (!cache_.move(*wanted)) break;
     ++totals_.sequence_moves;
   }
   if (limits_.unified) take_cells();
   return scheduler_.runnable();
+}
+
+void Engine::choose_turn() {
+  if (!scheduler_.take_turn()) return;
+  backend_->use_adapters(scheduler_.turn());
+  ++totals_.adapter_switches;
+}
+
+// Whether there are cells for a waiting request, if need be those of paused ones.
+bool Engine::finds_room(const Request& request) {
+  while (cache_.running() > 0 && !cache_.fits(request)) {
+    Request* leaving = scheduler_.first_to_leave();
+    if (!leaving->paused) return false;
+    set_aside(*leaving);
+  }
+  return true;
 }
 
 void Engine::set_aside(Request& request) {
@@ -180,16 +169,21 @@ void Engine::decode(const std::vector<DecodeRow>& rows) {
   }
   const double started = clock_();
   const bool embeds = std::ranges::any_of(requests, [](auto* one) { return one->params.embeds; });
-  const DecodeStatus status = backend_->decode(batch, embeds);
-  for (const DecodeRow& row : rows) {
-    if (row.request == nullptr) backend_->truncate(row.row.sequence, row.row.position);
+  const DecodeStatus status = status_of([&] { return backend_->decode(batch, embeds); });
+  for (const auto& [row, request] : rows) {
+    if (request != nullptr) continue;
+    if (status == DecodeStatus::kFailed) {
+      cache_.spoilt(row.sequence);
+    } else {
+      cache_.take_back(row.sequence, row.position);
+    }
   }
   const double elapsed = clock_() - started;
   totals_.decode_ms += elapsed;
   if (status != DecodeStatus::kOk) return pass_failed(status, requests);
   budget_.decoded(elapsed);
   speculation_.measured_plain(requests.size(), elapsed);
-  failures_in_a_row_ = 0;
+  pass_succeeded();
   ++totals_.decode_passes;
   totals_.decode_rows += static_cast<std::int64_t>(requests.size());
   totals_.padding_rows += static_cast<std::int64_t>(rows.size() - requests.size());
@@ -210,11 +204,10 @@ void Engine::decode(const std::vector<DecodeRow>& rows) {
 void Engine::finish_embedding(Request& request, std::size_t row) {
   const std::span<const float> hidden = backend_->embedding(row);
   const RankHead* head = request.params.rank_head.get();
-  publisher_.embedded(
-      request,
-      head == nullptr ? std::vector<float>(hidden.begin(), hidden.end()) : head->scores(hidden),
-      clock_());
-  cache_.leave(request, true);
+  std::vector<float> embedding =
+      head == nullptr ? std::vector<float>(hidden.begin(), hidden.end()) : head->scores(hidden);
+  leave(request, true);
+  publisher_.embedded(request, std::move(embedding), clock_());
   remove(request);
 }
 
@@ -288,14 +281,20 @@ void Engine::end(Request& request, FinishReason reason, std::optional<Failure> f
   // In this very step: afterwards, others may have taken its place.
   CachedState state;
   if (request.params.saves && is_whole(reason)) state = cache_.take(request);
-  if (request.sequence != kNoSequence) cache_.leave(request, reason != FinishReason::kError);
+  leave(request, reason != FinishReason::kError);
   publisher_.end(request, reason, std::move(failure), std::move(state), clock_());
   remove(request);
 }
 
-void Engine::remove(Request& request) {
+// All of an end that may fail: it comes before the end is told, so that what breaks here
+// leaves a living request, whose end is still to come.
+void Engine::leave(Request& request, bool keep_computed) {
+  if (request.sequence != kNoSequence) cache_.leave(request, keep_computed);
   cache_.forget(request);
   if (draft_model_ != nullptr) draft_model_->leave(request.id);
+}
+
+void Engine::remove(Request& request) {
   scheduler_.remove(request);
   living_.fetch_sub(1);
 }
@@ -318,13 +317,13 @@ void Engine::prefill() {
   const bool others_generate = scheduler_.generates();
   const double started = clock_();
   for (const PrefillGroup& group : scheduler_.plan_prefill(budget_.rows(others_generate))) {
-    prefill_group(group);
-    if (failures_in_a_row_ > 0) break;  // the plan no longer holds
+    if (!prefill_group(group)) break;  // the plan no longer holds
   }
   totals_.prefill_ms += clock_() - started;
 }
 
-void Engine::prefill_group(const PrefillGroup& group) {
+// False when its pass failed.
+bool Engine::prefill_group(const PrefillGroup& group) {
   std::vector<BatchRow> batch;
   std::vector<SampleRow> ready;
   for (Request* request : group.requests) {
@@ -338,9 +337,12 @@ void Engine::prefill_group(const PrefillGroup& group) {
     ready.push_back({request, batch.size() - 1});
   }
   const double started = clock_();
-  const DecodeStatus status = backend_->prefill(batch);
-  if (status != DecodeStatus::kOk) return pass_failed(status, group.requests);
-  failures_in_a_row_ = 0;
+  const DecodeStatus status = status_of([&] { return backend_->prefill(batch); });
+  if (status != DecodeStatus::kOk) {
+    pass_failed(status, group.requests);
+    return false;
+  }
+  pass_succeeded();
   const auto rows = static_cast<std::int32_t>(batch.size());
   budget_.prefilled(rows, clock_() - started);
   cache_.row_cost(budget_.row_ms());
@@ -351,6 +353,7 @@ void Engine::prefill_group(const PrefillGroup& group) {
     cache_.reached(*request);
   }
   if (!ready.empty()) sample(ready);
+  return true;
 }
 
 void Engine::record_stats() {
@@ -359,6 +362,10 @@ void Engine::record_stats() {
   totals_.cache = cache_.stats();
   totals_.graphs_reused = backend_->graphs_reused();
   if (draft_model_ != nullptr) totals_.draft_passes = draft_model_->passes();
+  publish_stats();
+}
+
+void Engine::publish_stats() {
   const std::lock_guard lock(shared_mutex_);
   published_stats_ = totals_;
 }

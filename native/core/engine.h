@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -41,7 +42,7 @@ struct EngineConfig {
   // Tokens the draft model guesses in each step, whatever that costs; 0: as many as pay.
   std::size_t draft_length = 0;
   double draft_price = 1;     // its rows beside the model's own, until measured
-  bool check_ledger = false;  // prove the books after each step
+  bool check_ledger = false;  // prove the books after each step, not only when it falls idle
   CacheConfig cache{.keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .exact = false};
 };
 
@@ -101,7 +102,7 @@ class Engine {
   std::optional<Failure> fork(RequestId source, RequestId id, std::uint64_t seed,
                               std::shared_ptr<RequestControl> control);
   // Has the engine thread do this between two steps; with nullptr, and perhaps
-  // at once, when the engine has ended.
+  // at once, when the engine has ended. Done exactly once, whatever happens.
   void call(std::function<void(KvCache*)> work);
   // Makes the engine look at the controls of its requests again.
   void wake() { mailbox_.wake(); }
@@ -129,8 +130,14 @@ class Engine {
   void run();
   void drain();
   void take_arrivals();
+  void take(Arrival& arrival);
+  void take_call(Arrival& arrival, KvCache* cache);
   void accept(const Fork& fork);
+  void end_arrivals(FinishReason reason, const std::optional<Failure>& failure);
+  void end_arrival(Arrival& arrival, FinishReason reason, std::optional<Failure> failure);
   bool make_room();
+  bool finds_room(const Request& request);
+  void choose_turn();
   void set_aside(Request& request);
   void decode(const std::vector<DecodeRow>& rows);
   struct SampleRow {
@@ -144,9 +151,10 @@ class Engine {
   bool shares_pass(const std::vector<DecodeRow>& rows) const;
   void compute_shared(const std::vector<DecodeRow>& rows);
   void prefill();
-  void prefill_group(const PrefillGroup& group);
+  bool prefill_group(const PrefillGroup& group);
 
   void finish_embedding(Request& request, std::size_t row);
+  void leave(Request& request, bool keep_computed);
   void remove(Request& request);
   bool apply(Request& request, TokenChoice choice);
   std::size_t draft(const std::vector<DecodeRow>& rows);
@@ -162,11 +170,14 @@ class Engine {
   std::optional<FinishReason> finish_reason(const Request& request,
                                             const TokenChoice& choice) const;
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
+  void pass_succeeded();
   void pass_failed(DecodeStatus status, const std::vector<Request*>& requests);
-  void break_down(const std::string& reason);
+  void must_progress();
+  void finish(const std::exception_ptr& cause) noexcept;
   void end_all(FinishReason reason, const std::optional<Failure>& failure);
   void record_stats();
-  void check_ledger() const;
+  void publish_stats();
+  void check_ledger();
 
   std::unique_ptr<Backend> backend_;
   const TokenChooser chooser_;
@@ -176,6 +187,8 @@ class Engine {
   const BackendLimits limits_;
 
   Mailbox<Arrival> mailbox_;
+  std::vector<Arrival> arrivals_;  // out of the mailbox; those from taken_ on still wait
+  std::size_t taken_ = 0;
   std::atomic<std::size_t> living_{0};
   KvCache cache_;
   Scheduler scheduler_;
@@ -187,6 +200,10 @@ class Engine {
   std::vector<SamplerScratch> scratch_;  // one per worker of the pool
   EngineStats totals_;
   std::int32_t failures_in_a_row_ = 0;
+  bool short_of_room_ = false;  // a pass found none: nobody is seated until one succeeds
+  std::int64_t passes_before_ = 0;
+  std::int32_t idle_steps_ = 0;  // in a row, that had work and computed nothing
+  bool unproven_ = false;        // the books, since something was computed
 
   mutable std::mutex shared_mutex_;  // guards the two below
   EngineStats published_stats_;

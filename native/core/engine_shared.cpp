@@ -14,6 +14,9 @@ void Engine::take_cells() {
     INFERNODE_CHECK(cache_.running() > 1, "a request alone has no room in all cells");
     set_aside(*scheduler_.first_to_leave());
     wanted = scheduler_.least_rows();
+    if (wanted > 0) continue;
+    choose_turn();  // nobody of this one is left
+    wanted = scheduler_.least_rows();
   }
 }
 
@@ -47,14 +50,14 @@ void Engine::compute_shared(const std::vector<DecodeRow>& rows) {
     ready.push_back({request, batch.size() - 1});
   }
   const double started = clock_();
-  const DecodeStatus status = backend_->prefill(batch);
+  const DecodeStatus status = status_of([&] { return backend_->prefill(batch); });
   const double elapsed = clock_() - started;
   const auto all = static_cast<std::int32_t>(batch.size());
   const double of_prompts = elapsed * (all - decoding) / all;
   totals_.prefill_ms += of_prompts;
   totals_.decode_ms += elapsed - of_prompts;
   if (status != DecodeStatus::kOk) return pass_failed(status, requests);
-  failures_in_a_row_ = 0;
+  pass_succeeded();
   budget_.prefilled(all, elapsed);
   cache_.row_cost(budget_.row_ms());
   ++(decoding > 0 ? totals_.decode_passes : totals_.prefill_passes);

@@ -174,11 +174,11 @@ void Engine::decode_drafted(const std::vector<DecodeRow>& rows, std::size_t leng
     }
   }
   const double started = clock_();
-  const DecodeStatus status = backend_->prefill(batch);
+  const DecodeStatus status = status_of([&] { return backend_->prefill(batch); });
   const double elapsed = clock_() - started;
   totals_.decode_ms += elapsed;
   if (status != DecodeStatus::kOk) return pass_failed(status, requests);
-  failures_in_a_row_ = 0;
+  pass_succeeded();
   speculation_.measured_drafted(requests.size(), length + 1, elapsed);
   ++totals_.decode_passes;
   totals_.decode_rows += static_cast<std::int64_t>(requests.size());
@@ -214,7 +214,7 @@ void Engine::keep_hits(Request& request, std::size_t first) {
     totals_.model_accepted_tokens += by_model ? 1 : 0;
   }
   request.guesser->rest();
-  backend_->truncate(request.sequence, request.computed);
+  cache_.take_back(request.sequence, request.computed);
 }
 
 }  // namespace infernode

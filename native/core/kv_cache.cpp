@@ -196,14 +196,16 @@ bool KvCache::restore(Request& request, PrefixTree::Match kept) {
   const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
   const StateBytes& state = host_.use(kept.source, moved);
   if (!backend_.restore(request.sequence, state) || backend_.resident(request.sequence) != cells) {
-    cut(request.sequence, 0);
+    wipe(request.sequence);
     host_.drop(kept.source);  // nobody else need try it
     return false;
   }
   count_cells(request.sequence);
   const Position length = backend_.reusable(request.sequence, static_cast<Position>(kept.length));
-  cut(request.sequence, length);
-  if (length == 0) return false;
+  if (length == 0 || !cut(request.sequence, length)) {
+    wipe(request.sequence);
+    return false;
+  }
   restored(cells, started);
   ++totals_.host_restores;
   reuse(request, length);
@@ -215,12 +217,12 @@ bool KvCache::copy(SequenceId from, SequenceId to, Position length) {
   if (!limits_.cuts && length != this->length(from)) return false;
   const double started = clock_();
   if (copied_from_ != from) {
-    copied_state_ = backend_.save(from, kAnySize);
+    copied_state_ = read_state(from, kAnySize);
     copied_from_ = from;
   }
   if (copied_state_.empty() || !backend_.restore(to, copied_state_)) return false;
-  if (!backend_.truncate(to, length)) {
-    backend_.truncate(to, 0);
+  if (!cut(to, length)) {
+    wipe(to);
     return false;
   }
   restored(this->length(from), started);
@@ -291,7 +293,7 @@ void KvCache::drop_contained(const Request& request, std::span<const TokenId> to
 
 void KvCache::set_aside(Request& request) {
   if (request.computed > 0) {
-    request.saved = backend_.save(request.sequence, host_.room());
+    request.saved = read_state(request.sequence, host_.room());
     request.saved_length = request.computed;
     host_.reserve(request.saved.size());
   }
@@ -303,7 +305,7 @@ void KvCache::set_aside(Request& request) {
 void KvCache::clear(Request& request) {
   if (request.sequence == kNoSequence) return;
   touched(request.sequence);
-  cut(request.sequence, 0);
+  wipe(request.sequence);
   request.computed = 0;
 }
 
@@ -324,12 +326,12 @@ void KvCache::preserve(SequenceId sequence) {
   ++totals_.evictions;
   if (evicted.tokens.size() < static_cast<std::size_t>(kLeastTail)) return;
   if (limits_.cuts && host_.holds(evicted.tokens, evicted.salt)) return;
-  host_.keep(evicted.tokens, evicted.salt, backend_.save(sequence, host_.room()));
+  host_.keep(evicted.tokens, evicted.salt, read_state(sequence, host_.room()));
 }
 
 void KvCache::empty(SequenceId sequence) {
   touched(sequence);
-  cut(sequence, 0);
+  wipe(sequence);
   prefixes_.remove(sequence);
   at(sequence) = {};
 }
@@ -345,7 +347,7 @@ bool KvCache::move(SlotMove move) {
                   "a move needs a holder and a free place");
   evict(move.to);
   if (request->computed > 0) {
-    const StateBytes state = backend_.save(move.from, kAnySize);
+    const StateBytes state = read_state(move.from, kAnySize);
     if (state.empty() || !backend_.restore(move.to, state)) return false;
   }
   at(move.to).holder = request;
@@ -354,36 +356,6 @@ bool KvCache::move(SlotMove move) {
   empty(move.from);
   if (shares(*request)) prefixes_.put(move.to, request->params.cache_salt, request->known);
   return true;
-}
-
-void KvCache::abandon() {
-  for (Sequence& sequence : sequences_) {
-    if (sequence.holder != nullptr) let_go(*sequence.holder);
-  }
-}
-
-CacheStats KvCache::stats() const {
-  CacheStats stats = totals_;
-  stats.host_bytes = static_cast<std::int64_t>(host_.bytes());
-  if (pool_) {
-    stats.cells_used = pool_->busy();
-    stats.cells_cached = pool_->size() - pool_->free() - pool_->busy();
-    return stats;
-  }
-  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
-    (holder(sequence) != nullptr ? stats.cells_used : stats.cells_cached) += length(sequence);
-  }
-  return stats;
-}
-
-void KvCache::check() const {
-  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
-    const Position owed = length(sequence);
-    const Position held = backend_.resident(sequence);
-    INFERNODE_CHECK(owed == held, "sequence " + std::to_string(sequence) + " holds " +
-                                      std::to_string(held) + " cells, its ledger says " +
-                                      std::to_string(owed));
-  }
 }
 
 }  // namespace infernode

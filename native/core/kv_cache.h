@@ -94,13 +94,18 @@ class KvCache {
   void set_aside(Request& request);
   // What a failed pass left in its sequence is unknown: it starts anew.
   void clear(Request& request);
+  // The same of a sequence that a failed pass only padded.
+  void spoilt(SequenceId sequence);
+  // Takes back the rows from `from` on, which were padding or wrong guesses; where the
+  // backend cannot, all of the sequence is given up.
+  void take_back(SequenceId sequence, Position from);
   // Drops the state kept for a preempted request.
   void forget(Request& request);
   // Through host memory: llama.cpp's own copy between streams moves the whole
   // stream and rebuilds every graph, this moves only the cells in use.
   bool move(SlotMove move);
-  // Takes all sequences from their holders, leaving the backend alone.
-  void abandon();
+  // Takes all sequences from their holders, leaving the backend alone. Throws nothing.
+  void abandon() noexcept;
 
   // The state of a seated request's prompt, which is computed: of what an ended
   // request left that goes on beyond it, else the request's own. Where states cannot
@@ -164,6 +169,8 @@ class KvCache {
   std::int32_t free_cells() const;
   SequenceId longest_unused(SequenceId spared) const;
   bool cut(SequenceId sequence, Position from);
+  void wipe(SequenceId sequence);
+  StateBytes read_state(SequenceId sequence, std::size_t at_most) const;
   void count_cells(SequenceId sequence);
   bool restore_kept(Request& request);
   bool put_back(SequenceId sequence, std::span<const std::uint8_t> state, Position cells);

@@ -84,7 +84,7 @@ void KvCache::reached(Request& request) {
   const std::vector<TokenId> tokens(request.known.begin(),
                                     request.known.begin() + request.computed);
   if (host_.holds(tokens, request.params.cache_salt)) return;
-  host_.keep(tokens, request.params.cache_salt, backend_.save(request.sequence, host_.room()));
+  host_.keep(tokens, request.params.cache_salt, read_state(request.sequence, host_.room()));
 }
 
 // A prompt's end within the slack can be had by cutting when the answer is there.
@@ -102,7 +102,7 @@ void KvCache::hand_over(const Request& source, Request& fork) {
   if (limits_.cuts || !shares(fork)) return;
   if (source.sequence != kNoSequence) {
     if (source.gap() > 1) return;  // a prompt that both can have at its end
-    fork.saved = backend_.save(source.sequence, host_.room());
+    fork.saved = read_state(source.sequence, host_.room());
     fork.saved_length = source.computed;
   } else if (source.saved.size() <= host_.room()) {
     fork.saved = source.saved;

@@ -25,13 +25,6 @@ void KvCache::count_cells(SequenceId sequence) {
   if (pool_) pool_->resize(sequence, backend_.resident(sequence));
 }
 
-// Forgets a sequence's positions from `from` on, in the backend and in the books.
-bool KvCache::cut(SequenceId sequence, Position from) {
-  const bool done = backend_.truncate(sequence, from);
-  if (done) count_cells(sequence);
-  return done;
-}
-
 // Passes of this step took cells that the books do not know yet.
 std::int32_t KvCache::free_cells() const {
   std::int32_t free = pool_->free();

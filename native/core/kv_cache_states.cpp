@@ -21,7 +21,7 @@ CachedState KvCache::take(Request& request) {
   if (!kept.state.empty()) return kept;
   if (!cut(request.sequence, request.computed)) return {};  // guesses behind it
   return {{request.known.begin(), request.known.begin() + request.computed},
-          backend_.save(request.sequence, kAnySize)};
+          read_state(request.sequence, kAnySize)};
 }
 
 // Of an idle sequence that has all of the prompt.
@@ -33,7 +33,7 @@ CachedState KvCache::take_longer(std::span<const TokenId> prompt, const std::str
   const PrefixTree::Match match = prefixes_.match(prompt, salt, idle);
   if (match.source == PrefixTree::kNone) return {};
   const auto sequence = static_cast<SequenceId>(match.source);
-  return {at(sequence).tokens, backend_.save(sequence, kAnySize)};
+  return {at(sequence).tokens, read_state(sequence, kAnySize)};
 }
 
 // The longest state that the prompt begins with, if it has nearly all of it.

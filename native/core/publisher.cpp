@@ -36,32 +36,33 @@ void Publisher::beginning(const Request& fork, const Vocab& vocab) {
 
 void Publisher::end(Request& request, FinishReason reason, std::optional<Failure> failure,
                     CachedState state, double now) {
-  std::string rest = request.text.finish();
-  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
   const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
                     request.generated_tokens()};
-  events_.ends.push_back(
-      {request.id, reason, std::move(failure), usage, timings_of(request.times, now), {}, {}});
-  if (!state.state.empty())
-    events_.ends.back().state = std::make_shared<const CachedState>(std::move(state));
+  End end{request.id, reason, std::move(failure), usage, timings_of(request.times, now), {}, {}};
+  if (!state.state.empty()) end.state = std::make_shared<const CachedState>(std::move(state));
+  std::string rest = request.text.finish();
+  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
+  add(std::move(end));
+}
+
+void Publisher::add(End end) {
+  events_.ends.push_back(std::move(end));
   urgent_ = true;
 }
 
 void Publisher::embedded(const Request& request, std::vector<float> embedding, double now) {
   const Usage usage{request.prompt_tokens, request.cached_prompt_tokens, 0};
-  events_.ends.push_back({request.id,
-                          FinishReason::kStop,
-                          {},
-                          usage,
-                          timings_of(request.times, now),
-                          std::move(embedding),
-                          {}});
-  urgent_ = true;
+  add({request.id,
+       FinishReason::kStop,
+       {},
+       usage,
+       timings_of(request.times, now),
+       std::move(embedding),
+       {}});
 }
 
-void Publisher::refuse(RequestId id, Failure failure) {
-  events_.ends.push_back({id, FinishReason::kError, std::move(failure), {}, {}, {}, {}});
-  urgent_ = true;
+void Publisher::refuse(RequestId id, FinishReason reason, std::optional<Failure> failure) {
+  add({id, reason, std::move(failure), {}, {}, {}, {}});
 }
 
 void Publisher::publish(double now) {

@@ -2,6 +2,7 @@
 // whoever listens costs a tenth of a millisecond of both cores of a small
 // machine, so short steps share a publication; a first token and an end do not
 // wait.
+// What throws here has told nothing.
 // Engine thread only.
 #pragma once
 
@@ -30,7 +31,7 @@ class Publisher {
   void end(Request& request, FinishReason reason, std::optional<Failure> failure, CachedState state,
            double now);
   // The end of one that never became a request.
-  void refuse(RequestId id, Failure failure);
+  void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
 
   bool empty() const { return events_.empty(); }
   // Whether events may wait for a step that follows at once.
@@ -40,6 +41,8 @@ class Publisher {
  private:
   EventSink& sink_;
   const double interval_ms_;
+  void add(End end);
+
   StepEvents events_;
   bool urgent_ = false;  // events_ holds a first token or an end
   double published_ms_ = 0;

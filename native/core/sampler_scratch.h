@@ -37,11 +37,11 @@ struct SamplerScratch {
     if (tokens.size() >= candidates) return;
     block_maximum.resize(sampler_blocks(vocabulary_size));
     block_sum.resize(sampler_blocks(vocabulary_size));
-    tokens.resize(candidates);
     logits.resize(candidates);
     weights.resize(candidates);
     members.resize(candidates);
     member_logits.resize(candidates);
+    tokens.resize(candidates);  // the last: what is asked above is whether all have grown
   }
 };
 

@@ -22,7 +22,7 @@ std::int32_t rows_of(std::int32_t size, std::int32_t least_gap, std::int32_t cap
 Scheduler::Scheduler(const BackendLimits& limits, const KvCache& cache)
     : limits_(limits), cache_(cache) {}
 
-void Scheduler::accept(std::unique_ptr<Request> request) {
+void Scheduler::accept(std::unique_ptr<Request>& request) {
   request->arrival = next_arrival_++;
   living_.push_back(std::move(request));
 }
@@ -63,10 +63,12 @@ std::vector<Request*> Scheduler::admissible() const {
   return admitted;
 }
 
+// Nobody who awaits an older request: alone it would compute nothing, and the older one
+// would not run.
 Request* Scheduler::suspect() const {
   for (const auto& request : living_) {
-    if (request->suspect && request->sequence != kNoSequence && !request->paused)
-      return request.get();
+    if (!request->suspect || request->awaiting) continue;
+    if (request->sequence != kNoSequence && !request->paused) return request.get();
   }
   return nullptr;
 }
@@ -308,18 +310,17 @@ std::unique_ptr<Request> Scheduler::remove(Request& request) {
   return removed;
 }
 
+bool Scheduler::any_running() const {
+  return std::ranges::any_of(living_, [](const auto& request) {
+    return request->sequence != kNoSequence && !request->paused;
+  });
+}
+
 bool Scheduler::runnable() const {
-  bool paused_holder = false;
-  for (const auto& request : living_) {
-    if (request->sequence != kNoSequence) {
-      if (!request->paused) return true;
-      paused_holder = true;
-    }
-  }
-  const bool place = cache_.free_places() > 0 || paused_holder;
-  return place && std::any_of(living_.begin(), living_.end(), [](const auto& request) {
-           return request->sequence == kNoSequence && !request->paused;
-         });
+  if (any_running()) return true;
+  return std::ranges::any_of(living_, [](const auto& request) {
+    return request->sequence == kNoSequence && !request->paused;
+  });
 }
 
 }  // namespace infernode

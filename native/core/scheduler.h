@@ -42,8 +42,9 @@ class Scheduler {
   // The cache outlives the scheduler, which only reads it.
   Scheduler(const BackendLimits& limits, const KvCache& cache);
 
-  // A new request waits for a slot, after all that arrived before it.
-  void accept(std::unique_ptr<Request> request);
+  // A new request waits for a slot, after all that arrived before it. Where this throws,
+  // the request is still the caller's.
+  void accept(std::unique_ptr<Request>& request);
 
   // Looks at every consumer and caller: sets `paused`, returns who cancelled.
   std::vector<Request*> review();
@@ -81,7 +82,6 @@ class Scheduler {
   const Request* find(RequestId id) const;
   // Ends the life of a request that holds no place.
   std::unique_ptr<Request> remove(Request& request);
-  void remove_all() { living_.clear(); }
 
   // Chooses whose turn the step is: requests with different adapters share no pass, so
   // those of one set run at a time, a few steps each. True when it is another's.
@@ -90,7 +90,9 @@ class Scheduler {
   // True when a request generates, in whatever turn.
   bool generates() const;
 
-  // True when a step would compute something.
+  // True when a request has a place and is not paused.
+  bool any_running() const;
+  // True when a step computes something, once those that wait have been seated.
   bool runnable() const;
 
   std::int32_t waiting() const;

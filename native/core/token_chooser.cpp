@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <utility>
 
 namespace infernode {
@@ -20,26 +21,35 @@ TokenChooser::TokenChooser(std::shared_ptr<const Vocab> vocab) : vocab_(std::mov
 
 TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
                                  SamplerScratch& scratch) const {
+  TokenChoice choice;
+  try {
+    choose(request, logits, scratch, choice);
+  } catch (const Error& error) {
+    choice.failure = Failure{error.code(), error.what()};
+  } catch (const std::bad_alloc&) {
+    choice.failure = Failure{ErrorCode::kOutOfMemory,
+                             "There was no memory to choose this request's next token; others are "
+                             "not affected."};
+  }
+  return choice;
+}
+
+void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScratch& scratch,
+                          TokenChoice& choice) const {
   const std::int32_t log_probs = request.params.log_probs;
   if (log_probs >= 0 || request.constraint) scratch.raw.assign(logits.begin(), logits.end());
   if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
-  TokenChoice choice;
   choice.token = request.sampler.sample(logits, scratch);
-  try {
-    if (request.constraint) obey(request, logits, scratch, choice);
-  } catch (const Error& error) {
-    choice.failure = Failure{error.code(), error.what()};
-  }
-  if (choice.token == kNoToken || choice.failure) return choice;
+  if (request.constraint) obey(request, logits, scratch, choice);
+  if (choice.token == kNoToken) return;
   request.sampler.accept(choice.token);
   choice.ends_generation = ends_generation(request, choice.token);
-  if (choice.ends_generation) return choice;
+  if (choice.ends_generation) return;
   choice.text = request.text.append(vocab_of(request).piece(choice.token));
   if (log_probs >= 0) {
     choice.log_probs = std::make_shared<const LogProbs>(
         log_probs_of(scratch.raw, choice.token, log_probs, scratch));
   }
-  return choice;
 }
 
 // The token that was drawn freely is looked at first: most of the time it is

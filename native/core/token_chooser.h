@@ -30,7 +30,7 @@ class TokenChooser {
   explicit TokenChooser(std::shared_ptr<const Vocab> vocab);
 
   // Overwrites some of the logits. The request's sampler and text go on by the
-  // token; its known tokens do not.
+  // token; its known tokens do not. What goes wrong is the choice's failure.
   TokenChoice choose(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
 
   // The texts of a request's tokens.
@@ -39,6 +39,8 @@ class TokenChooser {
   }
 
  private:
+  void choose(Request& request, std::span<float> logits, SamplerScratch& scratch,
+              TokenChoice& choice) const;
   bool ends_generation(const Request& request, TokenId token) const;
   void obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
             TokenChoice& choice) const;

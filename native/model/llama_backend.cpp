@@ -253,7 +253,7 @@ DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows, bool embeds) {
   if (rows.size() > static_cast<std::size_t>(limits_.slots)) return DecodeStatus::kInvalid;
   // It would ask for outputs of every row of a prefill too, hence for this pass only.
   if (embeds) llama_set_embeddings(context_.get(), true);
-  const DecodeStatus status = compute(rows, true);
+  const DecodeStatus status = status_of([&] { return compute(rows, true); });
   if (embeds) llama_set_embeddings(context_.get(), false);
   return status;
 }

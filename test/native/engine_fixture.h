@@ -32,6 +32,7 @@ class RecordingSink final : public EventSink {
       if (acknowledge && controls.contains(delta.id)) ++controls[delta.id]->acknowledged;
     }
     for (End& end : events.ends) stories[end.id].ends.push_back(end);
+    ended += events.ends.size();
     published.notify_all();
   }
 
@@ -52,11 +53,20 @@ class RecordingSink final : public EventSink {
     std::unique_lock lock(mutex);
     published.wait(lock, [&] { return stories.size() >= count; });
   }
+  void wait_for_ends(std::size_t count) {
+    std::unique_lock lock(mutex);
+    published.wait(lock, [&] { return ended >= count; });
+  }
+  void wait_for_end(RequestId id) {
+    std::unique_lock lock(mutex);
+    published.wait(lock, [&] { return !stories[id].ends.empty(); });
+  }
 
   bool acknowledge = true;  // false: nobody reads
   std::map<RequestId, std::shared_ptr<RequestControl>> controls;
   std::map<RequestId, Story> stories;
   std::int64_t publications = 0;
+  std::size_t ended = 0;
   std::mutex mutex;
   std::condition_variable published;
 };

@@ -3,7 +3,8 @@
 // nothing else, so a request's greedy text must be the same alone, batched, moved or
 // preempted. A cell knows the adapters it was computed with, and may be read with no
 // others.
-// Breaks on command: a poisonous token fails every pass that carries it.
+// Breaks on command: a poisonous token fails every pass that carries it, mishaps fail
+// passes by chance, and sequences may refuse to be cut.
 #pragma once
 
 #include <algorithm>
@@ -49,11 +50,16 @@ class FakeBackend final : public Backend {
         cells_(histories_.size()),
         oldest_(histories_.size()) {}
 
-  // A pass with this token ends as `status`; kFailed damages its sequences.
+  // A pass with this token ends as `status`; kFailed leaves nothing of its sequences as it was.
   void poison(TokenId token, DecodeStatus status) {
     poison_ = token;
     poison_status_ = status;
   }
+
+  // Asked before each pass how it is to end, if it is there.
+  std::function<DecodeStatus()> mishap;
+  // No sequence can be cut but to nothing.
+  bool uncut = false;
 
   // Told of each pass's rows as it is computed: a test's clock may go on by them.
   std::function<void(std::size_t)> computing;
@@ -149,12 +155,20 @@ class FakeBackend final : public Backend {
     for (const std::uint64_t cell : cells(to)) ++holders_[cell];
   }
 
+  // One cell more than anybody asked for.
+  void leak(SequenceId sequence) {
+    history(sequence).push_back(0);
+    keep_cells(sequence);
+  }
+
   // Different cells in use, of one pool; the most there were.
   std::int32_t cells_used() const { return static_cast<std::int32_t>(holders_.size()); }
   std::int32_t most_cells = 0;
 
   Position reusable(SequenceId sequence, Position length) const override {
-    if (limits_.cuts || length >= resident(sequence)) return length;
+    if (length >= resident(sequence)) return length;
+    if (uncut) return 0;
+    if (limits_.cuts) return length;
     const Position there = oldest_.at(static_cast<std::size_t>(sequence));
     return window > 0 && there <= std::max(0, length + 1 - window) ? length : 0;
   }
@@ -227,19 +241,21 @@ class FakeBackend final : public Backend {
   DecodeStatus take(std::span<const BatchRow> rows) {
     if (interrupted_) return DecodeStatus::kFailed;
     if (computing) computing(rows.size());
-    const bool poisoned = poison_ && std::any_of(rows.begin(), rows.end(),
-                                                 [&](auto& row) { return row.token == *poison_; });
-    if (poisoned && poison_status_ != DecodeStatus::kFailed) return poison_status_;
+    DecodeStatus status = mishap ? mishap() : DecodeStatus::kOk;
+    if (poison_ && std::ranges::any_of(rows, [&](auto& row) { return row.token == *poison_; }))
+      status = poison_status_;
+    if (status == DecodeStatus::kNoRoom || status == DecodeStatus::kInvalid) return status;
     for (const BatchRow& row : rows) {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
-      history(row.sequence).push_back((poisoned ? 0 : row.token) + set_ * limits_.vocabulary_size);
+      history(row.sequence).push_back(row.token + set_ * limits_.vocabulary_size);
+      if (status == DecodeStatus::kFailed) std::ranges::fill(history(row.sequence), 0);
       keep_cells(row.sequence);
       if (window == 0) continue;
       const Position kept = resident(row.sequence) - window - limits_.slack;
       oldest(row.sequence) = std::max(oldest(row.sequence), kept);
     }
-    return poisoned ? DecodeStatus::kFailed : DecodeStatus::kOk;
+    return status;
   }
 
   void write_logits(std::size_t row, const std::vector<TokenId>& tokens) {
