@@ -1,11 +1,13 @@
-// The judgement of a parsed grammar: a rule must not begin with itself, found
-// by work lists and not by recursion, since a grammar comes from anywhere.
+// The judgement of a parsed grammar: a rule must not begin with itself, and what no
+// text can complete is taken out, found by work lists and not by recursion, since a
+// grammar comes from anywhere.
 #include "grammar.h"
 
 #include <algorithm>
 
 #include "grammar_parser.h"
 #include "types.h"
+#include "utf8_reader.h"
 
 namespace infernode {
 namespace {
@@ -149,6 +151,52 @@ void refuse_left_recursion(const Grammar& grammar) {
   }
 }
 
+// Takes out the alternatives that need a character of an empty set ("[]"), and those
+// that need a rule of which no alternative is left: a text that began one of them
+// could not go on.
+class ImpossibleAlternatives {
+ public:
+  explicit ImpossibleAlternatives(Grammar& grammar)
+      : grammar_(grammar), users_(grammar.rules.size()) {
+    for (std::uint32_t rule = 0; rule < grammar.rules.size(); ++rule) {
+      for (const std::uint32_t at : grammar.rules[rule]) visit({rule, at});
+    }
+  }
+
+  void take_out() {
+    while (!work_.empty()) {
+      const auto [rule, at] = work_.back();
+      work_.pop_back();
+      if (std::erase(grammar_.rules[rule], at) == 0 || !grammar_.rules[rule].empty()) continue;
+      work_.insert(work_.end(), users_[rule].begin(), users_[rule].end());
+    }
+    if (!grammar_.rules[grammar_.root].empty()) return;
+    throw Error(ErrorCode::kInvalidOption,
+                "The grammar allows no text: each alternative of \"root\" needs a character of an "
+                "empty class, [].");
+  }
+
+ private:
+  struct Alternative {
+    std::uint32_t rule;
+    std::uint32_t at;
+  };
+
+  void visit(Alternative alternative) {
+    for (std::uint32_t at = alternative.at; grammar_.elements[at].kind != Kind::kEnd; ++at) {
+      const GrammarElement element = grammar_.elements[at];
+      if (element.kind == Kind::kRule)
+        users_[element.index].push_back(alternative);
+      else if (!grammar_.sets[element.index].meets(0, kLastCharacter))
+        work_.push_back(alternative);
+    }
+  }
+
+  Grammar& grammar_;
+  std::vector<std::vector<Alternative>> users_;  // by the rule they mention
+  std::vector<Alternative> work_;
+};
+
 }  // namespace
 
 bool CharacterSet::contains(std::uint32_t character) const { return meets(character, character); }
@@ -168,6 +216,7 @@ bool CharacterSet::meets(std::uint32_t first, std::uint32_t last) const {
 Grammar Grammar::parse(std::string_view text) {
   Grammar grammar = GrammarParser(text).parse();
   refuse_left_recursion(grammar);
+  ImpossibleAlternatives(grammar).take_out();
   return grammar;
 }
 

@@ -85,6 +85,22 @@ TEST("the same tokens may follow as llama.cpp lets follow") {
   CHECK(walked.ends > 10);
 }
 
+TEST("what needs a character of an empty class is no way to begin") {
+  const std::string grammar =
+      "root ::= (\"<a>\" never \"</a>\")? (\"<b>\" [^\\x00-\\U0010FFFF] | \"<c>\" empty?)\n"
+      "never ::= dead | \"d\" dead\ndead ::= \"e\" [] | dead2\ndead2 ::= []\n"
+      "empty ::= []+";
+  CHECK(accepts(grammar, "<c>"));
+  GrammarCache cache(vocab_of(model()));
+  const auto automaton = cache.find(grammar);
+  const auto begun = automaton->after(automaton->start(), "<");
+  CHECK(begun != GrammarAutomaton::kDead);
+  for (const std::string_view letter : {"a", "b"})
+    CHECK_EQ(automaton->after(begun, letter), GrammarAutomaton::kDead);
+  CHECK(accepts("root ::= \"a\" | \"b\" root []", "a"));
+  CHECK(refuses("root ::= \"a\" x\nx ::= [] | x2\nx2 ::= \"b\" x []", "allows no text"));
+}
+
 TEST("loops over what may be empty end") {
   CHECK(accepts("root ::= (ws \"a\"? ws)* \".\"\nws ::= \" \"*", "  a a ."));
   CHECK(accepts("root ::= ((\"a\"*)*)*", "aaa"));
