@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "call_grammar.h"
 #include "chat-peg-parser.h"
 #include "template_failure.h"
 
@@ -114,9 +115,13 @@ common_json triggers_of(const common_chat_params& params) {
 
 // Whether the prompt leaves the model in the middle of a thought.
 bool thinks(const common_chat_params& params) {
-  std::string_view prompt = params.generation_prompt;
-  while (!prompt.empty() && prompt.back() == '\n') prompt.remove_suffix(1);
-  return !params.thinking_start_tag.empty() && prompt.ends_with(params.thinking_start_tag);
+  if (params.thinking_start_tag.empty()) return false;
+  const std::size_t start = params.generation_prompt.rfind(params.thinking_start_tag);
+  if (start == std::string::npos) return false;
+  const std::string thought = params.generation_prompt.substr(start);
+  return std::ranges::none_of(params.thinking_end_tags, [&](const std::string& end) {
+    return thought.find(end) != std::string::npos;
+  });
 }
 
 common_chat_templates_ptr parsed(const std::string& source, const std::string& bos,
@@ -129,8 +134,8 @@ common_chat_templates_ptr parsed(const std::string& source, const std::string& b
 }
 
 // Null where every answer is text and nothing else.
-common_json answer_of(const common_chat_params& params,
-                      const common_chat_templates_inputs& inputs) {
+common_json answer_of(const common_chat_params& params, const common_chat_templates_inputs& inputs,
+                      const std::string& grammar) {
   const bool calls = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
   const Shape shape = shape_of(params.parser);
   if (calls && !shape.parts.contains(common_chat_peg_builder::TOOL_OPEN))
@@ -146,7 +151,7 @@ common_json answer_of(const common_chat_params& params,
                               {"ends", shape.ends},
                               {"words", shape.literals},
                               {"visible", params.preserved_tokens},
-                              {"grammar", params.grammar},
+                              {"grammar", corrected(grammar, inputs.parallel_tool_calls)},
                               {"triggers", triggers_of(params)},
                               {"lazy", params.grammar_lazy},
                               {"thinkingStart", params.thinking_start_tag},
@@ -154,17 +159,36 @@ common_json answer_of(const common_chat_params& params,
                               {"thinking", thinks(params)}});
 }
 
+struct Applied {
+  common_chat_params params;
+  std::string grammar;
+};
+
+// A required call is bound as where thoughts are told apart from text: a grammar has to
+// know one from the other, even if the caller does not want to.
+Applied applied(const common_chat_templates* parsed, const common_chat_templates_inputs& inputs) {
+  const bool required =
+      !inputs.tools.empty() && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+  common_chat_templates_inputs apart = inputs;
+  if (required) apart.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
+  common_chat_params params = common_chat_templates_apply(parsed, apart);
+  std::string grammar = required ? call_grammar(params) : params.grammar;
+  if (required && inputs.reasoning_format != apart.reasoning_format && thinks(params))
+    params = common_chat_templates_apply(parsed, inputs);
+  return {std::move(params), std::move(grammar)};
+}
+
 common_json render_with(const common_chat_templates* parsed, const common_json& request,
                         ArgumentsForm form) {
   const std::string bos = request.at("bos");
   const common_chat_templates_inputs inputs = inputs_from(request, parsed, form);
-  common_chat_params params = common_chat_templates_apply(parsed, inputs);
+  auto [params, grammar] = applied(parsed, inputs);
   // The tokenizer adds its own.
   if (request.at("addBos").get<bool>() && !bos.empty() && params.prompt.starts_with(bos))
     params.prompt.erase(0, bos.size());
   return common_json::object({{"prompt", params.prompt},
                               {"stops", params.additional_stops},
-                              {"answer", answer_of(params, inputs)}});
+                              {"answer", answer_of(params, inputs, grammar)}});
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ export interface Tool {
 
 /**
  * Whether a tool is called: as the model likes, at least one, none, or this one.
- * "required" and a name bind what is generated to the form of a call.
+ * "required" and a name bind the answer: its first text is a call, after the rest of a
+ * thought where the prompt begins one.
  */
 export type ToolChoice = "auto" | "required" | "none" | { readonly name: string };
 
@@ -133,6 +134,9 @@ export function judgeTools(call: string, { tools, toolChoice, parallelToolCalls 
   const names = tools.map((each) => each.name);
   const twice = names.find((each, index) => names.indexOf(each) < index);
   if (twice !== undefined) throw refuse("tools", `must have different names, got "${twice}" twice`);
+  if (toolChoice === "required") {
+    return { tools, choice: "required", parallel: parallelToolCalls ?? false } as const;
+  }
   if (typeof toolChoice !== "object") {
     return { tools, choice: toolChoice ?? "auto", parallel: parallelToolCalls } as const;
   }

@@ -48,7 +48,7 @@ export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
   readonly tools?: readonly Tool[] | undefined;
   /** Whether one is called. Default "auto". Only with `tools`. */
   readonly toolChoice?: ToolChoice | undefined;
-  /** Several calls in one answer. Default: as the template is made for. Only with `tools`. */
+  /** Several calls in one answer. Default: as the template has it, one if required. Only with `tools`. */
   readonly parallelToolCalls?: boolean | undefined;
   /**
    * Tell what the model thinks apart from what it says, where its template marks

@@ -78,5 +78,5 @@ function deltaObject(
   const key = `${choiceIndex} ${index}`;
   if (started.has(key)) return { tool_calls: [{ index, function: { arguments: text } }] };
   started.add(key);
-  return { tool_calls: [{ index, id, type: "function", function: { name, arguments: text } }] };
+  return { tool_calls: [{ id, type: "function", index, function: { name, arguments: text } }] };
 }

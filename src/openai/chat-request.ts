@@ -49,7 +49,9 @@ export function chatRequest(body: Body, onUnknown: OnUnknown = () => {}): Genera
   if (booleanField(rest, "add_special_tokens") === true) refuseField("add_special_tokens");
   const tools = toolsOf(rest.tools, onUnknown);
   const toolChoice = toolChoiceOf(rest.tool_choice, tools);
-  const parallel = booleanField(rest, "parallel_tool_calls");
+  const several = booleanField(rest, "parallel_tool_calls");
+  // By default, OpenAI's "required" is one call or more.
+  const parallel = toolChoice === "required" ? (several ?? true) : several;
   const logProbs = logProbsOf(rest);
   const variables = variablesOf(rest);
   const constraint = takeConstraint(rest, onUnknown);
