@@ -1,5 +1,7 @@
 // How an answer is written in a template's format, and what it says once it is
-// taken apart. Both come from the process that renders conversations.
+// taken apart. Both come from the process that renders conversations, whose word is
+// not taken for it: the schemas say what it must look like.
+import { z } from "zod";
 
 /** What the parser of a format needs to know; opaque here. */
 export interface AnswerParser {
@@ -27,6 +29,22 @@ export interface AnswerFormat extends AnswerParser {
   readonly thinking: boolean;
 }
 
+/** The schema of an AnswerFormat. */
+export const answerFormatSchema = z.object({
+  format: z.int(),
+  parser: z.string(),
+  generationPrompt: z.string(),
+  ends: z.array(z.string()),
+  words: z.array(z.string()),
+  visible: z.array(z.string()),
+  grammar: z.string(),
+  lazy: z.boolean(),
+  triggers: z.array(z.string()),
+  thinkingStart: z.string(),
+  thinkingEnds: z.array(z.string()),
+  thinking: z.boolean(),
+});
+
 /** An answer, or the beginning of one, taken apart. */
 export interface ParsedAnswer {
   readonly content: string;
@@ -35,6 +53,14 @@ export interface ParsedAnswer {
   /** The part that the next character belongs to, where that is sure. */
   readonly open: "content" | "reasoning" | "";
 }
+
+/** The schema of a ParsedAnswer. */
+export const parsedAnswerSchema = z.object({
+  content: z.string(),
+  reasoning: z.string(),
+  toolCalls: z.array(z.object({ id: z.string(), name: z.string(), arguments: z.string() })),
+  open: z.enum(["content", "reasoning", ""]),
+});
 
 /** Some more of an answer. */
 export type AnswerDelta =

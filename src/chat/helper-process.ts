@@ -85,9 +85,11 @@ export class HelperProcess {
   }
 
   #start(program: string): Child {
+    // A process that aborts would start a debugger, whose output looks like an answer.
+    const env = { GGML_NO_BACKTRACE: "1" };
     let child: Child;
     try {
-      child = spawn(program, [], { stdio: ["pipe", "pipe", "ignore"], env: {} });
+      child = spawn(program, [], { stdio: ["pipe", "pipe", "ignore"], env });
     } catch (cause) {
       throw cannotRun(program, cause);
     }
@@ -103,8 +105,12 @@ export class HelperProcess {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#lost || this.#job === undefined) return;
+    if (this.#lost) return;
     const end = chunk.indexOf(10);
+    if (this.#job === undefined || (end >= 0 && end + 1 < chunk.length)) {
+      this.#fail("said more than it was asked");
+      return;
+    }
     this.#received.push(end < 0 ? chunk : chunk.subarray(0, end));
     this.#receivedBytes += chunk.length;
     if (this.#receivedBytes > maximumReplyBytes) {

@@ -2,10 +2,11 @@
 // into grammars, through helper processes: a template is a program, a schema may
 // be as large as a caller likes, and a hostile one must cost nobody but its own
 // request. They start on first use and end with the last owner (helper-pool.ts).
+import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import { wellFormedJson } from "../well-formed.js";
-import type { AnswerFormat, AnswerParser, ParsedAnswer } from "./answer.js";
-import { HelperPool } from "./helper-pool.js";
+import { type AnswerFormat, type AnswerParser, answerFormatSchema, parsedAnswerSchema } from "./answer.js";
+import { type HelperKind, HelperPool } from "./helper-pool.js";
 import { type Conversation, conversationToWire, type RenderedChat } from "./messages.js";
 
 const timeLimitMs = 5000;
@@ -49,18 +50,18 @@ export class ChatRenderer {
    */
   async render(conversation: Conversation): Promise<WrittenChat> {
     const { template, ...model } = this.#model;
-    if (template === undefined) {
+    if (template === undefined || template.trim() === "") {
       throw new InferenceError(
         "CHAT_TEMPLATE_MISSING",
-        "the model's file has no chat template; name one with loadModel's chatTemplate or give a prompt instead of messages",
+        "the model's file has no chat template, or an empty one; name one with loadModel's chatTemplate or give a prompt instead of messages",
       );
     }
     const line = wellFormedJson(JSON.stringify({ template, ...model, ...conversationToWire(conversation) }));
     const { schema, tools } = conversation;
     const kind = schema === undefined && tools === undefined ? "chat" : "schema";
-    const reply = JSON.parse(await this.#helpers.ask(kind, line, failed)) as Reply;
-    if (reply.error !== undefined) throw failed(reply.error.trim());
-    return { prompt: reply.prompt ?? "", stop: reply.stops ?? [], answer: reply.answer ?? undefined };
+    const reply = await this.#ask(kind, line, renderedSchema, failed);
+    if ("error" in reply) throw failed(reply.error.trim());
+    return { prompt: reply.prompt, stop: reply.stops, answer: reply.answer ?? undefined };
   }
 
   /**
@@ -69,9 +70,8 @@ export class ChatRenderer {
    */
   async parse({ format, parser, generationPrompt }: AnswerParser, text: string, partial: boolean) {
     const request = { text, partial, format, parser, generationPrompt };
-    const line = JSON.stringify(request);
-    const reply = JSON.parse(await this.#helpers.ask("chat", line, failed)) as Reply & ParsedAnswer;
-    if (reply.error !== undefined) throw failed(`could not read the answer: ${reply.error.trim()}`);
+    const reply = await this.#ask("chat", JSON.stringify(request), parsedAnswerSchema, failed);
+    if ("error" in reply) throw failed(`could not read the answer: ${reply.error.trim()}`);
     return reply;
   }
 
@@ -84,13 +84,26 @@ export class ChatRenderer {
     const known = this.#grammars.get(schema);
     if (known !== undefined) return known;
     const line = `{"schema":${schema}}`;
-    const reply = JSON.parse(await this.#helpers.ask("schema", line, schemaFailed)) as Reply;
-    if (reply.grammar === undefined) throw schemaFailed(`cannot be used: ${(reply.error ?? "").trim()}`);
+    const reply = await this.#ask("schema", line, grammarSchema, schemaFailed);
+    if ("error" in reply) throw schemaFailed(`cannot be used: ${reply.error.trim()}`);
     this.#grammars.set(schema, reply.grammar);
     for (const oldest of this.#grammars.keys()) {
       if (this.#grammars.size > rememberedSchemas) this.#grammars.delete(oldest);
     }
     return reply.grammar;
+  }
+
+  /** What the helper replies, or what it says is wrong; any other words fail the request. */
+  async #ask<Answer>(
+    kind: HelperKind,
+    line: string,
+    schema: z.ZodType<Answer>,
+    failed: (what: string) => InferenceError,
+  ): Promise<Answer | z.infer<typeof errorSchema>> {
+    const reply = await this.#helpers.ask(kind, line, failed);
+    const known = z.union([errorSchema, schema]).safeParse(parsedJson(reply));
+    if (!known.success) throw failed("could not be run: its process replied with something else");
+    return known.data;
   }
 
   /** Another owner, who calls release() too. */
@@ -106,12 +119,20 @@ export class ChatRenderer {
   }
 }
 
-interface Reply {
-  readonly prompt?: string;
-  readonly stops?: readonly string[];
-  readonly answer?: AnswerFormat | null;
-  readonly grammar?: string;
-  readonly error?: string;
+const renderedSchema = z.object({
+  prompt: z.string(),
+  stops: z.array(z.string()),
+  answer: answerFormatSchema.nullable(),
+});
+const grammarSchema = z.object({ grammar: z.string() });
+const errorSchema = z.object({ error: z.string() });
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function failed(what: string): InferenceError {
