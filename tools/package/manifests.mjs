@@ -11,7 +11,17 @@ export const kPlatforms = ["linux-x64", "linux-arm64"];
 
 // Fields that mean something in a checkout only. `os` and `cpu` would keep
 // developers on other systems from type-checking.
-const kOfCheckout = ["scripts", "devDependencies", "gypfile", "binary", "os", "cpu", "files", "private"];
+const kOfCheckout = [
+  "overrides",
+  "scripts",
+  "devDependencies",
+  "gypfile",
+  "binary",
+  "os",
+  "cpu",
+  "files",
+  "private",
+];
 
 // `platforms` have packages of this version: npm ci fails where a listed one is missing.
 export function mainManifest(platforms) {

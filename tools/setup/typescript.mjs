@@ -61,7 +61,7 @@ async function bundleDeclarations() {
   const { dts } = await import("rolldown-plugin-dts");
   const build = await rolldown({
     input: { index: path.join(paths.types, "index.d.ts") },
-    plugins: dts({ dtsOnly: true, generator: "oxc", sourcemap: false }),
+    plugins: dts({ dtsInput: true, sourcemap: false }),
     external: [/^node:/, "zod"],
     logLevel: "silent",
   });
