@@ -46,7 +46,8 @@ export function completionRequest(body: Body, onUnknown: OnUnknown = () => {}): 
     ...defaults,
     ...options,
     ...takeConstraint(rest, onUnknown),
-    ...(addSpecial !== undefined && { addSpecial }),
+    // Who says how special tokens are added has written the prompt's own out, as for vLLM.
+    ...(addSpecial !== undefined && { addSpecial, parseSpecial: true }),
     ...(logProbs !== undefined && { logProbs }),
   };
   return { requests: promptsOf(rest.prompt).map((prompt) => ({ ...shared, prompt })), echo };

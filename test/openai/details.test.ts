@@ -125,6 +125,33 @@ describe("log-probabilities", () => {
   });
 });
 
+describe("a prompt that the caller rendered", () => {
+  const greedy = { max_tokens: 12, temperature: 0 };
+
+  it("is the conversation's where add_special_tokens is given, else text", async () => {
+    const { prompt } = await model.renderChat(messages);
+    const spoken = await post(chat, { messages, ...greedy });
+    const written = await post(completions, { prompt, add_special_tokens: true, ...greedy });
+    const usageOf = (given: Answer) =>
+      given.type === "object"
+        ? (given.object as { usage: { prompt_tokens: number } }).usage.prompt_tokens
+        : 0;
+    expect(usageOf(written)).toBe(usageOf(spoken));
+    const { message } = await choice(chat, { messages, ...greedy });
+    const { text } = await choice(completions, { prompt, add_special_tokens: true, ...greedy });
+    expect(text).toBe(message.content);
+    expect(usageOf(await post(completions, { prompt, ...greedy }))).toBeGreaterThan(usageOf(spoken));
+  });
+
+  it("has no second begin token where it spells its own", async () => {
+    const begin = model.detokenize([model.info.bosToken], { special: true });
+    const { prompt } = await model.renderChat(messages);
+    const body = { prompt: begin + prompt, add_special_tokens: false, ...greedy };
+    const { text } = await choice(completions, body);
+    expect(text).toBe((await choice(chat, { messages, ...greedy })).message.content);
+  });
+});
+
 describe("seeds", () => {
   const drawn = (seed: string) =>
     choice(completions, `{"prompt": "Once", "max_tokens": 12, "temperature": 2, "seed": ${seed}}`);
