@@ -66,3 +66,12 @@ export class ExitCalled extends Error {
     this.name = "ExitCalled";
   }
 }
+
+/** Anything can be thrown, also what throws when it is looked at. */
+export function isExitCalled(thrown: unknown): boolean {
+  try {
+    return thrown instanceof ExitCalled;
+  } catch {
+    return false;
+  }
+}

@@ -3,7 +3,7 @@
 // nobody caught is logged: it is one job's, the others go on.
 import { describeThrown, stackOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
-import { ExitCalled, type Host } from "./host.js";
+import { type Host, isExitCalled } from "./host.js";
 import type { Logger } from "./logger.js";
 
 /** What runs jobs and can be told to end. */
@@ -48,7 +48,7 @@ export function listenForLeaving(
     void worker.failAll(reason).then(force);
   };
   const breakDown = (thrown: unknown) => {
-    if (thrown instanceof ExitCalled) return;
+    if (isExitCalled(thrown)) return;
     logger.error(`Uncaught: ${stackOfThrown(thrown)}`);
     failAll(`the worker broke down: ${describeThrown(thrown)}`, 1);
   };
@@ -63,7 +63,7 @@ export function listenForLeaving(
     onBroken: breakDown,
     onRejected(thrown) {
       if (exitsOnUnhandled) return breakDown(thrown);
-      if (thrown instanceof ExitCalled) return;
+      if (isExitCalled(thrown)) return;
       logger.error(`A promise was rejected and nobody caught it: ${stackOfThrown(thrown)}`);
     },
     onExit(code) {

@@ -8,12 +8,13 @@ import { configOf } from "./harness.js";
 async function withFloating(
   env: Readonly<Record<string, string>>,
   work: (platform: Platform, child: Child) => Promise<void>,
+  floats = "nobody waits",
 ): Promise<void> {
   const platform = await createPlatform();
   const child = spawnWorker("worker", platform.env({ TEST_SLOTS: "2", ...env }));
   try {
     platform.enqueue({ id: "bystander", input: { sleepMs: 600, echo: "whole" } });
-    platform.enqueue({ id: "floating", input: { floats: "nobody waits", sleepMs: 100, echo: "also" } });
+    platform.enqueue({ id: "floating", input: { floats, sleepMs: 100, echo: "also" } });
     await work(platform, child);
   } finally {
     child.process.kill("SIGKILL");
@@ -34,6 +35,20 @@ it("fails no job, and is logged with the id of the job that made it", async () =
     child.process.kill("SIGTERM");
     expect(await child.ended).toBe(0);
   });
+});
+
+it("fails no job either where its reason cannot be looked at", async () => {
+  await withFloating(
+    {},
+    async (platform, child) => {
+      for (const id of ["bystander", "floating"]) {
+        await platform.until(() => platform.job(id).done.length > 0);
+        expect(platform.job(id).done[0]).not.toHaveProperty("error");
+      }
+      expect(child.lines.join("\n")).toContain("nobody caught it: a value of type object");
+    },
+    "hostile",
+  );
 });
 
 it("with INFERNODE_EXIT_ON_UNHANDLED=1 fails all jobs and ends the worker with 1", async () => {

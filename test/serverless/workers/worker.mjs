@@ -16,9 +16,19 @@ async function* streamOf(items, gapMs) {
   }
 }
 
+/** Throws whatever is asked of it. */
+function hostile() {
+  const refuse = () => {
+    throw new Error("do not look");
+  };
+  // Rejecting with it reads nothing of it.
+  return new Proxy({}, { get: refuse, has: refuse, getPrototypeOf: refuse, ownKeys: refuse });
+}
+
 async function handler(job, context) {
   const { echo, stream, gapMs, sleepMs, blockMs, untilStopped, throws, exit, floats } = job.input;
-  if (floats !== undefined) void sleep(5).then(() => Promise.reject(new Error(floats)));
+  if (floats !== undefined)
+    void sleep(5).then(() => Promise.reject(floats === "hostile" ? hostile() : new Error(floats)));
   if (stream !== undefined) return streamOf(stream, gapMs);
   if (sleepMs !== undefined) await sleep(sleepMs);
   if (blockMs !== undefined) block(blockMs);
