@@ -194,12 +194,13 @@ describe("a redirect", () => {
 async function behindProxy(
   handler: Parameters<typeof withWorker>[0],
   manners: readonly ("reset" | "early" | "late")[],
+  budgetMs = 20_000,
 ) {
   const platform = await createPlatform();
   const proxy = await createProxy(platform.url, { limitBytes: 1e6, manners });
   const own = platform.env();
   const behind = Object.entries(own).map(([name, value]) => [name, value.replace(platform.url, proxy.url)]);
-  const env = { ...Object.fromEntries(behind), INFERNODE_DELIVERY_BUDGET_MS: "1500" };
+  const env = { ...Object.fromEntries(behind), INFERNODE_DELIVERY_BUDGET_MS: String(budgetMs) };
   const worker = startWorker(handler, env);
   const job = await finished(platform, { id: "job-1", input: 1 });
   worker.signal("SIGTERM");
@@ -248,7 +249,7 @@ describe("behind a proxy that limits bodies", () => {
   );
 
   it("a large result becomes a small error where the proxy only ever breaks the connection", async () => {
-    const { job } = await behindProxy(async () => large, ["reset"]);
+    const { job } = await behindProxy(async () => large, ["reset"], 500);
     expect(job.done[0]?.error).toMatch(/^Output of 3\.0 MB did not reach the platform: /);
   });
 
