@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { InferenceError, type NameOption, type OptionPath, spelledPath } from "../errors.js";
 import type { NativeEnd } from "../native.js";
+import { cancelledByClosing } from "./hidden-runs.js";
 import { abortSignal, flag, judge } from "./judge.js";
 import type { LoraChoice } from "./loras.js";
 
@@ -106,9 +107,7 @@ export function embedResult(ends: readonly (NativeEnd | undefined)[], normalize:
   let promptTokens = 0;
   let cachedPromptTokens = 0;
   for (const end of ends) {
-    if (end?.embedding === undefined) {
-      throw new InferenceError("CANCELLED", "embed(): it was cancelled, by a closing engine");
-    }
+    if (end?.embedding === undefined) throw cancelledByClosing("embed()");
     embeddings.push(normalize ? unit(end.embedding) : end.embedding);
     promptTokens += end.promptTokens;
     cachedPromptTokens += end.cachedPromptTokens;

@@ -21,7 +21,7 @@ import {
 import type { EventRouter } from "./event-router.js";
 import { Generation, recordOf, refused } from "./generation.js";
 import { type GenerationHost, GenerationRecord } from "./generation-record.js";
-import { endsOf } from "./hidden-runs.js";
+import { cancelledByClosing, endsOf } from "./hidden-runs.js";
 import { KeepAlive } from "./keep-alive.js";
 import { judgePath } from "./options.js";
 import {
@@ -324,9 +324,10 @@ export class Engine {
     const { native, chat, signal } = judgeRequest(this.#schema, request, randomSeed, call);
     if (!native.cache) throw refuse("cache must be true, got false");
     const written = chat && (await this.#chat.render(chat));
+    if (this.#closing !== undefined) throw cancelledByClosing(call);
     const { request: prompt } = written ? writtenRequest(native, chat, written, "") : { request: native };
     const [end] = await endsOf([this.#run(savingRequest(prompt), signal)]);
-    return this.#states.write(file, prompt.loras, end?.state);
+    return this.#states.write(file, prompt.loras, end);
   }
 
   /**

@@ -1,5 +1,6 @@
 // Requests that end with what the model holds of them, embeddings, scores and
 // states: all of a call's together, or its first failure and none of them.
+import { InferenceError } from "../errors.js";
 import type { NativeEnd } from "../native.js";
 import { Generation } from "./generation.js";
 import type { GenerationRecord } from "./generation-record.js";
@@ -28,4 +29,9 @@ export async function endsOf(
     await Promise.all(runs.map((record) => record.end ?? record.ending()));
     throw thrown;
   }
+}
+
+/** The error of a call that was at work when its engine was closed. */
+export function cancelledByClosing(call: string): InferenceError {
+  return new InferenceError("CANCELLED", `${call}: it was cancelled, by a closing engine`);
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import type { NativeEnd, NativePromptForm } from "../native.js";
+import { cancelledByClosing } from "./hidden-runs.js";
 import { abortSignal, flag, integer, judge, show } from "./judge.js";
 import type { LoraChoice } from "./loras.js";
 
@@ -144,9 +145,7 @@ export function rerankResult(
   let cachedPromptTokens = 0;
   const results = ends.map((end, index): RankedDocument => {
     const relevanceScore = end?.embedding?.[0];
-    if (end === undefined || relevanceScore === undefined) {
-      throw new InferenceError("CANCELLED", "rerank(): it was cancelled, by a closing engine");
-    }
+    if (end === undefined || relevanceScore === undefined) throw cancelledByClosing("rerank()");
     if (!Number.isFinite(relevanceScore)) {
       throw new InferenceError(
         "DECODE_FAILED",

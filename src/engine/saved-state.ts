@@ -2,7 +2,8 @@
 // must agree with before the engine sees it is decided here; its form is in
 // state-file.ts.
 import { InferenceError, toInferenceError } from "../errors.js";
-import { type NativeEngine, type NativeRequest, type NativeState, native } from "../native.js";
+import { type NativeEnd, type NativeEngine, type NativeRequest, native } from "../native.js";
+import { cancelledByClosing } from "./hidden-runs.js";
 import { lorasText } from "./loras.js";
 import { judgeTokens, noLogProbs, type StateKey } from "./request.js";
 import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
@@ -52,13 +53,11 @@ export class StateFiles {
 
   /**
    * Writes what a request that saves ended with.
-   * @throws InferenceError (rejects) STATE_LOST, STATE_UNREADABLE
+   * @throws InferenceError (rejects) CANCELLED, STATE_LOST, STATE_UNREADABLE
    */
-  async write(
-    path: string,
-    loras: NativeRequest["loras"],
-    taken: NativeState | undefined,
-  ): Promise<SavedState> {
+  async write(path: string, loras: NativeRequest["loras"], end: NativeEnd | undefined): Promise<SavedState> {
+    if (end?.reason === "cancelled") throw cancelledByClosing("saveState()");
+    const taken = end?.state;
     if (taken === undefined) {
       throw new InferenceError("STATE_LOST", "saveState(): the state of the prompt could not be read");
     }
@@ -68,7 +67,8 @@ export class StateFiles {
 
   /**
    * Gives the cache what a file holds.
-   * @throws InferenceError (rejects) STATE_UNREADABLE, STATE_INVALID, OUT_OF_MEMORY
+   * @throws InferenceError (rejects) STATE_UNREADABLE, STATE_INVALID, OUT_OF_MEMORY,
+   *   ENGINE_CLOSED
    */
   async read(path: string, key: StateKey): Promise<SavedState> {
     const state = await readStateFile(path, this.#origin(key.loras));
@@ -81,7 +81,7 @@ export class StateFiles {
         `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
       );
     }
-    const given = await settled(this.#native.giveState({ ...state, ...key }));
+    const given = await settled(() => this.#native.giveState({ ...state, ...key }));
     if (given === "malformed") {
       throw new InferenceError(
         "STATE_INVALID",
@@ -111,9 +111,10 @@ export class StateFiles {
   }
 }
 
-async function settled<Value>(work: Promise<Value>): Promise<Value> {
+/** What the addon does, which throws at once where its engine is closed. */
+async function settled<Value>(work: () => Promise<Value>): Promise<Value> {
   try {
-    return await work;
+    return await work();
   } catch (thrown) {
     throw toInferenceError(thrown);
   }

@@ -140,7 +140,9 @@ describe("many generations at once", () => {
   it("of long and short prompts fail none where prompts are computed in small chunks", async () => {
     await withEngine(model, { slots: 5, contextLength: 256, prefillChunk: 16 }, async (engine) => {
       const prompts = Array.from({ length: 15 }, (_, i) => Array(i % 3 === 1 ? 10 : 130 + 7 * i).fill(5 + i));
-      const runs = prompts.map((tokens) => engine.generate({ prompt: tokens, maxTokens: 4, ignoreEos: true }));
+      const runs = prompts.map((tokens) =>
+        engine.generate({ prompt: tokens, maxTokens: 4, ignoreEos: true }),
+      );
       const results = await Promise.allSettled(runs);
       expect(results.filter(({ status }) => status === "rejected")).toEqual([]);
       expect(engine.stats().failedPasses).toBe(0);

@@ -1,5 +1,6 @@
 // Conversations saved to files: they go on in another engine as if they had
 // never stopped, and no damaged or foreign file gets near the cache.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -238,5 +239,33 @@ describe("a state file that does not fit", () => {
         "promptCache",
       );
     });
+  });
+});
+
+describe("an engine that closes meanwhile", () => {
+  it("ends a saving as it ends an embedding, and writes nothing", async () => {
+    const file = join(folder, "closing");
+    const engine = await model.createEngine(exact);
+    const messages = [{ role: "user", content: "Who is Mia?" }];
+    const calls = [
+      engine.embed(prompt),
+      engine.saveState(file, { prompt }),
+      engine.saveState(file, { messages }),
+    ];
+    const failures = Promise.all(calls.map((call) => caught(() => call)));
+    await engine.close();
+    for (const failure of await failures) expect(failure).toMatchObject({ code: "CANCELLED", status: 499 });
+    expect(await readdir(folder)).not.toContain("closing");
+  });
+
+  it("refuses a state whose file came too late", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const bytes = await readFile(await saved("late"));
+    const engine = await model.createEngine(exact);
+    const failure = caught(() => engine.loadState(pipe));
+    await engine.close();
+    await writeFile(pipe, bytes);
+    expect(await failure).toMatchObject({ name: "InferenceError", code: "ENGINE_CLOSED", status: 503 });
   });
 });
