@@ -51,6 +51,10 @@ export interface JobContext {
 /**
  * Does one job. What it returns, or resolves with, is the job's output; a
  * generator's or an async iterable's items are streamed. Throwing fails the job.
+ *
+ * Values become JSON as a whole: typed arrays are lists of numbers, Uint8Array and
+ * ArrayBuffer base64 text, Map and Set their contents, an Error its message. What has no
+ * JSON, such as a promise or a Response, fails the job with an error that names its path.
  */
 export type Handler<Input = unknown> = (
   job: Job<Input>,
