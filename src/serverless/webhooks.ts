@@ -11,25 +11,35 @@ import { toWireJson } from "./wire-json.js";
 const attempts = 3;
 const betweenMs = 10_000;
 const attemptMs = 10_000;
+/** Of bodies that wait for another attempt. */
+const waitingBytesLimit = 64 * 2 ** 20;
 
 export class Webhooks {
   readonly #logger: Logger;
   readonly #pauseMs: number;
+  readonly #bytesLimit: number;
   readonly #leaving = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
+  #bytes = 0;
 
-  constructor(logger: Logger, pauseMs = betweenMs) {
+  constructor(logger: Logger, pauseMs = betweenMs, bytesLimit = waitingBytesLimit) {
     this.#logger = logger;
     this.#pauseMs = pauseMs;
+    this.#bytesLimit = bytesLimit;
   }
 
   /** Tells the webhook of a job that has ended, where it has one. */
   tell(job: LocalJob): void {
     const { webhook } = job.job;
     if (typeof webhook !== "string" || webhook === "") return;
-    const told = this.#post(webhook, job.job.id, toWireJson(view(job)));
+    const body = toWireJson(view(job));
+    const bytes = Buffer.byteLength(body);
+    this.#bytes += bytes;
+    const told = this.#post(webhook, job.job.id, body).then(() => {
+      this.#bytes -= bytes;
+      this.#underWay.delete(told);
+    });
     this.#underWay.add(told);
-    void told.then(() => this.#underWay.delete(told));
   }
 
   /** Makes no more pauses. Resolves when all were told or given up. */
@@ -40,12 +50,12 @@ export class Webhooks {
 
   /** Never rejects. */
   async #post(url: string, jobId: string, body: string): Promise<void> {
-    for (let left = attempts - 1; ; left -= 1) {
+    for (let attempt = 1; ; attempt += 1) {
       const wrong = await failureOf(url, body);
       if (wrong === undefined) return;
-      if (left === 0) {
+      if (attempt === attempts || this.#bytes > this.#bytesLimit) {
         this.#logger.warn(
-          `The webhook of job ${jobId} was not told: ${wrong}, at the last of ${attempts} attempts.`,
+          `The webhook of job ${jobId} was not told: ${wrong}, at attempt ${attempt} of ${attempts}.`,
         );
         return;
       }

@@ -12,7 +12,7 @@ import { configOf, gate, judged, startApi } from "./harness.js";
 
 interface Call {
   readonly method: string | undefined;
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: () => Readonly<Record<string, unknown>>;
 }
 
 /** Statuses it answers with, one after the other; then 200. */
@@ -25,9 +25,10 @@ beforeEach(async () => {
   answers = [];
   heard = [];
   hook = createServer(async (request, response) => {
-    let text = "";
-    for await (const chunk of request) text += chunk;
-    heard.push({ method: request.method, body: JSON.parse(text) });
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { method } = request;
+    heard.push({ method, body: () => JSON.parse(Buffer.concat(chunks).toString()) });
     response.writeHead(answers.shift() ?? 200, { Location: "/elsewhere" }).end();
   }).listen(0, "127.0.0.1");
   await once(hook, "listening");
@@ -45,11 +46,11 @@ const handler: Handler = async ({ input }, { signal }) => {
   return echo;
 };
 
-/** Jobs whose webhooks are told without pauses. */
-function jobsOf() {
+/** Jobs whose webhooks are told, with pauses of that length. */
+function jobsOf(pauseMs = 0, bytesLimit = 1e6) {
   const lines: string[] = [];
   const logger = new Logger((line) => void lines.push(line), "INFO", false);
-  const webhooks = new Webhooks(logger, 0);
+  const webhooks = new Webhooks(logger, pauseMs, bytesLimit);
   const jobs = new LocalJobs({
     options: judged({ handler }),
     config: configOf({ RUNPOD_POD_ID: "w1" }),
@@ -73,7 +74,7 @@ describe("case 106: a webhook", () => {
     if (running !== undefined) jobs.cancel(running);
     for (const job of all) await job.untilEnded();
     await webhooks.settled();
-    const bodies = heard.map(({ body }) => body).sort((a, b) => String(a.id).localeCompare(String(b.id)));
+    const bodies = heard.map(({ body }) => body()).sort((a, b) => String(a.id).localeCompare(String(b.id)));
     expect(bodies).toEqual(all.map((job) => JSON.parse(JSON.stringify(view(job)))));
     expect(bodies).toMatchObject([
       { id: "j0", status: "COMPLETED", output: { a: 1 }, workerId: "w1", executionTime: expect.any(Number) },
@@ -95,7 +96,7 @@ describe("case 106: a webhook", () => {
     await (await jobs.submit({ id: "j", input: { echo: 1 }, webhook })).untilEnded();
     await webhooks.settled();
     expect(heard).toHaveLength(times);
-    expect(heard.every(({ body }) => body.output === 1)).toBe(true);
+    expect(heard.every(({ body }) => body().output === 1)).toBe(true);
     expect(lines.join("")).not.toContain("was not told");
   });
 
@@ -109,6 +110,20 @@ describe("case 106: a webhook", () => {
     await webhooks.settled();
     expect(heard).toHaveLength(3);
     expect(lines.join("")).toContain(`The webhook of job j was not told: ${reason}`);
+  });
+
+  it("that keeps failing is given up early where too many bytes wait for it", async () => {
+    answers = Array.from({ length: 100 }, () => 500);
+    const { jobs, webhooks, lines } = jobsOf(600_000, 8000);
+    const echo = "y".repeat(1000);
+    for (let index = 0; index < 10; index += 1) {
+      await (await jobs.submit({ id: `j${index}`, input: { echo }, webhook })).untilEnded();
+    }
+    const givenUp = () => lines.filter((line) => line.includes("at attempt 1 of 3")).length;
+    while (heard.length < 10 || givenUp() === 0) await new Promise((resolve) => setImmediate(resolve));
+    await webhooks.settled();
+    expect(givenUp()).toBeLessThan(10);
+    expect(heard).toHaveLength(30 - 2 * givenUp());
   });
 
   it("that cannot be reached costs its job nothing", async () => {
