@@ -1,9 +1,11 @@
 // How a worker is told to leave: the first signal lets it finish, the second one
 // fails its jobs; so does an exception nobody caught, and process.exit(). A rejection
-// nobody caught is logged: it is one job's, the others go on.
+// nobody caught, and what a listener of a job's signal throws, is logged: it is one
+// job's, the others go on.
 import { describeThrown, stackOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
 import { type Host, isExitCalled } from "./host.js";
+import { jobOfListener } from "./job-signal.js";
 import type { Logger } from "./logger.js";
 
 /** What runs jobs and can be told to end. */
@@ -60,7 +62,13 @@ export function listenForLeaving(
       worker.stop();
       ask();
     },
-    onBroken: breakDown,
+    onBroken(thrown) {
+      const job = jobOfListener();
+      if (job === undefined || exitsOnUnhandled) return breakDown(thrown);
+      logger.within(job, () =>
+        logger.error(`A listener of the job's signal threw: ${stackOfThrown(thrown)}`),
+      );
+    },
     onRejected(thrown) {
       if (exitsOnUnhandled) return breakDown(thrown);
       if (isExitCalled(thrown)) return;

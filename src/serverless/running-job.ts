@@ -7,6 +7,7 @@ import type { Job, JobContext, JobFigures, WorkerOptions } from "./contract.js";
 import type { Receipt } from "./delivery.js";
 import { asksForEvents, failureEvents, isEvents } from "./event-text.js";
 import { judgeInput } from "./input-schema.js";
+import { JobSignal } from "./job-signal.js";
 import type { Logger } from "./logger.js";
 import { tooLargeBody } from "./outbox.js";
 import type { Outlet } from "./outlet.js";
@@ -35,7 +36,7 @@ export interface RunningJobOptions {
 
 export class RunningJob {
   readonly #given: RunningJobOptions;
-  readonly #controller = new AbortController();
+  readonly #signal: JobSignal;
   readonly #started = performance.now();
   #end: ((end: JobEnd) => void) | undefined;
   #items = 0;
@@ -49,6 +50,7 @@ export class RunningJob {
 
   constructor(given: RunningJobOptions) {
     this.#given = given;
+    this.#signal = new JobSignal(given.job);
     this.#asksForEvents = asksForEvents(given.job.input);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -67,7 +69,7 @@ export class RunningJob {
     const end = this.#takeEnd();
     if (end === undefined) return;
     this.#given.outbox.discard();
-    this.#controller.abort(new Error("the platform stopped this job"));
+    this.#signal.abort("the platform stopped this job");
     this.#given.logger.within(this.#given.job, () => this.#given.logger.info("Stopped."));
     end({
       type: "stopped",
@@ -81,7 +83,7 @@ export class RunningJob {
   /** Ends it with an error, whatever the handler does. */
   fail(reason: string): void {
     this.#settle({ error: reason });
-    this.#controller.abort(new Error(reason));
+    this.#signal.abort(reason);
   }
 
   async #run(): Promise<void> {
@@ -201,7 +203,7 @@ export class RunningJob {
   #context(): JobContext {
     const { config, logger, job } = this.#given;
     return {
-      signal: this.#controller.signal,
+      signal: this.#signal.signal,
       workerId: config.workerId,
       log: logger.forJob(job),
       progress: (value) => this.#progress(value),

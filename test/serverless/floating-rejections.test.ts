@@ -1,4 +1,5 @@
-// A rejection that no code caught: the job that made it may go on, the others do.
+// A rejection that no code caught, or an abort listener that throws: the job that made it
+// may go on, the others do.
 import { expect, it } from "vitest";
 import { createPlatform, type Platform } from "../../tools/platform-emulator/index.mjs";
 import { type Child, spawnWorker } from "./child.js";
@@ -57,6 +58,25 @@ it("with INFERNODE_EXIT_ON_UNHANDLED=1 fails all jobs and ends the worker with 1
     for (const id of ["bystander", "floating"]) {
       expect(platform.job(id).done[0]?.error).toContain("Error: nobody waits");
     }
+  });
+});
+
+it("a listener that throws when its job is stopped fails no other job", async () => {
+  await withFloating({}, async (platform, child) => {
+    await platform.until(() => platform.job("floating").done.length > 0);
+    platform.enqueue({ id: "listening", input: { listens: "not now", untilStopped: true } });
+    platform.enqueue({ id: "later", input: { echo: "later" } });
+    await platform.until(() => child.lines.some((line) => line.includes("listening | Started.")));
+    platform.stop("listening");
+    await platform.until(() => child.lines.some((line) => line.includes("not now")));
+    for (const id of ["bystander", "later"]) {
+      await platform.until(() => platform.job(id).done.length > 0);
+      expect(platform.job(id).done[0]).not.toHaveProperty("error");
+    }
+    const line = child.lines.find((each) => each.includes("not now"));
+    expect(line).toMatch(/listening \| A listener of the job's signal threw: Error: not now/);
+    child.process.kill("SIGTERM");
+    expect(await child.ended).toBe(0);
   });
 });
 

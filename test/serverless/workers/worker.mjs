@@ -26,7 +26,12 @@ function hostile() {
 }
 
 async function handler(job, context) {
-  const { echo, stream, gapMs, sleepMs, blockMs, untilStopped, throws, exit, floats } = job.input;
+  const { echo, stream, gapMs, sleepMs, blockMs, untilStopped, throws, exit, floats, listens } = job.input;
+  if (listens !== undefined) {
+    context.signal.addEventListener("abort", () => {
+      throw new Error(listens);
+    });
+  }
   if (floats !== undefined)
     void sleep(5).then(() => Promise.reject(floats === "hostile" ? hostile() : new Error(floats)));
   if (stream !== undefined) return streamOf(stream, gapMs);
