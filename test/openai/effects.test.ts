@@ -26,7 +26,7 @@ describe("a field that once did nothing", () => {
   let api: Api;
   beforeAll(async () => {
     api = await openApi({ CHAT_TEMPLATE: template });
-  });
+  }, 60_000);
   afterAll(() => api.close());
   const chat = (body: Json) => api.chat({ ...few, ...body });
 

@@ -54,7 +54,7 @@ describe("an answer is taken back as history", () => {
     api = await openApi();
     calling = await openApi({ CHAT_TEMPLATE: templateText("meetkai-functionary-medium-v3.2") });
     thinking = await openApi({ CHAT_TEMPLATE: templateText("Qwen-QwQ-32B") });
-  });
+  }, 60_000);
   afterAll(async () => {
     await api.close();
     await calling.close();

@@ -7,6 +7,7 @@ import { differences, formOf, orderOf } from "./forms.js";
 import { type Api, openApi, type Reply } from "./scene.js";
 import { errorOf, type Recorded, recorded } from "./vllm-replies.js";
 
+const hookLimitMs = 60_000;
 let api: Api;
 const here = new Map<string, Reply>();
 beforeAll(async () => {
@@ -14,7 +15,7 @@ beforeAll(async () => {
   for (const asked of recorded) {
     here.set(asked.name, await api.call(asked.path, asked.body, undefined, asked.method));
   }
-});
+}, hookLimitMs);
 afterAll(() => api.close());
 
 /** Those that both answer, or both refuse, with what this API says. */
