@@ -202,6 +202,8 @@ export interface NativeFailure {
   /** A code of src/errors.ts. */
   readonly code: string;
   readonly message: string;
+  /** The request's option that is wrong; the message is what follows its name. */
+  readonly option?: string;
 }
 
 export interface NativeEnd {

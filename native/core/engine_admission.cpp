@@ -32,10 +32,11 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
   const auto room = limits_.context_length - static_cast<std::int32_t>(prompt.size());
   if (params.min_tokens > room) {
     return Failure{ErrorCode::kContextOverflow,
-                   "minTokens must be at most " + std::to_string(room) + ", got " +
+                   "must be at most " + std::to_string(room) + ", got " +
                        std::to_string(params.min_tokens) + ": the context of " +
                        std::to_string(limits_.context_length) + " tokens has a prompt of " +
-                       std::to_string(prompt.size()) + "; shorten it or raise contextLength."};
+                       std::to_string(prompt.size()) + "; shorten it or raise contextLength.",
+                   "minTokens"};
   }
   for (const TokenId token : prompt) {
     if (token >= 0 && token < limits_.vocabulary_size) continue;

@@ -47,10 +47,12 @@ enum class ErrorCode {
 std::string_view error_name(ErrorCode code);
 
 // A failure with its code and one sentence: what was expected, what came,
-// what to do. Never holds text of a prompt.
+// what to do. Never holds text of a prompt. Where one option of the request is wrong,
+// `option` is its name in JavaScript and the message is what follows the name.
 struct Failure {
   ErrorCode code;
   std::string message;
+  std::string option = {};
 };
 
 // The same as an exception, for code that cannot return a Failure. Never

@@ -365,6 +365,7 @@ Napi::Object end_to(Napi::Env env, const End& end) {
     Napi::Object failure = Napi::Object::New(env);
     failure.Set("code", std::string(error_name(end.failure->code)));
     failure.Set("message", end.failure->message);
+    if (!end.failure->option.empty()) failure.Set("option", end.failure->option);
     object.Set("failure", failure);
   } else {
     object.Set("failure", env.Null());

@@ -1,6 +1,6 @@
 // One generation as its user holds it: read it as it comes (async iterable),
 // take it whole (await), or both. State lives in its GenerationRecord.
-import { cancelledBy, InferenceError, isErrorCode } from "../errors.js";
+import { cancelledBy, InferenceError, isErrorCode, type NameOption, spelledPath } from "../errors.js";
 import type { NativeEnd } from "../native.js";
 import { messageOfThrown } from "../thrown.js";
 import type { Choice } from "./choice.js";
@@ -177,6 +177,12 @@ const grammarOpening = /^The grammar (?=is|has)/;
 
 function failureOf({ failure }: NativeEnd, boundBy: string | undefined): InferenceError {
   const given = failure?.message ?? "the generation failed without a reason";
+  const code = isErrorCode(failure?.code) ? failure.code : "ENGINE_BROKEN";
+  const { option } = failure ?? {};
+  if (option !== undefined) {
+    const sentence = (name: NameOption) => `${name([option])} ${given}`;
+    return new InferenceError(code, sentence(spelledPath), { path: [option], sentence });
+  }
   const message = boundBy ? given.replace(grammarOpening, `generate(): ${boundBy}: its grammar `) : given;
-  return new InferenceError(isErrorCode(failure?.code) ? failure.code : "ENGINE_BROKEN", message);
+  return new InferenceError(code, message);
 }

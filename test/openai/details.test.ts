@@ -241,6 +241,14 @@ describe("errors", () => {
     expect(error.message).not.toMatch(/\b[a-z]+[A-Z]|generate\(\)/);
   });
 
+  it("name the field of what the engine found out", async () => {
+    const error = await refused(() =>
+      post(completions, { prompt: "Once", min_tokens: 2000, max_tokens: 3000 }),
+    );
+    expect(error).toMatchObject({ status: 400, param: "min_tokens" });
+    expect(error.message).toMatch(/^min_tokens must be at most \d+, got 2000: /);
+  });
+
   it("name both fields where one is wrong because of the other", async () => {
     const body = { messages, min_tokens: 9, max_completion_tokens: 3 };
     const error = await refused(() => post(chat, body));
