@@ -208,9 +208,7 @@ void append_as(std::string_view bytes, std::vector<std::int64_t>& numbers) {
 
 std::vector<std::int64_t> GgufFile::integers(const GgufArray& array) const {
   std::vector<std::int64_t> numbers;
-  if (header_.empty()) return numbers;
-  const std::string_view bytes =
-      std::string_view(header_).substr(array.begin, array.end - array.begin);
+  const std::string_view bytes = bytes_of(array);
   switch (array.element_type) {
     case GgufType::kUint8:
       append_as<std::uint8_t>(bytes, numbers);

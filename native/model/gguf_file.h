@@ -118,8 +118,14 @@ class GgufFile {
   std::vector<std::string_view> strings(const GgufArray& array) const;
   std::vector<std::int64_t> integers(const GgufArray& array) const;
 
-  // Gives back the header's bytes (megabytes of tokens). strings() and
-  // integers() answer empty afterwards; everything else stays.
+  // An array's items as they lie in the header.
+  std::string_view bytes_of(const GgufArray& array) const {
+    return header_.empty() ? std::string_view()
+                           : std::string_view(header_).substr(array.begin, array.end - array.begin);
+  }
+
+  // Gives back the header's bytes (megabytes of tokens). strings(), integers() and
+  // bytes_of() answer empty afterwards; everything else stays.
   void drop_array_bytes() { std::string().swap(header_); }
 
  private:

@@ -36,6 +36,17 @@ class GgufWriter {
     begin_array(key, GgufType::kInt32, items.size());
     for (const std::int32_t item : items) add(values_, item);
   }
+  // A value as it is in `file`, which has its arrays' bytes still.
+  void copy(const GgufEntry& entry, const GgufFile& file) {
+    begin(entry.key, entry.value.type);
+    if (const auto* array = std::get_if<GgufArray>(&entry.value.value)) {
+      add(values_, static_cast<std::uint32_t>(array->element_type));
+      add(values_, array->length);
+      values_ += file.bytes_of(*array);
+    } else {
+      add_scalar(entry.value);
+    }
+  }
   template <typename Texts>
   void texts(std::string_view key, const Texts& items) {
     begin_array(key, GgufType::kString, items.size());
@@ -75,6 +86,25 @@ class GgufWriter {
     const std::size_t at = bytes.size();
     bytes.resize(at + sizeof number);
     std::memcpy(bytes.data() + at, &number, sizeof number);
+  }
+  // Narrowed to the type it was read as.
+  void add_scalar(const GgufValue& value) {
+    if (const auto* text = std::get_if<std::string>(&value.value)) return add_text(values_, *text);
+    if (const auto* flag = std::get_if<bool>(&value.value)) return values_.push_back(*flag ? 1 : 0);
+    if (value.type == GgufType::kFloat32)
+      return add(values_, static_cast<float>(std::get<double>(value.value)));
+    if (value.type == GgufType::kFloat64) return add(values_, std::get<double>(value.value));
+    const auto* natural = std::get_if<std::uint64_t>(&value.value);
+    const std::uint64_t whole =
+        natural != nullptr ? *natural
+                           : static_cast<std::uint64_t>(std::get<std::int64_t>(value.value));
+    if (value.type == GgufType::kUint8 || value.type == GgufType::kInt8)
+      return add(values_, static_cast<std::uint8_t>(whole));
+    if (value.type == GgufType::kUint16 || value.type == GgufType::kInt16)
+      return add(values_, static_cast<std::uint16_t>(whole));
+    if (value.type == GgufType::kUint32 || value.type == GgufType::kInt32)
+      return add(values_, static_cast<std::uint32_t>(whole));
+    add(values_, whole);
   }
   static void add_text(std::string& bytes, std::string_view text) {
     add(bytes, static_cast<std::uint64_t>(text.size()));

@@ -10,6 +10,7 @@
 #include "model/cache_kind.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
+#include "model/llama_context.h"
 #include "model/llama_runtime.h"
 #include "model/sequence_state.h"
 
@@ -30,21 +31,6 @@ constexpr std::int32_t kFlashWideRows = 64;
 // F32, F16, Q8_0, Q4_0 and Q4_K weights.
 constexpr std::int32_t kWideRows = 2;
 
-// Rows of a pass that computes guesses for a few sequences.
-constexpr std::int32_t kDraftedOutputs = 64;
-
-ggml_type ggml_type_of(KvType type) {
-  switch (type) {
-    case KvType::kF16:
-      return GGML_TYPE_F16;
-    case KvType::kF32:
-      return GGML_TYPE_F32;
-    case KvType::kQ8_0:
-      return GGML_TYPE_Q8_0;
-  }
-  return GGML_TYPE_F16;
-}
-
 // A function of the CPU backend's library, which is loaded, not linked.
 template <typename Function>
 Function* cpu_function(const char* name) {
@@ -52,39 +38,6 @@ Function* cpu_function(const char* name) {
   if (device == nullptr) return nullptr;
   return reinterpret_cast<Function*>(
       ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
-}
-
-// Rows of one pass that may have logits; each has room for a whole vocabulary.
-std::int32_t most_outputs(const ContextOptions& options, std::int32_t batch) {
-  return std::max(options.slots, options.speculation ? std::min(kDraftedOutputs, batch) : 0);
-}
-
-llama_context_params context_params(const ContextOptions& options, std::int32_t batch) {
-  llama_context_params params = llama_context_default_params();
-  // llama.cpp divides n_ctx by the streams and pads each share to 256.
-  const std::uint32_t share =
-      (static_cast<std::uint32_t>(options.context_length) + 255U) / 256U * 256U;
-  params.n_ctx = share * static_cast<std::uint32_t>(options.slots);
-  const bool unified = options.cells > 0;
-  if (unified) params.n_ctx = (static_cast<std::uint32_t>(options.cells) + 255U) / 256U * 256U;
-  params.n_batch = static_cast<std::uint32_t>(batch);
-  params.n_ubatch = params.n_batch;
-  const std::int32_t idle = unified ? idle_sequences(options.slots) : 0;
-  params.n_seq_max = static_cast<std::uint32_t>(options.slots + idle);
-  const auto outputs = static_cast<std::uint32_t>(most_outputs(options, batch));
-  params.n_outputs_max = std::max(outputs, params.n_seq_max);  // llama.cpp insists
-  params.n_outputs_max_per_seq = options.speculation ? outputs : 1;
-  params.n_threads = options.threads;
-  params.n_threads_batch = options.threads;
-  params.flash_attn_type =
-      options.flash_attention ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  params.type_k = ggml_type_of(options.kv_type);
-  params.type_v = ggml_type_of(options.kv_type);
-  params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows as they are; the last one is ours to take
-  params.kv_unified = unified;
-  params.swa_full = options.whole_windows;
-  params.no_perf = false;  // counts reused graphs
-  return params;
 }
 
 Error too_big(const LlamaModel& model, const ContextOptions& options) {
@@ -101,37 +54,20 @@ Error too_big(const LlamaModel& model, const ContextOptions& options) {
               (options.cells > 0 ? "kvCells" : "slots") + " or contextLength."};
 }
 
-// Makes the context, or says why llama.cpp would not.
-llama_context* make_context(const LlamaModel& model, const ContextOptions& options,
-                            std::int32_t batch) {
-  const LlamaLogCapture capture;
-  const LlamaAbortGuard guard;  // ggml's assertions become exceptions here
-  std::string reason;
-  try {
-    llama_context* context = llama_init_from_model(model.handle(), context_params(options, batch));
-    if (context != nullptr) return context;
-    reason = capture.errors().empty() ? "no reason given" : capture.errors().front();
-  } catch (const LlamaAborted& aborted) {
-    reason = aborted.what();
-  }
-  for (const char* sign : {"alloc", "out of memory"}) {
-    if (reason.find(sign) != std::string::npos) throw too_big(model, options);
-  }
-  throw Error(ErrorCode::kInvalidOption,
-              "llama.cpp cannot make a context with these options: " + printable(reason, 240) +
-                  "; change kvType or flashAttention.");
+ContextHandle context_of(const LlamaModel& model, const ContextOptions& options) {
+  MadeContext made =
+      make_context(*model.handle(), context_params(options.shape(), options.threads));
+  if (made.context != nullptr) return std::move(made.context);
+  if (made.out_of_memory()) throw too_big(model, options);
+  refuse_context(made.refusal);
 }
 
 // Linux grants memory it does not have and kills the process later, so the
 // sum is judged first. A GPU's allocator answers for itself.
 void refuse_too_big(const LlamaModel& model, const ContextOptions& options) {
-  const auto& devices = model.info().devices;
-  if (std::any_of(devices.begin(), devices.end(), [](const auto& name) { return name != "CPU"; }))
-    return;
   const MemoryNeeded needed = model.memory_needed(options.shape());
   const std::uint64_t available = available_memory_bytes();
-  if (available > 0 && needed.kv_bytes + needed.compute_bytes > available)
-    throw too_big(model, options);
+  if (available > 0 && needed.host_bytes > available) throw too_big(model, options);
 }
 
 }  // namespace
@@ -152,15 +88,14 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
                 "kvLayout \"unified\" is for models whose layers keep every position.");
   }
   refuse_too_big(*model_, options);
-  const std::int32_t batch = std::max(options.prefill_chunk, options.slots);
   {
     const std::lock_guard lock(lora_mutex());
     for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
-    context_.reset(make_context(*model_, options, batch));
+    context_.reset(context_of(*model_, options).release());
   }
   for (const LoraOptions& lora : options.loras) own_scales_.push_back(lora.scale);
   LlamaBackend::use_adapters({});
-  set_limits(options, batch);
+  set_limits(options);
   const auto stop = [](void* flag) {
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
@@ -168,14 +103,15 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   attach_threadpool(options.threads, beside);
 }
 
-void LlamaBackend::set_limits(const ContextOptions& options, std::int32_t batch) {
+void LlamaBackend::set_limits(const ContextOptions& options) {
+  const std::int32_t batch = most_rows(options.shape());
   limits_.slots = options.slots;
   limits_.unified = options.cells > 0;
   limits_.cells = options.cells;
   limits_.idle_sequences = limits_.unified ? idle_sequences(options.slots) : 0;
   limits_.context_length = options.context_length;
   limits_.prefill_capacity = batch;
-  limits_.prefill_outputs = most_outputs(options, batch);
+  limits_.prefill_outputs = most_outputs(options.shape());
   limits_.vocabulary_size = model_->vocab().size();
   limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
   const CacheKind kind = cache_kind(model_->info());

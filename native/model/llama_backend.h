@@ -33,7 +33,8 @@ struct ContextOptions {
   bool whole_windows = false;
 
   EngineShape shape() const {
-    return {slots, context_length, prefill_chunk, kv_type, flash_attention, whole_windows, cells};
+    return {slots,           context_length, prefill_chunk, kv_type,
+            flash_attention, whole_windows,  cells,         speculation};
   }
 };
 
@@ -66,7 +67,7 @@ class LlamaBackend final : public Backend {
     void operator()(llama_context* context) const;
   };
 
-  void set_limits(const ContextOptions& options, std::int32_t batch);
+  void set_limits(const ContextOptions& options);
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
   bool acceptable(std::span<const BatchRow> rows) const;

@@ -13,6 +13,7 @@
 #include "model/fingerprint.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
+#include "model/llama_dry_run.h"
 #include "model/llama_rank_head.h"
 #include "model/llama_runtime.h"
 #include "model/model_rules.h"
@@ -84,19 +85,18 @@ bool can_map(std::span<const GgufFile> parts, const LoadOptions& options) {
              parts, [](const GgufFile& part) { return part.alignment() % kMapAlignment == 0; });
 }
 
-void check_memory(std::span<const GgufFile> parts, const LoadOptions& options) {
-  WeightPlacement placement;
-  placement.gpu_layers = options.gpu_layers;
-  placement.memory_map = can_map(parts, options);
-  placement.host_free = available_memory_bytes();
-  if (options.gpu_layers != 0) {
+void check_memory(const LlamaDryRun& dry_run, const GgufFile& file, bool map,
+                  std::int32_t gpu_layers) {
+  MemoryRoom room;
+  room.host = available_memory_bytes();
+  if (gpu_layers != 0) {
     for (const DeviceInfo& device : llama_devices()) {
       if (device.type != DeviceType::kGpu) continue;
-      placement.gpu_free += device.memory_free;
-      ++placement.gpu_count;
+      room.gpu += device.memory_free;
+      ++room.gpu_count;
     }
   }
-  check_weights_fit(parts, placement);
+  check_weights_fit(file.label(), dry_run.weights(), map, room);
 }
 
 // Reads the files ahead of llama.cpp's mapping, where they fit into memory.
@@ -117,33 +117,8 @@ void warm_files(std::span<const GgufFile> parts, LoadWatch& watch) {
   watch.warmed = kWarmShare;
 }
 
-// llama.cpp's own words for a failed load: what follows "error loading model:"
-// in the first error line that has it.
-std::string reason_in(const std::vector<std::string>& errors) {
-  constexpr std::string_view kMark = "error loading model: ";
-  for (const std::string& line : errors) {
-    const std::size_t at = line.find(kMark);
-    if (at != std::string::npos) return line.substr(at + kMark.size());
-  }
-  return errors.empty() ? "no reason given" : errors.front();
-}
-
-[[noreturn]] void refuse_load(const std::string& path, const std::vector<std::string>& errors) {
-  const std::string reason = printable(reason_in(errors), 240);
-  const std::string file_name = quoted_path(path);
-  if (reason.find("unable to allocate") != std::string::npos ||
-      reason.find("bad_alloc") != std::string::npos) {
-    throw Error(ErrorCode::kOutOfMemory, file_name + " did not fit: " + reason + ".");
-  }
-  throw Error(ErrorCode::kModelLoadFailed, file_name + " was refused by llama.cpp: " + reason +
-                                               "; convert or download it again.");
-}
-
 llama_model_params model_params(const LoadOptions& options, bool map, LoadWatch& watch) {
-  static ggml_backend_dev_t no_devices[] = {nullptr};
-  llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = options.gpu_layers;
-  if (options.gpu_layers == 0) params.devices = no_devices;  // not even scratch on a GPU
+  llama_model_params params = placed_params(options.gpu_layers);
   params.load_mode = map ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
   params.progress_callback = LoadWatch::on_progress;
   params.progress_callback_user_data = &watch;
@@ -187,9 +162,10 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
   const auto synthetic =
       options.synthetic ? std::make_shared<const SyntheticFile>(*options.synthetic) : nullptr;
   std::vector<GgufFile> parts = read_parts(options.path, synthetic);
-  check_memory(parts, options);
-  LoadWatch watch{progress, cancelled};
   const bool map = can_map(parts, options);
+  auto dry_run = std::make_unique<const LlamaDryRun>(parts, options.gpu_layers);
+  check_memory(*dry_run, parts.front(), map, options.gpu_layers);
+  LoadWatch watch{progress, cancelled};
   if (map) warm_files(parts, watch);
   refuse_if_cancelled(cancelled, options.path);
 
@@ -204,7 +180,7 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
   std::vector<std::string> labels =
       head ? rank_labels_of(parts.front()) : std::vector<std::string>();
   const std::shared_ptr<LlamaModel> model(
-      new LlamaModel(std::move(parts.front()), std::move(handle)));
+      new LlamaModel(std::move(parts.front()), std::move(handle), std::move(dry_run)));
   model->describe(options);
   model->info_.fingerprint = fingerprint_of(model->file_, synthetic);
   model->info_.rank_labels = std::move(labels);
@@ -214,8 +190,8 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
   return model;
 }
 
-LlamaModel::LlamaModel(GgufFile file, Handle handle)
-    : file_(std::move(file)), handle_(std::move(handle)) {
+LlamaModel::LlamaModel(GgufFile file, Handle handle, std::unique_ptr<const LlamaDryRun> dry_run)
+    : file_(std::move(file)), handle_(std::move(handle)), dry_run_(std::move(dry_run)) {
   file_.drop_array_bytes();
   vocab_ = std::make_unique<const LlamaVocab>(raw_vocab());
 }
@@ -347,7 +323,7 @@ std::string LlamaModel::control_text(TokenId token) const {
 }
 
 MemoryNeeded LlamaModel::memory_needed(const EngineShape& shape) const {
-  MemoryNeeded needed = estimate_memory(file_, shape);
+  MemoryNeeded needed = dry_run_->context(shape);
   needed.weight_bytes = info_.size_bytes;
   return needed;
 }

@@ -28,6 +28,8 @@ struct llama_vocab;
 
 namespace infernode {
 
+class LlamaDryRun;
+
 struct LoadOptions {
   std::string path;             // of the GGUF file; of the first part when split
   std::int32_t gpu_layers = 0;  // -1: all
@@ -118,6 +120,8 @@ class LlamaModel {
   // token's text. Throws Error(kInvalidOption) outside the vocabulary.
   std::string token_bytes(TokenId token) const;
 
+  // What an engine of this shape takes, by llama.cpp's own sizing, in a few milliseconds.
+  // Throws Error(kInvalidOption) where llama.cpp makes no context of this shape.
   MemoryNeeded memory_needed(const EngineShape& shape) const;
 
   // For llama_backend, which makes contexts on it. Lives as long as this.
@@ -129,7 +133,7 @@ class LlamaModel {
   };
   using Handle = std::unique_ptr<llama_model, Deleter>;
 
-  LlamaModel(GgufFile file, Handle handle);
+  LlamaModel(GgufFile file, Handle handle, std::unique_ptr<const LlamaDryRun> dry_run);
   void describe(const LoadOptions& options);
   void check_special_tokens() const;
   void must_be_known(TokenId token) const;
@@ -138,6 +142,7 @@ class LlamaModel {
 
   GgufFile file_;
   Handle handle_;
+  std::unique_ptr<const LlamaDryRun> dry_run_;
   std::unique_ptr<const LlamaVocab> vocab_;
   std::shared_ptr<const RankHead> rank_head_;
   ModelInfo info_;

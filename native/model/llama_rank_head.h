@@ -8,7 +8,7 @@
 
 #include "core/rank_head.h"
 #include "model/gguf_file.h"
-#include "model/synthetic_file.h"
+#include "model/virtual_file.h"
 
 namespace infernode {
 

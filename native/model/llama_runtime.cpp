@@ -40,6 +40,7 @@ Runtime& runtime() {
 
 thread_local LlamaLogCapture* capture_of_thread = nullptr;
 thread_local int abort_guards_of_thread = 0;
+thread_local int log_mutes_of_thread = 0;
 
 // A line being put together from pieces: llama.cpp logs some lines in parts.
 struct PendingLine {
@@ -50,7 +51,7 @@ thread_local PendingLine pending_of_thread;
 
 void deliver(int level, std::string_view line) {
   if (level >= GGML_LOG_LEVEL_ERROR && capture_of_thread != nullptr) capture_of_thread->keep(line);
-  if (!runtime().has_sink.load(std::memory_order_relaxed)) return;
+  if (log_mutes_of_thread > 0 || !runtime().has_sink.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(runtime().sink_mutex);
   if (runtime().sink) runtime().sink(level, line);
 }
@@ -229,6 +230,9 @@ void set_llama_log_sink(LogSink sink) {
 
 LlamaLogCapture::LlamaLogCapture() { capture_of_thread = this; }
 LlamaLogCapture::~LlamaLogCapture() { capture_of_thread = nullptr; }
+
+LlamaLogMute::LlamaLogMute() { ++log_mutes_of_thread; }
+LlamaLogMute::~LlamaLogMute() { --log_mutes_of_thread; }
 
 LlamaAbortGuard::LlamaAbortGuard() { ++abort_guards_of_thread; }
 LlamaAbortGuard::~LlamaAbortGuard() { --abort_guards_of_thread; }

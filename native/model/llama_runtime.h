@@ -61,6 +61,15 @@ class LlamaLogCapture {
   std::vector<std::string> errors_;
 };
 
+// While it lives, the current thread's lines reach no sink: for what a user did not ask for.
+class LlamaLogMute {
+ public:
+  LlamaLogMute();
+  ~LlamaLogMute();
+  LlamaLogMute(const LlamaLogMute&) = delete;
+  LlamaLogMute& operator=(const LlamaLogMute&) = delete;
+};
+
 // A GGML_ASSERT or GGML_ABORT that became an exception.
 class LlamaAborted : public std::runtime_error {
  public:

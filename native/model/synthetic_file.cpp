@@ -1,7 +1,6 @@
 #include "model/synthetic_file.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <unordered_set>
@@ -19,7 +18,6 @@ constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
 constexpr std::string_view kTokenTypes = "tokenizer.ggml.token_type";
 constexpr std::int32_t kNormalToken = 1;
 constexpr std::string_view kSpace = "\xc4\xa0";  // how byte-level BPE spells a space
-constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 
 // Words of three syllables and more, each its own: what the vocabulary has beyond the
 // tokenizer's. Nothing merges into them, so no text is encoded with them.
@@ -90,11 +88,6 @@ void write_tokenizer(const GgufFile& file, const SyntheticShape& shape, GgufWrit
   header.integers(kTokenTypes, types);
 }
 
-[[noreturn]] void refuse_stream(const SyntheticFile& file) {
-  throw Error(ErrorCode::kModelLoadFailed,
-              quoted_path(file.label()) + " cannot be made: " + std::strerror(errno) + ".");
-}
-
 }  // namespace
 
 SyntheticFile::SyntheticFile(SyntheticShape shape) : shape_(std::move(shape)) {
@@ -139,76 +132,11 @@ void SyntheticFile::read(std::uint64_t position, std::span<char> out) const {
   }
 }
 
-FileHandle written_synthetic(const SyntheticFile& file) {
-  FileHandle written(std::tmpfile());
-  if (written == nullptr) refuse_stream(file);
-  std::vector<char> buffer(kBufferBytes);
-  for (std::uint64_t at = 0; at < file.size(); at += buffer.size()) {
-    const auto count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(file.size() - at, buffer.size()));
-    file.read(at, std::span(buffer).first(count));
-    if (std::fwrite(buffer.data(), 1, count, written.get()) != count) refuse_stream(file);
-  }
-  if (std::fflush(written.get()) != 0) refuse_stream(file);
-  std::rewind(written.get());
-  return written;
+FileHandle open_synthetic(const std::shared_ptr<const SyntheticFile>& file) {
+  const auto read = [file](std::uint64_t position, std::span<char> out) {
+    file->read(position, out);
+  };
+  return open_virtual(file->size(), read, file->label());
 }
-
-#ifdef __linux__
-
-namespace {
-
-// What fopencookie() carries: the file and the place in it.
-struct Cookie {
-  std::shared_ptr<const SyntheticFile> file;
-  std::uint64_t position = 0;
-};
-
-ssize_t read_cookie(void* cookie, char* out, std::size_t wanted) {
-  auto& [file, position] = *static_cast<Cookie*>(cookie);
-  const std::uint64_t left = file->size() - std::min(position, file->size());
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, left));
-  file->read(position, {out, count});
-  position += count;
-  return static_cast<ssize_t>(count);
-}
-
-int seek_cookie(void* cookie, off64_t* offset, int whence) {
-  auto& [file, position] = *static_cast<Cookie*>(cookie);
-  std::int64_t from = 0;
-  if (whence == SEEK_CUR) from = static_cast<std::int64_t>(position);
-  if (whence == SEEK_END) from = static_cast<std::int64_t>(file->size());
-  if (from + *offset < 0) return -1;
-  *offset += from;
-  position = static_cast<std::uint64_t>(*offset);
-  return 0;
-}
-
-int close_cookie(void* cookie) {
-  delete static_cast<Cookie*>(cookie);
-  return 0;
-}
-
-}  // namespace
-
-FileHandle open_synthetic(std::shared_ptr<const SyntheticFile> file) {
-  const SyntheticFile& named = *file;
-  std::unique_ptr<Cookie> cookie(new Cookie{std::move(file)});
-  FileHandle stream(
-      fopencookie(cookie.get(), "rb", {read_cookie, nullptr, seek_cookie, close_cookie}));
-  if (stream == nullptr) refuse_stream(named);
-  static_cast<void>(cookie.release());
-  // Without it glibc asks for a few bytes at a time.
-  std::setvbuf(stream.get(), nullptr, _IOFBF, kBufferBytes);
-  return stream;
-}
-
-#else
-
-FileHandle open_synthetic(std::shared_ptr<const SyntheticFile> file) {
-  return written_synthetic(*file);
-}
-
-#endif
 
 }  // namespace infernode

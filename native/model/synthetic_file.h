@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,13 +12,9 @@
 #include "model/gguf_file.h"
 #include "model/synthetic_shape.h"
 #include "model/synthetic_weights.h"
+#include "model/virtual_file.h"
 
 namespace infernode {
-
-struct FileCloser {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using FileHandle = std::unique_ptr<std::FILE, FileCloser>;
 
 class SyntheticFile {
  public:
@@ -47,11 +42,8 @@ class SyntheticFile {
   std::vector<Placed> tensors_;  // by their beginnings
 };
 
-// The file as a stream to read from: on Linux one that computes what is read,
-// elsewhere a temporary file, gone when closed. Throws Error(kModelLoadFailed)
-// where the system gives none.
-FileHandle open_synthetic(std::shared_ptr<const SyntheticFile> file);
-// The second of these on any system.
-FileHandle written_synthetic(const SyntheticFile& file);
+// The file as a stream to read from. Throws Error(kModelLoadFailed) where the
+// system gives none.
+FileHandle open_synthetic(const std::shared_ptr<const SyntheticFile>& file);
 
 }  // namespace infernode

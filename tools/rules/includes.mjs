@@ -21,7 +21,7 @@ const spine = [
 
 const standardHeader = /^[a-z_]+$/; // <vector>, <condition_variable>
 const intrinsics = new Set(["immintrin.h"]);
-const llamaHeader = /^(?:llama(?:-cpp)?|gguf|ggml[\w-]*)\.h$/;
+const llamaHeader = /^(?:\.\.\/src\/)?(?:llama(?:-cpp|-ext)?|gguf|ggml[\w-]*)\.h$/;
 const nodeHeader = /^(?:napi|napi-inl|node_api|js_native_api)\.h$/;
 
 // Tests and benchmarks that compare with llama.cpp itself are named for it.
