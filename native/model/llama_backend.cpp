@@ -1,6 +1,7 @@
 #include "model/llama_backend.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_context.h"
+#include "model/llama_rows.h"
 #include "model/llama_runtime.h"
 #include "model/sequence_state.h"
 
@@ -88,14 +90,15 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
                 "kvLayout \"unified\" is for models whose layers keep every position.");
   }
   refuse_too_big(*model_, options);
+  for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
   {
-    const std::lock_guard lock(lora_mutex());
-    for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
+    const std::shared_lock counting(model_->adapter_mutex());
     context_.reset(context_of(*model_, options).release());
   }
   for (const LoraOptions& lora : options.loras) own_scales_.push_back(lora.scale);
   LlamaBackend::use_adapters({});
   set_limits(options);
+  rows_ = std::make_unique<LlamaRows>(static_cast<std::size_t>(limits_.prefill_capacity));
   const auto stop = [](void* flag) {
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
@@ -158,22 +161,10 @@ bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
 DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logits) {
   computed_rows_ = 0;
   if (!acceptable(rows)) return DecodeStatus::kInvalid;
-  const auto count = static_cast<std::int32_t>(rows.size());
-  llama_batch batch = llama_batch_init(count, 0, 1);
-  for (std::int32_t i = 0; i < count; ++i) {
-    const BatchRow& row = rows[static_cast<std::size_t>(i)];
-    batch.token[i] = row.token;
-    batch.pos[i] = row.position;
-    batch.n_seq_id[i] = 1;
-    batch.seq_id[i][0] = row.sequence;
-    batch.logits[i] = static_cast<std::int8_t>(all_logits || row.wants_logits);
-  }
-  batch.n_tokens = count;
-  std::unique_lock<std::mutex> counting;
-  if (std::exchange(adapters_changed_, false)) counting = std::unique_lock(lora_mutex());
-  const std::int32_t code = llama_decode(context_.get(), batch);
-  if (counting.owns_lock()) counting.unlock();
-  llama_batch_free(batch);
+  // The first pass with other adapters counts all that the model has.
+  std::shared_lock<std::shared_mutex> counting;
+  if (std::exchange(adapters_changed_, false)) counting = std::shared_lock(model_->adapter_mutex());
+  const std::int32_t code = decode_rows(rows, all_logits);
   if (code == 0) {
     llama_synchronize(context_.get());
     computed_rows_ = rows.size();
@@ -182,6 +173,17 @@ DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logi
   if (code == 1) return DecodeStatus::kNoRoom;
   if (code == -1) return DecodeStatus::kInvalid;
   return DecodeStatus::kFailed;
+}
+
+// llama_decode's answer; what it throws is a failed pass like any other.
+std::int32_t LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_logits) {
+  constexpr std::int32_t kThrew = -3;  // llama.cpp's code for a graph that failed
+  const llama_batch batch = rows_->batch(rows, all_logits);
+  try {
+    return llama_decode(context_.get(), batch);
+  } catch (const std::exception&) {
+    return kThrew;
+  }
 }
 
 DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows, bool embeds) {
@@ -247,9 +249,13 @@ std::vector<std::uint8_t> LlamaBackend::save(SequenceId sequence, std::size_t at
   if (resident(sequence) == 0) return {};
   const std::size_t size = llama_state_seq_get_size(context_.get(), sequence);
   if (size > at_most) return {};
-  std::vector<std::uint8_t> state(size);
-  state.resize(llama_state_seq_get_data(context_.get(), state.data(), state.size(), sequence));
-  return state;
+  try {
+    std::vector<std::uint8_t> state(size);
+    state.resize(llama_state_seq_get_data(context_.get(), state.data(), state.size(), sequence));
+    return state;
+  } catch (const std::bad_alloc&) {
+    return {};  // no room: the sequence is computed again where it is wanted
+  }
 }
 
 bool LlamaBackend::has_form(std::span<const std::uint8_t> state, Position length) const {

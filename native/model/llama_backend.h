@@ -18,6 +18,8 @@ struct ggml_threadpool;
 
 namespace infernode {
 
+class LlamaRows;
+
 struct ContextOptions {
   std::int32_t slots = 1;
   std::int32_t context_length = 0;  // per slot
@@ -70,6 +72,7 @@ class LlamaBackend final : public Backend {
   void set_limits(const ContextOptions& options);
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
+  std::int32_t decode_rows(std::span<const BatchRow> rows, bool all_logits);
   bool acceptable(std::span<const BatchRow> rows) const;
   void attach_threadpool(std::int32_t threads, const LlamaBackend* beside);
 
@@ -83,6 +86,7 @@ class LlamaBackend final : public Backend {
   AdapterScales own_scales_;  // of each, as the engine was made
   bool adapters_changed_ = false;
   std::unique_ptr<llama_context, ContextDeleter> context_;
+  std::unique_ptr<LlamaRows> rows_;
   std::size_t computed_rows_ = 0;  // of the last pass, 0 when it failed
 };
 

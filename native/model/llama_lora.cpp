@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <mutex>
+#include <shared_mutex>
 #include <string_view>
 
 #include "llama.h"
 #include "model/gguf_parser.h"
+#include "model/host_limits.h"
 #include "model/llama_runtime.h"
+#include "model/page_cache.h"
 
 namespace infernode {
 
@@ -47,24 +51,33 @@ void check_rules(const GgufFile& file, const LlamaModel& model) {
   for (const GgufTensor& tensor : file.tensors()) check_tensor(file, tensor);
 }
 
+// An adapter is a copy in host memory, or on the GPU its matrix is on.
+void check_room(const GgufFile& file) {
+  const std::uint64_t available = available_memory_bytes();
+  if (available == 0 || file.weight_bytes() <= available) return;
+  throw Error(ErrorCode::kOutOfMemory, quoted_path(file.label()) + " needs " +
+                                           std::to_string(file.weight_bytes() >> 20) + " MiB, " +
+                                           std::to_string(available >> 20) +
+                                           " MiB are free; load fewer adapters.");
+}
+
 }  // namespace
 
 void LoraDeleter::operator()(llama_adapter_lora* adapter) const {
-  const std::lock_guard lock(lora_mutex());
+  const std::lock_guard lock(model->adapter_mutex());
   llama_adapter_lora_free(adapter);
-}
-
-std::mutex& lora_mutex() {
-  static std::mutex mutex;
-  return mutex;
 }
 
 Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
   const GgufFile file = GgufFile::read(options.path);
   check_rules(file, model);
+  check_room(file);
+  // What is read already does not keep others of this model waiting for the disk.
+  warm_page_cache(options.path, [](std::uint64_t) { return true; });
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;
-  Lora lora(llama_adapter_lora_init(model.handle(), options.path.c_str()));
+  const std::lock_guard lock(model.adapter_mutex());
+  Lora lora(llama_adapter_lora_init(model.handle(), options.path.c_str()), LoraDeleter{&model});
   if (lora == nullptr) {
     const std::string reason =
         capture.errors().empty() ? "no reason given" : capture.errors().back();

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -22,17 +21,13 @@ struct LoraOptions {
 };
 
 struct LoraDeleter {
+  const LlamaModel* model = nullptr;  // outlives its adapters
   void operator()(llama_adapter_lora* adapter) const;
 };
 using Lora = std::unique_ptr<llama_adapter_lora, LoraDeleter>;
 
-// llama.cpp keeps a model's adapters in a set without a lock: whoever loads or
-// frees one, makes a context, which counts them, or computes the first pass after
-// use_loras(), which counts them again, holds this.
-std::mutex& lora_mutex();
-
-// Under lora_mutex(). Throws Error: GgufFile's codes; kModelLoadFailed for a file
-// that is no LoRA adapter of this model.
+// Throws Error: GgufFile's codes; kModelLoadFailed for a file that is no LoRA adapter
+// of this model, kOutOfMemory for one that does not fit.
 Lora load_lora(const LlamaModel& model, const LoraOptions& options);
 
 // Has the context add these, each by its scale; there are as many of both.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -124,6 +125,11 @@ class LlamaModel {
   // Throws Error(kInvalidOption) where llama.cpp makes no context of this shape.
   MemoryNeeded memory_needed(const EngineShape& shape) const;
 
+  // llama.cpp keeps a model's LoRA adapters in a set without a lock. Whoever loads or frees
+  // one holds this alone; whoever makes a context, or computes its first pass with other
+  // adapters, holds it with others, because both count the set.
+  std::shared_mutex& adapter_mutex() const { return adapter_mutex_; }
+
   // For llama_backend, which makes contexts on it. Lives as long as this.
   llama_model* handle() const { return handle_.get(); }
 
@@ -146,6 +152,7 @@ class LlamaModel {
   std::unique_ptr<const LlamaVocab> vocab_;
   std::shared_ptr<const RankHead> rank_head_;
   ModelInfo info_;
+  mutable std::shared_mutex adapter_mutex_;
   bool adds_space_ = false;  // the vocabulary starts a text with a space
 };
 
