@@ -112,6 +112,7 @@ export interface NativeEngineOptions {
   readonly kvType: "f16" | "f32" | "q8_0";
   readonly flashAttention: boolean;
   readonly promptCache: boolean;
+  /** -1 chooses from the memory that is left and the model's size. */
   readonly hostCacheBytes: number;
   readonly deterministic: boolean;
   readonly speculation: boolean;
@@ -314,11 +315,12 @@ export interface NativeModel {
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
   detokenize(tokens: Int32Array, special: boolean): string;
   tokenBytes(token: number): Uint8Array;
-  /** Bytes of KV cache and compute buffers an engine of this shape needs, estimated. */
+  /** Bytes that an engine of this shape takes, by llama.cpp's own sizing. */
   memoryNeeded(options: NativeEngineRequest): {
     readonly kvBytes: number;
     readonly computeBytes: number;
     readonly weightBytes: number;
+    readonly hostCacheBytes: number;
   };
   /** Rejects with a NativeFailure-shaped error (code, message). */
   createEngine(options: NativeEngineRequest, onEvents: NativeEventHandler): Promise<NativeEngine>;

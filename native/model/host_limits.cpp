@@ -6,6 +6,7 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -97,6 +98,15 @@ double quota_v1(const std::string& folder) {
   return std::numeric_limits<double>::infinity();
 }
 
+// What one of the process's own limits leaves of what `field` of its status counts.
+std::uint64_t room_below(auto resource, const char* field) {
+  rlimit limit{};
+  if (getrlimit(resource, &limit) != 0) return kUnlimited;
+  const auto kilobytes = field_in("/proc/self/status", field);
+  if (limit.rlim_cur == RLIM_INFINITY || !kilobytes) return kUnlimited;
+  return limit.rlim_cur - std::min<std::uint64_t>(limit.rlim_cur, *kilobytes * 1024);
+}
+
 // What a group may still allocate: limit - usage + page cache that can go.
 std::uint64_t room(std::optional<std::uint64_t> limit, std::optional<std::uint64_t> usage,
                    std::optional<std::uint64_t> reclaimable) {
@@ -151,6 +161,12 @@ std::uint64_t available_memory_bytes_under(const std::string& root) {
   return available == kUnlimited ? 0 : available;
 }
 
-std::uint64_t available_memory_bytes() { return available_memory_bytes_under(""); }
+std::uint64_t available_memory_bytes() {
+  const std::uint64_t outside = available_memory_bytes_under("");
+  const std::uint64_t own =
+      std::min(room_below(RLIMIT_DATA, "VmData:"), room_below(RLIMIT_AS, "VmSize:"));
+  if (own == kUnlimited) return outside;
+  return outside == 0 ? own : std::min(outside, own);
+}
 
 }  // namespace infernode

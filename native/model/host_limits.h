@@ -14,8 +14,9 @@ namespace infernode {
 int usable_cpus();
 
 // Bytes that can still be allocated before the kernel starts killing: the
-// least of MemAvailable and what each cgroup above this process has left
-// (reclaimable page cache counted as free). 0 where nothing can be read.
+// least of MemAvailable, what each cgroup above this process has left
+// (reclaimable page cache counted as free) and what `ulimit -d` and `ulimit -v`
+// leave. 0 where nothing can be read.
 std::uint64_t available_memory_bytes();
 
 // The same from a given root, for tests: `root` holds proc/ and sys/.

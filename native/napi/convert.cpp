@@ -136,8 +136,9 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.context.flash_attention = bool_field(object, "flashAttention");
   options.config.sampler_helpers = int_field(object, "samplerThreads");
   options.config.cache.keeps_prefixes = bool_field(object, "promptCache");
-  options.config.cache.host_limit =
-      static_cast<std::size_t>(object.Get("hostCacheBytes").As<Napi::Number>().Int64Value());
+  const std::int64_t host_cache = object.Get("hostCacheBytes").As<Napi::Number>().Int64Value();
+  options.chooses_host_cache = host_cache < 0;
+  options.config.cache.host_limit = static_cast<std::size_t>(std::max<std::int64_t>(0, host_cache));
   options.config.cache.exact = bool_field(object, "deterministic");
   options.context.whole_windows = options.config.cache.exact;
   const auto loras = object.Get("loras").As<Napi::Array>();

@@ -20,6 +20,7 @@ namespace infernode {
 struct EngineOptions {
   ContextOptions context;
   EngineConfig config;
+  bool chooses_host_cache = false;  // its limit follows the memory that is left
 };
 
 EngineOptions engine_options_from(const Napi::Object& object);

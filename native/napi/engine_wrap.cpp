@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/engine_memory.h"
 #include "model/host_limits.h"
 #include "model/llama_draft.h"
 #include "napi/addon_data.h"
@@ -52,6 +53,12 @@ double guessed_price(const LlamaModel& draft, const LlamaModel& model) {
 
 }  // namespace
 
+void choose_host_cache(EngineOptions& options, const MemoryNeeded& needed) {
+  if (!options.chooses_host_cache) return;
+  options.config.cache.host_limit =
+      static_cast<std::size_t>(default_host_cache_bytes(needed, available_memory_bytes()));
+}
+
 // Creates the contexts off the JavaScript thread.
 class CreateEngineWorker final : public Napi::AsyncWorker {
  public:
@@ -69,6 +76,10 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
   void Execute() override {
     try {
       if (models_.draft != nullptr) check_same_vocabulary(*models_.model, *models_.draft);
+      if (options_.chooses_host_cache) {
+        choose_host_cache(options_,
+                          engine_memory(*models_.model, models_.draft.get(), options_.context));
+      }
       auto backend = std::make_unique<LlamaBackend>(models_.model, options_.context);
       if (models_.draft != nullptr) make_draft_beside(*backend);
       backend_ = std::move(backend);

@@ -19,6 +19,9 @@
 
 namespace infernode {
 
+// The host cache's limit, where it was left to choose.
+void choose_host_cache(EngineOptions& options, const MemoryNeeded& needed);
+
 class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env);

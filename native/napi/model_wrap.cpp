@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/llama_draft.h"
+#include "model/engine_memory.h"
 #include "napi/addon_data.h"
 #include "napi/convert.h"
 #include "napi/engine_wrap.h"
@@ -198,15 +198,17 @@ Napi::Value ModelWrap::token_bytes(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto asked = info[0].As<Napi::Object>();
-  const ContextOptions options = engine_options_from(asked).context;
-  MemoryNeeded needed = model(env)->memory_needed(options.shape());
-  if (const auto draft = draft_of(env, asked); draft != nullptr) {
-    const MemoryNeeded more = draft->memory_needed(draft_context(*draft, options).shape());
-    needed.kv_bytes += more.kv_bytes;
-    needed.compute_bytes += more.compute_bytes;
-    if (draft != model(env)) needed.weight_bytes += more.weight_bytes;
+  EngineOptions options = engine_options_from(asked);
+  const auto draft = draft_of(env, asked);
+  MemoryNeeded needed;
+  try {
+    needed = engine_memory(*model(env), draft.get(), options.context);
+  } catch (const Error& error) {
+    throw error_to(env, {error.code(), error.what()});
   }
+  choose_host_cache(options, needed);
   Napi::Object object = Napi::Object::New(env);
+  object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
   object.Set("kvBytes", static_cast<double>(needed.kv_bytes));
   object.Set("computeBytes", static_cast<double>(needed.compute_bytes));
   object.Set("weightBytes", static_cast<double>(needed.weight_bytes));

@@ -92,12 +92,13 @@ export function memoryText(measured: {
   readonly contextLength: number;
   readonly needed: MemoryNeeded;
 }): string {
-  const { weightBytes, kvBytes, computeBytes } = measured.needed;
+  const { weightBytes, kvBytes, computeBytes, hostCacheBytes } = measured.needed;
   const rows = [
     ["weights", bytes(weightBytes)],
     ["KV cache", bytes(kvBytes)],
     ["compute", bytes(computeBytes)],
-    ["total", bytes(weightBytes + kvBytes + computeBytes)],
+    ["host cache, at most", bytes(hostCacheBytes)],
+    ["total", bytes(weightBytes + kvBytes + computeBytes + hostCacheBytes)],
   ];
   return `\nMemory needed with ${measured.slots} slots of ${measured.contextLength} tokens\n${table(rows)}`;
 }

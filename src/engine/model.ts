@@ -58,11 +58,16 @@ export interface DetokenizeOptions {
   readonly special?: boolean | undefined;
 }
 
-/** Memory an engine needs, in bytes, estimated. */
+/** Memory that an engine takes, in bytes: what llama.cpp allocates, and what the engine keeps. */
 export interface MemoryNeeded {
+  /** Weights, of a draft model and of LoRA adapters too. */
   readonly weightBytes: number;
+  /** Keys, values and recurrent states. */
   readonly kvBytes: number;
+  /** Buffers of a pass, and logits. */
   readonly computeBytes: number;
+  /** Evicted prefixes in host memory, at most; by default it follows the memory that is left now. */
+  readonly hostCacheBytes: number;
 }
 
 /** A loaded model. Made by loadModel(). */
@@ -168,7 +173,8 @@ export class Model {
   }
 
   /**
-   * Memory that an engine of this shape would need, a draft model's included.
+   * Memory that an engine of this shape would take, a draft model and adapters included,
+   * by llama.cpp's own sizing; that takes some milliseconds.
    * @throws InferenceError INVALID_OPTION, MODEL_CLOSED
    */
   memoryNeeded(options: EngineOptions = {}): MemoryNeeded {

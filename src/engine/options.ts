@@ -93,8 +93,10 @@ export interface EngineOptions {
    */
   readonly promptCache?: boolean | undefined;
   /**
-   * Bytes of host memory for beginnings that lost their place in the KV cache
-   * and for preempted generations. 0 to 2^40. Default 1 GiB.
+   * Bytes of host memory for evicted prompt prefixes and preempted generations, at most:
+   * 0 to 2^40. Default: a quarter of the memory that the container or host has left beside
+   * the engine, at most the size of the weights and the KV cache, at most 1 GiB.
+   * `engine.options` and Model.memoryNeeded say how much that is.
    */
   readonly hostCacheBytes?: number | undefined;
   /**
@@ -155,6 +157,7 @@ const defaultContext = 4096;
 /** The addon's spelling of "choose for me". */
 const chooseThreads = 0;
 const allLayers = -1;
+const chooseBytes = -1;
 
 const maximumLayers = 100_000;
 
@@ -213,7 +216,7 @@ function engineSchema(limits: ModelLimits) {
     kvType: z.enum(["f16", "f32", "q8_0"], 'one of "f16", "f32", "q8_0"').default("f16"),
     flashAttention: flag().optional(),
     promptCache: flag().default(true),
-    hostCacheBytes: integer(0, 2 ** 40).default(2 ** 30),
+    hostCacheBytes: integer(0, 2 ** 40).optional(),
     deterministic: flag().default(false),
     speculation: z
       .custom<boolean | object>(isSwitchOrObject, "true, false or { draftModel, draftTokens }")
@@ -342,5 +345,6 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
     flashAttention,
     threads: judged.threads ?? chooseThreads,
     samplerThreads: judged.samplerThreads ?? chooseThreads,
+    hostCacheBytes: judged.hostCacheBytes ?? chooseBytes,
   };
 }

@@ -79,10 +79,11 @@ describe("format", () => {
     const text = memoryText({
       slots: 4,
       contextLength: 256,
-      needed: { weightBytes: 1024, kvBytes: 2048, computeBytes: 1024 },
+      needed: { weightBytes: 1024, kvBytes: 2048, computeBytes: 1024, hostCacheBytes: 3072 },
     });
     expect(text).toContain("4 slots of 256 tokens");
-    expect(text).toContain("total     4.0 KiB");
+    expect(text).toMatch(/host cache, at most +3.0 KiB/);
+    expect(text).toMatch(/total +7.0 KiB/);
   });
 
   it("writes bigints into JSON as numbers where those are exact", () => {

@@ -32,7 +32,7 @@ describe("engine options", () => {
       kvType: "f16",
       flashAttention: true,
       promptCache: true,
-      hostCacheBytes: 2 ** 30,
+      hostCacheBytes: -1,
       deterministic: false,
     });
   });

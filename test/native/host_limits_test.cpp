@@ -1,6 +1,10 @@
 // Limits of a host as files say them: cgroup v1 and v2, nested groups, none.
 #include "model/host_limits.h"
 
+#include <sys/resource.h>
+
+#include <fstream>
+
 #include "check.h"
 #include "temporary_file.h"
 
@@ -65,6 +69,26 @@ TEST("v1 controllers are found by name and their no-limit is no limit") {
   root.write("sys/fs/cgroup/memory/box/memory.stat", "total_inactive_file 50000\n");
   CHECK_EQ(usable_cpus_under(root.path(), 8), 2);
   CHECK_EQ(available_memory_bytes_under(root.path()), 450000u);
+}
+
+TEST("limits of the process itself bound what is available") {
+  constexpr std::uint64_t kRoom = 64 << 20;
+  for (const auto resource : {RLIMIT_DATA, RLIMIT_AS}) {
+    rlimit before{};
+    CHECK_EQ(getrlimit(resource, &before), 0);
+    std::ifstream status("/proc/self/status");
+    std::uint64_t used = 0;
+    const std::string wanted = resource == RLIMIT_DATA ? "VmData:" : "VmSize:";
+    for (std::string word; status >> word;) {
+      if (word == wanted && status >> used) break;
+    }
+    rlimit limit = before;
+    limit.rlim_cur = used * 1024 + kRoom;
+    CHECK_EQ(setrlimit(resource, &limit), 0);
+    const std::uint64_t available = available_memory_bytes();
+    CHECK_EQ(setrlimit(resource, &before), 0);
+    CHECK(available > kRoom / 2 && available <= kRoom);
+  }
 }
 
 TEST("this host offers a CPU and some memory") {
