@@ -1,10 +1,9 @@
-// llama.cpp's chat templates, answer parsers and JSON schemas in a process of
-// their own: `infernode-chat` reads one JSON request per line, a conversation to
-// render, an answer to take apart or a schema to write as a grammar, and answers
-// each with one line. The only folder that includes llama-common. A template is a
-// program of whoever made the model: it may loop, recurse or allocate without
-// end, and then costs this process its life and nobody else's. Runs for one
-// model; the parent watches the clock.
+// llama.cpp's chat templates and answer parsers in a process of their own:
+// `infernode-chat` reads one JSON request per line, a conversation to render or an
+// answer to take apart, and answers each with one line. The only folder that
+// includes llama-common. A template is a program of whoever made the model: it may
+// loop, recurse or allocate without end, and then costs this process its life and
+// nobody else's. Runs for one model; the parent watches the clock.
 #include <cstdint>
 #include <exception>
 #include <iostream>
@@ -16,7 +15,6 @@
 
 #include "answer_parser.h"
 #include "conversation.h"
-#include "json-schema-to-grammar.h"
 #include "json.h"
 #include "log.h"
 
@@ -50,10 +48,6 @@ void limit_time() {
 }
 #endif
 
-common_json grammar_of(const common_json& schema) {
-  return common_json::object({{"grammar", json_schema_to_grammar(schema, true)}});
-}
-
 // Everything that is kept from one request to the next.
 struct Desk {
   infernode::chat::Templates templates;
@@ -64,8 +58,7 @@ common_json answer(Desk& desk, const std::string& line) {
   try {
     const common_json request = common_json::parse(line);
     if (request.contains("messages")) return infernode::chat::render(desk.templates, request);
-    if (request.contains("text")) return desk.parser.parse(request);
-    return grammar_of(request.at("schema"));
+    return desk.parser.parse(request);
   } catch (const std::exception& error) {
     return common_json::object({{"error", std::string(error.what()).substr(0, kLongestError)}});
   }

@@ -178,11 +178,30 @@ Applied applied(const common_chat_templates* parsed, const common_chat_templates
   return {std::move(params), std::move(grammar)};
 }
 
+// Of the templates that llama-common gives a schema to show; others take it in other forms.
+constexpr std::string_view kShowsSchema = "dsml_token";
+
+// The prompt shows the tools and the schema themselves; what the answer is bound by and read
+// with is made of stand-ins for them (src/chat/stand-ins.ts).
+std::string shown_prompt(const common_chat_templates* parsed, common_chat_templates_inputs inputs,
+                         const common_json& request) {
+  inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE;
+  if (request.contains("shownTools"))
+    inputs.tools = common_chat_tools_parse_oaicompat(request.at("shownTools"));
+  inputs.json_schema.clear();
+  const std::string source = request.at("template");
+  if (request.contains("shownSchema") && source.find(kShowsSchema) != source.npos)
+    inputs.chat_template_kwargs["response_format"] = request.at("shownSchema").dump();
+  return common_chat_templates_apply(parsed, inputs).prompt;
+}
+
 common_json render_with(const common_chat_templates* parsed, const common_json& request,
                         ArgumentsForm form) {
   const std::string bos = request.at("bos");
   const common_chat_templates_inputs inputs = inputs_from(request, parsed, form);
   auto [params, grammar] = applied(parsed, inputs);
+  if (request.contains("shownTools") || request.contains("shownSchema"))
+    params.prompt = shown_prompt(parsed, inputs, request);
   // The tokenizer adds its own.
   if (request.at("addBos").get<bool>() && !bos.empty() && params.prompt.starts_with(bos))
     params.prompt.erase(0, bos.size());

@@ -2,7 +2,9 @@
 // (OpenAI's). Judged whole before it leaves this process, so that the only
 // errors left are the template's own.
 import { z } from "zod";
+import type { Keywords } from "../constraints/schema-parts.js";
 import { flag } from "../engine/judge.js";
+import type { StandIns } from "./stand-ins.js";
 import {
   callToWire,
   type JudgedTools,
@@ -131,18 +133,25 @@ export interface Conversation {
   readonly tools?: JudgedTools | undefined;
   /** Tell what is thought apart from what is said. */
   readonly splitReasoning: boolean;
-  /** The text of a JSON schema that the answer is to follow. */
-  readonly schema?: string | undefined;
+  /** A JSON schema that the answer is to follow. */
+  readonly schema?: Keywords | undefined;
 }
 
-/** A judged conversation in the spelling of the process that renders it. */
-export function conversationToWire({ messages, tools, schema, ...rest }: Conversation): object {
+/**
+ * A judged conversation in the spelling of the process that renders it.
+ * @param standIns what its answer's form is made of; the prompt shows what they stand for
+ */
+export function conversationToWire(
+  { messages, tools, schema, ...rest }: Conversation,
+  standIns: StandIns | undefined,
+): object {
   return {
     ...rest,
     messages: messages.map(messageToWire),
-    ...(schema !== undefined && { schema: JSON.parse(schema) }),
+    ...(schema !== undefined && { schema: standIns?.schema, shownSchema: schema }),
     ...(tools !== undefined && {
-      tools: toolsToWire(tools.tools),
+      tools: standIns?.tools,
+      shownTools: toolsToWire(tools.tools),
       toolChoice: tools.choice,
       ...(tools.parallel !== undefined && { parallelToolCalls: tools.parallel }),
     }),

@@ -1,16 +1,18 @@
-// Renders conversations for one model, takes answers apart and turns JSON schemas
-// into grammars, through helper processes: a template is a program, a schema may
-// be as large as a caller likes, and a hostile one must cost nobody but its own
+// Renders conversations for one model and takes answers apart, through helper
+// processes: a template is a program, and a hostile one must cost nobody but its own
 // request. They start on first use and end with the last owner (helper-pool.ts).
 import { z } from "zod";
+import type { Keywords } from "../constraints/schema-parts.js";
 import { InferenceError } from "../errors.js";
-import { wellFormedJson } from "../well-formed.js";
+import { parsedJson, wellFormedJson } from "../well-formed.js";
 import { type AnswerFormat, type AnswerParser, answerFormatSchema, parsedAnswerSchema } from "./answer.js";
 import { type HelperKind, HelperPool } from "./helper-pool.js";
 import { type Conversation, conversationToWire, type RenderedChat } from "./messages.js";
+import { StandIns } from "./stand-ins.js";
+import type { Tool } from "./tools.js";
 
 const timeLimitMs = 5000;
-const rememberedSchemas = 16;
+const rememberedStandIns = 16;
 
 /** What a model brings to its template. */
 export interface ChatModel {
@@ -32,8 +34,8 @@ export interface WrittenChat extends RenderedChat {
 export class ChatRenderer {
   readonly #model: ChatModel;
   readonly #helpers: HelperPool;
-  /** By their schemas, the last few. */
-  readonly #grammars = new Map<string, string>();
+  /** By the tools and the schema they stand for, the last few. */
+  readonly #standIns = new Map<string, StandIns>();
   #owners = 1;
 
   /**
@@ -56,12 +58,17 @@ export class ChatRenderer {
         "the model's file has no chat template, or an empty one; name one with loadModel's chatTemplate or give a prompt instead of messages",
       );
     }
-    const line = wellFormedJson(JSON.stringify({ template, ...model, ...conversationToWire(conversation) }));
     const { schema, tools } = conversation;
-    const kind = schema === undefined && tools === undefined ? "chat" : "schema";
-    const reply = await this.#ask(kind, line, renderedSchema, failed);
+    const isPlain = schema === undefined && tools === undefined;
+    const standIns = isPlain ? undefined : this.#standInsFor(tools?.tools ?? [], schema);
+    const wire = { template, ...model, ...conversationToWire(conversation, standIns) };
+    const line = wellFormedJson(JSON.stringify(wire));
+    const reply = await this.#ask(isPlain ? "chat" : "schema", line, renderedSchema, failed);
     if ("error" in reply) throw failed(reply.error.trim());
-    return { prompt: reply.prompt, stop: reply.stops, answer: reply.answer ?? undefined };
+    const answer = reply.answer ?? undefined;
+    const restored = answer && standIns ? standIns.restored(answer) : answer;
+    if (answer !== undefined && restored === undefined) throw failed(otherWords);
+    return { prompt: reply.prompt, stop: reply.stops, answer: restored };
   }
 
   /**
@@ -75,22 +82,16 @@ export class ChatRenderer {
     return reply;
   }
 
-  /**
-   * GBNF for the JSON texts that a schema allows.
-   * @param schema its text
-   * @throws InferenceError INVALID_OPTION
-   */
-  async schemaGrammar(schema: string): Promise<string> {
-    const known = this.#grammars.get(schema);
+  #standInsFor(tools: readonly Tool[], schema: Keywords | undefined): StandIns {
+    const key = JSON.stringify({ tools, schema });
+    const known = this.#standIns.get(key);
     if (known !== undefined) return known;
-    const line = `{"schema":${schema}}`;
-    const reply = await this.#ask("schema", line, grammarSchema, schemaFailed);
-    if ("error" in reply) throw schemaFailed(`cannot be used: ${reply.error.trim()}`);
-    this.#grammars.set(schema, reply.grammar);
-    for (const oldest of this.#grammars.keys()) {
-      if (this.#grammars.size > rememberedSchemas) this.#grammars.delete(oldest);
+    const made = new StandIns(tools, schema);
+    this.#standIns.set(key, made);
+    for (const oldest of this.#standIns.keys()) {
+      if (this.#standIns.size > rememberedStandIns) this.#standIns.delete(oldest);
     }
-    return reply.grammar;
+    return made;
   }
 
   /** What the helper replies, or what it says is wrong; any other words fail the request. */
@@ -102,7 +103,7 @@ export class ChatRenderer {
   ): Promise<Answer | z.infer<typeof errorSchema>> {
     const reply = await this.#helpers.ask(kind, line, failed);
     const known = z.union([errorSchema, schema]).safeParse(parsedJson(reply));
-    if (!known.success) throw failed("could not be run: its process replied with something else");
+    if (!known.success) throw failed(otherWords);
     return known.data;
   }
 
@@ -124,21 +125,9 @@ const renderedSchema = z.object({
   stops: z.array(z.string()),
   answer: answerFormatSchema.nullable(),
 });
-const grammarSchema = z.object({ grammar: z.string() });
+const otherWords = "could not be run: its process replied with something else";
 const errorSchema = z.object({ error: z.string() });
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function failed(what: string): InferenceError {
   return new InferenceError("CHAT_TEMPLATE_FAILED", `the chat template ${what}`);
-}
-
-function schemaFailed(what: string): InferenceError {
-  return new InferenceError("INVALID_OPTION", `generate(): jsonSchema ${what}`);
 }

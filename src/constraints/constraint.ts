@@ -4,7 +4,7 @@ import { z } from "zod";
 import { invalidOption } from "../errors.js";
 import { choiceGrammar } from "./gbnf.js";
 import { regexGrammar } from "./regex.js";
-import { schemaText } from "./schema.js";
+import { schemaGrammar } from "./schema.js";
 
 /** What the text must look like, in one of four ways; the generation ends where nothing may follow. */
 export interface ConstraintOptions {
@@ -14,16 +14,16 @@ export interface ConstraintOptions {
    */
   readonly grammar?: string | undefined;
   /**
-   * A JSON schema: the text is JSON that it allows, oneOf read as anyOf. Keywords
-   * that cannot be held to are refused by name: multipleOf, uniqueItems, not, if,
-   * patternProperties, bounds of numbers that are no integers, formats other than
-   * date, time, date-time and uuid (which are forms only). Properties come in
-   * their order, others only where additionalProperties says so. Up to 256 KiB, 64 levels.
+   * A JSON schema: the text is JSON that it allows. Keywords that cannot be honoured
+   * (not, if, contains, uniqueItems of free values) are refused by name; oneOf is read as
+   * anyOf, unknown formats and keywords are annotations, and limits of length above 2,000
+   * are not held to. Properties come in their order, others only where
+   * additionalProperties says so. Up to 256 KiB, 64 levels. See docs/json-schema.md.
    */
   readonly jsonSchema?: Readonly<Record<string, unknown>> | undefined;
   /**
    * A regular expression for the whole text, read as with the flag u; a RegExp may
-   * have the flags u and s. No references back, no looking around, no \b, no \p.
+   * have the flags u and s. No references back, no looking behind, no \b.
    */
   readonly regex?: string | RegExp | undefined;
   /** The text is one of these: up to 1024 non-empty strings. */
@@ -96,12 +96,12 @@ export const constraintShape = {
   choice: z.custom<readonly string[]>(isChoice, choicePhrase).optional(),
 };
 
-/** A constraint in judged form; both empty where there is none. */
+/** A constraint in judged form. */
 export interface JudgedConstraint {
-  /** GBNF; "" where a schema or nothing is given. */
+  /** GBNF; "" where nothing is given. */
   readonly grammar: string;
-  /** A JSON schema's text. */
-  readonly schema: string | undefined;
+  /** The JSON schema that the grammar is made of. */
+  readonly schema: Readonly<Record<string, unknown>> | undefined;
   /** The option it was given by. */
   readonly field: string | undefined;
 }
@@ -120,7 +120,7 @@ export function judgeConstraint(
     throw invalidOption(call, [], problem);
   }
   const field = given[0]?.[0];
-  if (jsonSchema !== undefined) return { grammar: "", schema: schemaText(jsonSchema), field };
+  if (jsonSchema !== undefined) return { grammar: schemaGrammar(jsonSchema), schema: jsonSchema, field };
   return { grammar: grammar ?? fromRegex(regex) ?? fromChoice(choice) ?? "", schema: undefined, field };
 }
 

@@ -1,12 +1,7 @@
 // GBNF, the grammar language of llama.cpp, as text: how characters are written
 // in it. What a grammar means is the addon's.
-import { InferenceError } from "../errors.js";
-
-/** Characters from the first to the last, both included, as code points. */
-export type CharacterRange = readonly [first: number, last: number];
-
-/** The last code point there is. */
-export const lastCharacter = 0x10ffff;
+import { invalidOption } from "../errors.js";
+import type { CharacterRange } from "./characters.js";
 
 const plain = /^[A-Za-z0-9 _.,:;/+*()<>={}|?!@#$%&'~`]$/;
 
@@ -17,13 +12,23 @@ function character(codePoint: number): string {
   return codePoint <= 0xffff ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
 }
 
+const literalEscapes: ReadonlyMap<string, string> = new Map([
+  ['"', '\\"'],
+  ["\\", "\\\\"],
+  ["-", "-"],
+]);
+
 /** A text as it is: "text". */
 export function gbnfLiteral(text: string): string {
-  return `"${Array.from(text, (each) => character(each.codePointAt(0) ?? 0)).join("")}"`;
+  const written = (each: string) => literalEscapes.get(each) ?? character(each.codePointAt(0) ?? 0);
+  return `"${Array.from(text, written).join("")}"`;
 }
 
-/** One character out of these ranges, of which there must be one: [a-z]. */
+/** One character out of these ranges, of which there must be one: [a-z], or "a". */
 export function gbnfClass(ranges: readonly CharacterRange[]): string {
+  const [only] = ranges;
+  if (ranges.length === 1 && only !== undefined && only[0] === only[1])
+    return gbnfLiteral(String.fromCodePoint(only[0]));
   const range = ([first, last]: CharacterRange) =>
     first === last ? character(first) : `${character(first)}-${character(last)}`;
   return `[${ranges.map(range).join("")}]`;
@@ -36,10 +41,8 @@ export function gbnfClass(ranges: readonly CharacterRange[]): string {
 export function choiceGrammar(texts: readonly string[]): string {
   for (const [index, text] of texts.entries()) {
     if (/\p{Surrogate}/u.test(text)) {
-      throw new InferenceError(
-        "INVALID_OPTION",
-        `generate(): choice[${index}] must be well-formed text, it has half of a surrogate pair`,
-      );
+      const problem = "must be well-formed text, it has half of a surrogate pair";
+      throw invalidOption("generate()", ["choice", index], problem);
     }
   }
   return `root ::= ${texts.map(gbnfLiteral).join(" | ")}`;

@@ -1,5 +1,6 @@
-// How characters stand in a JSON string, as a part of an expression.
-import { type CharacterRange, gbnfClass, lastCharacter } from "./gbnf.js";
+// How characters stand in a JSON string, in GBNF.
+import { type CharacterRange, common, has, lastCharacter } from "./characters.js";
+import { gbnfClass, gbnfLiteral } from "./gbnf.js";
 
 const space = 0x20;
 const quote = 0x22;
@@ -23,30 +24,21 @@ const plain: readonly CharacterRange[] = [
   [backslash + 1, lastCharacter],
 ];
 
-/** One character out of these ranges as it is written inside a JSON string: classes, and groups of them. */
+/**
+ * One character out of these ranges as it is written inside a JSON string. Control
+ * characters without a letter of their own are left out where there are others: no
+ * model means them, and each costs an alternative.
+ */
 export function stringSet(ranges: readonly CharacterRange[]): string {
   const parts: string[] = [];
-  const themselves = plain.flatMap((range) => ranges.flatMap((each) => common(range, each)));
+  const themselves = common(plain, ranges);
   if (themselves.length > 0) parts.push(gbnfClass(themselves));
-  const has = (character: number) => ranges.some(([first, last]) => first <= character && character <= last);
   for (const [character, letter] of shortEscapes) {
-    if (has(character)) parts.push(`${one(backslash)}${one(letter.codePointAt(0) ?? 0)}`);
+    if (has(ranges, character)) parts.push(gbnfLiteral(`\\${letter}`));
   }
-  for (let character = 0; character < space; character += 1) {
-    if (!has(character) || shortEscapes.has(character)) continue;
-    const digits = `u${character.toString(16).padStart(4, "0")}`;
-    parts.push(one(backslash) + Array.from(digits, (digit) => one(digit.codePointAt(0) ?? 0)).join(""));
+  for (let character = 0; character < space && themselves.length === 0; character += 1) {
+    if (!has(ranges, character) || shortEscapes.has(character)) continue;
+    parts.push(gbnfLiteral(`\\u${character.toString(16).padStart(4, "0")}`));
   }
-  const [only] = parts;
-  return parts.length === 1 && only?.startsWith("[") && themselves.length > 0 ? only : `(${parts.join("|")})`;
-}
-
-function one(character: number): string {
-  return gbnfClass([[character, character]]);
-}
-
-function common([a, b]: CharacterRange, [c, d]: CharacterRange): CharacterRange[] {
-  const first = Math.max(a, c);
-  const last = Math.min(b, d);
-  return first <= last ? [[first, last]] : [];
+  return parts.length === 1 ? (parts[0] ?? "") : `(${parts.join(" | ")})`;
 }

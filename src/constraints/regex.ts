@@ -1,60 +1,87 @@
-// A regular expression as a grammar. It is read as JavaScript reads it with the
-// u flag, and must describe the whole text. What no grammar of this kind can say
-// (references back, looking around, word boundaries) is refused by name.
-import { InferenceError } from "../errors.js";
-import { type CharacterRange, gbnfClass, gbnfLiteral, lastCharacter } from "./gbnf.js";
-import { stringSet } from "./json-text.js";
+// Reads a regular expression as JavaScript does with the u flag. Looking ahead is an
+// intersection with what follows. What no expression of this kind can say
+// (references back, looking behind, word boundaries) is refused by name.
+import { invalidOption } from "../errors.js";
+import { type CharacterRange, complement, lastCharacter, unicodeProperty } from "./characters.js";
+import {
+  anyCharacter,
+  anything,
+  both,
+  choice,
+  type Expression,
+  empty,
+  end,
+  look,
+  never,
+  not,
+  repeat,
+  sequence,
+  set,
+  start,
+} from "./expression.js";
+import { expressionGrammar } from "./expression-grammar.js";
+import { gbnfClass } from "./gbnf.js";
+import { GrammarRules } from "./grammar-rules.js";
 
 const maximumDepth = 64;
 const maximumRepeats = 2000;
 
 /**
- * GBNF for the texts that match.
+ * GBNF for the texts that match as a whole.
  * @param dotAll "." is any character; else any but a line's end
  * @throws InferenceError INVALID_OPTION naming what cannot be used and where
  */
 export function regexGrammar(source: string, dotAll = false): string {
-  return `root ::= ${new RegexReader(source, dotAll, "regex", gbnfWriter).read()}`;
+  const reader = new RegexReader(source, dotAll, "regex");
+  const rules = new GrammarRules("regex");
+  const text = expressionGrammar(resolved(reader.read(), empty, true), rules, gbnfClass);
+  if (text === undefined) reader.refuse("matches no text");
+  return [`root ::= ${text}`, ...rules.lines].join("\n");
 }
 
 /**
- * A JSON schema's pattern for llama.cpp, which reads few of them and writes
- * characters into a string's JSON as they are: anchored, and every character a
- * class of what may stand for it in JSON.
- * @param name what errors call it
+ * The texts in which a JSON schema's pattern is found.
+ * @param place where it stands in jsonSchema, for errors
  * @throws InferenceError INVALID_OPTION naming what cannot be used and where
  */
-export function jsonPattern(source: string, name: string): string {
-  return `^${new RegexReader(source, false, name, patternWriter).read()}$`;
+export function patternExpression(source: string, place: string): Expression {
+  const read = new RegexReader(source, false, "jsonSchema", `(at ${place}): pattern `).read();
+  const first = resolved(read, anything, true);
+  const later = resolved(read, anything, false);
+  if (later.key === first.key) return sequence([anything, first]);
+  return choice([first, sequence([anyCharacter, anything, later])]);
 }
 
-/** How what was read is written. */
-interface Writer {
-  readonly literal: (character: number) => string;
-  readonly set: (ranges: readonly CharacterRange[]) => string;
-  /** Between the parts of a sequence. */
-  readonly join: string;
-  /** Between alternatives. */
-  readonly or: string;
-  /** Before and after a text that need not begin or end where the match does. */
-  readonly around: string;
+/**
+ * The expression with its looks and anchors worked in, and what follows it.
+ * @param isFirst nothing comes before it
+ */
+function resolved(expression: Expression, then: Expression, isFirst: boolean): Expression {
+  if (expression.settled) return sequence([expression, then]);
+  switch (expression.type) {
+    case "start":
+      return isFirst ? then : never;
+    case "end":
+      return then.nullable ? empty : never;
+    case "look": {
+      const seen = resolved(expression.inner, anything, isFirst);
+      return both([expression.negative ? not(seen) : seen, then]);
+    }
+    case "choice":
+      return choice(expression.parts.map((part) => resolved(part, then, isFirst)));
+    case "sequence": {
+      const { parts } = expression;
+      const consumes = parts.findIndex((part) => !["start", "look"].includes(part.type));
+      return parts.reduceRight((after, part, index) => {
+        return resolved(part, after, isFirst && (consumes < 0 || index <= consumes));
+      }, then);
+    }
+    case "repeat": // what is read here repeats only where it may be left out
+      return choice([resolved(expression.inner, then, isFirst), then]);
+    default:
+      return never;
+  }
 }
-
-const gbnfWriter: Writer = {
-  literal: (character) => gbnfLiteral(String.fromCodePoint(character)),
-  set: gbnfClass,
-  join: " ",
-  or: " | ",
-  around: "",
-};
-
-const patternWriter: Writer = {
-  literal: (character) => stringSet([[character, character]]),
-  set: stringSet,
-  join: "",
-  or: "|",
-  around: `${stringSet([[0, lastCharacter]])}*`,
-};
 
 const digits: readonly CharacterRange[] = [[0x30, 0x39]];
 const words: readonly CharacterRange[] = [
@@ -99,74 +126,46 @@ const controlEscapes: ReadonlyMap<string, number> = new Map([
   ["0", 0],
 ]);
 
-/** All characters that are in none of the ranges. */
-function complement(ranges: readonly CharacterRange[]): CharacterRange[] {
-  const sorted = [...ranges].sort((a, b) => a[0] - b[0]);
-  const rest: CharacterRange[] = [];
-  let next = 0;
-  for (const [first, last] of sorted) {
-    if (first > next) rest.push([next, first - 1]);
-    next = Math.max(next, last + 1);
-  }
-  if (next <= lastCharacter) rest.push([next, lastCharacter]);
-  return rest;
-}
+const one = (character: number) => set([[character, character]]);
 
 /** Reads an expression from left to right, once. */
 class RegexReader {
   readonly #characters: readonly string[];
   readonly #any: readonly CharacterRange[];
-  readonly #name: string;
-  readonly #writer: Writer;
+  readonly #option: string;
+  readonly #place: string;
   #at = 0;
   #depth = 0;
 
-  constructor(source: string, dotAll: boolean, name: string, writer: Writer) {
+  /** @param option and what of it, for errors */
+  constructor(source: string, dotAll: boolean, option: string, place = "") {
     this.#characters = Array.from(source);
     this.#any = complement(dotAll ? [] : lineEnds);
-    this.#name = name;
-    this.#writer = writer;
+    this.#option = option;
+    this.#place = place;
   }
 
-  read(): string {
-    const alternatives = [this.#anchored()];
-    while (this.#take("|")) alternatives.push(this.#anchored());
-    if (this.#at < this.#characters.length) this.#refuse("has a closing parenthesis without an opening one");
-    return alternatives.join(this.#writer.or);
+  read(): Expression {
+    const whole = this.#alternatives();
+    if (this.#at < this.#characters.length) this.refuse("has a closing parenthesis without an opening one");
+    return whole;
   }
 
-  /** One of the outermost alternatives. */
-  #anchored(): string {
-    const { around, join } = this.#writer;
-    const before = this.#take("^") ? "" : around;
-    const inside = this.#sequence();
-    const after = this.#take("$") ? "" : around;
-    return [before, inside, after].filter((part) => part !== "").join(join);
-  }
-
-  #alternatives(): string {
+  #alternatives(): Expression {
     const alternatives = [this.#sequence()];
     while (this.#take("|")) alternatives.push(this.#sequence());
-    return alternatives.join(this.#writer.or);
+    return choice(alternatives);
   }
 
-  #sequence(): string {
-    const parts: string[] = [];
+  #sequence(): Expression {
+    const parts: Expression[] = [];
     while (this.#at < this.#characters.length && !this.#sees("|") && !this.#sees(")")) {
-      if (this.#endsHere()) break;
       parts.push(this.#quantified(this.#atom()));
     }
-    return parts.join(this.#writer.join);
+    return sequence(parts);
   }
 
-  /** At the end of an outermost alternative. */
-  #endsHere(): boolean {
-    if (!this.#sees("$") || this.#depth > 0) return false;
-    const next = this.#characters[this.#at + 1];
-    return next === undefined || next === "|";
-  }
-
-  #atom(): string {
+  #atom(): Expression {
     const character = this.#next();
     switch (character) {
       case "(":
@@ -174,74 +173,79 @@ class RegexReader {
       case "[":
         return this.#set(this.#class());
       case ".":
-        return this.#set(this.#any);
+        return set(this.#any);
       case "\\":
         return this.#escape();
       case "^":
+        return start;
       case "$":
-        return this.#refuse(`uses "${character}" inside, where it cannot be used`);
+        return end;
       case "*":
       case "+":
       case "?":
       case "{":
-        return this.#refuse(`has nothing before "${character}" to repeat`);
+        return this.refuse(`has nothing before "${character}" to repeat`);
       case "]":
       case "}":
-        return this.#refuse(`must write "${character}" as "\\${character}"`);
+        return this.refuse(`must write "${character}" as "\\${character}"`);
       default:
-        return this.#writer.literal(character.codePointAt(0) ?? 0);
+        return one(character.codePointAt(0) ?? 0);
     }
   }
 
-  #group(): string {
+  #group(): Expression {
     this.#depth += 1;
-    if (this.#depth > maximumDepth) this.#refuse(`has more than ${maximumDepth} nested groups`);
-    if (this.#take("?")) this.#groupKind();
+    if (this.#depth > maximumDepth) this.refuse(`has more than ${maximumDepth} nested groups`);
+    const kind = this.#take("?") ? this.#groupKind() : "group";
     const inside = this.#alternatives();
-    if (!this.#take(")")) this.#refuse("has an opening parenthesis without a closing one");
+    if (!this.#take(")")) this.refuse("has an opening parenthesis without a closing one");
     this.#depth -= 1;
-    return `(${inside})`;
+    return kind === "group" ? inside : look(inside, kind === "not followed by");
   }
 
-  #groupKind(): void {
-    if (this.#take(":")) return;
-    if (this.#take("<") && !this.#sees("=") && !this.#sees("!")) {
-      while (this.#at < this.#characters.length && !this.#take(">")) this.#at += 1;
-      return;
+  #groupKind(): "group" | "followed by" | "not followed by" {
+    if (this.#take(":")) return "group";
+    if (this.#take("=")) return "followed by";
+    if (this.#take("!")) return "not followed by";
+    if (!this.#take("<")) {
+      return this.refuse(
+        "has a group of a kind that is not known; groups are (…), (?:…), (?<name>…), (?=…) and (?!…)",
+      );
     }
-    if (this.#sees("=") || this.#sees("!")) this.#refuse("looks ahead or behind, which cannot be done here");
-    this.#refuse("has a group of a kind that is not known; groups are (…), (?:…) and (?<name>…)");
+    if (this.#sees("=") || this.#sees("!")) this.refuse("looks behind, which is not supported");
+    while (this.#at < this.#characters.length && !this.#take(">")) this.#at += 1;
+    return "group";
   }
 
-  #quantified(atom: string): string {
-    const quantifier = this.#quantifier();
-    if (quantifier === "") return atom;
+  #quantified(atom: Expression): Expression {
+    const counts = this.#quantifier();
+    if (counts === undefined) return atom;
+    const [least, most] = counts;
     this.#take("?"); // lazy or not, the texts are the same
-    if (["*", "+", "?", "{"].some((sign) => this.#sees(sign))) this.#refuse("repeats a repetition");
-    return `${atom}${quantifier}`;
+    if (["*", "+", "?", "{"].some((sign) => this.#sees(sign))) this.refuse("repeats a repetition");
+    if (!atom.settled && most > 1) this.refuse("looks ahead or has an anchor in what it repeats");
+    return repeat(atom, least, most);
   }
 
-  #quantifier(): string {
-    for (const sign of ["*", "+", "?"]) {
-      if (this.#take(sign)) return sign;
-    }
-    if (!this.#take("{")) return "";
+  #quantifier(): readonly [least: number, most: number] | undefined {
+    const unbounded = Number.POSITIVE_INFINITY;
+    if (this.#take("*")) return [0, unbounded];
+    if (this.#take("+")) return [1, unbounded];
+    if (this.#take("?")) return [0, 1];
+    if (!this.#take("{")) return undefined;
     const least = this.#number();
     const open = this.#take(",");
-    const most = open && !this.#sees("}") ? this.#number() : undefined;
-    if (!this.#take("}")) this.#refuse("has a repetition that is not {n}, {n,} or {n,m}");
-    if (most !== undefined && most < least) this.#refuse("has a repetition with its numbers out of order");
-    return `{${least}${open ? "," : ""}${most ?? ""}}`;
+    const most = open ? (this.#sees("}") ? unbounded : this.#number()) : least;
+    if (!this.#take("}")) this.refuse("has a repetition that is not {n}, {n,} or {n,m}");
+    if (most < least) this.refuse("has a repetition with its numbers out of order");
+    if (least > maximumRepeats) this.refuse(`must repeat at least 0 to ${maximumRepeats} times`);
+    return [least, most > maximumRepeats ? unbounded : most];
   }
 
   #number(): number {
     let text = "";
     while (/^\d$/.test(this.#peek())) text += this.#next();
-    const value = Number(text);
-    if (text === "" || value > maximumRepeats) {
-      this.#refuse(`must repeat by numbers from 0 to ${maximumRepeats}`);
-    }
-    return value;
+    return text === "" ? this.refuse("has a repetition that is not {n}, {n,} or {n,m}") : Number(text);
   }
 
   /** After the opening bracket. */
@@ -249,7 +253,7 @@ class RegexReader {
     const negated = this.#take("^");
     const ranges: CharacterRange[] = [];
     while (!this.#take("]")) {
-      if (this.#at >= this.#characters.length) this.#refuse("has an opening bracket without a closing one");
+      if (this.#at >= this.#characters.length) this.refuse("has an opening bracket without a closing one");
       const first = this.#member();
       if (typeof first !== "number") ranges.push(...first);
       else ranges.push([first, this.#rangeEnd(first)]);
@@ -261,7 +265,7 @@ class RegexReader {
     if (!this.#sees("-") || this.#characters[this.#at + 1] === "]") return first;
     this.#at += 1;
     const last = this.#member();
-    if (typeof last !== "number" || last < first) return this.#refuse("has a range out of order in a class");
+    if (typeof last !== "number" || last < first) return this.refuse("has a range out of order in a class");
     return last;
   }
 
@@ -269,21 +273,31 @@ class RegexReader {
     const character = this.#next();
     if (character !== "\\") return character.codePointAt(0) ?? 0;
     if (this.#take("b")) return 0x08;
-    return classEscapes.get(this.#peek()) === undefined ? this.#escapedCharacter() : this.#classEscape();
+    return this.#seesClassEscape() ? this.#classEscape() : this.#escapedCharacter();
+  }
+
+  #seesClassEscape(): boolean {
+    return classEscapes.has(this.#peek()) || this.#sees("p") || this.#sees("P");
   }
 
   #classEscape(): readonly CharacterRange[] {
-    return classEscapes.get(this.#next()) ?? [];
+    const letter = this.#next();
+    const known = classEscapes.get(letter);
+    if (known !== undefined) return known;
+    let name = "";
+    if (this.#take("{")) while (!this.#take("}")) name += this.#next();
+    const ranges = unicodeProperty(name);
+    if (ranges === undefined) this.refuse(`uses "\\${letter}{${name}}", which is no property of Unicode`);
+    return letter === "p" ? ranges : complement(ranges);
   }
 
-  #escape(): string {
+  #escape(): Expression {
     const next = this.#peek();
     if (next === "b" || next === "B")
-      this.#refuse(`uses the word boundary "\\${next}", which cannot be done here`);
-    if (next === "k" || /^[1-9]$/.test(next))
-      this.#refuse("refers back to a group, which cannot be done here");
-    if (classEscapes.has(next)) return this.#set(this.#classEscape());
-    return this.#writer.literal(this.#escapedCharacter());
+      this.refuse(`uses the word boundary "\\${next}", which is not supported`);
+    if (next === "k" || /^[1-9]$/.test(next)) this.refuse("refers back to a group, which is not supported");
+    if (this.#seesClassEscape()) return this.#set(this.#classEscape());
+    return one(this.#escapedCharacter());
   }
 
   #escapedCharacter(): number {
@@ -292,8 +306,7 @@ class RegexReader {
     if (control !== undefined) return control;
     if (letter === "x") return this.#hexadecimal(2);
     if (letter === "u") return this.#unicode();
-    if (letter === "p" || letter === "P") this.#refuse(`uses "\\${letter}{…}", which is not supported`);
-    if (/^[A-Za-z0-9]$/.test(letter)) this.#refuse(`uses "\\${letter}", which is not known`);
+    if (/^[A-Za-z0-9]$/.test(letter)) this.refuse(`uses "\\${letter}", which is not known`);
     return letter.codePointAt(0) ?? 0;
   }
 
@@ -303,21 +316,21 @@ class RegexReader {
     while (this.#at < this.#characters.length && !this.#sees("}")) text += this.#next();
     this.#take("}");
     const value = /^[0-9a-fA-F]{1,6}$/.test(text) ? Number.parseInt(text, 16) : Number.NaN;
-    if (!(value <= lastCharacter)) return this.#refuse("has an escape \\u{…} that is no character");
+    if (!(value <= lastCharacter)) return this.refuse("has an escape \\u{…} that is no character");
     return value;
   }
 
   #hexadecimal(length: number): number {
     const text = this.#characters.slice(this.#at, this.#at + length).join("");
     if (!new RegExp(`^[0-9a-fA-F]{${length}}$`).test(text)) {
-      this.#refuse(`needs ${length} hexadecimal digits in an escape`);
+      this.refuse(`needs ${length} hexadecimal digits in an escape`);
     }
     this.#at += length;
     return Number.parseInt(text, 16);
   }
 
-  #set(ranges: readonly CharacterRange[]): string {
-    return ranges.length === 0 ? this.#refuse("has a class without characters") : this.#writer.set(ranges);
+  #set(ranges: readonly CharacterRange[]): Expression {
+    return ranges.length === 0 ? this.refuse("has a class without characters") : set(ranges);
   }
 
   #peek(): string {
@@ -336,15 +349,13 @@ class RegexReader {
 
   #next(): string {
     const character = this.#characters[this.#at];
-    if (character === undefined) return this.#refuse("ends too soon");
+    if (character === undefined) return this.refuse("ends too soon");
     this.#at += 1;
     return character;
   }
 
-  #refuse(what: string): never {
-    throw new InferenceError(
-      "INVALID_OPTION",
-      `generate(): ${this.#name} ${what} (character ${Math.min(this.#at, this.#characters.length)})`,
-    );
+  refuse(what: string): never {
+    const at = Math.min(this.#at, this.#characters.length);
+    throw invalidOption("generate()", [this.#option], `${this.#place}${what} (character ${at})`);
   }
 }

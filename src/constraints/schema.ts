@@ -1,233 +1,263 @@
-// A JSON schema made ready for llama.cpp's conversion, which leaves out what it
-// does not know, without a word: keywords it would leave out are refused by name
-// where they say something about the text, and what it reads wrongly (patterns,
-// tuples, allOf) is written in a form it reads right. So what comes out is what
-// the schema allows; sometimes less of it, never more.
-import { InferenceError } from "../errors.js";
+// A JSON schema as a grammar. What it writes is what the schema allows, sometimes
+// less of it; keywords that cannot be honoured are refused by name. Each schema that
+// values may have becomes a rule, found again by what it is made of, so that
+// recursion ends and equal schemas are written once. Works off a list, so that a
+// chain of references costs no stack.
+import { invalidOption } from "../errors.js";
 import { wellFormedJson } from "../well-formed.js";
+import { anything, type Expression } from "./expression.js";
+import { expressionGrammar, quantifier } from "./expression-grammar.js";
+import { gbnfClass } from "./gbnf.js";
+import { GrammarRules, spaceRule } from "./grammar-rules.js";
+import { stringSet } from "./json-text.js";
+import { itemsOf, writtenArray } from "./schema-arrays.js";
+import { integerExpression, numberExpression } from "./schema-numbers.js";
+import { declaredProperties, type Property, writtenObject } from "./schema-objects.js";
 import {
   type Json,
   type Keywords,
-  keywordTypes,
-  type Place,
-  plainKeywords,
+  type Parts,
   refuseAt,
-  typeOf,
+  SchemaDocument,
+  type SchemaType,
   typesOf,
-} from "./schema-keywords.js";
-import { judgeArray, judgeInteger, judgeObject, judgeString } from "./schema-types.js";
+  unsupportedKeyword,
+} from "./schema-parts.js";
+import { stringExpression, stringForm } from "./schema-strings.js";
+import { jsonLiteral, listedValues, typeOf, type ValueWriter } from "./schema-values.js";
+
+/** Every character of a JSON string, none of them half of a pair. */
+const characterRule =
+  '[^"\\\\\\x00-\\x1F] | "\\\\" (["\\\\bfnrt] | "u" ([0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))';
+
+const mostRemembered = 16;
+const remembered = new Map<string, string>();
 
 /**
- * The schema as llama.cpp is to read it, as text.
+ * GBNF for the JSON texts that a schema allows.
  * @param schema JSON: no circles, no functions
  * @throws InferenceError INVALID_OPTION naming the keyword and where it stands
  */
-export function schemaText(schema: Readonly<Record<string, unknown>>): string {
-  const root = JSON.parse(JSON.stringify(schema)) as Keywords;
-  new SchemaJudge(root).judge();
-  const text = JSON.stringify(root);
-  if (wellFormedJson(text) === text) return text;
-  throw new InferenceError(
-    "INVALID_OPTION",
-    "generate(): jsonSchema must be well-formed text, it has half of a surrogate pair",
-  );
-}
-
-/** Goes through a schema by a list, so that a chain of references costs no stack. */
-class SchemaJudge {
-  readonly #root: Keywords;
-  readonly #seen = new Set<Keywords>();
-  readonly #pending: Place[];
-
-  constructor(root: Keywords) {
-    this.#root = root;
-    this.#pending = [{ node: root, path: "#" }];
-  }
-
-  judge(): void {
-    for (let place = this.#pending.pop(); place !== undefined; place = this.#pending.pop()) {
-      if (this.#seen.has(place.node)) continue;
-      this.#seen.add(place.node);
-      this.#judgeOne(place);
-    }
-  }
-
-  #judgeOne(place: Place): void {
-    const { node, path } = place;
-    for (const keyword of Object.keys(node)) {
-      if (keyword.startsWith("x-") || keywordTypes.has(keyword)) continue;
-      refuseAt(path, `cannot use the keyword ${JSON.stringify(keyword)}; leave it away`);
-    }
-    if (node.allOf !== undefined) this.#join(place);
-    if (node.$ref !== undefined) this.#judgeReference(place);
-    else if (node.anyOf !== undefined || node.oneOf !== undefined) this.#judgeAlternatives(place);
-    else if (node.const !== undefined || node.enum !== undefined) judgeValues(place);
-    else this.#judgeTyped(place);
-  }
-
-  #judgeReference(place: Place): void {
-    this.#pending.push(this.#resolved(place));
-  }
-
-  #target({ node, path }: Place): Place {
-    const reference = node.$ref;
-    if (typeof reference !== "string" || !reference.startsWith("#/") || /[~%]/.test(reference)) {
-      return refuseAt(
-        path,
-        `must refer to parts of itself, as "#/$defs/name", got ${JSON.stringify(reference)}`,
-      );
-    }
-    let target: Json = this.#root;
-    for (const step of reference.slice(2).split("/")) {
-      const holds: boolean = typeof target === "object" && target !== null && Object.hasOwn(target, step);
-      target = holds ? ((target as Keywords)[step] ?? null) : null;
-    }
-    return asPlace(target, reference, `refers to ${reference}, where there is no schema`);
-  }
-
-  #judgeAlternatives(place: Place): void {
-    const { node, path } = place;
-    const keyword = node.oneOf === undefined ? "anyOf" : "oneOf";
-    alone(place, keyword);
-    if (Object.keys(node[keyword] ?? {}).length === 0) refuseAt(path, `must have schemas in ${keyword}`);
-    this.#push(node[keyword], `${path}/${keyword}`);
-  }
-
-  /** Every schema of a list or of an object's values. */
-  #push(schemas: Json | undefined, path: string): void {
-    if (typeof schemas !== "object" || schemas === null) refuseAt(path, "must have schemas here");
-    for (const key of Object.keys(schemas)) this.#pushOne(schemas as Keywords, key, `${path}/${key}`);
-  }
-
-  #pushOne(holder: Keywords, key: string, path: string): void {
-    if (holder[key] === true) holder[key] = {};
-    this.#pending.push(asPlace(holder[key], path, "must have a schema that is an object here"));
-  }
-
-  #judgeTyped({ node, path }: Place): void {
-    const types = typesOf(node, path);
-    for (const keyword of Object.keys(node)) {
-      if (plainKeywords.has(keyword)) continue;
-      const about = keywordTypes.get(keyword);
-      if (about === undefined || about === "structure") continue;
-      const concerned = about.types.filter((type) => types.includes(type));
-      if (concerned.length === 0 && types.length > 0) {
-        delete node[keyword]; // says nothing about these types
-        continue;
-      }
-      const unread = types.length === 0 ? undefined : concerned.find((type) => !about.read.includes(type));
-      if (types.length === 0) refuseAt(path, `must have a "type" with ${JSON.stringify(keyword)}`);
-      if (unread !== undefined && !about.idle?.(node[keyword])) {
-        refuseAt(path, `cannot use ${JSON.stringify(keyword)} with the type "${unread}"; leave it away`);
-      }
-    }
-    if (types.includes("string")) judgeString({ node, path });
-    if (types.includes("integer")) judgeInteger({ node, path });
-    if (types.includes("object")) this.#pushObject({ node, path });
-    if (types.includes("array")) this.#pushArray({ node, path });
-  }
-
-  #pushObject(place: Place): void {
-    const { node, path } = place;
-    judgeObject(place);
-    if (node.properties !== undefined) this.#push(node.properties, `${path}/properties`);
-    if (typeof node.additionalProperties !== "object") return;
-    this.#pushOne(node, "additionalProperties", `${path}/additionalProperties`);
-  }
-
-  #pushArray(place: Place): void {
-    const { node, path } = place;
-    judgeArray(place);
-    const key = node.prefixItems === undefined ? "items" : "prefixItems";
-    if (Array.isArray(node[key])) this.#push(node[key], `${path}/${key}`);
-    else if (node[key] !== undefined) this.#pushOne(node, key, `${path}/${key}`);
-  }
-
-  /** allOf of one schema is that schema; of objects, one object. */
-  #join(place: Place): void {
-    const { node, path } = place;
-    const list = node.allOf;
-    if (!Array.isArray(list) || list.length === 0) refuseAt(path, "must have schemas in allOf");
-    delete node.allOf;
-    const parts = list.map((part, index) =>
-      asPlace(part, `${path}/allOf/${index}`, "must have a schema here"),
+export function schemaGrammar(schema: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(schema);
+  const known = remembered.get(text);
+  if (known !== undefined) return known;
+  if (wellFormedJson(text) !== text) {
+    throw invalidOption(
+      "generate()",
+      ["jsonSchema"],
+      "must be well-formed text, it has half of a surrogate pair",
     );
-    const [only] = parts;
-    if (parts.length === 1 && only !== undefined && constraints(node).length === 0) {
-      Object.assign(node, only.node);
-      if (node.allOf !== undefined) this.#join(place);
-      return;
+  }
+  const rules = new GrammarRules("jsonSchema");
+  const root = new SchemaWriter(JSON.parse(text) as Keywords, rules).write();
+  const grammar = [`root ::= ${root}`, spaceRule, ...rules.lines].join("\n");
+  remembered.set(text, grammar);
+  for (const oldest of remembered.keys()) if (remembered.size > mostRemembered) remembered.delete(oldest);
+  return grammar;
+}
+
+/** Writes the rules of one schema. */
+export class SchemaWriter implements ValueWriter {
+  readonly rules: GrammarRules;
+  readonly document: SchemaDocument;
+  readonly #root: Keywords;
+  readonly #isLenient: boolean;
+  readonly #names = new Map<string, string>();
+  /** Rules of strings by the limits of their length. */
+  readonly #texts = new Map<string, string>();
+  readonly #expressions = new Map<number, string | undefined>();
+  readonly #pending: {
+    readonly name: string;
+    readonly alternatives: readonly Parts[];
+    readonly path: string;
+  }[] = [];
+
+  /** @param isLenient what cannot be honoured has no effect, instead of being refused */
+  constructor(root: Keywords, rules: GrammarRules, isLenient = false) {
+    this.rules = rules;
+    this.document = new SchemaDocument(root);
+    this.#root = root;
+    this.#isLenient = isLenient;
+  }
+
+  /** The name of the rule for these values, by default those of the whole schema. */
+  write(parts: Parts = this.parts(this.#root, "#")): string {
+    const path = parts[0]?.path ?? "#";
+    const name = this.rule(parts) ?? (this.#isLenient ? this.write([]) : this.#impossible(path));
+    for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
+      const texts = [...new Set(next.alternatives.flatMap((parts) => this.#written(parts)))];
+      if (texts.length > 0) this.rules.define(next.name, texts.join(" | "));
+      else this.rules.define(next.name, this.#isLenient ? this.write([]) : this.#impossible(next.path));
     }
-    const whole = [{ node: { ...node }, path }, ...parts.map((part) => this.#resolved(part))];
-    for (const part of whole) joinObject(node, part);
+    return name;
   }
 
-  /** Behind its references. */
-  #resolved(place: Place): Place {
-    const passed = new Set<Keywords>();
-    let here = place;
-    while (here.node.$ref !== undefined) {
-      if (passed.has(here.node)) refuseAt(place.path, "has a reference that leads to itself");
-      passed.add(here.node);
-      alone(here, "$ref");
-      here = this.#target(here);
+  parts(schema: Json | undefined, path: string): Parts {
+    return this.#leniently(
+      () => this.document.parts(schema, path),
+      () => [],
+    );
+  }
+
+  rule(parts: Parts): string | undefined {
+    const key = this.document.key(parts);
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const all = this.alternatives(parts);
+    const alternatives = all.filter((each) => this.#mayBe(each));
+    if (alternatives.length === 0) return undefined;
+    const name = this.rules.reserve();
+    this.#names.set(key, name);
+    this.#pending.push({ name, alternatives, path: parts[0]?.path ?? "#" });
+    return name;
+  }
+
+  /** The parts as lists without unions, one of which must hold. */
+  alternatives(parts: Parts): readonly Parts[] {
+    return this.#leniently(
+      () => this.document.alternatives(parts),
+      () => [[]],
+    );
+  }
+
+  /** The types of values that these parts, which have no unions, allow. */
+  types(parts: Parts): readonly SchemaType[] {
+    return this.#leniently(
+      () => {
+        const values = listedValues(parts, this);
+        return values === undefined ? typesOf(parts) : [...new Set(values.map(typeOf))];
+      },
+      () => typesOf([]),
+    );
+  }
+
+  /** The properties that these parts, which have no unions, declare. */
+  properties(parts: Parts): readonly Property[] {
+    return this.#leniently(
+      () => declaredProperties(parts, this),
+      () => [],
+    );
+  }
+
+  /** What must hold of each item; undefined where these parts, which have no unions, declare a tuple or none. */
+  items(parts: Parts): Parts | undefined {
+    return this.#leniently(
+      () => itemsOf(parts, this),
+      () => undefined,
+    );
+  }
+
+  values(parts: Parts): readonly Json[] | undefined {
+    const lists = this.alternatives(parts).map((each) => listedValues(each, this));
+    const listed = lists.filter((list) => list !== undefined);
+    return listed.length === lists.length ? listed.flat() : undefined;
+  }
+
+  string(expression: Expression): string | undefined {
+    if (expression.key === anything.key) return this.#anyString(0, Number.POSITIVE_INFINITY);
+    return this.#known(expression, () => {
+      const inside = expressionGrammar(expression, this.rules, stringSet);
+      return inside && `"\\"" (${inside}) "\\""`;
+    });
+  }
+
+  cannot(path: string, what: string): void {
+    if (!this.#isLenient) refuseAt(path, `cannot ${what}`);
+  }
+
+  /** Whether there may be a value; what is inside of it is not looked at. */
+  #mayBe(parts: Parts): boolean {
+    return this.#leniently(
+      () => {
+        return typesOf(parts).length > 0 && listedValues(parts, this)?.length !== 0;
+      },
+      () => true,
+    );
+  }
+
+  /** GBNF of each kind of value that all parts allow. */
+  #written(parts: Parts): readonly string[] {
+    const values = this.#leniently(
+      () => listedValues(parts, this),
+      () => undefined,
+    );
+    if (values !== undefined) return values.map(jsonLiteral);
+    const types = this.#leniently(
+      () => typesOf(parts),
+      () => typesOf([]),
+    );
+    const texts = types.map((type) => {
+      return this.#leniently(
+        () => this.#ofType(type, parts),
+        () => this.#ofType(type, []),
+      );
+    });
+    return texts.filter((text) => text !== undefined);
+  }
+
+  /** Where what cannot be honoured has no effect, what stands instead of a failure. */
+  #leniently<Value>(work: () => Value, otherwise: () => Value): Value {
+    try {
+      return work();
+    } catch (error) {
+      if (!this.#isLenient || this.rules.isFull) throw error;
+      return otherwise();
     }
-    return here;
   }
-}
 
-function asPlace(node: Json | undefined, path: string, otherwise: string): Place {
-  if (typeof node !== "object" || node === null || Array.isArray(node)) return refuseAt(path, otherwise);
-  return { node, path };
-}
-
-/** Its keywords that say something about the text. */
-function constraints(node: Keywords): string[] {
-  return Object.keys(node).filter((keyword) => !plainKeywords.has(keyword) && !keyword.startsWith("x-"));
-}
-
-function alone({ node, path }: Place, keyword: string): void {
-  const other = constraints(node).find((each) => each !== keyword);
-  if (other === undefined) return;
-  refuseAt(
-    path,
-    `cannot use ${JSON.stringify(other)} beside ${JSON.stringify(keyword)}; move it into the schemas there`,
-  );
-}
-
-const joinable = new Set(["type", "properties", "required"]);
-
-function joinObject(whole: Keywords, { node, path }: Place): void {
-  const wrong = constraints(node).find((keyword) => !joinable.has(keyword));
-  const type = node.type ?? "object";
-  if (wrong !== undefined || type !== "object") {
-    refuseAt(path, "can join objects of properties and required only in allOf");
+  #impossible(path: string): never {
+    return refuseAt(path, "allows no value");
   }
-  whole.type = "object";
-  const properties = (whole.properties ?? {}) as Keywords;
-  whole.properties = properties;
-  for (const [name, schema] of Object.entries((node.properties ?? {}) as Keywords)) {
-    const known = properties[name];
-    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(schema)) {
-      refuseAt(path, `cannot join the property ${JSON.stringify(name)}, which allOf has twice`);
+
+  #ofType(type: SchemaType, parts: Parts): string | undefined {
+    const unsupported = unsupportedKeyword(parts, type);
+    if (unsupported !== undefined) {
+      this.cannot(unsupported[0].path, `use ${JSON.stringify(unsupported[1])}; leave it away`);
     }
-    properties[name] = schema;
+    switch (type) {
+      case "object":
+        return writtenObject(parts, this);
+      case "array":
+        return writtenArray(parts, this);
+      case "string":
+        return this.#string(parts);
+      case "number":
+        return this.#number(numberExpression(parts));
+      case "integer":
+        return this.#number(integerExpression(parts));
+      case "boolean":
+        return '"true" | "false"';
+      case "null":
+        return '"null"';
+    }
   }
-  const required = [whole.required ?? [], node.required ?? []].flat() as string[];
-  whole.required = [...new Set(required)];
-}
 
-function judgeValues({ node, path }: Place): void {
-  const keyword = node.const === undefined ? "enum" : "const";
-  const other = constraints(node).find((each) => each !== keyword && each !== "type");
-  if (other !== undefined)
-    refuseAt(path, `cannot use ${JSON.stringify(other)} beside ${JSON.stringify(keyword)}`);
-  const values = keyword === "const" ? [node.const] : node.enum;
-  if (!Array.isArray(values) || values.length === 0) refuseAt(path, "must have values in enum");
-  if (node.type === undefined) return;
-  const types = typesOf(node, path);
-  const stranger = values.find((value) => !typeOf(value ?? null).some((type) => types.includes(type)));
-  if (stranger !== undefined)
-    refuseAt(path, `has the value ${JSON.stringify(stranger)}, which is not of its type`);
-  delete node.type;
+  #string(parts: Parts): string | undefined {
+    const { forms, least, most } = stringForm(parts);
+    if (forms.length === 0) return this.#anyString(least, most);
+    return this.string(stringExpression(parts));
+  }
+
+  #anyString(least: number, most: number): string {
+    const bounds = `${least} ${most}`;
+    const known = this.#texts.get(bounds);
+    if (known !== undefined) return known;
+    const characters = `${this.rules.add(characterRule)}${quantifier(least, this.rules.limit(most))}`;
+    const name = this.rules.add(most === 0 ? '"\\"\\""' : `"\\"" ${characters} "\\""`);
+    this.#texts.set(bounds, name);
+    return name;
+  }
+
+  #number(expression: Expression): string | undefined {
+    return this.#known(expression, () => expressionGrammar(expression, this.rules, gbnfClass));
+  }
+
+  #known(expression: Expression, write: () => string | undefined): string | undefined {
+    if (this.#expressions.has(expression.key)) return this.#expressions.get(expression.key);
+    const text = write();
+    const name = text && this.rules.add(text);
+    this.#expressions.set(expression.key, name);
+    return name;
+  }
 }

@@ -117,14 +117,14 @@ export class Engine {
 
   #generate(request: GenerateRequest): Generation {
     const judged = judgeRequest(this.#schema, request, randomSeed);
-    const { native, n, chat, jsonSchema, boundBy, signal } = judged;
+    const { native, n, chat, boundBy, signal } = judged;
     this.#mustBeQueueable("generate(): n", n);
     const ids = Array.from({ length: n }, () => this.#nextId++);
     const record = new GenerationRecord(ids, this.#host, boundBy);
     const shared = this.#shared(native, ids);
     if (signal?.aborted) record.finishAborted(signal);
-    else if (chat === undefined && jsonSchema === undefined) this.#start(record, shared, signal);
-    else this.#postpone(record, this.#startLater(record, shared, chat, jsonSchema), signal);
+    else if (chat === undefined) this.#start(record, shared, signal);
+    else this.#postpone(record, this.#startLater(record, shared, chat), signal);
     return new Generation(record, native.seed);
   }
 
@@ -212,23 +212,11 @@ export class Engine {
     this.#rendering.set(record, settled);
   }
 
-  /** Once the conversation is a prompt and the schema a grammar. */
-  async #startLater(
-    record: GenerationRecord,
-    request: NativeRequest,
-    chat: Conversation | undefined,
-    jsonSchema: string | undefined,
-  ): Promise<void> {
-    const [written, grammar] = await Promise.all([
-      chat && this.#chat.render(chat),
-      jsonSchema === undefined ? "" : this.#chat.schemaGrammar(jsonSchema),
-    ]);
+  /** Once the conversation is a prompt. */
+  async #startLater(record: GenerationRecord, request: NativeRequest, chat: Conversation): Promise<void> {
+    const written = await this.#chat.render(chat);
     if (record.end !== undefined) return;
-    if (chat === undefined || written === undefined) {
-      record.submit();
-      return this.#start(record, { ...request, grammar }, undefined);
-    }
-    const { request: whole, format } = writtenRequest(request, chat, written, grammar);
+    const { request: whole, format } = writtenRequest(request, chat, written);
     record.submit();
     record.readAnswers(
       format && { format, parse: (text, partial) => this.#chat.parse(format, text, partial) },
@@ -325,7 +313,7 @@ export class Engine {
     if (!native.cache) throw refuse("cache must be true, got false");
     const written = chat && (await this.#chat.render(chat));
     if (this.#closing !== undefined) throw cancelledByClosing(call);
-    const { request: prompt } = written ? writtenRequest(native, chat, written, "") : { request: native };
+    const { request: prompt } = written ? writtenRequest(native, chat, written) : { request: native };
     const [end] = await endsOf([this.#run(savingRequest(prompt), signal)]);
     return this.#states.write(file, prompt.loras, end);
   }

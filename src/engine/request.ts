@@ -10,6 +10,7 @@ import {
 } from "../chat/messages.js";
 import { judgeTools, type Tool, type ToolChoice } from "../chat/tools.js";
 import { type ConstraintOptions, constraintShape, judgeConstraint } from "../constraints/constraint.js";
+import type { Keywords } from "../constraints/schema-parts.js";
 import { invalidOption } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
@@ -232,8 +233,6 @@ export interface JudgedRequest {
   readonly native: NativeRequest;
   readonly n: number;
   readonly chat: Conversation | undefined;
-  /** The text of a JSON schema that is yet to become the grammar. */
-  readonly jsonSchema: string | undefined;
   /** The option that its grammar is made of, where that is not `grammar`. */
   readonly boundBy: string | undefined;
   readonly signal: AbortSignal | undefined;
@@ -257,7 +256,7 @@ export function judgeRequest(
   refuseTooFew(call, judged);
   const { grammar, schema: jsonSchema, field } = judgeConstraint(judged, call);
   const boundBy = field === "grammar" ? undefined : (field ?? (judged.tools && "tools"));
-  const chat = judgeChat(call, judged, grammar !== "", jsonSchema);
+  const chat = judgeChat(call, judged, grammar !== "", jsonSchema as Keywords | undefined);
   const native: NativeRequest = {
     ...rest,
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
@@ -274,7 +273,7 @@ export function judgeRequest(
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitBias: flatBias(logitBias),
   };
-  return { native: Object.freeze(native), n, chat, jsonSchema, boundBy, signal };
+  return { native: Object.freeze(native), n, chat, boundBy, signal };
 }
 
 /** What the template of a conversation may add. */
@@ -301,7 +300,7 @@ function judgeChat(
   call: string,
   judged: Judged,
   bound: boolean,
-  schema: string | undefined,
+  schema: Keywords | undefined,
 ): Conversation | undefined {
   const { messages, chatVariables, tools, splitReasoning } = judged;
   if (messages === undefined) {
@@ -310,7 +309,7 @@ function judgeChat(
       throw invalidOption(call, ["splitReasoning"], "must come with messages");
   }
   const judgedTools = judgeTools(call, judged);
-  if (judgedTools !== undefined && judgedTools.choice !== "none" && (bound || schema !== undefined)) {
+  if (judgedTools !== undefined && judgedTools.choice !== "none" && bound) {
     const constraints = ["grammar", "jsonSchema", "regex", "choice"];
     throw invalidOption(
       call,
@@ -324,7 +323,7 @@ function judgeChat(
     variables: chatVariables ?? {},
     addGenerationPrompt: true,
     tools: judgedTools,
-    splitReasoning: (splitReasoning ?? true) && !bound,
+    splitReasoning: (splitReasoning ?? true) && (!bound || schema !== undefined),
     schema,
   };
 }

@@ -17,14 +17,12 @@ export interface WrittenRequest {
 
 /**
  * @param request without its prompt; bound by what its user asked for
- * @param schemaGrammar of the request's JSON schema; "" where there is none
  * @throws InferenceError INVALID_OPTION
  */
 export function writtenRequest(
   request: NativeRequest,
   conversation: Conversation,
   written: WrittenChat,
-  schemaGrammar: string,
 ): WrittenRequest {
   const { prompt, stop, answer } = written;
   const whole = {
@@ -32,12 +30,13 @@ export function writtenRequest(
     prompt,
     parseSpecial: true,
     stop: [...new Set([...request.stop, ...stop])],
-    grammar: schemaGrammar || request.grammar,
   };
-  if (answer === undefined || request.grammar !== "") return { request: whole, format: undefined };
+  const hasSchema = conversation.schema !== undefined;
+  if (answer === undefined || (request.grammar !== "" && !hasSchema))
+    return { request: whole, format: undefined };
   const { visible, generationPrompt } = answer;
   const choice = conversation.tools?.choice ?? "none";
-  if (schemaGrammar !== "" || choice === "required") {
+  if (hasSchema || choice === "required") {
     if (answer.grammar === "") throw unbindable();
     const bound = { grammar: answer.grammar, grammarPrefix: generationPrompt };
     return { request: { ...whole, ...bound, visible }, format: answer };

@@ -33,6 +33,16 @@ function answering(command: string): ChatRenderer {
 }
 
 describe("a reply that is not of the protocol", () => {
+  it("in what is opaque fails a conversation with tools too", async () => {
+    const words = { ends: [], words: [], visible: [], grammar: "", lazy: false, triggers: [] };
+    const thoughts = { thinkingStart: "", thinkingEnds: [], thinking: false };
+    const answer = { format: 0, parser: "[New LWP 1]", generationPrompt: "", ...words, ...thoughts };
+    const chat = answering(`echo '${JSON.stringify({ prompt: "x", stops: [], answer })}'`);
+    const tools = { tools: [{ name: "clock" }], choice: "auto", parallel: false } as const;
+    expect((await caught(() => chat.render({ ...hello, tools }))).code).toBe("CHAT_TEMPLATE_FAILED");
+    chat.release();
+  });
+
   it.each([
     "echo '[New LWP 1]'",
     'echo \'warning: no symbols\'; echo \'{"prompt":"x","stops":[],"answer":null}\'',
@@ -53,18 +63,18 @@ describe("a reply that is not of the protocol", () => {
       () => chat.parse({ format: 0, parser: "", generationPrompt: "" }, "x", false),
     ];
     for (const ask of asked) expect((await caught(ask)).code).toBe("CHAT_TEMPLATE_FAILED");
-    expect((await caught(() => chat.schemaGrammar("{}"))).code).toBe("INVALID_OPTION");
     chat.release();
   });
 
   it("does not pass as the reply to the next request", async () => {
     // Two lines for a process's second request.
     const chat = answering(
-      'n=$((n+1)); line="{\\"grammar\\":\\"$n\\"}"; [ $n = 2 ] && line="$line\\n$line"; printf "$line\\n"',
+      'n=$((n+1)); line="{\\"prompt\\":\\"$n\\",\\"stops\\":[],\\"answer\\":null}"; ' +
+        '[ $n = 2 ] && line="$line\\n$line"; printf "$line\\n"',
     );
-    expect(await chat.schemaGrammar('{"a":1}')).toBe("1");
-    expect((await caught(() => chat.schemaGrammar('{"a":2}'))).code).toBe("INVALID_OPTION");
-    expect(await chat.schemaGrammar('{"a":3}')).toBe("1"); // of another process
+    expect((await chat.render(hello)).prompt).toBe("1");
+    expect((await caught(() => chat.render(hello))).code).toBe("CHAT_TEMPLATE_FAILED");
+    expect((await chat.render(hello)).prompt).toBe("1"); // of another process
     chat.release();
   });
 });

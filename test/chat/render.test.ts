@@ -209,33 +209,6 @@ describe("hostile templates", () => {
   }
 });
 
-describe("slow schemas", () => {
-  const wide = (name: string) => {
-    const names = Array.from({ length: 1500 }, (_, index) => `${name}${index}`);
-    const property = { type: ["string", "null"], maxLength: 100 };
-    const properties = Object.fromEntries(names.map((each) => [each, property]));
-    return JSON.stringify({ type: "object", properties });
-  };
-
-  it("are refused after conversations that came later were rendered", async () => {
-    const chat = renderer("{{ messages[-1].content }}", 2500);
-    const order: string[] = [];
-    const refused = ["a", "b", "c"].map(async (name) => {
-      const error = await caught(() => chat.schemaGrammar(wide(name)));
-      order.push(error.message);
-    });
-    const schema = JSON.stringify({ type: "null" });
-    const slow = chat.render({ ...asked(conversation), schema }).then(() => order.push("with a schema"));
-    for (const said of ["one", "two"]) {
-      order.push((await chat.render(asked([{ role: "user", content: said }]))).prompt);
-    }
-    await Promise.all([...refused, slow]);
-    const tooLong = "generate(): jsonSchema took longer than 2500 ms";
-    expect(order.slice(0, 4)).toEqual(["one", "two", tooLong, tooLong]);
-    chat.release();
-  });
-});
-
 describe("templates of well-known models", () => {
   const plain = [
     { role: "user", content: "What is the colour of the sky?" },

@@ -128,13 +128,8 @@ describe("a bad constraint", () => {
     });
   });
 
-  const texts = Array.from({ length: 40 }, (_, index) => [`p${index}`, { type: "string", maxLength: 2000 }]);
   it.each([
     [{ jsonSchema: { const: "x".repeat(200_000) } }, "generate(): jsonSchema: its grammar is too large"],
-    [
-      { jsonSchema: { type: "object", properties: Object.fromEntries(texts) } },
-      "200000 characters and names of rules; shorten its texts and lower its repetitions (a JSON schema's",
-    ],
     [{ regex: "a{2000}".repeat(101) }, "generate(): regex: its grammar is too large"],
     [{ grammar: `root ::= ${'"a"{2000} '.repeat(101)}` }, "The grammar is too large"],
   ])("that becomes too large a grammar is told of by its own name: %#", async (constraint, reason) => {
@@ -161,7 +156,7 @@ describe("a bad constraint", () => {
     [{ jsonSchema: trap }, "levels, all of it JSON, got an object"],
     [{ jsonSchema: { const: "\ud800" } }, "jsonSchema must be well-formed text"],
     [{ regex: /a/i }, "with no flags but u and s"],
-    [{ regex: "(?=a)" }, "regex looks ahead"],
+    [{ regex: "(?<=a)" }, "regex looks behind"],
     [{ choice: [] }, "choice must be 1 to 1024 non-empty strings"],
     [{ choice: ["\ud800"] }, "choice[0] must be well-formed text"],
     [{ choice: ["a"], regex: "a" }, "give one of regex and choice, not both"],
@@ -190,8 +185,12 @@ describe("a bad constraint", () => {
       for (let level = 0; level < 60; level += 1) deep = { anyOf: [deep, deep] };
       const error = await caught(() => engine.generate({ prompt, jsonSchema: deep }));
       expect(error.code).toBe("INVALID_OPTION");
-      const wide = { type: "string", maxLength: 100_000_000 };
-      expect((await caught(() => engine.generate({ prompt, jsonSchema: wide }))).code).toBe("INVALID_OPTION");
+      const properties = Array.from({ length: 900 }, (_, index) => [
+        `p${index}`,
+        { type: ["string", "null"], maxLength: 1000 + index },
+      ]);
+      const wide = { type: "object", properties: Object.fromEntries(properties) };
+      expect((await engine.generate({ prompt, jsonSchema: wide, maxTokens: 5 })).text).toMatch(/^{/);
       const { text } = await engine.generate({ prompt, jsonSchema: { const: "fine" }, maxTokens: 20 });
       expect(text).toBe('"fine"');
     });
