@@ -22,11 +22,11 @@ struct BatchRow {
   bool wants_logits = false;  // of a prefill row; decode rows all have them
 };
 
-enum class DecodeStatus {
-  kOk,
-  kNoRoom,   // nothing was computed and nothing changed
-  kInvalid,  // the backend refuses these rows; nothing changed
-  kFailed,   // the rows' sequences are in an unknown state: clear them
+enum class [[nodiscard]] DecodeStatus{
+    kOk,
+    kNoRoom,   // nothing was computed and nothing changed
+    kInvalid,  // the backend refuses these rows; nothing changed
+    kFailed,   // the rows' sequences are in an unknown state: clear them
 };
 
 struct BackendLimits {
@@ -85,7 +85,7 @@ class Backend {
 
   // Forgets positions >= from of a sequence. False: this model cannot cut
   // there; the caller must clear the sequence (from = 0), which never fails.
-  virtual bool truncate(SequenceId sequence, Position from) = 0;
+  [[nodiscard]] virtual bool truncate(SequenceId sequence, Position from) = 0;
 
   // How many of a sequence's first `length` positions can be kept exactly by
   // truncating it there: all of them; fewer where older state is gone; 0.
@@ -98,10 +98,11 @@ class Backend {
 
   // Whether these bytes can be the state of so many positions, as far as that is told
   // without restoring them.
-  virtual bool has_form(std::span<const std::uint8_t> state, Position length) const = 0;
+  [[nodiscard]] virtual bool has_form(std::span<const std::uint8_t> state,
+                                      Position length) const = 0;
 
   // Puts a saved state into an empty sequence. False: it stays empty.
-  virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
+  [[nodiscard]] virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
 
   // An empty sequence gets the first `length` positions of another, in the same
   // cells. Where the cells are one pool only.
@@ -135,7 +136,7 @@ class Vocab {
  public:
   virtual ~Vocab() = default;
   virtual std::int32_t size() const = 0;
-  virtual bool is_end_of_generation(TokenId token) const = 0;
+  [[nodiscard]] virtual bool is_end_of_generation(TokenId token) const = 0;
   // The bytes a token stands for in generated text; may be part of a UTF-8
   // character; empty for control tokens. Valid as long as the Vocab.
   virtual std::string_view piece(TokenId token) const = 0;

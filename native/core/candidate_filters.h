@@ -19,12 +19,12 @@ class CandidateFilters {
   explicit CandidateFilters(const SamplingParams& params);
 
   // Any of them is on.
-  bool active() const { return narrows() || draws_chance() || dynatemp_range_ > 0; }
+  [[nodiscard]] bool active() const { return narrows() || draws_chance() || dynatemp_range_ > 0; }
   // Some must see the candidates before top_p and min_p, which are then applied
   // here too.
-  bool narrows() const { return mirostat_ || typical_p_ < 1 || top_n_sigma_ > 0; }
+  [[nodiscard]] bool narrows() const { return mirostat_ || typical_p_ < 1 || top_n_sigma_ > 0; }
   // XTC is on: it happens by chance.
-  bool draws_chance() const { return xtc_probability_ > 0 && !mirostat_; }
+  [[nodiscard]] bool draws_chance() const { return xtc_probability_ > 0 && !mirostat_; }
 
   // The lowest logit that top-n-sigma keeps of a row; -infinity when it is off.
   float lowest_logit(std::span<const float> row, float maximum) const;

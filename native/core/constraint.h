@@ -28,13 +28,13 @@ class Constraint {
   }
 
   // Whether the methods below are to be asked; if not, the text is only watched.
-  bool binds() const { return !trigger_ && automaton_ != nullptr; }
+  [[nodiscard]] bool binds() const { return !trigger_ && automaton_ != nullptr; }
   // Takes text that came while nothing bound it.
   void watch(std::string_view piece);
 
   // Text may follow. Throws Error(kInvalidOption), as accept() and mask() do, for
   // a grammar that can be read in too many ways.
-  bool allows(std::string_view piece) const {
+  [[nodiscard]] bool allows(std::string_view piece) const {
     return !piece.empty() && automaton_->after(state_, piece) != GrammarAutomaton::kDead;
   }
   // Sets the logits of tokens whose text may not follow to -infinity, and of
@@ -43,9 +43,9 @@ class Constraint {
   // Takes text that allows() permits.
   void accept(std::string_view piece);
   // The text is whole as it stands.
-  bool may_end() const { return automaton_->may_end(state_); }
+  [[nodiscard]] bool may_end() const { return automaton_->may_end(state_); }
   // It is whole, and nothing may follow.
-  bool complete() const { return automaton_->only_ends(state_); }
+  [[nodiscard]] bool complete() const { return automaton_->only_ends(state_); }
 
  private:
   std::shared_ptr<GrammarAutomaton> automaton_;

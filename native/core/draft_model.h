@@ -89,9 +89,9 @@ class DraftModel {
   std::vector<Reading> settle(std::span<const DraftReader> readers);
   std::size_t missing(const Reading& reading) const;
   void cut(SequenceId sequence, std::size_t length);
-  bool catch_up(std::vector<Reading>& readings, std::size_t left);
-  bool read(const Reading& reading, std::size_t end, bool judges);
-  bool pass(std::vector<Reading>& readings, std::size_t width);
+  [[nodiscard]] bool catch_up(std::vector<Reading>& readings, std::size_t left);
+  [[nodiscard]] bool read(const Reading& reading, std::size_t end, bool judges);
+  [[nodiscard]] bool pass(std::vector<Reading>& readings, std::size_t width);
   TokenId likeliest(std::size_t row);
 
   std::unique_ptr<Backend> backend_;

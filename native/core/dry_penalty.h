@@ -25,7 +25,7 @@ class DryBreakers {
   // several; -1: none does.
   std::int32_t tail_at(std::span<const TokenId> tokens) const;
   // The token alone is a breaker.
-  bool breaks(TokenId token) const;
+  [[nodiscard]] bool breaks(TokenId token) const;
 
  private:
   std::multimap<TokenId, std::vector<TokenId>> tails_;
@@ -36,7 +36,7 @@ class DryPenalty {
  public:
   explicit DryPenalty(const SamplingParams& params);
 
-  bool active() const { return multiplier_ > 0 && window_ > 0; }
+  [[nodiscard]] bool active() const { return multiplier_ > 0 && window_ > 0; }
   void prime(std::span<const TokenId> known);
   void accept(TokenId token);
   void apply(std::span<float> logits) const;

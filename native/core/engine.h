@@ -94,13 +94,14 @@ class Engine {
 
   // Accepts a request, which then ends exactly once in the sink; or refuses it
   // with a reason, and nothing about it is ever published.
-  std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
-                                std::shared_ptr<RequestControl> control);
+  [[nodiscard]] std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt,
+                                              GenerateParams params,
+                                              std::shared_ptr<RequestControl> control);
   // Accepts a request that goes on where `source` is when the engine next looks:
   // it is told what was generated until then, and draws by `seed` from there.
   // Ends as kInvalidOption when `source` has ended.
-  std::optional<Failure> fork(RequestId source, RequestId id, std::uint64_t seed,
-                              std::shared_ptr<RequestControl> control);
+  [[nodiscard]] std::optional<Failure> fork(RequestId source, RequestId id, std::uint64_t seed,
+                                            std::shared_ptr<RequestControl> control);
   // Has the engine thread do this between two steps; with nullptr, and perhaps
   // at once, when the engine has ended. Done exactly once, whatever happens.
   void call(std::function<void(KvCache*)> work);
@@ -126,7 +127,7 @@ class Engine {
   using Call = std::function<void(KvCache*)>;
   using Arrival = std::variant<std::unique_ptr<Request>, Fork, Call>;
 
-  std::optional<Failure> admit(Arrival arrival);
+  [[nodiscard]] std::optional<Failure> admit(Arrival arrival);
   void run();
   void drain();
   void take_arrivals();
@@ -135,8 +136,8 @@ class Engine {
   void accept(const Fork& fork);
   void end_arrivals(FinishReason reason, const std::optional<Failure>& failure);
   void end_arrival(Arrival& arrival, FinishReason reason, std::optional<Failure> failure);
-  bool make_room();
-  bool finds_room(const Request& request);
+  [[nodiscard]] bool make_room();
+  [[nodiscard]] bool finds_room(const Request& request);
   void choose_turn();
   void set_aside(Request& request);
   void decode(const std::vector<DecodeRow>& rows);
@@ -148,27 +149,27 @@ class Engine {
   void emit();
   void publish();
   void take_cells();
-  bool shares_pass(const std::vector<DecodeRow>& rows) const;
+  [[nodiscard]] bool shares_pass(const std::vector<DecodeRow>& rows) const;
   void compute_shared(const std::vector<DecodeRow>& rows);
   void prefill();
-  bool prefill_group(const PrefillGroup& group);
+  [[nodiscard]] bool prefill_group(const PrefillGroup& group);
 
   void finish_embedding(Request& request, std::size_t row);
   void leave(Request& request, bool keep_computed);
   void remove(Request& request);
-  bool apply(Request& request, TokenChoice choice);
+  [[nodiscard]] bool apply(Request& request, TokenChoice choice);
   std::size_t draft(const std::vector<DecodeRow>& rows);
-  bool may_draft(const std::vector<DecodeRow>& rows) const;
-  std::optional<DraftCost> cost_of_model(const std::vector<DecodeRow>& rows) const;
+  [[nodiscard]] bool may_draft(const std::vector<DecodeRow>& rows) const;
+  [[nodiscard]] std::optional<DraftCost> cost_of_model(const std::vector<DecodeRow>& rows) const;
   double model_reading_ms(std::size_t tokens) const;
-  bool draft_by_model(const std::vector<DecodeRow>& rows, std::size_t length);
+  [[nodiscard]] bool draft_by_model(const std::vector<DecodeRow>& rows, std::size_t length);
   void ask_model(const std::vector<DecodeRow>& rows, const DraftCost& cost);
   void model_failed(const std::vector<Guesser*>& guessers);
   void judge_guesses(Request& request, std::size_t index, TokenId token);
   void decode_drafted(const std::vector<DecodeRow>& rows, std::size_t length);
   void keep_hits(Request& request, std::size_t first);
-  std::optional<FinishReason> finish_reason(const Request& request,
-                                            const TokenChoice& choice) const;
+  [[nodiscard]] std::optional<FinishReason> finish_reason(const Request& request,
+                                                          const TokenChoice& choice) const;
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
   void pass_succeeded();
   void pass_failed(DecodeStatus status, const std::vector<Request*>& requests);

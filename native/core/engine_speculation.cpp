@@ -191,7 +191,7 @@ void Engine::decode_drafted(const std::vector<DecodeRow>& rows, std::size_t leng
 // The request's token at `index` of the step beside what was guessed.
 void Engine::judge_guesses(Request& request, std::size_t index, TokenId token) {
   Guesser& guesser = *request.guesser;
-  guesser.looked_up.judge(index, token);
+  static_cast<void>(guesser.looked_up.judge(index, token));  // lookups are judged to learn
   const std::optional<bool> hit = guesser.modelled.judge(index, token);
   if (!hit) return;
   speculation_.judged_model(*hit);

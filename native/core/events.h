@@ -34,7 +34,7 @@ struct End {
 struct StepEvents {
   std::vector<Delta> deltas;
   std::vector<End> ends;
-  bool empty() const { return deltas.empty() && ends.empty(); }
+  [[nodiscard]] bool empty() const { return deltas.empty() && ends.empty(); }
 };
 
 class EventSink {

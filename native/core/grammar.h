@@ -18,9 +18,9 @@ struct CharacterSet {
   bool negated = false;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;  // ascending, both ends included
 
-  bool contains(std::uint32_t character) const;
+  [[nodiscard]] bool contains(std::uint32_t character) const;
   // Is any character of [first, last] in the set?
-  bool meets(std::uint32_t first, std::uint32_t last) const;
+  [[nodiscard]] bool meets(std::uint32_t first, std::uint32_t last) const;
 };
 
 struct GrammarElement {

@@ -39,9 +39,9 @@ class GrammarAutomaton {
   // to find.
   State after(State state, std::string_view bytes);
   // A whole text may end here.
-  bool may_end(State state) const;
+  [[nodiscard]] bool may_end(State state) const;
   // Nothing may follow.
-  bool only_ends(State state) const;
+  [[nodiscard]] bool only_ends(State state) const;
   // The tokens that may follow. Throws as after() does.
   std::shared_ptr<const Mask> allowed(State state);
   // Finds them out for this state, and for the next ones where they take long to find.
@@ -49,7 +49,7 @@ class GrammarAutomaton {
   void prepare(State state);
 
   // True when it has grown so large that a fresh one should go on.
-  bool full() const;
+  [[nodiscard]] bool full() const;
   // An automaton of the same grammar that knows no more than this state, and
   // the state there.
   std::pair<std::shared_ptr<GrammarAutomaton>, State> renewed(State state) const;

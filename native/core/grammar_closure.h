@@ -49,7 +49,7 @@ class GrammarClosure {
   void enter(std::uint32_t element, Follower then);
   void leave(Follower then);
   void settle(Follower then);
-  bool settled(Follower then) const;
+  [[nodiscard]] bool settled(Follower then) const;
   SetId set_of(Follower then) const;
   SetId joined(std::vector<Follower> followers);
 

@@ -24,9 +24,9 @@ class GrammarParser {
 
   [[noreturn]] void fail(const std::string& expected) const;
   [[noreturn]] static void fail_too_large();
-  bool at_end() const { return at_ >= text_.size(); }
+  [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
   char peek() const { return at_end() ? '\0' : text_[at_]; }
-  bool take(std::string_view word);
+  [[nodiscard]] bool take(std::string_view word);
   void skip_space(bool newlines);
   std::string name();
   std::uint32_t rule_named(const std::string& name);
@@ -36,7 +36,7 @@ class GrammarParser {
   void item(Sequence& out);
   void literal(Sequence& out);
   void character_class(Sequence& out);
-  bool repeat(Sequence& out, std::size_t begin);
+  [[nodiscard]] bool repeat(Sequence& out, std::size_t begin);
   void write_repeats(Sequence& out, std::size_t begin, std::uint32_t least, std::uint32_t most);
   std::uint32_t number();
   std::uint32_t character();

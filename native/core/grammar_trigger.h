@@ -24,12 +24,12 @@ class GrammarTrigger {
   explicit GrammarTrigger(std::shared_ptr<const GrammarTriggers> triggers);
 
   // The text from the first trigger word on, once it is whole.
-  std::optional<std::string> append(std::string_view bytes);
+  [[nodiscard]] std::optional<std::string> append(std::string_view bytes);
 
  private:
   // Where the first of them begins in the tail; npos: nowhere.
   std::size_t first_of(const std::vector<std::string>& words) const;
-  bool leave_thought();
+  [[nodiscard]] bool leave_thought();
 
   std::shared_ptr<const GrammarTriggers> triggers_;
   std::size_t longest_ = 0;  // bytes of a word that matters

@@ -41,7 +41,7 @@ class HostTier {
   void keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state);
   // Whether all of these tokens are kept already, with a state that ends there
   // where no other is of use.
-  bool holds(std::span<const TokenId> tokens, const std::string& salt) const;
+  [[nodiscard]] bool holds(std::span<const TokenId> tokens, const std::string& salt) const;
 
   // The longest kept beginning of `prompt`, with the entry that has it.
   PrefixTree::Match match(std::span<const TokenId> prompt, const std::string& salt,

@@ -39,10 +39,10 @@ struct CacheConfig {
   bool exact = false;
 };
 
-enum class Given {
-  kKept,
-  kNoRoom,     // in host memory
-  kMalformed,  // it cannot be a state of its tokens
+enum class [[nodiscard]] Given{
+    kKept,
+    kNoRoom,     // in host memory
+    kMalformed,  // it cannot be a state of its tokens
 };
 
 struct CacheStats {
@@ -77,7 +77,7 @@ class KvCache {
   std::int32_t room(std::int32_t wanted);
   // Whether a waiting request can compute what it knows without taking cells from
   // those that run. Not asked when nobody runs.
-  bool fits(const Request& request) const;
+  [[nodiscard]] bool fits(const Request& request) const;
   // Gives the request a sequence and as much of its tokens as is computed
   // somewhere. There must be a free place.
   void seat(Request& request);
@@ -103,7 +103,7 @@ class KvCache {
   void forget(Request& request);
   // Through host memory: llama.cpp's own copy between streams moves the whole
   // stream and rebuilds every graph, this moves only the cells in use.
-  bool move(SlotMove move);
+  [[nodiscard]] bool move(SlotMove move);
   // Takes all sequences from their holders, leaving the backend alone. Throws nothing.
   void abandon() noexcept;
 
@@ -139,20 +139,20 @@ class KvCache {
   const Sequence& at(SequenceId sequence) const {
     return sequences_.at(static_cast<std::size_t>(sequence));
   }
-  bool shares(const Request& request) const;
+  [[nodiscard]] bool shares(const Request& request) const;
   Position most_reusable(const Request& request) const;
   Position reusable(const Request& request, SequenceId source, std::size_t matching) const;
   Prefix computed_prefix(const Request& request) const;
-  bool worth_waiting(const Request& request, Position computed) const;
+  [[nodiscard]] bool worth_waiting(const Request& request, Position computed) const;
   Position coming(const Request& request, const Request* other, std::size_t matching) const;
-  bool pays(Position cells, Position gain) const;
+  [[nodiscard]] bool pays(Position cells, Position gain) const;
   PrefixTree::Match kept_prefix(const Request& request, Position computed) const;
-  bool redundant(const Request& request, std::span<const TokenId> tokens) const;
+  [[nodiscard]] bool redundant(const Request& request, std::span<const TokenId> tokens) const;
 
   void plan_checkpoints(Request& request);
   void ask_older(const Request& request);
   void drop_checkpoints(Request& request) const;
-  bool keeps_here(const Request& request) const;
+  [[nodiscard]] bool keeps_here(const Request& request) const;
   CachedState take_checkpoint(std::span<const TokenId> prompt, const std::string& salt) const;
   CachedState take_longer(std::span<const TokenId> prompt, const std::string& salt) const;
 
@@ -162,18 +162,19 @@ class KvCache {
   void seat_restored(Request& request);
   void take_over(Request& request, Prefix prefix);
   void fill(Request& request);
-  bool restore(Request& request, PrefixTree::Match kept);
+  [[nodiscard]] bool restore(Request& request, PrefixTree::Match kept);
   void reuse(Request& request, Position length);
-  bool copy(SequenceId from, SequenceId to, Position length);
-  bool share_cells(SequenceId from, SequenceId to, Position length);
+  [[nodiscard]] bool copy(SequenceId from, SequenceId to, Position length);
+  [[nodiscard]] bool share_cells(SequenceId from, SequenceId to, Position length);
   std::int32_t free_cells() const;
   SequenceId longest_unused(SequenceId spared) const;
-  bool cut(SequenceId sequence, Position from);
+  [[nodiscard]] bool cut(SequenceId sequence, Position from);
   void wipe(SequenceId sequence);
   StateBytes read_state(SequenceId sequence, std::size_t at_most) const;
   void count_cells(SequenceId sequence);
-  bool restore_kept(Request& request);
-  bool put_back(SequenceId sequence, std::span<const std::uint8_t> state, Position cells);
+  [[nodiscard]] bool restore_kept(Request& request);
+  [[nodiscard]] bool put_back(SequenceId sequence, std::span<const std::uint8_t> state,
+                              Position cells);
   void restored(Position cells, double started);
   void drop_contained(const Request& request, std::span<const TokenId> tokens);
   void evict(SequenceId sequence);

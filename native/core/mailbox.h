@@ -10,7 +10,7 @@
 
 namespace infernode {
 
-enum class Pushed { kAccepted, kFull, kClosed };
+enum class [[nodiscard]] Pushed{kAccepted, kFull, kClosed};
 
 template <typename Message>
 class Mailbox {
@@ -59,7 +59,7 @@ class Mailbox {
     changed_.wait(lock, [this] { return woken_ || closed_ || !messages_.empty(); });
   }
 
-  bool closed() const {
+  [[nodiscard]] bool closed() const {
     const std::lock_guard lock(mutex_);
     return closed_;
   }

@@ -33,9 +33,11 @@ class Publisher {
   // The end of one that never became a request.
   void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
 
-  bool empty() const { return events_.empty(); }
+  [[nodiscard]] bool empty() const { return events_.empty(); }
   // Whether events may wait for a step that follows at once.
-  bool may_wait(double now) const { return !urgent_ && now - published_ms_ < interval_ms_; }
+  [[nodiscard]] bool may_wait(double now) const {
+    return !urgent_ && now - published_ms_ < interval_ms_;
+  }
   void publish(double now);
 
  private:

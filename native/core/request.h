@@ -82,11 +82,13 @@ class Request {
   // Known tokens that are not computed yet. One is a decode row; more are
   // prefilled, the last of them with logits.
   std::int32_t gap() const { return static_cast<std::int32_t>(known.size()) - computed; }
-  bool ready_to_decode() const { return gap() == 1; }
-  bool cancelled() const { return control->cancelled.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
+  [[nodiscard]] bool cancelled() const {
+    return control->cancelled.load(std::memory_order_relaxed);
+  }
   // True while the consumer lags too far behind. Arms the wake-up before it
   // looks a second time, so an acknowledgement in between is never lost.
-  bool lagging() const;
+  [[nodiscard]] bool lagging() const;
 
   // The first `length` known tokens are there without computing them.
   void reuse(Position length) {

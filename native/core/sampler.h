@@ -84,7 +84,7 @@ class Sampler {
   };
 
   float prepare(std::span<float> logits, SamplerScratch& scratch) const;
-  bool gather(std::span<float> logits, SamplerScratch& scratch) const;
+  [[nodiscard]] bool gather(std::span<float> logits, SamplerScratch& scratch) const;
   TokenId sample_filtered(std::span<float> logits, SamplerScratch& scratch);
   void apply_bias(std::span<float> logits) const;
   Selection select(std::span<float> logits, SamplerScratch& scratch) const;

@@ -57,7 +57,7 @@ class Scheduler {
 
   // A move that lets one decode pass carry every row with less padding; none
   // when padding is cheap enough.
-  std::optional<SlotMove> next_move() const;
+  [[nodiscard]] std::optional<SlotMove> next_move() const;
 
   // Rows of one decode pass, ids ascending and consecutive where the backend
   // allows padding.
@@ -85,29 +85,29 @@ class Scheduler {
 
   // Chooses whose turn the step is: requests with different adapters share no pass, so
   // those of one set run at a time, a few steps each. True when it is another's.
-  bool take_turn();
+  [[nodiscard]] bool take_turn();
   const AdapterScales& turn() const { return turn_; }
   // True when a request generates, in whatever turn.
-  bool generates() const;
+  [[nodiscard]] bool generates() const;
 
   // True when a request has a place and is not paused.
-  bool any_running() const;
+  [[nodiscard]] bool any_running() const;
   // True when a step computes something, once those that wait have been seated.
-  bool runnable() const;
+  [[nodiscard]] bool runnable() const;
 
   std::int32_t waiting() const;
   const std::vector<std::unique_ptr<Request>>& living() const { return living_; }
 
  private:
   Request* suspect() const;
-  bool runs(const Request& request) const;
+  [[nodiscard]] bool runs(const Request& request) const;
   std::vector<AdapterScales> adapters_in_use() const;
   std::vector<SequenceId> decoding_slots() const;
   std::int32_t wanted_rows(const Request& request) const;
   PrefillGroup plan_group(SequenceId seed, std::int32_t capacity,
                           const std::vector<std::int32_t>& gaps) const;
   std::int32_t even_count(std::int32_t count, std::int32_t gap) const;
-  bool may_share(std::int32_t gap, std::int32_t count) const;
+  [[nodiscard]] bool may_share(std::int32_t gap, std::int32_t count) const;
 
   BackendLimits limits_;
   const KvCache& cache_;

@@ -45,7 +45,7 @@ struct Guesses {
   void learn(bool hit, std::size_t index = 0);
   // The request's token at `index` of the step. Nothing where a token before it was
   // another than guessed.
-  std::optional<bool> judge(std::size_t index, TokenId token);
+  [[nodiscard]] std::optional<bool> judge(std::size_t index, TokenId token);
   // Tokens a request gains by `most` such guesses.
   double expected(std::size_t most) const;
 };
@@ -66,7 +66,7 @@ struct Guesser {
     drafted.clear();
   }
   // Which of both to take for so many tokens.
-  bool by_model(std::size_t length) const {
+  [[nodiscard]] bool by_model(std::size_t length) const {
     return !model_failed && modelled.expected(length) >
                                 looked_up.expected(std::min(length, looked_up.tokens.size()));
   }
@@ -107,7 +107,7 @@ class Speculation {
   // What to expect of it for a request it has not been judged for.
   double model_rate() const { return model_rate_; }
   // Whether there is time to ask the draft model how it would have guessed.
-  bool may_ask(double ms) const { return ms <= credit_ms_; }
+  [[nodiscard]] bool may_ask(double ms) const { return ms <= credit_ms_; }
   void asked(double ms) { credit_ms_ -= ms; }
 
  private:

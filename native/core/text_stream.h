@@ -58,7 +58,7 @@ class TextStream {
   // U+FFFD. (That U+FFFD may itself complete a stop string.)
   std::string finish();
 
-  bool stopped() const { return stopped_; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
 
  private:
   // One stop string as a Knuth-Morris-Pratt automaton. The text read so far
@@ -67,7 +67,7 @@ class TextStream {
     std::string pattern;
     std::vector<std::uint32_t> border;  // [i]: longest proper border of i+1 bytes
     std::uint32_t matched = 0;
-    bool advance(char byte);  // true: the pattern is complete
+    [[nodiscard]] bool advance(char byte);  // true: the pattern is complete
   };
 
   static Matcher make_matcher(std::string pattern);

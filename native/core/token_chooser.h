@@ -41,7 +41,7 @@ class TokenChooser {
  private:
   void choose(Request& request, std::span<float> logits, SamplerScratch& scratch,
               TokenChoice& choice) const;
-  bool ends_generation(const Request& request, TokenId token) const;
+  [[nodiscard]] bool ends_generation(const Request& request, TokenId token) const;
   void obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
             TokenChoice& choice) const;
   void mask(const Request& request, std::span<float> logits, const SamplerScratch& scratch) const;

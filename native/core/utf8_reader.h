@@ -11,7 +11,7 @@ constexpr std::uint32_t kLastCharacter = 0x10ffff;
 class Utf8Reader {
  public:
   // False: the byte cannot follow.
-  bool take(std::uint8_t byte) {
+  [[nodiscard]] bool take(std::uint8_t byte) {
     if (missing_ == 0) return begin(byte);
     if ((byte & 0xc0) != 0x80) return false;
     value_ = (value_ << 6) | (byte & 0x3fU);
@@ -34,14 +34,14 @@ class Utf8Reader {
   static std::uint32_t after_surrogates(std::uint32_t character) {
     return character >= 0xd800 && character <= 0xdfff ? 0xe000 : character;
   }
-  bool begin(std::uint8_t byte) {
+  [[nodiscard]] bool begin(std::uint8_t byte) {
     if (byte < 0x80) return set(byte, 0, 0);
     if (byte >= 0xc2 && byte < 0xe0) return set(byte & 0x1fU, 1, 0x80);
     if (byte >= 0xe0 && byte < 0xf0) return set(byte & 0x0fU, 2, 0x800);
     if (byte >= 0xf0 && byte < 0xf5) return set(byte & 0x07U, 3, 0x10000);
     return false;
   }
-  bool set(std::uint32_t value, int missing, std::uint32_t lowest) {
+  [[nodiscard]] bool set(std::uint32_t value, int missing, std::uint32_t lowest) {
     value_ = value;
     missing_ = missing;
     lowest_ = lowest;

@@ -192,7 +192,7 @@ void add_visible_values(const float* weights, const Cells& values, std::int64_t 
   }
 }
 
-inline bool has_nan(const float* values, std::int64_t size) {
+[[nodiscard]] inline bool has_nan(const float* values, std::int64_t size) {
   __m256 found = _mm256_setzero_ps();
   for (std::int64_t i = 0; i < size; i += kLanes) {
     const __m256 eight = _mm256_loadu_ps(values + i);

@@ -6,6 +6,6 @@
 namespace infernode {
 
 // Whether llama.cpp has an architecture of this name, e.g. "llama".
-bool known_architecture(std::string_view name);
+[[nodiscard]] bool known_architecture(std::string_view name);
 
 }  // namespace infernode

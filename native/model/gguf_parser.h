@@ -73,6 +73,6 @@ std::string printable(std::string_view text, std::size_t most = 80);
 std::string quoted_path(std::string_view path);
 
 // Well-formed UTF-8 without NUL: what keys and tensor names must be.
-bool is_plain_text(std::string_view text);
+[[nodiscard]] bool is_plain_text(std::string_view text);
 
 }  // namespace infernode

@@ -269,7 +269,7 @@ bool LlamaBackend::restore(SequenceId sequence, std::span<const std::uint8_t> st
   const LlamaAbortGuard guard;  // what a file says may be asserted
   if (llama_state_seq_set_data(context_.get(), state.data(), state.size(), sequence) != 0)
     return true;
-  truncate(sequence, 0);
+  INFERNODE_CHECK(truncate(sequence, 0), "a sequence that could not be restored stays half full");
   return false;
 }
 

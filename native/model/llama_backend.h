@@ -54,12 +54,12 @@ class LlamaBackend final : public Backend {
   void use_adapters(const AdapterScales& scales) override;
   std::span<float> logits(std::size_t row) override;
   std::span<const float> embedding(std::size_t row) override;
-  bool truncate(SequenceId sequence, Position from) override;
+  [[nodiscard]] bool truncate(SequenceId sequence, Position from) override;
   void share(SequenceId from, SequenceId to, Position length) override;
   Position reusable(SequenceId sequence, Position length) const override;
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override;
-  bool has_form(std::span<const std::uint8_t> state, Position length) const override;
-  bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
+  [[nodiscard]] bool has_form(std::span<const std::uint8_t> state, Position length) const override;
+  [[nodiscard]] bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
   Position resident(SequenceId sequence) const override;
   void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }
   std::int64_t graphs_reused() const override;
@@ -73,7 +73,7 @@ class LlamaBackend final : public Backend {
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
   std::int32_t decode_rows(std::span<const BatchRow> rows, bool all_logits);
-  bool acceptable(std::span<const BatchRow> rows) const;
+  [[nodiscard]] bool acceptable(std::span<const BatchRow> rows) const;
   void attach_threadpool(std::int32_t threads, const LlamaBackend* beside);
 
   std::shared_ptr<const LlamaModel> model_;

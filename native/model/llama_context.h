@@ -27,7 +27,7 @@ struct MadeContext {
   ContextHandle context;
   std::string refusal;
 
-  bool out_of_memory() const;
+  [[nodiscard]] bool out_of_memory() const;
 };
 MadeContext make_context(llama_model& model, const llama_context_params& params);
 

@@ -75,7 +75,7 @@ class LlamaVocab final : public Vocab {
     return static_cast<std::int32_t>(end_of_generation_.size());
   }
   // False for a token outside [0, size()).
-  bool is_end_of_generation(TokenId token) const override;
+  [[nodiscard]] bool is_end_of_generation(TokenId token) const override;
   // Empty for control tokens and outside [0, size()).
   std::string_view piece(TokenId token) const override;
 

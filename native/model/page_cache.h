@@ -17,6 +17,6 @@ using WarmProgress = std::function<bool(std::uint64_t bytes)>;
 // Reads the parts of the file that are not in memory yet. False: stopped by
 // `progress`. Trouble with the file is no error here: whoever maps it next
 // will say so.
-bool warm_page_cache(const std::string& path, const WarmProgress& progress);
+[[nodiscard]] bool warm_page_cache(const std::string& path, const WarmProgress& progress);
 
 }  // namespace infernode

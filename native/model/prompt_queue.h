@@ -62,7 +62,7 @@ class PromptQueue {
  private:
   void run();
   void submit(Prompt prompt);
-  std::optional<Failure> hand_over(Prompt prompt);
+  [[nodiscard]] std::optional<Failure> hand_over(Prompt prompt);
   void bind(Prompt& prompt);
   void refuse(RequestId id, Failure failure);
   void end(End end);

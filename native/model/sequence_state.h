@@ -19,7 +19,7 @@ struct SequenceForm {
 
 // Whether these bytes can be the state of so many tokens. Of caches of kind kOwn the
 // form is not known: always true. Of recurrent layers it knows cells and positions.
-bool has_sequence_form(std::span<const std::uint8_t> state, const SequenceForm& form,
-                       Position tokens);
+[[nodiscard]] bool has_sequence_form(std::span<const std::uint8_t> state, const SequenceForm& form,
+                                     Position tokens);
 
 }  // namespace infernode

@@ -27,8 +27,8 @@ EngineOptions engine_options_from(const Napi::Object& object);
 Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
 
 // Nothing where the value is null: the model is a file.
-std::optional<SyntheticShape> synthetic_from(const std::string& reference,
-                                             const Napi::Value& value);
+[[nodiscard]] std::optional<SyntheticShape> synthetic_from(const std::string& reference,
+                                                           const Napi::Value& value);
 
 // Nothing where the value is null: as the engine was made.
 AdapterScales adapters_from(const Napi::Value& value);

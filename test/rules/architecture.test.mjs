@@ -97,3 +97,10 @@ it.each([
   write(name, text);
   expect(checkArchitecture(folder).findings).toEqual([]);
 });
+
+it("refuses an outcome that may be ignored, in a native header", () => {
+  write("native/core/backend.h", "// b\nclass B {\n  virtual bool cut(int from) = 0;\n};\n");
+  expect(checkArchitecture(folder).findings).toEqual([
+    "native/core/backend.h:3: tells an outcome without [[nodiscard]]",
+  ]);
+});
