@@ -2,13 +2,15 @@
 // written while a job's code runs carry that job's id, however many run at once.
 // Never holds an input, an output or s3Config.
 import { AsyncLocalStorage } from "node:async_hooks";
+import { stackOfThrown } from "../thrown.js";
 import type { WorkerLogLevel } from "./config.js";
 import type { JobLog } from "./contract.js";
 
 /** What a line says of its job. */
 export interface LoggedJob {
   readonly id: string;
-  readonly batchId?: string | undefined;
+  /** As it was sent. */
+  readonly batchId?: unknown;
 }
 
 type Level = Exclude<WorkerLogLevel, "NOTSET"> | "TIP";
@@ -82,7 +84,11 @@ export class Logger implements JobLog {
   #line(level: Level, message: string): void {
     if (ranks[level] < this.#lowest) return;
     const job = this.#jobs.getStore();
-    const text = shorten(job?.batchId === undefined ? message : `[batchId=${job.batchId}] ${message}`);
+    // Handlers in JavaScript log errors and objects too.
+    const words = typeof message === "string" ? message : stackOfThrown(message);
+    const { batchId } = job ?? {};
+    const inBatch = typeof batchId === "string" || typeof batchId === "number";
+    const text = shorten(inBatch ? `[batchId=${batchId}] ${words}` : words);
     const plain = [level.padEnd(7), ...(job === undefined ? [] : [` ${job.id} `]), ` ${text}`].join("|");
     const requestId = job?.id ?? null;
     this.#write(this.#json ? `${JSON.stringify({ requestId, message: text, level })}\n` : `${plain}\n`);
@@ -90,9 +96,9 @@ export class Logger implements JobLog {
 }
 
 /** Cuts the middle out of a long message. */
-function shorten(text: string): string {
-  const excess = text.length - maximumCharacters;
+export function shorten(text: string, limit = maximumCharacters): string {
+  const excess = text.length - limit;
   if (excess <= 0) return text;
-  const half = maximumCharacters / 2;
+  const half = limit / 2;
   return `${text.slice(0, half)}\n...TRUNCATED ${excess} CHARACTERS...\n${text.slice(-half)}`;
 }

@@ -2,7 +2,11 @@
 // shapes are the Python worker's, except that `error` is always a string.
 import { kindOfThrown, messageOfThrown, stackOfThrown } from "../thrown.js";
 import type { WorkerConfig } from "./config.js";
+import { shorten } from "./logger.js";
 import { hasFields, toWireJson } from "./wire-json.js";
+
+/** Of an error's text: a result that is too large would be refused, and its reason lost. */
+const errorCharacters = 100_000;
 
 /** The last word on a job. */
 export interface DoneBody {
@@ -24,8 +28,8 @@ export function bodyOfResult(result: unknown): DoneBody {
 export function bodyOfThrown(thrown: unknown, config: WorkerConfig): DoneBody {
   const error = toWireJson({
     error_type: `<class '${kindOfThrown(thrown)}'>`,
-    error_message: messageOfThrown(thrown),
-    error_traceback: stackOfThrown(thrown),
+    error_message: shorten(messageOfThrown(thrown), errorCharacters),
+    error_traceback: shorten(stackOfThrown(thrown), errorCharacters),
     hostname: config.hostname,
     worker_id: config.podId ?? "unknown",
     runpod_version: config.protocolVersion,
@@ -35,7 +39,8 @@ export function bodyOfThrown(thrown: unknown, config: WorkerConfig): DoneBody {
 
 /** The body for what a generator threw. */
 export function bodyOfBrokenStream(thrown: unknown): DoneBody {
-  return { error: `handler: ${messageOfThrown(thrown)} \ntraceback: ${stackOfThrown(thrown)}` };
+  const message = shorten(messageOfThrown(thrown), errorCharacters);
+  return { error: `handler: ${message} \ntraceback: ${shorten(stackOfThrown(thrown), errorCharacters)}` };
 }
 
 /** The error within a streamed item, which ends the stream; undefined where there is none. */
@@ -65,6 +70,10 @@ function parsedFields(json: string): Readonly<Record<string, unknown>> | undefin
 
 /** A handler's `error` as the string the platform expects. */
 function errorText(error: unknown): string {
+  return shorten(wholeErrorText(error), errorCharacters);
+}
+
+function wholeErrorText(error: unknown): string {
   if (typeof error === "string") return error;
   if (error instanceof Error) return stackOfThrown(error);
   try {

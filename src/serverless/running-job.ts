@@ -107,12 +107,13 @@ export class RunningJob {
     }
   }
 
-  async #stream(stream: AsyncIterable<unknown> | Iterable<unknown> | Iterator<unknown>): Promise<void> {
+  async #stream(stream: Stream): Promise<void> {
     const { outbox, options, logger } = this.#given;
     outbox.isStream = true;
     try {
       // `for` closes the iterator when it is left early.
-      for await (const item of iterable(stream)) {
+      for await (const made of iterable(stream)) {
+        const item = await made; // a next() alone may give promises
         if (this.#end === undefined) return;
         const error = errorOfItem(item);
         if (error !== undefined) return this.#settle({ error });
@@ -231,7 +232,8 @@ function bodyJson(
   }
 }
 
-type Stream = AsyncIterable<unknown> | Iterator<unknown>;
+type Steps = Iterator<unknown> | AsyncIterator<unknown>;
+type Stream = AsyncIterable<unknown> | Iterable<unknown> | Steps;
 
 /** A generator or an async iterable; never text, a list, bytes or a plain iterable. */
 function isStream(value: unknown): value is Stream {
@@ -240,11 +242,7 @@ function isStream(value: unknown): value is Stream {
   return typeof candidate[Symbol.asyncIterator] === "function" || typeof candidate.next === "function";
 }
 
-function iterable(
-  stream: AsyncIterable<unknown> | Iterable<unknown> | Iterator<unknown>,
-): AsyncIterable<unknown> | Iterable<unknown> {
-  if (Symbol.asyncIterator in stream || Symbol.iterator in stream) {
-    return stream as AsyncIterable<unknown> | Iterable<unknown>;
-  }
-  return { [Symbol.iterator]: () => stream as Iterator<unknown> };
+function iterable(stream: Stream): AsyncIterable<unknown> | Iterable<unknown> {
+  if (Symbol.asyncIterator in stream || Symbol.iterator in stream) return stream;
+  return { [Symbol.asyncIterator]: () => stream as AsyncIterator<unknown> };
 }

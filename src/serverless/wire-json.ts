@@ -17,11 +17,10 @@ import { messageOfThrown } from "../thrown.js";
  */
 export function toWireJson(value: unknown): string {
   const walk = new Walk();
-  return (
-    JSON.stringify(value, function (this: unknown, key: string, each: unknown) {
-      return walk.visit(this, key, each);
-    }) ?? "null"
-  );
+  const json = JSON.stringify(value, function (this: unknown, key: string, each: unknown) {
+    return walk.visit(this, key, each);
+  });
+  return json === undefined ? "null" : wellFormed(json);
 }
 
 /** Whether a value's JSON is an object of its own fields. */
@@ -40,12 +39,11 @@ class Walk {
   /** Called for every value there is, so the common kinds are told apart first. */
   visit(holder: unknown, key: string, value: unknown): unknown {
     switch (typeof value) {
+      case "string":
       case "number":
       case "boolean":
       case "undefined":
         return value;
-      case "string":
-        return wellFormed(value);
       case "bigint":
         return numberOf(value);
       default:
@@ -117,14 +115,16 @@ function reasonAgainst(value: unknown): string | undefined {
   if (typeof value === "function")
     return `is a function${value.name && ` ${value.name}`}, which has no JSON; call it`;
   if (typeof value === "symbol") return "is a symbol, which has no JSON";
-  if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) return undefined;
-  if (typeof (value as { then?: unknown }).then === "function") {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const plain = isPlain(value);
+  if (!plain && typeof (value as { then?: unknown }).then === "function") {
     return `is a promise of class ${classOf(value)}, which has no JSON; await it`;
   }
   if (Symbol.asyncIterator in value) {
     return `is a stream of class ${classOf(value)}, which has no JSON; read it`;
   }
   if (Object.keys(value).length > 0) return undefined;
+  if (plain && Reflect.ownKeys(value).length === 0) return undefined;
   return `is of class ${classOf(value)}, whose content JSON cannot see; give its data as text, a list or a plain object`;
 }
 
@@ -138,7 +138,7 @@ function isPlain(value: object): boolean {
 /** "Response"; "Array Iterator" for what was made by no constructor of its own. */
 function classOf(value: object): string {
   const { constructor: made } = value;
-  const named = typeof made === "function" && made !== Object ? made.name : "";
+  const named = typeof made === "function" && (made !== Object || isPlain(value)) ? made.name : "";
   return named || Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
@@ -150,8 +150,11 @@ function base64(buffer: ArrayBufferLike, offset: number, length: number): string
   return Buffer.from(buffer, offset, length).toString("base64");
 }
 
-const surrogate = /[\ud800-\udfff]/;
+/** A backslash, or a lone surrogate, which JSON.stringify() escapes. */
+const escapes = /\\(?:\\|ud[89a-f][0-9a-f]{2})/g;
 
-function wellFormed(text: string): string {
-  return surrogate.test(text) ? Buffer.from(text, "utf8").toString("utf8") : text;
+/** JSON text, in names and values, without lone surrogates. */
+function wellFormed(json: string): string {
+  if (!json.includes("\\ud")) return json;
+  return json.replace(escapes, (found) => (found === "\\\\" ? found : "\ufffd"));
 }

@@ -253,13 +253,8 @@ describe("behind a proxy that limits bodies", () => {
     expect(job.done[0]?.error).toMatch(/^Output of 3\.0 MB did not reach the platform: /);
   });
 
-  it("a large error becomes a small one, and stopPod is kept", async () => {
-    const options = {
-      refreshWorker: true,
-      handler: async () => {
-        throw new Error(large);
-      },
-    };
+  it("a large output beside an error becomes a small error, and stopPod is kept", async () => {
+    const options = { refreshWorker: true, handler: async () => ({ error: "halfway", text: large }) };
     const { job } = await behindProxy(options, ["late"]);
     expect(job.done).toEqual([{ error: expect.stringContaining("exceeds the RunPod limit"), stopPod: true }]);
   });

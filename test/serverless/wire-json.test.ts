@@ -36,6 +36,7 @@ describe("toWireJson()", () => {
     ["empty object of another realm", runInNewContext("({})"), {}],
     ["object of a class", new (class Point { x = 1; })(), { x: 1 }], // biome-ignore format: one line
     ["undefined fields", { a: undefined, b: [undefined] }, { b: [null] }],
+    ["half characters", { "a\ud800": ["\udc00", Object("\ud800z"), "\\ud800"] }, { "a\ufffd": ["\ufffd", "\ufffdz", "\\ud800"] }], // biome-ignore format: a pair a line
   ])("%s becomes its content", (_name, value, json) => {
     expect(parsed(value)).toEqual(json);
     expect(parsed({ deep: [value] })).toEqual({ deep: [json] });
@@ -67,6 +68,10 @@ describe("toWireJson()", () => {
     [(async function* () {})(), "is a stream of class AsyncGenerator, which has no JSON; read it"],
     [Readable.from(["a"]), "is a stream of class Readable,"],
     [new Response("text").body, "is a stream of class ReadableStream,"],
+    [{ async *[Symbol.asyncIterator]() {} }, "is a stream of class Object,"],
+    [{ *[Symbol.iterator]() {} }, "is of class Object, whose content JSON cannot see"],
+    [Object.defineProperty({}, "hidden", { value: 1 }), "is of class Object, whose content JSON cannot see"],
+    [Math, "is of class Object,"],
     [[1].values(), "is of class Array Iterator,"],
     [function text() {}, "is a function text, which has no JSON; call it"],
     [Symbol("s"), "is a symbol, which has no JSON"],
