@@ -129,11 +129,7 @@ class ContextSizer {
     const bool stateful = llama_model_is_recurrent(&outline_) || llama_model_is_hybrid(&outline_);
     if (!stateful) return size_slots(shape, 0);
     const MemoryNeeded one = with_slots(shape, 1);
-    MemoryNeeded all = size_slots(shape, state_bytes(shape));
-    const std::uint64_t more = one.compute_bytes - std::min(one.compute_bytes, all.compute_bytes);
-    all.compute_bytes += more;
-    all.host_bytes += more;
-    return all;
+    return at_least(size_slots(shape, state_bytes(shape)), one.compute_bytes);
   }
 
   // Of one sequence, and of the fewest positions beside it.
@@ -157,10 +153,21 @@ class ContextSizer {
     const MemoryNeeded fewer = with_slots(shape, most / 2);
     const std::int32_t between = most - most / 2;
     const double beyond = static_cast<double>(shape.slots - most) / static_cast<double>(between);
-    return combined(some, fewer, [beyond](std::uint64_t more, std::uint64_t less) {
-      const auto step = static_cast<double>(more - std::min(more, less));
-      return more + static_cast<std::uint64_t>(step * beyond);
-    });
+    const MemoryNeeded all =
+        combined(some, fewer, [beyond](std::uint64_t more, std::uint64_t less) {
+          const auto step = static_cast<double>(more - std::min(more, less));
+          return more + static_cast<std::uint64_t>(step * beyond);
+        });
+    // The graph's logits outgrow what else was the most at some number of slots.
+    const auto slots = static_cast<std::uint64_t>(shape.slots);
+    return at_least(all, 2 * slots * vocabulary * sizeof(float));
+  }
+
+  static MemoryNeeded at_least(MemoryNeeded needed, std::uint64_t compute_bytes) {
+    const std::uint64_t more = compute_bytes - std::min(compute_bytes, needed.compute_bytes);
+    needed.compute_bytes += more;
+    needed.host_bytes += more;
+    return needed;
   }
 
   llama_model& outline_;

@@ -186,6 +186,12 @@ TEST("shapes that no dry run can afford are scaled up from those that it can") {
   CHECK(many.compute_bytes > some.compute_bytes * 16);
 }
 
+TEST("logits of many sequences are scaled up from those of few") {
+  SyntheticShape shape = synthetic_shape("llama");
+  shape.vocabulary = 200'000;
+  check_context(load_synthetic(shape), shaped(256, 300), "llama x 256");
+}
+
 TEST("states of many sequences are scaled up from those of few") {
   SyntheticShape shape = synthetic_shape("mamba");
   shape.vocabulary = 200'000;  // a row of logits counts

@@ -24,7 +24,7 @@ function prompt(seed: number): string {
 }
 
 /** Seven megabytes of keys and values each; none begins like another. */
-const prompts = Array.from({ length: 56 }, (_, index) => prompt(index));
+const prompts = Array.from({ length: 48 }, (_, index) => prompt(index));
 
 interface Service {
   readonly child: ChildProcess;
