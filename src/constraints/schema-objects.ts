@@ -151,6 +151,7 @@ class ObjectForm {
 
   #valueOf(name: string): Parts {
     const isDeclared = (part: Part) => Object.hasOwn(objectAt(part, "properties"), name);
+    const isKnown = this.#parts.some(isDeclared);
     const lists = this.#parts.map((part) => {
       const { path } = part;
       const found = isDeclared(part)
@@ -163,7 +164,7 @@ class ObjectForm {
       }
       if (found.length > 0) return this.#writer.document.together(found);
       const { additionalProperties } = part.node;
-      return additionalProperties === undefined && this.#parts.some(isDeclared) ? [] : this.#additional(part);
+      return additionalProperties === undefined && isKnown ? [] : this.#additional(part);
     });
     return this.#writer.document.together(lists);
   }

@@ -65,6 +65,7 @@ const unsupported: ReadonlyMap<string, readonly SchemaType[]> = new Map([
 
 const nothing: Keywords = { not: {} };
 const maximumAlternatives = 2000;
+const maximumParts = 200;
 
 /** A schema's text as values, with its references. */
 export class SchemaDocument {
@@ -88,6 +89,8 @@ export class SchemaDocument {
       if (isLeft) continue;
       if (before === "open") refuseAt(path, "has a reference that leads to itself");
       if (says(node)) found.push({ node, path: at, chosen: [] });
+      if (found.length > maximumParts)
+        refuseAt(path, `has more than ${maximumParts} schemas that must all hold`);
       pending.push({ node, path: at, isLeft: true }, ...this.#leadsTo(node, at).reverse());
     }
     return found;

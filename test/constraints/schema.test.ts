@@ -49,6 +49,7 @@ describe("a JSON schema", () => {
     [object({ a: "b" }), 'must have a schema here, got "b"'],
     [object({ a: false }, { required: ["a"] }), "allows no value"],
     [{ not: {} }, "allows no value"],
+    [{ allOf: Array.from({ length: 300 }, () => ({ minLength: 1 })) }, "more than 200 schemas"],
   ])("%j is refused by name", async (schema, reason) => {
     const error = await caught(() => schemaGrammar(schema as Record<string, unknown>));
     expect(error.code).toBe("INVALID_OPTION");
