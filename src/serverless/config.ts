@@ -58,6 +58,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const outputLimitBytes = 20_000_000;
 const deliveryBudgetMs = 120_000;
 const pollMs = 90_000;
+/** Node's timers end at once where they are to wait for longer. */
+const longestMs = 2 ** 31 - 1;
 const levels: readonly string[] = ["NOTSET", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
 
 /** Reads the RunPod variables out of an environment. */
@@ -77,16 +79,16 @@ export function readConfig(environment: Environment): WorkerConfig {
     hostname: text("RUNPOD_POD_HOSTNAME") ?? "unknown",
     endpointId: text("RUNPOD_ENDPOINT_ID"),
     logLevel: readLevel(environment, warnings),
-    pingIntervalMs: Math.max(100, readNumber(environment, "RUNPOD_PING_INTERVAL", warnings) ?? 10_000),
+    pingIntervalMs: Math.max(100, readMs(environment, "RUNPOD_PING_INTERVAL", warnings) ?? 10_000),
     rawAppend: text("RUNPOD_COMPAT_RAW_APPEND") === "1",
     protocolVersion: version,
     userAgent: userAgent(version, text("RUNPOD_UA_INTEGRATION")),
-    shutdownGraceMs: readNumber(environment, "RUNPOD_SHUTDOWN_GRACE_MS", warnings),
+    shutdownGraceMs: readMs(environment, "RUNPOD_SHUTDOWN_GRACE_MS", warnings),
     outputLimitBytes: readNumber(environment, "INFERNODE_OUTPUT_LIMIT_BYTES", warnings) ?? outputLimitBytes,
     exitsOnUnhandled: readFlag(environment, "INFERNODE_EXIT_ON_UNHANDLED", warnings),
     metricsPort: readNumber(environment, "INFERNODE_METRICS_PORT", warnings),
-    pollMs: readNumber(environment, "INFERNODE_POLL_MS", warnings) || pollMs,
-    deliveryBudgetMs: readNumber(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
+    pollMs: readMs(environment, "INFERNODE_POLL_MS", warnings) || pollMs,
+    deliveryBudgetMs: readMs(environment, "INFERNODE_DELIVERY_BUDGET_MS", warnings) ?? deliveryBudgetMs,
     realtimePort: readNumber(environment, "RUNPOD_REALTIME_PORT", warnings) || undefined,
     realtimeConcurrency: readNumber(environment, "RUNPOD_REALTIME_CONCURRENCY", warnings) || undefined,
     checks: readChecks(environment, warnings),
@@ -96,6 +98,10 @@ export function readConfig(environment: Environment): WorkerConfig {
 
 function readChecks(environment: Environment, warnings: string[]): CheckLimits {
   const number = (name: string) => readNumber(environment, name, warnings);
+  const seconds = (name: string) => {
+    const given = number(name);
+    return given === undefined ? undefined : Math.min(given, longestMs / 1000);
+  };
   const isTrue = (name: string) => environment[name]?.toLowerCase() === "true";
   const cudaVersion = environment.RUNPOD_MIN_CUDA_VERSION || "11.8";
   if (!/^\d+(?:\.\d+)*$/.test(cudaVersion)) {
@@ -107,9 +113,9 @@ function readChecks(environment: Environment, warnings: string[]): CheckLimits {
     skipGpu: isTrue("RUNPOD_SKIP_GPU_CHECK"),
     memoryGb: number("RUNPOD_MIN_MEMORY_GB") ?? 4,
     diskPercent: number("RUNPOD_MIN_DISK_PERCENT") ?? 10,
-    networkSeconds: number("RUNPOD_NETWORK_CHECK_TIMEOUT") ?? 5,
+    networkSeconds: seconds("RUNPOD_NETWORK_CHECK_TIMEOUT") ?? 5,
     cudaVersion: /^\d+(?:\.\d+)*$/.test(cudaVersion) ? cudaVersion : "11.8",
-    gpuSeconds: number("RUNPOD_GPU_TEST_TIMEOUT") || 30,
+    gpuSeconds: seconds("RUNPOD_GPU_TEST_TIMEOUT") || 30,
   });
 }
 
@@ -146,6 +152,11 @@ function readNumber(environment: Environment, name: string, warnings: string[]):
   if (Number.isFinite(value) && value >= 0) return value;
   warnings.push(`${name} must be a number of at least 0, got ${JSON.stringify(given)}; its default is used.`);
   return undefined;
+}
+
+function readMs(environment: Environment, name: string, warnings: string[]): number | undefined {
+  const given = readNumber(environment, name, warnings);
+  return given === undefined ? undefined : Math.min(given, longestMs);
 }
 
 function readFlag(environment: Environment, name: string, warnings: string[]): boolean {

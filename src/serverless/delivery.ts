@@ -128,7 +128,7 @@ function redirected({ status, location }: WireHead, url: string): string | undef
 
 function pauseAfter(answer: WireHead | WireFailure, backoff: Backoff): number {
   if (answer instanceof WireFailure) return answer.progress.reusedSocket ? 0 : backoff.next();
-  return answer.retryAfterMs ?? backoff.next();
+  return Math.max(answer.retryAfterMs ?? 0, backoff.next());
 }
 
 /** Ids are ASCII in practice; anything else would not be a legal header. */

@@ -104,9 +104,11 @@ export class JobLedger {
   /** Remembers a stop that came before its job; not that of a job which has ended, for it may come again. */
   expectStopped(id: string, nowMs: number): void {
     for (const [known, since] of this.#stopsAhead) {
-      if (nowMs - since > stopMemoryMs) this.#stopsAhead.delete(known);
+      if (nowMs - since <= stopMemoryMs) break; // the oldest come first
+      this.#stopsAhead.delete(known);
     }
     this.#again.delete(id);
+    this.#stopsAhead.delete(id);
     if (!this.#ended.has(id)) this.#stopsAhead.set(id, nowMs);
   }
 

@@ -103,7 +103,7 @@ export class JobSource {
         return { ...nothing, pauseMs: this.#backoff.next(1000) };
       case 429:
         logger.debug("Too many requests for jobs.");
-        return { ...nothing, pauseMs: answer.retryAfterMs ?? tooManyPauseMs };
+        return { ...nothing, pauseMs: Math.max(answer.retryAfterMs ?? tooManyPauseMs, quickPauseMs) };
       default:
         return this.#refused(answer.status, count);
     }
@@ -167,9 +167,9 @@ export class JobSource {
 }
 
 function parse(answer: WireResponse): unknown {
-  if (!/^application\/json\s*(?:;|$)/i.test(answer.contentType)) return undefined;
+  // Proxies change the content type; a job in text that is JSON would be nobody's.
   try {
-    return JSON.parse(answer.body);
+    return JSON.parse(answer.body.replace(/^\ufeff/, ""));
   } catch {
     return undefined;
   }

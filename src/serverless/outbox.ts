@@ -68,8 +68,9 @@ export class Outbox implements Outlet {
   progress(value: unknown): void {
     if (this.#closed) return;
     const json = toWireJson({ status: "IN_PROGRESS", output: value ?? null });
-    const last = this.#queue.at(-1);
-    if (last?.kind === "progress") last.json = json;
+    // Also from between events, which then join: at most one progress waits.
+    const waiting = this.#queue.find((entry) => entry.kind === "progress");
+    if (waiting !== undefined) waiting.json = json;
     else this.#push({ kind: "progress", json, events: undefined, settle: [] });
   }
 

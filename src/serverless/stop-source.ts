@@ -47,7 +47,9 @@ export class StopSource {
   }
 
   #answered(answer: WireResponse, restMs: number): StopOutcome {
-    if (answer.status === 429) return { ids: [], pauseMs: answer.retryAfterMs ?? tooManyPauseMs };
+    if (answer.status === 429) {
+      return { ids: [], pauseMs: Math.max(answer.retryAfterMs ?? tooManyPauseMs, restMs) };
+    }
     this.#missing = answer.status === 404 ? this.#missing + 1 : 0;
     if (this.#missing >= missingLimit) return { ids: [], pauseMs: undefined };
     if (answer.status >= 400) {

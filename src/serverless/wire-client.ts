@@ -3,7 +3,7 @@
 // Keeps sockets alive, and drops the idle ones when the process was frozen.
 import http from "node:http";
 import https from "node:https";
-import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 
 export interface WireRequest {
   readonly method: "GET" | "POST";
@@ -24,8 +24,7 @@ export interface WireRequest {
 /** Status line and headers of an answer. */
 export interface WireHead {
   readonly status: number;
-  readonly contentType: string;
-  /** Milliseconds of a Retry-After header. */
+  /** Milliseconds of a Retry-After header, a minute at most; may be 0. */
   readonly retryAfterMs: number | undefined;
   readonly location: string | undefined;
 }
@@ -62,6 +61,8 @@ export class WireFailure extends Error {
 const maximumAnswerBytes = 256 * 2 ** 20;
 /** Of a platform that does not answer our hanging up. */
 const hangUpMs = 400;
+/** A worker that were told to wait for longer would be idle for a mistake of somebody's. */
+const longestRetryMs = 60_000;
 
 export class WireClient {
   readonly #plain = new http.Agent({ keepAlive: true, scheduling: "lifo" });
@@ -225,7 +226,6 @@ class Exchange {
 function headOf({ statusCode = 0, headers }: http.IncomingMessage): WireHead {
   return {
     status: statusCode,
-    contentType: headers["content-type"] ?? "",
     retryAfterMs: retryAfter(headers["retry-after"]),
     location: headers.location,
   };
@@ -246,13 +246,15 @@ function describe(thrown: unknown): string {
 }
 
 function decode(bytes: Buffer, encoding: string | undefined): Buffer {
+  if (bytes.length === 0) return bytes;
   const limit = { maxOutputLength: maximumAnswerBytes };
   switch (encoding?.toLowerCase()) {
     case "gzip":
     case "x-gzip":
       return gunzipSync(bytes, limit);
     case "deflate":
-      return inflateSync(bytes, limit);
+      // Some servers leave out zlib's header, whose first byte ends in 8.
+      return ((bytes[0] ?? 0) & 15) === 8 ? inflateSync(bytes, limit) : inflateRawSync(bytes, limit);
     case "br":
       return brotliDecompressSync(bytes, limit);
     default:
@@ -263,7 +265,7 @@ function decode(bytes: Buffer, encoding: string | undefined): Buffer {
 function retryAfter(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const seconds = Number(header);
-  if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
+  if (Number.isFinite(seconds) && seconds >= 0) return Math.min(seconds * 1000, longestRetryMs);
   const until = Date.parse(header) - Date.now();
-  return Number.isFinite(until) ? Math.max(0, until) : undefined;
+  return Number.isFinite(until) ? Math.max(0, Math.min(until, longestRetryMs)) : undefined;
 }
