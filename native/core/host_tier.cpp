@@ -1,6 +1,7 @@
 #include "host_tier.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace infernode {
@@ -10,8 +11,8 @@ void HostTier::reserve(std::size_t bytes) {
   reserved_ += bytes;
 }
 
-void HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state) {
-  if (tokens.empty() || state.empty() || state.size() > room()) return;
+bool HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state) {
+  if (tokens.empty() || state.empty() || state.size() > room()) return false;
   // What this one contains is of no more use.
   const auto contained = [&](Id id, std::size_t matching) {
     return matching == entries_.at(id).tokens.size() ? matching : 0;
@@ -23,9 +24,18 @@ void HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateB
   }
   make_room(state.size());
   const Id id = next_id_++;
-  prefix_bytes_ += state.size();
-  prefixes_.put(id, salt, tokens);
-  entries_[id] = {std::move(tokens), std::move(state), ++uses_};
+  const std::size_t bytes = state.size();
+  try {
+    prefixes_.put(id, salt, tokens);
+    entries_[id] = {std::move(tokens), std::move(state), ++uses_};
+  } catch (const std::bad_alloc&) {
+    entries_.clear();
+    prefixes_ = PrefixForest();
+    prefix_bytes_ = 0;
+    return false;
+  }
+  prefix_bytes_ += bytes;
+  return true;
 }
 
 bool HostTier::holds(std::span<const TokenId> tokens, const std::string& salt) const {

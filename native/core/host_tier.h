@@ -36,9 +36,10 @@ class HostTier {
   void reserve(std::size_t bytes);
   void release(std::size_t bytes) { reserved_ -= bytes; }
 
-  // Keeps the state of a prefix; drops it when it is larger than the room.
-  // Prefixes of it that were kept before are dropped.
-  void keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state);
+  // Keeps the state of a prefix; false, and it is dropped, when it is larger than the room.
+  // Prefixes of it that were kept before are dropped. Where there is no memory to enter it
+  // into the books, they are closed: nothing is kept any more.
+  [[nodiscard]] bool keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state);
   // Whether all of these tokens are kept already, with a state that ends there
   // where no other is of use.
   [[nodiscard]] bool holds(std::span<const TokenId> tokens, const std::string& salt) const;

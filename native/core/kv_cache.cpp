@@ -326,7 +326,8 @@ void KvCache::preserve(SequenceId sequence) {
   ++totals_.evictions;
   if (evicted.tokens.size() < static_cast<std::size_t>(kLeastTail)) return;
   if (limits_.cuts && host_.holds(evicted.tokens, evicted.salt)) return;
-  host_.keep(evicted.tokens, evicted.salt, read_state(sequence, host_.room()));
+  // Or it is lost.
+  static_cast<void>(host_.keep(evicted.tokens, evicted.salt, read_state(sequence, host_.room())));
 }
 
 void KvCache::empty(SequenceId sequence) {

@@ -84,7 +84,9 @@ void KvCache::reached(Request& request) {
   const std::vector<TokenId> tokens(request.known.begin(),
                                     request.known.begin() + request.computed);
   if (host_.holds(tokens, request.params.cache_salt)) return;
-  host_.keep(tokens, request.params.cache_salt, read_state(request.sequence, host_.room()));
+  // Or it is lost.
+  static_cast<void>(
+      host_.keep(tokens, request.params.cache_salt, read_state(request.sequence, host_.room())));
 }
 
 // A prompt's end within the slack can be had by cutting when the answer is there.

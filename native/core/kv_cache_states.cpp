@@ -52,8 +52,8 @@ Given KvCache::give(CachedState state, const std::string& salt) {
   const auto length = static_cast<Position>(state.tokens.size());
   if (!backend_.has_form(state.state, length)) return Given::kMalformed;
   if (state.state.size() > host_.room()) return Given::kNoRoom;
-  host_.keep(std::move(state.tokens), salt, std::move(state.state));
-  return Given::kKept;
+  const bool kept = host_.keep(std::move(state.tokens), salt, std::move(state.state));
+  return kept ? Given::kKept : Given::kNoRoom;
 }
 
 }  // namespace infernode
