@@ -38,8 +38,13 @@ infernode_list_architectures("${PROJECT_BINARY_DIR}/generated/llama_architecture
 # Libraries made by another build of this tree (the sanitizer build takes the
 # release build's): copied here, so that `$ORIGIN` holds for them too.
 if(INFERNODE_LLAMA_PREBUILT)
-  file(GLOB prebuilt "${INFERNODE_LLAMA_PREBUILT}/libinfernode-*-${INFERNODE_LLAMA_PIN}.so")
-  file(COPY ${prebuilt} DESTINATION "${INFERNODE_BIN_DIR}")
+  foreach(folder IN ITEMS "" "/unmodified") # the second: see InfernodeCpuKernels.cmake
+    file(GLOB prebuilt "${INFERNODE_LLAMA_PREBUILT}${folder}/libinfernode-*-${INFERNODE_LLAMA_PIN}.so")
+    if(NOT prebuilt)
+      message(FATAL_ERROR "${INFERNODE_LLAMA_PREBUILT}${folder} holds no libraries of the tree ${INFERNODE_LLAMA_PIN}.")
+    endif()
+    file(COPY ${prebuilt} DESTINATION "${INFERNODE_BIN_DIR}${folder}")
+  endforeach()
   foreach(name IN ITEMS ggml-base ggml llama)
     add_library(${name} SHARED IMPORTED)
     set_target_properties(${name} PROPERTIES
@@ -87,20 +92,7 @@ endif()
 
 add_subdirectory("${INFERNODE_LLAMA_DIR}" "${PROJECT_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL)
 
-# Our routines in front of ggml's (docs/decisions/0021, 0023): upstream's are compiled
-# under other names, their sources untouched.
-set(ggml_cpu "${INFERNODE_LLAMA_DIR}/ggml/src/ggml-cpu")
-foreach(target IN ITEMS ggml-cpu ${GGML_AVAILABLE_BACKENDS})
-  if(target MATCHES "^ggml-cpu" AND TARGET ${target} AND EXISTS "${ggml_cpu}")
-    get_target_property(target_folder ${target} SOURCE_DIR)
-    set_source_files_properties("${ggml_cpu}/llamafile/sgemm.cpp" DIRECTORY "${target_folder}"
-      PROPERTIES COMPILE_DEFINITIONS "llamafile_sgemm=infernode_upstream_sgemm")
-    set_source_files_properties("${ggml_cpu}/ops.cpp" DIRECTORY "${target_folder}"
-      PROPERTIES COMPILE_DEFINITIONS
-      "ggml_compute_forward_flash_attn_ext=infernode_upstream_flash_attn_ext")
-    target_sources(${target} PRIVATE ${INFERNODE_CPU_KERNELS})
-  endif()
-endforeach()
+include(InfernodeCpuKernels)
 
 # Private names. ggml's list of the backends it has added is cached and may
 # name one of an earlier configuration.

@@ -14,21 +14,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
+#include "measured_sets.h"
+#include "ops.h"
 #include "vec.h"
 
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#if defined(INFERNODE_MEASURED_AVX2)
 #include "attention_kernels.h"
 #define INFERNODE_ATTENTION 1
 #endif
 
-extern "C" {
-
-void ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params, ggml_tensor* out);
-void infernode_upstream_flash_attn_ext(const ggml_compute_params* params, ggml_tensor* out);
-}
+// Upstream's header declares the routine; ours has its name, upstream's the other.
+static_assert(std::is_same_v<decltype(ggml_compute_forward_flash_attn_ext),
+                             void(const ggml_compute_params*, ggml_tensor*)>);
+extern "C" decltype(ggml_compute_forward_flash_attn_ext) infernode_upstream_flash_attn_ext;
 
 #ifdef INFERNODE_ATTENTION
 
@@ -374,4 +376,13 @@ extern "C" void ggml_compute_forward_flash_attn_ext(const ggml_compute_params* p
   if (infernode::attend(*params, out)) return;
 #endif
   infernode_upstream_flash_attn_ext(params, out);
+}
+
+// For the tests: whether this variant of the backend has the routine.
+extern "C" bool infernode_has_attention() {
+#ifdef INFERNODE_ATTENTION
+  return true;
+#else
+  return false;
+#endif
 }

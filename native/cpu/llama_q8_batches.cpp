@@ -11,29 +11,28 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
+#include "llamafile/sgemm.h"
+#include "measured_sets.h"
+#include "quants.h"
 
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX512_VNNI)
 #include <immintrin.h>
 #define INFERNODE_Q8_BATCHES 1
 #endif
 
-extern "C" {
-
 // m rows of A (weights) times n rows of B (activations) of k blocks each; lda, ldb and
 // ldc are distances between rows, in blocks and floats. False: it is not for this
 // routine, nothing was computed.
-bool llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, std::int64_t n,
-                     std::int64_t k, const void* a, std::int64_t lda, const void* b,
-                     std::int64_t ldb, void* c, std::int64_t ldc, int a_type, int b_type,
-                     int c_type);
-bool infernode_upstream_sgemm(const ggml_compute_params* params, std::int64_t m, std::int64_t n,
-                              std::int64_t k, const void* a, std::int64_t lda, const void* b,
-                              std::int64_t ldb, void* c, std::int64_t ldc, int a_type, int b_type,
-                              int c_type);
-}
+// Upstream's header declares the routine; ours has its name, upstream's the other.
+using Sgemm = bool(const ggml_compute_params* params, std::int64_t m, std::int64_t n,
+                   std::int64_t k, const void* a, std::int64_t lda, const void* b, std::int64_t ldb,
+                   void* c, std::int64_t ldc, int a_type, int b_type, int c_type);
+static_assert(std::is_same_v<decltype(llamafile_sgemm), Sgemm>);
+extern "C" Sgemm infernode_upstream_sgemm;
 
 namespace {
 
@@ -45,11 +44,9 @@ constexpr std::int64_t kWeightRows = 16;       // that all columns take before t
 constexpr std::int64_t kMostWeightRows = 256;  // that a thread takes at a time
 constexpr std::int64_t kTurns = 4;             // of each thread in a product
 
-struct Block {  // ggml's block_q8_0
-  std::uint16_t scale;
-  std::int8_t values[32];
-};
-static_assert(sizeof(Block) == 34);
+using Block = block_q8_0;
+static_assert(QK8_0 == 32 && offsetof(Block, d) == 0 && sizeof(Block::d) == 2);
+static_assert(std::is_same_v<decltype(Block::qs), std::int8_t[32]> && sizeof(Block) == 34);
 
 // A block of the batch as the sums want it: even and odd values as 16 bits, so that each
 // product of pairs is one instruction without regard to signs.
@@ -99,7 +96,7 @@ void spread(const Matrices& of, std::int64_t j, std::int64_t columns, Spread* va
   for (std::int64_t column = 0; column < columns; ++column) {
     const Block* row = of.b + of.ldb * (j + column);
     for (std::int64_t block = 0; block < of.k; ++block) {
-      const __m256i bytes = load(row[block].values);
+      const __m256i bytes = load(row[block].qs);
       Spread& out = values[block * columns + column];
       _mm256_store_si256(reinterpret_cast<__m256i*>(out.even),
                          _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8));
@@ -136,7 +133,7 @@ void compute_row(const Matrices& of, const Block* weights, const Block* ahead, c
   for (int column = 0; column < kCount; ++column) sums[column] = _mm256_setzero_ps();
   for (std::int64_t block = 0; block < of.k; ++block) {
     _mm_prefetch(reinterpret_cast<const char*>(ahead + block), _MM_HINT_T0);
-    const __m256i bytes = load(weights[block].values);
+    const __m256i bytes = load(weights[block].qs);
     const __m256i even = _mm256_slli_epi16(bytes, 8);
     const __m256i odd = _mm256_and_si256(bytes, high_bytes);
     const __m256 scale = _mm256_broadcastss_ps(scale_of(weights[block]));

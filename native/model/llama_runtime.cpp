@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "core/types.h"
+#include "ggml-backend-impl.h"
 #include "ggml-backend.h"
 #include "llama.h"
 
@@ -107,8 +108,7 @@ bool is_cpu(const std::string& backend) { return backend == "cpu" || backend.sta
 int cpu_score(const fs::path& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return 0;
-  using Score = int (*)();
-  const auto score = reinterpret_cast<Score>(dlsym(library, "ggml_backend_score"));
+  const auto score = reinterpret_cast<ggml_backend_score_t>(dlsym(library, "ggml_backend_score"));
   int result = 1;
   if (score != nullptr) {
     const int measured = score();

@@ -1,16 +1,74 @@
-// The CPU backend that is loaded, as the engine uses it, for one operation of ggml at a time.
+// One operation of ggml at a time on a CPU backend: on the one the engine computes with, or on
+// its twin without our routines (cmake/InfernodeCpuKernels.cmake), which is what llama.cpp
+// itself computes.
 #pragma once
+
+#include <dlfcn.h>
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "check.h"
+#include "ggml-backend-impl.h"
 #include "ggml-backend.h"
 #include "ggml.h"
 #include "model/llama_runtime.h"
 
 namespace infernode {
+
+// The library of a CPU backend.
+class CpuLibrary {
+ public:
+  static CpuLibrary loaded() {
+    start_llama_runtime(INFERNODE_TEST_BACKENDS);
+    ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    if (device == nullptr) throw std::runtime_error("no CPU backend is loaded");
+    ggml_backend_reg_t registry = ggml_backend_dev_backend_reg(device);
+    Dl_info found{};
+    void* function = ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads");
+    if (dladdr(function, &found) == 0) throw std::runtime_error("the CPU backend has no file");
+    return {open(found.dli_fname), registry};
+  }
+
+  // Of the same instruction sets as the loaded one.
+  static CpuLibrary unmodified() {
+    const std::string path = loaded().path();
+    void* library = open(INFERNODE_TEST_BACKENDS "/unmodified" + path.substr(path.rfind('/')));
+    const auto init = reinterpret_cast<ggml_backend_init_t>(dlsym(library, "ggml_backend_init"));
+    if (init == nullptr) throw std::runtime_error("the unmodified library is no backend");
+    return {library, init()};
+  }
+
+  // An exported function; null: there is none of this name.
+  template <typename Function>
+  Function* function(const char* name) const {
+    return reinterpret_cast<Function*>(dlsym(library_, name));
+  }
+
+  ggml_backend_reg_t registry() const { return registry_; }
+
+ private:
+  CpuLibrary(void* library, ggml_backend_reg_t registry) : library_(library), registry_(registry) {}
+
+  static void* open(const std::string& path) {
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) throw std::runtime_error(dlerror());
+    return library;
+  }
+
+  std::string path() const {
+    Dl_info found{};
+    if (dladdr(dlsym(library_, "ggml_backend_init"), &found) == 0)
+      throw std::runtime_error("the CPU backend has no file");
+    return found.dli_fname;
+  }
+
+  void* library_;
+  ggml_backend_reg_t registry_;
+};
 
 // A result and what it is computed from.
 struct CpuOperation {
@@ -24,20 +82,18 @@ struct CpuOperation {
 
 class CpuBackend {
  public:
-  CpuBackend() {
-    start_llama_runtime(INFERNODE_TEST_BACKENDS);
-    ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-    CHECK(device != nullptr);
-    backend_.reset(ggml_backend_dev_init(device, nullptr));
-    registry_ = ggml_backend_dev_backend_reg(device);
+  explicit CpuBackend(const CpuLibrary& library = CpuLibrary::loaded())
+      : backend_(ggml_backend_dev_init(ggml_backend_reg_dev_get(library.registry(), 0), nullptr),
+                 ggml_backend_free),
+        set_threads_(reinterpret_cast<ggml_backend_set_n_threads_t>(
+            ggml_backend_reg_get_proc_address(library.registry(), "ggml_backend_set_n_threads"))) {
+    CHECK(backend_ != nullptr && set_threads_ != nullptr);
   }
 
-  // The values of the operation `build` makes in the context it is given; `upstream`: by
-  // ggml's reference routines.
+  // The values of the operation `build` makes in the context it is given.
   template <typename Build>
-  std::vector<float> run(int threads, bool upstream, const Build& build) {
-    call<void(ggml_backend_t, int)>("ggml_backend_set_n_threads")(backend_.get(), threads);
-    call<void(ggml_backend_t, bool)>("ggml_backend_cpu_set_use_ref")(backend_.get(), upstream);
+  std::vector<float> run(int threads, const Build& build) {
+    set_threads_(backend_.get(), threads);
     const std::unique_ptr<ggml_context, decltype(&ggml_free)> context(
         ggml_init({1 << 20, nullptr, true}), ggml_free);
     const CpuOperation operation = build(context.get());
@@ -54,15 +110,8 @@ class CpuBackend {
   }
 
  private:
-  template <typename Function>
-  Function* call(const char* name) {
-    auto* found = reinterpret_cast<Function*>(ggml_backend_reg_get_proc_address(registry_, name));
-    CHECK(found != nullptr);
-    return found;
-  }
-
-  std::unique_ptr<ggml_backend, decltype(&ggml_backend_free)> backend_{nullptr, ggml_backend_free};
-  ggml_backend_reg_t registry_ = nullptr;
+  std::unique_ptr<ggml_backend, decltype(&ggml_backend_free)> backend_;
+  ggml_backend_set_n_threads_t set_threads_;
 };
 
 }  // namespace infernode

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "core/types.h"
+#include "ggml.h"
 #include "gguf_bytes.h"
 #include "model/architectures.h"
 #include "model/llama_backend.h"
@@ -16,14 +17,6 @@
 #include "temporary_file.h"
 
 using namespace infernode;
-
-// ggml's own answers, to compare with: no header of it is included here.
-extern "C" {
-std::int64_t ggml_blck_size(int type);
-std::size_t ggml_type_size(int type);
-const char* ggml_type_name(int type);
-[[noreturn]] void ggml_abort(const char* file, int line, const char* format, ...);
-}
 
 namespace {
 
@@ -328,17 +321,18 @@ TEST("the KV estimate is keys and values of every layer, padded to 256 positions
 
 TEST("the table of tensor types is ggml's") {
   int known = 0;
-  for (int number = 0; number < 43; ++number) {
+  for (int number = 0; number < GGML_TYPE_COUNT; ++number) {
+    const auto ggml = static_cast<ggml_type>(number);
     const GgufTensorType* type = gguf_tensor_type(static_cast<std::uint32_t>(number));
-    CHECK_EQ(type != nullptr, ggml_blck_size(number) > 0);
+    CHECK_EQ(type != nullptr, ggml_blck_size(ggml) > 0);
     if (type == nullptr) continue;
     ++known;
-    CHECK_EQ(type->name, ggml_type_name(number));
-    CHECK_EQ(static_cast<std::int64_t>(type->block_elements), ggml_blck_size(number));
-    CHECK_EQ(type->block_bytes, ggml_type_size(number));
+    CHECK_EQ(type->name, ggml_type_name(ggml));
+    CHECK_EQ(static_cast<std::int64_t>(type->block_elements), ggml_blck_size(ggml));
+    CHECK_EQ(type->block_bytes, ggml_type_size(ggml));
   }
   CHECK_EQ(known, 35);
-  CHECK(gguf_tensor_type(43) == nullptr);
+  CHECK(gguf_tensor_type(GGML_TYPE_COUNT) == nullptr);
 }
 
 TEST("under a guard ggml's abort is an exception without folders") {

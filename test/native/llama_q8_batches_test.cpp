@@ -1,59 +1,26 @@
-// Our routine for batches of Q8_0 beside the one of ggml it stands in front of, both as
-// they are in the CPU backend that is loaded: the same sums to the bit, for every
-// number of rows, odd shapes, and however the threads divide the work.
-#include <dlfcn.h>
-
+// Our routine for batches of Q8_0, in the CPU backend that is loaded, beside ggml's in a
+// library that has no other: the same sums to the bit, for every number of rows, odd
+// shapes, and however the threads divide the work.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "check.h"
+#include "ggml-cpu-impl.h"
 #include "ggml.h"
 #include "llama_cpu_backend.h"
-#include "model/llama_runtime.h"
+#include "llamafile/sgemm.h"
+#include "quants.h"
 
 using namespace infernode;
 
 namespace {
 
-// The beginning of ggml's ggml_compute_params.
-struct Params {
-  int thread;
-  int threads;
-  std::size_t work_size = 0;
-  void* work = nullptr;
-  void* pool = nullptr;
-  bool reference = false;
-};
-
-using Multiply = bool(const Params*, std::int64_t, std::int64_t, std::int64_t, const void*,
-                      std::int64_t, const void*, std::int64_t, void*, std::int64_t, int, int, int);
-
-struct Block {
-  std::uint16_t scale;
-  std::int8_t values[32];
-};
-
-// The CPU backend among the files that are mapped.
-void* loaded_backend() {
-  start_llama_runtime(INFERNODE_TEST_BACKENDS);
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    const std::size_t path = line.find('/');
-    if (path == std::string::npos || line.find("ggml-cpu", path) == std::string::npos) continue;
-    return dlopen(line.substr(path).c_str(), RTLD_LAZY);
-  }
-  return nullptr;
-}
-
-Multiply* routine(void* library, const char* name) {
-  return reinterpret_cast<Multiply*>(dlsym(library, name));
-}
+using Block = block_q8_0;
+using Multiply = decltype(llamafile_sgemm);
 
 // Every remainder of a group of eight, and of a panel of 64.
 constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,  14, 15,
@@ -62,9 +29,9 @@ constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
 std::vector<Block> random_blocks(std::mt19937& random, std::int64_t count) {
   std::vector<Block> blocks(static_cast<std::size_t>(count));
   for (Block& block : blocks) {
-    block.scale = static_cast<std::uint16_t>(0x1c00 + random() % 0x1000);  // 0.004 to 0.06
+    block.d = static_cast<std::uint16_t>(0x1c00 + random() % 0x1000);  // 0.004 to 0.06
     // As ggml quantizes: -128 does not occur, and its routine cannot negate it.
-    for (std::int8_t& value : block.values) value = static_cast<std::int8_t>(random() % 255 - 127);
+    for (std::int8_t& value : block.qs) value = static_cast<std::int8_t>(random() % 255 - 127);
   }
   return blocks;
 }
@@ -95,7 +62,7 @@ std::vector<float> multiply(CpuBackend& cpu, const Products& of, int threads, st
     const auto begin = of.batch.begin() + (product * of.n + first) * width;
     rows.insert(rows.end(), begin, begin + count * width);
   }
-  return cpu.run(threads, false, [&](ggml_context* made) {
+  return cpu.run(threads, [&](ggml_context* made) {
     ggml_tensor* a = ggml_new_tensor_3d(made, GGML_TYPE_Q8_0, width, of.rows, of.matrices);
     ggml_tensor* b = ggml_new_tensor_3d(made, GGML_TYPE_F32, width, count, 2 * of.matrices);
     return CpuOperation{ggml_mul_mat(made, a, b), {{a, of.weights.data()}, {b, rows.data()}}};
@@ -105,11 +72,12 @@ std::vector<float> multiply(CpuBackend& cpu, const Products& of, int threads, st
 }  // namespace
 
 TEST("batches of Q8_0 have the sums of ggml's own routine to the bit") {
-  void* library = loaded_backend();
-  CHECK(library != nullptr);
-  Multiply* ours = routine(library, "llamafile_sgemm");
-  Multiply* upstream = routine(library, "infernode_upstream_sgemm");
-  CHECK(ours != nullptr && upstream != nullptr);
+  const CpuLibrary library = CpuLibrary::loaded();
+  const CpuLibrary unmodified = CpuLibrary::unmodified();
+  auto* ours = library.function<Multiply>("llamafile_sgemm");
+  auto* upstream = unmodified.function<Multiply>("llamafile_sgemm");
+  CHECK(ours != nullptr && upstream != nullptr && ours != upstream);
+  CHECK(unmodified.function<Multiply>("infernode_upstream_sgemm") == nullptr);
   std::mt19937 random(3);
   int compared = 0;
   for (const std::int64_t m : {1, 2, 3, 7, 64, 129}) {
@@ -124,7 +92,7 @@ TEST("batches of Q8_0 have the sums of ggml's own routine to the bit") {
         const auto run = [&](Multiply* multiply, int threads, std::vector<float>& c) {
           bool done = true;
           for (int thread = 0; thread < threads; ++thread) {
-            const Params params{thread, threads};
+            const ggml_compute_params params{thread, threads, 0, nullptr, nullptr, false};
             done &= multiply(&params, m, n, k, a.data(), lda, b.data(), k, c.data(), ldc,
                              GGML_TYPE_Q8_0, GGML_TYPE_Q8_0, GGML_TYPE_F32);
           }
@@ -139,6 +107,18 @@ TEST("batches of Q8_0 have the sums of ggml's own routine to the bit") {
     }
   }
   std::printf("%d products compared\n", compared);
+  CHECK(compared > 0);
+}
+
+TEST("operations have the sums of llama.cpp's own library to the bit") {
+  CpuBackend cpu;
+  CpuBackend upstream(CpuLibrary::unmodified());
+  std::mt19937 random(9);
+  for (const std::int64_t n : {1, 2, 9, 65, 130}) {
+    const Products made = random_products(random, 5, 70, n, 2);
+    for (const int threads : {1, 2})
+      CHECK(multiply(cpu, made, threads, 0, n) == multiply(upstream, made, threads, 0, n));
+  }
 }
 
 TEST("a row of an operation is the same alone and in a batch on any number of threads") {

@@ -1,8 +1,10 @@
 // Our engine against llama.cpp's examples/simple, in every weight type, alone
 // and in mixed batches: logits row by row on the same tokens, and greedy text.
 //
-// Alone, the two agree to the bit: we cut a prompt as llama.cpp does. Mixed with
-// others, prompts are cut elsewhere, and ggml's CPU flash attention sums what
+// Alone, the two agree to the bit: we cut a prompt as llama.cpp does. This holds beside
+// llama.cpp on our CPU backend, and without flash attention also beside the unmodified
+// one, for our Q8_0 routine has the same bits (0021); our attention rounds less (0023).
+// Mixed with others, prompts are cut elsewhere, and ggml's CPU flash attention sums what
 // lies in a pass of 64 rows of one sequence in F32, single rows in F16; 8-bit
 // activations amplify it. There, only near-ties may part the texts.
 // INFERNODE_PARITY_PROMPTS=1000 compares more than the run at every change.
@@ -12,7 +14,9 @@
 #include <random>
 
 #include "check.h"
+#include "llama_cpu_backend.h"
 #include "llama_reference.h"
+#include "llama_unmodified.h"
 #include "model_fixture.h"
 #include "recording_backend.h"
 
@@ -150,7 +154,7 @@ void compare(const Answer& ours, const std::vector<LogitRow>& reference, float e
 
 void report(const std::string& what, float epsilon, const Comparison& found) {
   std::printf(
-      "%-38s %4lld prompts %6lld rows: largest difference %.1e (allowed %.0e), "
+      "%-46s %4lld prompts %6lld rows: largest difference %.1e (allowed %.0e), "
       "%lld diverged (widest near-tie %.1e)\n",
       what.c_str(), static_cast<long long>(found.prompts), static_cast<long long>(found.rows),
       static_cast<double>(found.largest_difference), static_cast<double>(epsilon),
@@ -160,11 +164,13 @@ void report(const std::string& what, float epsilon, const Comparison& found) {
   CHECK_EQ(found.inexcusable, 0);
 }
 
-Comparison compare_all(const LlamaReference& llama, const Prompts& prompts,
+// `reference` gives the logits of a prompt and forced tokens.
+template <typename Reference>
+Comparison compare_all(const Reference& reference, const Prompts& prompts,
                        const std::vector<Answer>& answers, float epsilon) {
   Comparison total;
   for (std::size_t index = 0; index < prompts.size(); ++index) {
-    compare(answers[index], llama.logits(prompts[index], answers[index].tokens), epsilon, total);
+    compare(answers[index], reference(prompts[index], answers[index].tokens), epsilon, total);
   }
   return total;
 }
@@ -181,28 +187,46 @@ Prompts prompts_for(const std::shared_ptr<const LlamaModel>& model) {
   return make_prompts(model, static_cast<std::size_t>(count));
 }
 
+// Otherwise attention is ggml's own in both libraries.
+bool attention_is_ours() {
+  return CpuLibrary::loaded().function<bool()>("infernode_has_attention")();
+}
+
 void hold(const Bar& bar, bool flash_attention) {
+  const UnmodifiedLlama& unmodified = UnmodifiedLlama::start();
   const auto model = load_embedded(bar.type);
   const Prompts prompts = prompts_for(model);
   const LlamaReference simple(model->handle(), {.flash_attention = flash_attention});
+  const auto on_ours = [&](const auto& prompt, const auto& forced) {
+    return simple.logits(prompt, forced);
+  };
+  const auto on_theirs = [&](const auto& prompt, const auto& forced) {
+    return unmodified.logits(bar.type, flash_attention, prompt, forced);
+  };
   const float epsilon = flash_attention ? bar.with_flash_attention : bar.without_flash_attention;
+  const float rounding = flash_attention && attention_is_ours() ? epsilon : 0;
   const std::string type =
       std::string(bar.type) + (flash_attention ? "" : " without flash attention");
-  const Comparison alone =
-      compare_all(simple, prompts, generate_alone(model, prompts, flash_attention), 0);
-  report(type + ", alone", 0, alone);
+  const std::vector<Answer> answers = generate_alone(model, prompts, flash_attention);
+  // Elsewhere the unmodified backend has the same bits too.
+  if (rounding > 0) report(type + ", alone", 0, compare_all(on_ours, prompts, answers, 0));
+  const Comparison alone = compare_all(on_theirs, prompts, answers, rounding);
+  report(type + ", alone, unmodified", rounding, alone);
   const Comparison mixed =
-      compare_all(simple, prompts, generate_mixed(model, prompts, flash_attention), epsilon);
-  report(type + ", mixed", epsilon, mixed);
-  CHECK((alone.diverged + mixed.diverged) * 50 <= alone.prompts + mixed.prompts);
+      compare_all(on_theirs, prompts, generate_mixed(model, prompts, flash_attention), epsilon);
+  report(type + ", mixed, unmodified", epsilon, mixed);
+  // A logit moves by rounding in all rows of attention that is not ggml's.
+  const int most = rounding > 0 ? 4 : 50;
+  CHECK((alone.diverged + mixed.diverged) * most <= alone.prompts + mixed.prompts);
 }
 
-// Of mixed batches; at least twice what was measured on AVX-512.
+// Of mixed batches, and of our attention beside ggml's; at least twice what was measured on
+// AVX-512 and on AVX2.
 constexpr Bar kF32{"f32", 1e-2f, 1e-1f};
 constexpr Bar kF16{"f16", 2e-2f, 1e-1f};
 constexpr Bar kQ8_0{"q8_0", 1e-1f, 4e-1f};
 constexpr Bar kQ4_0{"q4_0", 1e-1f, 4e-1f};
-constexpr Bar kQ4_K{"q4_k", 3e-1f, 5e-1f};
+constexpr Bar kQ4_K{"q4_k", 3e-1f, 9e-1f};
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // Our greedy text against that of llama.cpp's own smallest program, built from
-// the pinned tree on the very libraries we ship. Row by row, and in every
+// the pinned tree, on a CPU backend without our routines. Row by row, and in every
 // weight type, parity_test.cpp compares; here the programs as a whole are.
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -13,6 +13,7 @@ import { loadEmbedded, withEngine } from "../helpers/embedded.js";
 const execute = promisify(execFile);
 const release = fileURLToPath(new URL("../../.build/release", import.meta.url));
 const program = join(release, "bin", "llama-simple");
+const unmodified = join(release, "bin", "unmodified");
 // It runs four threads that wait for each other, slowly on fewer cores.
 const patience = { timeout: 600_000 };
 
@@ -25,14 +26,15 @@ const prompts = [
 
 let model: Model;
 beforeAll(async () => {
-  if (!existsSync(program)) await execute("cmake", ["--build", release, "--target", "llama-simple"]);
+  if (!existsSync(program) || !existsSync(unmodified))
+    await execute("cmake", ["--build", release, "--target", "llama-simple", "infernode_unmodified"]);
   model = await loadEmbedded();
 }, 600_000);
 afterAll(() => model.close());
 
 async function textOfLlamaSimple(prompt: string): Promise<string> {
-  const module = readdirSync(join(release, "bin")).find((name) => /ggml-cpu-.*\.(so|dylib)$/.test(name));
-  const env = { ...process.env, GGML_BACKEND_PATH: join(release, "bin", module ?? "") };
+  const module = readdirSync(unmodified).find((name) => /ggml-cpu-.*\.(so|dylib)$/.test(name));
+  const env = { ...process.env, GGML_BACKEND_PATH: join(unmodified, module ?? "") };
   const args = ["-m", embeddedModelPath(), "-n", String(tokens), prompt];
   const { stdout } = await execute(program, args, { env });
   const before = `${model.detokenize([model.info.bosToken], { special: true })}${prompt}`;

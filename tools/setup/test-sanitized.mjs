@@ -30,6 +30,9 @@ async function addressDefines() {
   await ensurePackages();
   const source = await ensureLlamaSource();
   await ensureAddon(source);
+  await step("compiling llama.cpp without our routines", (progress) =>
+    buildTargets(paths.release, ["infernode_unmodified"], progress),
+  );
   return {
     INFERNODE_ADDON: "OFF",
     INFERNODE_LLAMA_DIR: source.folder,
