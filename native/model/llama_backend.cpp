@@ -103,7 +103,8 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
   llama_set_abort_callback(context_.get(), stop, &interrupted_);
-  attach_threadpool(options.threads, beside);
+  threads_ = std::min(options.threads, cpu_cores().count());
+  attach_threads(beside);
 }
 
 void LlamaBackend::set_limits(const ContextOptions& options) {
@@ -127,16 +128,33 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
 LlamaBackend::~LlamaBackend() = default;
 
 // Threads of a pool of its own would spin while the other's compute.
-void LlamaBackend::attach_threadpool(std::int32_t threads, const LlamaBackend* beside) {
-  if (threads < 2) return;
+void LlamaBackend::attach_threads(const LlamaBackend* beside) {
+  const auto& devices = model_->info().devices;
+  if (std::ranges::find(devices, "CPU") != devices.end()) {
+    cores_ = beside == nullptr ? nullptr : beside->cores_;
+    if (cores_ == nullptr) cores_ = std::make_shared<CpuCores::Member>(cpu_cores());
+  }
+  compute_with(threads_);
+  if (threads_ < 2) return;
   auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
   auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
   if (create == nullptr || release == nullptr) return;
-  ggml_threadpool_params params = ggml_threadpool_params_default(threads);
+  ggml_threadpool_params params = ggml_threadpool_params_default(threads_);
   params.poll = kPollLevel;
   if (beside != nullptr) threadpool_ = beside->threadpool_;
   if (threadpool_ == nullptr) threadpool_.reset(create(&params), release);
   if (threadpool_ != nullptr) llama_attach_threadpool(context_.get(), threadpool_.get(), nullptr);
+}
+
+// llama.cpp logs each call.
+void LlamaBackend::compute_with(std::int32_t threads) {
+  if (std::exchange(computing_, threads) != threads)
+    llama_set_n_threads(context_.get(), threads, threads);
+}
+
+void LlamaBackend::interrupt() {
+  interrupted_.store(true, std::memory_order_relaxed);
+  if (cores_ != nullptr) cores_->wake();
 }
 
 // Everything llama_decode would answer with abort() or -1.
@@ -161,6 +179,15 @@ bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
 DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logits) {
   computed_rows_ = 0;
   if (!acceptable(rows)) return DecodeStatus::kInvalid;
+  if (cores_ == nullptr) return compute_rows(rows, all_logits);
+  // Before any lock: who holds one must not wait for cores.
+  const CpuCores::Lease cores = cores_->take(threads_, interrupted_);
+  if (cores.count() == 0) return DecodeStatus::kFailed;  // the engine closes
+  compute_with(cores.count());
+  return compute_rows(rows, all_logits);
+}
+
+DecodeStatus LlamaBackend::compute_rows(std::span<const BatchRow> rows, bool all_logits) {
   // The first pass with other adapters counts all that the model has.
   std::shared_lock<std::shared_mutex> counting;
   if (std::exchange(adapters_changed_, false)) counting = std::shared_lock(model_->adapter_mutex());

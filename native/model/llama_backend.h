@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "model/cpu_cores.h"
 #include "model/llama_lora.h"
 #include "model/llama_model.h"
 
@@ -43,7 +44,8 @@ struct ContextOptions {
 class LlamaBackend final : public Backend {
  public:
   // Throws Error(kOutOfMemory) or Error(kInvalidOption). With `beside`, both compute with
-  // the threads of that one, never at once.
+  // the threads of that one, never at once. A pass on the CPU waits for its part of the cores
+  // (cpu_cores.h) and then computes with as many of its threads.
   LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
                const LlamaBackend* beside = nullptr);
   ~LlamaBackend() override;
@@ -61,7 +63,7 @@ class LlamaBackend final : public Backend {
   [[nodiscard]] bool has_form(std::span<const std::uint8_t> state, Position length) const override;
   [[nodiscard]] bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
   Position resident(SequenceId sequence) const override;
-  void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }
+  void interrupt() override;
   std::int64_t graphs_reused() const override;
 
  private:
@@ -72,14 +74,20 @@ class LlamaBackend final : public Backend {
   void set_limits(const ContextOptions& options);
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
+  DecodeStatus compute_rows(std::span<const BatchRow> rows, bool all_logits);
   std::int32_t decode_rows(std::span<const BatchRow> rows, bool all_logits);
   [[nodiscard]] bool acceptable(std::span<const BatchRow> rows) const;
-  void attach_threadpool(std::int32_t threads, const LlamaBackend* beside);
+  void attach_threads(const LlamaBackend* beside);
+  void compute_with(std::int32_t threads);
 
   std::shared_ptr<const LlamaModel> model_;
   std::atomic<bool> interrupted_{false};
   BackendLimits limits_;
-  std::int32_t window_ = 0;  // positions sliding layers see; 0: all
+  std::int32_t window_ = 0;     // positions sliding layers see; 0: all
+  std::int32_t threads_ = 1;    // of a pass, at most
+  std::int32_t computing_ = 0;  // of the latest pass
+  // Shared with the draft model's backend. None where the CPU holds no weights.
+  std::shared_ptr<CpuCores::Member> cores_;
   // The pool outlives the contexts that compute with it.
   std::shared_ptr<ggml_threadpool> threadpool_;
   std::vector<Lora> loras_;   // outlive the context too

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include "ggml-backend-impl.h"
 #include "ggml-backend.h"
 #include "llama.h"
+#include "model/host_limits.h"
 
 namespace infernode {
 
@@ -26,12 +28,18 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "libinfernode-ggml-";
 constexpr std::string_view kSuffix = "-" INFERNODE_LLAMA_PIN ".so";
 
+double steady_milliseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(now).count();
+}
+
 struct Runtime {
   std::mutex start_mutex;
   bool started = false;
   std::mutex sink_mutex;
   LogSink sink;
   std::atomic<bool> has_sink{false};
+  CpuCores cores{1, steady_milliseconds};
 };
 
 Runtime& runtime() {
@@ -226,6 +234,13 @@ void set_llama_log_sink(LogSink sink) {
   const std::lock_guard lock(runtime().sink_mutex);
   runtime().sink = std::move(sink);
   runtime().has_sink.store(static_cast<bool>(runtime().sink), std::memory_order_relaxed);
+}
+
+void log_line(int level, std::string_view text) { deliver(level, text); }
+
+CpuCores& cpu_cores() {
+  runtime().cores.set_count(usable_cpus());
+  return runtime().cores;
 }
 
 LlamaLogCapture::LlamaLogCapture() { capture_of_thread = this; }

@@ -1,8 +1,8 @@
 // llama.cpp's process-wide state: which backends are loaded, which devices
-// they offer, where log lines go. Started once, never unloaded (ggml cannot
-// be unloaded safely), shared by every environment of the process.
-// Backends come from one folder by explicit path; nothing is searched for.
-// Any thread may call these; one mutex guards the start, another the sink.
+// they offer, where log lines go, which engine computes on which cores. Started once, never
+// unloaded (ggml cannot be unloaded safely), shared by every environment of the process. Backends
+// come from one folder by explicit path; nothing is searched for. Any thread may call these; one
+// mutex guards the start, another the sink.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "model/cpu_cores.h"
 
 namespace infernode {
 
@@ -44,6 +46,12 @@ std::vector<std::string> llama_cpu_features();
 // Replaces the sink; an empty one drops lines. When this returns, the old
 // sink is not running and will not be called again. Works before the start.
 void set_llama_log_sink(LogSink sink);
+
+// A line of our own beside llama.cpp's.
+void log_line(int level, std::string_view text);
+
+// The cores all engines of the process share; as many as it may use at the moment.
+CpuCores& cpu_cores();
 
 // While it lives, keeps the error lines the current thread logs: how a failed
 // load tells its reason. One at a time per thread.

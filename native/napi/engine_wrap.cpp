@@ -7,6 +7,7 @@
 #include "model/engine_memory.h"
 #include "model/host_limits.h"
 #include "model/llama_draft.h"
+#include "model/llama_runtime.h"
 #include "napi/addon_data.h"
 #include "napi/exit_guard.h"
 #include "napi/state_workers.h"
@@ -23,6 +24,8 @@ double steady_milliseconds() {
   return std::chrono::duration<double, std::milli>(now).count();
 }
 
+constexpr int kWarning = 3;  // a log level
+
 RequestId id_from(const Napi::Value& value) {
   return static_cast<RequestId>(value.As<Napi::Number>().Int64Value());
 }
@@ -35,10 +38,19 @@ int fitting_threads(const ModelInfo& model) {
   return model.size_bytes < kBytesWorthThreads ? 1 : usable_cpus();
 }
 
+// Threads beyond the cores would make each pass slower, not faster.
+int allowed_threads(int asked) {
+  const int cpus = usable_cpus();
+  if (asked <= cpus) return asked;
+  log_line(kWarning, "threads: this process may use " + std::to_string(cpus) +
+                         " CPUs; a pass computes with as many threads, not " +
+                         std::to_string(asked));
+  return cpus;
+}
+
 void fill_in_defaults(EngineOptions& options, const ModelInfo& model) {
-  if (options.context.threads == 0) {
-    options.context.threads = fitting_threads(model);
-  }
+  int& threads = options.context.threads;
+  threads = threads == 0 ? fitting_threads(model) : allowed_threads(threads);
   if (options.config.sampler_helpers == 0) {
     options.config.sampler_helpers = std::min(kMostSamplerHelpers, usable_cpus() - 1);
   }

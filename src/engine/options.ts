@@ -72,7 +72,11 @@ export interface EngineOptions {
   readonly kvCells?: number | undefined;
   /** Prompt tokens computed in one pass at most, 16 to 8192. Default 512. */
   readonly prefillChunk?: number | undefined;
-  /** CPU threads of one pass, 1 to 512. Default: the CPUs this process may use. */
+  /**
+   * CPU threads of one pass, 1 to 512; more than the CPUs this process may use become as
+   * many, which is logged. Engines that compute at the same time divide the CPUs. Default:
+   * the CPUs this process may use, 1 for small models.
+   */
   readonly threads?: number | undefined;
   /** Threads that choose tokens, 1 to 64. Default: chosen from the CPUs. */
   readonly samplerThreads?: number | undefined;

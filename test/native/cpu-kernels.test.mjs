@@ -11,6 +11,8 @@ const database = JSON.parse(readFileSync(path.join(root, ".build/release/compile
 const kernels = { attention: "llama_attention.cpp", batches: "llama_q8_batches.cpp" };
 const ggml = path.join(path.dirname(path.dirname(sourceNamed("ggml-cpu/ops.cpp"))), "ggml-cpu");
 
+const patience = { timeout: 240_000 }; // compilers on a busy machine
+
 let altered;
 beforeAll(() => {
   altered = mkdtempSync(path.join(os.tmpdir(), "infernode-headers-"));
@@ -56,7 +58,7 @@ describe("a kernel compiles against upstream's headers", () => {
   it.each([
     ["as they are", kernels.attention, "ops.h", attention, attention],
     ["as they are", kernels.batches, "llamafile/sgemm.h", "int, int, int);", "int, int, int);"],
-  ])("%s: %s", (_, kernel, header, before, after) => {
+  ])("%s: %s", patience, (_, kernel, header, before, after) => {
     expect(compileAgainst(kernel, header, before, after)).toMatchObject({ compiles: true, errors: "" });
   });
 
@@ -80,7 +82,7 @@ describe("a kernel compiles against upstream's headers", () => {
       "    ggml_half d;       // delta\n    int8_t  qs[QK8_0]; // quants\n",
       "    int8_t  qs[QK8_0]; // quants\n    ggml_half d;       // delta\n",
     ],
-  ])("not with %s: %s, %s", (_, kernel, header, before, after) => {
+  ])("not with %s: %s, %s", patience, (_, kernel, header, before, after) => {
     const { compiles, errors } = compileAgainst(kernel, header, before, after);
     expect(errors).toContain("error:");
     expect(compiles).toBe(false);
@@ -114,7 +116,7 @@ describe.runIf(process.arch === "x64")("each routine is there where it was measu
     },
   };
 
-  it.each(Object.entries(measured))("%s", (kernel, { macro, sets }) => {
+  it.each(Object.entries(measured))("%s", patience, (kernel, { macro, sets }) => {
     const variants = upstreamVariants();
     expect(variants.length).toBeGreaterThan(12);
     const having = variants.filter(([, features]) => {

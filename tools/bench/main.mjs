@@ -4,6 +4,7 @@
 //   cold-start   process start to first token beside both peers
 //   traffic      whole requests beside llama-server and node-llama-cpp
 //   layouts      our two KV layouts beside each other
+//   several-engines  engines of one process together beside one alone
 //   speculation  guessing ahead beside not doing so
 //   jobs         the job loop on the emulated platform
 //   sampler      the sampler beside llama.cpp's chain
@@ -21,6 +22,7 @@ const benchmarks = {
   "cold-start": { file: "./cold-start.mjs", rounds: 7 },
   traffic: { file: "./traffic.mjs", rounds: 3 },
   layouts: { file: "./layouts.mjs", rounds: 3 },
+  "several-engines": { file: "./several-engines.mjs", rounds: 3 },
   speculation: { file: "./speculation.mjs", rounds: 5 },
   jobs: { file: "./jobs.mjs", rounds: 3 },
   sampler: { file: "./sampler.mjs", rounds: 1 },

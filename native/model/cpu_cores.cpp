@@ -1,0 +1,116 @@
+#include "model/cpu_cores.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace infernode {
+
+CpuCores::CpuCores(int count, Clock clock) : clock_(std::move(clock)), count_(std::max(count, 1)) {}
+
+CpuCores::Member::Member(CpuCores& cores) : cores_(cores) {
+  const std::lock_guard lock(cores_.mutex_);
+  cores_.members_.push_back(this);
+  cores_.queue_.reserve(cores_.members_.size());
+  cores_.others_.reserve(cores_.members_.size());
+}
+
+CpuCores::Member::~Member() {
+  const std::lock_guard lock(cores_.mutex_);
+  std::erase(cores_.members_, this);
+}
+
+CpuCores::Lease CpuCores::Member::take(int wants, const std::atomic<bool>& interrupted) {
+  return {*this, cores_.wait_for_turn(*this, wants, interrupted)};
+}
+
+void CpuCores::Member::wake() {
+  // A waiting pass has either seen its flag or sleeps until this.
+  const std::lock_guard lock(cores_.mutex_);
+  cores_.changed_.notify_all();
+}
+
+bool CpuCores::Member::waits() const {
+  const std::lock_guard lock(cores_.mutex_);
+  return waits_;
+}
+
+CpuCores::Lease::~Lease() {
+  if (count_ > 0) member_.cores_.give_back(member_);
+}
+
+int CpuCores::wait_for_turn(Member& member, int wants, const std::atomic<bool>& interrupted) {
+  std::unique_lock lock(mutex_);
+  member.wants_ = std::max(wants, 1);
+  member.waits_ = true;
+  queue_.push_back(&member);
+  int granted = 0;
+  changed_.wait(lock, [&] {
+    if (interrupted.load()) return true;
+    granted = queue_.front() == &member ? grantable(member) : 0;
+    return granted > 0;
+  });
+  std::erase(queue_, &member);
+  member.waits_ = false;
+  member.held_ = granted;
+  member.began_ = clock_();
+  changed_.notify_all();  // another is the first now
+  return granted;
+}
+
+void CpuCores::give_back(Member& member) {
+  const std::lock_guard lock(mutex_);
+  member.held_ = 0;
+  member.ended_ = clock_();
+  changed_.notify_all();
+}
+
+void CpuCores::set_count(int count) {
+  const std::lock_guard lock(mutex_);
+  count_ = std::max(count, 1);
+  changed_.notify_all();
+}
+
+int CpuCores::count() const {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
+int CpuCores::free() const {
+  int left = count_;
+  for (const Member* member : members_) left -= member->held_;
+  return left;
+}
+
+bool CpuCores::is_busy(const Member& member) const {
+  if (member.held_ > 0 || member.waits_) return true;
+  if (!member.ended_) return false;
+  const double pass = *member.ended_ - member.began_;
+  const double pause = std::clamp(pass, kPauseMilliseconds, kLongestPauseMilliseconds);
+  return clock_() - *member.ended_ < pause;
+}
+
+// Who wants less than an equal part has that, the others divide the rest. What is left over
+// of a division goes to whom comes first, but not the part of one who will come.
+int CpuCores::grantable(const Member& member) const {
+  others_.clear();
+  for (const Member* other : members_) {
+    if (other != &member && is_busy(*other)) others_.push_back(other);
+  }
+  std::ranges::sort(others_, {}, &Member::wants_);
+  int left = count_;
+  int parts = static_cast<int>(others_.size()) + 1;
+  for (const Member* other : others_) {
+    if (other->wants_ * parts > left) break;
+    left -= other->wants_;
+    --parts;
+  }
+  const int part = std::max(left / parts, 1);
+  const int least = std::min(member.wants_, part);
+  const int most = std::min(member.wants_, std::max((left + parts - 1) / parts, 1));
+  const int now = free();
+  int kept = 0;
+  for (const Member* other : others_) kept += other->held_ > 0 ? 0 : std::min(other->wants_, part);
+  return now < least ? 0 : std::max(least, std::min(most, now - kept));
+}
+
+}  // namespace infernode
