@@ -88,7 +88,13 @@ export class LocalApi {
     const { fields, wrong } = jobOf(request.body);
     if (fields === undefined) return wrong;
     if (this.#jobs.stopped) return leaving;
-    const job = await this.#jobs.submit({ ...fields, id: `test-${randomUUID()}`, input: fields.input });
+    const bytes = Buffer.byteLength(request.body);
+    const full = this.#jobs.refusal(bytes);
+    if (full !== undefined) return comeLater({ error: full });
+    const job = await this.#jobs.submit(
+      { ...fields, id: `test-${randomUUID()}`, input: fields.input },
+      bytes,
+    );
     if (route === "run") return { status: 200, body: { id: job.job.id, status: job.status } };
     await job.untilEnded(wait);
     return { status: 200, body: view(job) };
@@ -99,11 +105,18 @@ export class LocalApi {
     const { fields, wrong } = jobOf(request.body);
     if (fields === undefined) return wrong;
     if (this.#jobs.stopped) return leaving;
-    const id = fields.id === undefined ? `test-${randomUUID()}` : String(fields.id);
+    const { id: given = `test-${randomUUID()}` } = fields;
+    const id = typeof given === "number" ? String(given) : given;
+    if (typeof id !== "string" || id === "") {
+      return { status: 400, body: { error: `id must be a string or a number, got ${JSON.stringify(id)}` } };
+    }
     if (this.#jobs.find(id)?.ended === false) {
       return { status: 409, body: { error: `job ${id} is running already; give another id` } };
     }
-    const job = await this.#jobs.submit({ ...fields, id, input: fields.input });
+    const bytes = Buffer.byteLength(request.body);
+    const full = this.#jobs.refusal(bytes);
+    if (full !== undefined) return comeLater({ error: full });
+    const job = await this.#jobs.submit({ ...fields, id, input: fields.input }, bytes);
     await job.untilEnded();
     return { status: 200, body: job.result ?? { error: "the job was cancelled" } };
   }
@@ -159,6 +172,11 @@ const anotherPage: ApiAnswer = {
   status: 403,
   body: { error: "web pages of another origin must send Content-Type: application/json" },
 };
+
+/** Too many jobs wait. */
+export function comeLater(body: unknown): ApiAnswer {
+  return { status: 429, headers: { "Retry-After": "1" }, body };
+}
 
 function noSuchRoute({ method, url }: ApiRequest): ApiAnswer {
   return {

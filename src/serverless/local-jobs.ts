@@ -13,11 +13,16 @@ export type LocalStatus = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | 
 /** Ended jobs whose results can still be asked for, and the bytes of those results. */
 const endedLimit = 1000;
 const endedBytesLimit = 64 * 2 ** 20;
+/** Jobs that wait, and the bytes of their requests. */
+const waitingLimit = 10_000;
+const waitingBytesLimit = 64 * 2 ** 20;
+/** Streamed items of one job, which are kept until it is forgotten. */
+const itemsBytesLimit = 64 * 2 ** 20;
 
 /** One job of the API and what became of it so far. */
 export class LocalJob {
   readonly changes = new Changes();
-  readonly outlet = new LocalOutlet(() => this.changes.notify());
+  readonly outlet = new LocalOutlet(() => this.changes.notify(), itemsBytesLimit);
   readonly createdMs = performance.now();
   startedMs: number | undefined;
   endedMs: number | undefined;
@@ -29,9 +34,12 @@ export class LocalJob {
   workerId: string | undefined;
   /** As it was submitted; without its input once it has ended. */
   job: Job;
+  /** Of its request. */
+  readonly bytes: number;
 
-  constructor(job: Job) {
+  constructor(job: Job, bytes: number) {
     this.job = job;
+    this.bytes = bytes;
   }
 
   get ended(): boolean {
@@ -99,9 +107,18 @@ export class LocalJobs {
     return this.#known.get(id);
   }
 
-  /** Starts the job, or lets it wait for a slot. */
-  async submit(job: Job): Promise<LocalJob> {
-    const added = new LocalJob(job);
+  /** Why no further job of so many bytes can wait now; undefined where it can. */
+  refusal(bytes: number): string | undefined {
+    const waiting = this.#with("IN_QUEUE");
+    const sum = waiting.reduce((all, job) => all + job.bytes, bytes);
+    if (waiting.length === 0 || (waiting.length < waitingLimit && sum <= waitingBytesLimit)) return undefined;
+    const limits = `at most ${waitingLimit} jobs of ${waitingBytesLimit} bytes together may`;
+    return `${waiting.length} jobs wait already, ${limits}; send this one of ${bytes} bytes again later`;
+  }
+
+  /** Starts the job, or lets it wait for a slot. @param bytes of its request */
+  async submit(job: Job, bytes = 0): Promise<LocalJob> {
+    const added = new LocalJob(job, bytes);
     this.#known.delete(job.id);
     this.#known.set(job.id, added);
     await this.#fill();
@@ -166,13 +183,13 @@ export class LocalJobs {
 
   #ended(job: LocalJob, status: LocalStatus): void {
     job.end(status);
-    this.#parts.onEnd(job);
     const { id } = job.job;
     this.#known.delete(id);
     this.#known.set(id, job); // those that ended are in the order of their ends
     this.#forgetOld();
     this.#changes.notify();
     void this.#fill();
+    this.#parts.onEnd(job);
   }
 
   /** The job that ended last is kept whatever its size. */

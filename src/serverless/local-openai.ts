@@ -2,7 +2,7 @@
 // or its result the answer, as the platform's /openai/* does it. Knows no route: the
 // handler does.
 import { randomUUID } from "node:crypto";
-import type { ApiAnswer, ApiRequest } from "./local-api.js";
+import { type ApiAnswer, type ApiRequest, comeLater } from "./local-api.js";
 import type { LocalJob, LocalJobs } from "./local-jobs.js";
 import { errorObjectOf } from "./results.js";
 
@@ -31,9 +31,13 @@ export async function openaiCall(jobs: LocalJobs, path: string, request: ApiRequ
   if (text !== "" && body === undefined)
     return invalid(400, `the body must be a JSON object; ${faultOf(text)}`);
   const input = { openai_route: path, ...(body !== undefined && { openai_input: body }) };
-  const job = await jobs.submit({ id: `test-${randomUUID()}`, input });
+  const bytes = Buffer.byteLength(text);
+  const full = jobs.refusal(bytes);
+  if (full !== undefined) return comeLater({ error: errorOf(full, "rate_limit_error") });
+  const job = await jobs.submit({ id: `test-${randomUUID()}`, input }, bytes);
   // Who leaves wants no more of it; on the platform that is a stop.
   request.signal?.addEventListener("abort", () => jobs.cancel(job), { once: true });
+  if (request.signal?.aborted) jobs.cancel(job);
   if (body?.stream !== true) {
     await job.untilEnded();
     return whole(job);

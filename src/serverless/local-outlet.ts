@@ -9,13 +9,16 @@ export class LocalOutlet implements Outlet {
   readonly lost = undefined;
   readonly #items: string[] = [];
   readonly #onChange: () => void;
+  readonly #itemsBytesLimit: number;
   #progress: string | undefined;
   #result: string | undefined;
   #closed = false;
   #bytes = 0;
 
-  constructor(onChange: () => void) {
+  /** @param itemsBytesLimit of the streamed items, all of which are kept */
+  constructor(onChange: () => void, itemsBytesLimit = Number.POSITIVE_INFINITY) {
     this.#onChange = onChange;
+    this.#itemsBytesLimit = itemsBytesLimit;
   }
 
   get posted(): readonly string[] {
@@ -48,6 +51,12 @@ export class LocalOutlet implements Outlet {
   async item(value: unknown): Promise<void> {
     if (this.#closed) return;
     this.#keep(value);
+    if (this.#bytes > this.#itemsBytesLimit) {
+      const limit = this.#itemsBytesLimit;
+      throw new RangeError(
+        `streamed items of more than ${limit} bytes cannot be kept until they are asked for`,
+      );
+    }
     this.#onChange();
   }
 

@@ -86,19 +86,27 @@ function createServer(api: LocalApi): http.Server {
   return http.createServer(async (request, response) => {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
-    const said = await answer(api, request, gone.signal).catch(
-      (thrown: unknown): ApiAnswer => ({ status: 500, body: { error: messageOfThrown(thrown) } }),
-    );
+    const said = await answer(api, request, gone.signal)
+      .then(written)
+      .catch((thrown: unknown) => written({ status: 500, body: { error: messageOfThrown(thrown) } }));
     if ("events" in said) {
       response.writeHead(said.status, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
       await pipeline(Readable.from(said.events), response).catch(() => {}); // the caller left
       return;
     }
-    const text = toWireJson(said.body);
+    const { status, headers, text } = said;
     const length = Buffer.byteLength(text);
-    const headers = { ...said.headers, "Content-Type": "application/json", "Content-Length": length };
-    response.writeHead(said.status, headers).end(text);
+    response
+      .writeHead(status, { ...headers, "Content-Type": "application/json", "Content-Length": length })
+      .end(text);
   });
+}
+
+/** @throws for a body that is nested too deeply */
+function written(said: ApiAnswer) {
+  if ("events" in said) return said;
+  const { status, headers, body } = said;
+  return { status, headers, text: toWireJson(body) };
 }
 
 async function answer(api: LocalApi, request: http.IncomingMessage, signal: AbortSignal): Promise<ApiAnswer> {

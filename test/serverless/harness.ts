@@ -100,11 +100,12 @@ export async function finished(platform: Platform, job: object, limitMs?: number
 export async function startApi(
   options: StartOptions | StartOptions["handler"],
   args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ) {
   const fixed = ["--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", "0"];
-  const worker = startWorker(options, {}, [...fixed, ...args]);
+  const worker = startWorker(options, environment, [...fixed, ...args]);
   for (;;) {
-    const [, url] = /Serving the API on (\S+)/.exec(worker.lines.join("\n")) ?? [];
+    const [, url] = /Serving the API on (http:[^\s"]+)/.exec(worker.lines.join("\n")) ?? [];
     if (url !== undefined) return { worker, url };
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -137,6 +137,23 @@ describe("a request", () => {
     });
   });
 
+  it.each([[{ toString: 1 }], [null], [["a"]], [""], [true]])(
+    "to the realtime route with the id %j is refused by its field",
+    async (id) => {
+      const { worker: realtime, url: address } = await startApi(async () => 1, [], {
+        RUNPOD_ENDPOINT_ID: "ep",
+      });
+      const body = JSON.stringify({ id, input: {} });
+      const refused = await fetch(`${address}/ep/realtime`, { method: "POST", body });
+      realtime.signal("SIGTERM");
+      await realtime.ended;
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toEqual({
+        error: expect.stringMatching(/^id must be a string or a number/),
+      });
+    },
+  );
+
   it("for the head of a route that only tells is answered", async () => {
     for (const path of ["/", "/health"]) expect((await call("HEAD", path)).status).toBe(200);
   });
