@@ -9,6 +9,8 @@
 
 #include "call_grammar.h"
 #include "chat-peg-parser.h"
+#include "message_forms.h"
+#include "said_texts.h"
 #include "template_failure.h"
 
 namespace infernode::chat {
@@ -195,11 +197,83 @@ std::string shown_prompt(const common_chat_templates* parsed, common_chat_templa
   return common_chat_templates_apply(parsed, inputs).prompt;
 }
 
+// What a prompt would be without, whatever form the conversation is given.
+class LeftOut : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+std::vector<common_chat_msg> messages_of(const std::vector<Turn>& turns) {
+  std::vector<common_chat_msg> messages;
+  for (const Turn& turn : turns) messages.push_back(turn.message);
+  return messages;
+}
+
+std::string complaint_of(const SaidText& lost, const std::vector<Turn>& turns) {
+  const Turn& turn = turns[lost.turn];
+  return "has no place for " +
+         std::string(lost.kind == SaidText::Kind::kCall ? "a tool call" : "the text") +
+         " of messages[" + std::to_string(turn.place) + "], role \"" + turn.message.role +
+         "\": it would be missing in the prompt; leave it out, say it in a user's message, or "
+         "name another template";
+}
+
+// A form in which what is lost may be said, or false.
+bool improve(MessageForm& form, const std::vector<SaidText>& lost, const std::vector<Turn>& turns) {
+  const MessageForm before = form;
+  for (const SaidText& one : lost) {
+    const common_chat_msg& message = turns[one.turn].message;
+    if (one.kind == SaidText::Kind::kPart) {
+      form.parts_joined = true;
+    } else if (!message.tool_calls.empty() && has_text(message)) {
+      form.calls_apart = true;
+    } else if (is_system(message)) {
+      form.systems =
+          before.systems == Systems::kAsGiven ? Systems::kOneAtTheBeginning : Systems::kNone;
+    } else {
+      return false;
+    }
+  }
+  return form != before;
+}
+
+// A prompt in which everything is said, and the messages in the form in which it is.
+// `fixed`: what the template may say itself.
+Applied applied_whole(const common_chat_templates* parsed, common_chat_templates_inputs& inputs,
+                      const std::string& fixed) {
+  const std::vector<common_chat_msg> messages = inputs.messages;
+  MessageForm form;
+  if (!common_chat_templates_get_caps(parsed)["supports_system_role"])
+    form.systems = Systems::kNone;
+  for (std::string complaint;;) {
+    const std::vector<Turn> turns = in_form(messages, form);
+    inputs.messages = messages_of(turns);
+    Applied result;
+    try {
+      result = applied(parsed, inputs);
+    } catch (const std::exception&) {
+      if (complaint.empty()) throw;
+      throw LeftOut(complaint);
+    }
+    const auto lost = left_out(turns, result.params.prompt, fixed, [&](const auto& probes) {
+      common_chat_templates_inputs probed = inputs;
+      probed.messages = messages_of(probes);
+      return common_chat_templates_apply(parsed, probed).prompt;
+    });
+    if (lost.empty()) return result;
+    if (complaint.empty()) complaint = complaint_of(lost.front(), turns);
+    if (!improve(form, lost, turns)) throw LeftOut(complaint);
+  }
+}
+
 common_json render_with(const common_chat_templates* parsed, const common_json& request,
                         ArgumentsForm form) {
   const std::string bos = request.at("bos");
-  const common_chat_templates_inputs inputs = inputs_from(request, parsed, form);
-  auto [params, grammar] = applied(parsed, inputs);
+  common_chat_templates_inputs inputs = inputs_from(request, parsed, form);
+  const std::string fixed = request.at("template").get<std::string>() +
+                            request.value("tools", common_json()).dump() +
+                            request.value("shownTools", common_json()).dump();
+  auto [params, grammar] = applied_whole(parsed, inputs, fixed);
   if (request.contains("shownTools") || request.contains("shownSchema"))
     params.prompt = shown_prompt(parsed, inputs, request);
   // The tokenizer adds its own.
@@ -230,6 +304,8 @@ common_json render(Templates& templates, const common_json& request) {
       templates.get(request.at("template"), request.at("bos"), request.at("eos"));
   try {
     return render_with(parsed, request, as_written);
+  } catch (const LeftOut&) {
+    throw;
   } catch (const std::exception& error) {
     try {  // a template that goes through an object's members
       return render_with(parsed, request, as_object);

@@ -16,6 +16,9 @@ const conversation = [
   { role: "user", content: "Bye" },
 ];
 
+/** A template that says what was said. */
+const everything = "{% for m in messages %}{{ m.content }}{% endfor %}";
+
 function asked(messages: readonly ChatMessage[], variables: Record<string, unknown> = {}): Conversation {
   return { messages, variables, addGenerationPrompt: true, splitReasoning: true };
 }
@@ -111,14 +114,15 @@ describe("a model's own template", () => {
 
 describe("variables and refusals", () => {
   it("hands variables to the template", async () => {
-    const chat = renderer("{{ colour }}{% if enable_thinking %} thinks{% endif %}");
+    const chat = renderer(`{{ colour }}{% if enable_thinking %} thinks{% endif %}|${everything}`);
     const given = await chat.render(asked(conversation, { colour: "red", enable_thinking: false }));
-    expect(given.prompt).toBe("red");
+    expect(given.prompt).toBe("red|Be brief.HelloHiBye");
     chat.release();
   });
 
   it("writes half of a surrogate pair as a prompt does, wherever it stands", async () => {
-    const calls = "{% for c in m.tool_calls or [] %}{{ c.function.arguments }}|{% endfor %}";
+    const calls =
+      "{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ c.function.arguments }}|{% endfor %}";
     const chat = renderer(
       `{% for m in messages %}{{ m.role }}:{{ m.content }}|${calls}{% endfor %}{{ v.w }}`,
     );
@@ -140,8 +144,8 @@ describe("variables and refusals", () => {
       "user\ufffd:a\ufffdb😀\\ud800",
       "user:\ufffd",
       "assistant:c",
-      '{"a":"\ufffd","\ufffd":1}',
-      '{"a":"\\uD83D\\uDE00\ufffd\\\\ud800"}',
+      'f{"a":"\ufffd","\ufffd":1}',
+      'g{"a":"\\uD83D\\uDE00\ufffd\\\\ud800"}',
       "\ufffd",
     ]);
     chat.release();
@@ -204,7 +208,7 @@ describe("hostile templates", () => {
       expect(first).toMatchObject({ code: "CHAT_TEMPLATE_FAILED" });
       expect(second).toMatchObject({ code: "CHAT_TEMPLATE_FAILED" });
       chat.release();
-      expect(await rendered("{{ messages[-1].content }}")).toBe("Bye");
+      expect(await rendered(everything)).toBe("Be brief.HelloHiBye");
     });
   }
 });
