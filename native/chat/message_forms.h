@@ -21,7 +21,7 @@ struct MessageForm {
   bool calls_apart = false;   // in a message after the text they came with
   Systems systems = Systems::kAsGiven;
 
-  bool operator==(const MessageForm&) const = default;
+  [[nodiscard]] bool operator==(const MessageForm&) const = default;
 };
 
 struct Turn {
@@ -29,8 +29,8 @@ struct Turn {
   std::size_t place = 0;  // among the caller's messages
 };
 
-bool is_system(const common_chat_msg& message);
-bool has_text(const common_chat_msg& message);
+[[nodiscard]] bool is_system(const common_chat_msg& message);
+[[nodiscard]] bool has_text(const common_chat_msg& message);
 
 std::vector<Turn> in_form(const std::vector<common_chat_msg>& messages, const MessageForm& form);
 

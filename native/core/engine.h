@@ -92,6 +92,9 @@ class Engine {
 
   void start();
 
+  // Throws Error(kContextOverflow) for a prompt that has no fewer tokens than this and
+  // so cannot fit.
+  void check_prompt(std::size_t least_tokens) const;
   // Accepts a request, which then ends exactly once in the sink; or refuses it
   // with a reason, and nothing about it is ever published.
   [[nodiscard]] std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt,

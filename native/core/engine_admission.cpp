@@ -11,14 +11,20 @@ namespace infernode {
 
 namespace {
 
-std::string overflow_sentence(std::size_t prompt, std::int32_t context) {
-  return "The prompt has " + std::to_string(prompt) + " tokens, the context holds " +
-         std::to_string(context) +
+std::string overflow_sentence(const std::string& tokens, std::int32_t context) {
+  return "The prompt has " + tokens + " tokens, the context holds " + std::to_string(context) +
          " and needs one for the answer. Shorten the prompt or create the engine with a larger "
          "contextLength.";
 }
 
 }  // namespace
+
+void Engine::check_prompt(std::size_t least_tokens) const {
+  if (least_tokens < static_cast<std::size_t>(limits_.context_length)) return;
+  throw Error(
+      ErrorCode::kContextOverflow,
+      overflow_sentence("at least " + std::to_string(least_tokens), limits_.context_length));
+}
 
 std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
                                       GenerateParams params,
@@ -27,7 +33,7 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
     return Failure{ErrorCode::kInvalidOption, "The prompt has no tokens; give at least one."};
   if (prompt.size() >= static_cast<std::size_t>(limits_.context_length)) {
     return Failure{ErrorCode::kContextOverflow,
-                   overflow_sentence(prompt.size(), limits_.context_length)};
+                   overflow_sentence(std::to_string(prompt.size()), limits_.context_length)};
   }
   const auto room = limits_.context_length - static_cast<std::int32_t>(prompt.size());
   if (params.min_tokens > room) {

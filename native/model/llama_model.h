@@ -130,6 +130,9 @@ class LlamaModel {
   // adapters, holds it with others, because both count the set.
   std::shared_mutex& adapter_mutex() const { return adapter_mutex_; }
 
+  // Whether the tokenizer puts a space before a text.
+  [[nodiscard]] bool adds_space() const { return adds_space_; }
+
   // For llama_backend, which makes contexts on it. Lives as long as this.
   llama_model* handle() const { return handle_.get(); }
 

@@ -30,22 +30,19 @@ std::vector<Control> controls_of(const LlamaModel& model, const std::string& tex
 
 }  // namespace
 
-std::vector<TokenId> tokenize_form(const LlamaModel& model, const PromptForm& form) {
+std::vector<PromptSegment> segments_of(const LlamaModel& model, const PromptForm& form) {
   const std::vector<Control> controls = controls_of(model, form.text);
-  std::vector<TokenId> tokens;
+  std::vector<PromptSegment> segments;
   std::string filled;  // since the last control token
   const auto flush = [&] {
-    if (filled.empty()) return;
-    const std::vector<TokenId> more = model.tokenize(filled, false, false);
-    tokens.insert(tokens.end(), more.begin(), more.end());
-    filled.clear();
+    if (!filled.empty()) segments.emplace_back(std::exchange(filled, {}));
   };
   for (std::string_view rest = form.text; !rest.empty();) {
     const auto begins = [&](const std::string& text) { return rest.starts_with(text); };
     if (const auto control = std::ranges::find_if(controls, begins, &Control::text);
         control != controls.end()) {
       flush();
-      tokens.push_back(control->token);
+      segments.emplace_back(control->token);
       rest.remove_prefix(control->text.size());
     } else if (const auto value =
                    std::ranges::find_if(form.values, begins, [](auto& pair) { return pair.first; });
@@ -58,7 +55,7 @@ std::vector<TokenId> tokenize_form(const LlamaModel& model, const PromptForm& fo
     }
   }
   flush();
-  return tokens;
+  return segments;
 }
 
 }  // namespace infernode

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "model/llama_model.h"
@@ -16,8 +17,11 @@ struct PromptForm {
   std::vector<std::pair<std::string, std::string>> values;  // of marks
 };
 
-// The tokens of the whole; where no text spells a control token, those of the filled-in
-// template read at once. Throws Error as LlamaModel::tokenize() does.
-std::vector<TokenId> tokenize_form(const LlamaModel& model, const PromptForm& form);
+// A control token, or text that spells none.
+using PromptSegment = std::variant<TokenId, std::string>;
+
+// What the tokens of the whole are made of, none of the texts empty. Throws Error as
+// LlamaModel::tokenize() does.
+std::vector<PromptSegment> segments_of(const LlamaModel& model, const PromptForm& form);
 
 }  // namespace infernode

@@ -1,5 +1,6 @@
 #include "model/prompt_queue.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -9,6 +10,7 @@ PromptQueue::PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine
     : model_(std::move(model)),
       engine_(engine),
       sink_(sink),
+      slices_(*model_),
       vocabularies_(model_),
       // Bounded by its caller, which counts living requests before it pushes.
       mailbox_(std::numeric_limits<std::size_t>::max()),
@@ -29,24 +31,83 @@ void PromptQueue::close() {
 
 void PromptQueue::run() {
   while (true) {
-    mailbox_.wait();
+    if (pending_.empty()) mailbox_.wait();
     const bool closing = mailbox_.closed();
-    for (Prompt& prompt : mailbox_.drain()) {
-      // Asked again for each: close() must not wait for a queue of prompts.
-      if (mailbox_.closed() || prompt.control->cancelled.load()) {
-        end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}, {}});
-      } else {
-        submit(std::move(prompt));
-      }
-    }
-    if (closing) return;
+    for (Prompt& prompt : mailbox_.drain()) take(std::move(prompt));
+    if (!pending_.empty()) go_on();
+    if (closing && pending_.empty()) return;
   }
 }
 
-void PromptQueue::submit(Prompt prompt) {
+void PromptQueue::take(Prompt prompt) {
+  if (end_if_cancelled(prompt)) return;
   const RequestId id = prompt.id;
+  guarded(id, [&] {
+    if (const auto* fork = std::get_if<PromptFork>(&prompt.content)) {
+      // The engine has to hear of its source first.
+      const auto is_source = [&](const Pending& one) { return one.prompt.id == fork->source; };
+      if (std::ranges::any_of(pending_, is_source))
+        pending_.push_back({std::move(prompt), {}});
+      else
+        hand_over(std::move(prompt), {});
+    } else if (auto* tokens = std::get_if<std::vector<TokenId>>(&prompt.content)) {
+      hand_over(std::move(prompt), std::move(*tokens));
+    } else {
+      Pending pending{std::move(prompt), {}};
+      pending.work = work_of(pending.prompt);
+      if (advance(pending)) pending_.push_back(std::move(pending));
+    }
+  });
+}
+
+// Asked for each slice: neither close() nor a cancelled request must wait for the prompts
+// there are.
+bool PromptQueue::end_if_cancelled(const Prompt& prompt) {
+  if (!mailbox_.closed() && !prompt.control->cancelled.load()) return false;
+  end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}, {}});
+  return true;
+}
+
+// Throws for a text that cannot fit, before anything is done about it.
+std::unique_ptr<Tokenizing> PromptQueue::work_of(Prompt& prompt) const {
+  if (auto* form = std::get_if<PromptForm>(&prompt.content))
+    return std::make_unique<Tokenizing>(*model_, slices_, *form);
+  auto& text = std::get<PromptText>(prompt.content);
+  engine_.check_prompt(slices_.fewest_tokens(text.text.size(), text.parse_special));
+  return std::make_unique<Tokenizing>(*model_, slices_, std::move(text));
+}
+
+// The next slice of the one whose turn it is.
+void PromptQueue::go_on() {
+  Pending pending = std::move(pending_.front());
+  pending_.pop_front();
+  if (end_if_cancelled(pending.prompt)) return;
+  guarded(pending.prompt.id, [&] {
+    if (advance(pending)) pending_.push_back(std::move(pending));
+  });
+}
+
+// False once the prompt is handed over.
+bool PromptQueue::advance(Pending& pending) {
+  if (!pending.work) {
+    const RequestId source = std::get<PromptFork>(pending.prompt.content).source;
+    const auto is_source = [&](const Pending& one) { return one.prompt.id == source; };
+    if (std::ranges::any_of(pending_, is_source)) return true;
+    hand_over(std::move(pending.prompt), {});
+    return false;
+  }
+  if (pending.work->step()) {
+    engine_.check_prompt(pending.work->least_tokens());
+    return true;
+  }
+  hand_over(std::move(pending.prompt), std::move(pending.work->tokens()));
+  return false;
+}
+
+template <typename Work>
+void PromptQueue::guarded(RequestId id, const Work& work) {
   try {
-    if (auto failure = hand_over(std::move(prompt))) refuse(id, std::move(*failure));
+    work();
   } catch (const Error& error) {
     refuse(id, {error.code(), error.what()});
   } catch (const std::exception& error) {
@@ -55,17 +116,14 @@ void PromptQueue::submit(Prompt prompt) {
   }
 }
 
-std::optional<Failure> PromptQueue::hand_over(Prompt prompt) {
+void PromptQueue::hand_over(Prompt prompt, std::vector<TokenId> tokens) {
+  const RequestId id = prompt.id;
+  if (auto failure = submit(std::move(prompt), std::move(tokens))) refuse(id, std::move(*failure));
+}
+
+std::optional<Failure> PromptQueue::submit(Prompt prompt, std::vector<TokenId> tokens) {
   if (const auto* fork = std::get_if<PromptFork>(&prompt.content))
     return engine_.fork(fork->source, prompt.id, fork->seed, std::move(prompt.control));
-  std::vector<TokenId> tokens;
-  if (const auto* text = std::get_if<PromptText>(&prompt.content)) {
-    tokens = model_->tokenize(text->text, text->add_special, text->parse_special);
-  } else if (const auto* form = std::get_if<PromptForm>(&prompt.content)) {
-    tokens = tokenize_form(*model_, *form);
-  } else {
-    tokens = std::move(std::get<std::vector<TokenId>>(prompt.content));
-  }
   if (prompt.ranks) {
     if (model_->rank_head() == nullptr)
       return Failure{ErrorCode::kInvalidOption, "The model has no rank head; load a reranker."};

@@ -1,10 +1,12 @@
 // Turns prompts into tokens between the caller and the engine, on a thread of
-// its own: a long prompt stalls neither JavaScript nor a running step. Keeps
-// the order of submission. Every prompt accepted here either reaches the
-// engine or ends in the sink.
+// its own: a long prompt stalls neither JavaScript nor a running step, nor other
+// prompts: it is tokenized in slices, between which others are taken and it may be
+// cancelled. Keeps the order of submission but for such. Every prompt accepted
+// here either reaches the engine or ends in the sink.
 // push() and close() may be called from any thread.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,16 +19,12 @@
 #include "core/mailbox.h"
 #include "model/dry_breakers.h"
 #include "model/llama_model.h"
+#include "model/llama_text_slices.h"
 #include "model/prompt_form.h"
+#include "model/tokenizing.h"
 #include "model/vocabularies.h"
 
 namespace infernode {
-
-struct PromptText {
-  std::string text;
-  bool add_special = true;
-  bool parse_special = false;
-};
 
 // What another request has come to when the engine hears of this one.
 struct PromptFork {
@@ -60,9 +58,22 @@ class PromptQueue {
   void close();
 
  private:
+  // A prompt of which slices are left, or the fork of one.
+  struct Pending {
+    Prompt prompt;
+    std::unique_ptr<Tokenizing> work;
+  };
+
   void run();
-  void submit(Prompt prompt);
-  [[nodiscard]] std::optional<Failure> hand_over(Prompt prompt);
+  void take(Prompt prompt);
+  [[nodiscard]] bool end_if_cancelled(const Prompt& prompt);
+  [[nodiscard]] std::unique_ptr<Tokenizing> work_of(Prompt& prompt) const;
+  void go_on();
+  [[nodiscard]] bool advance(Pending& pending);
+  void hand_over(Prompt prompt, std::vector<TokenId> tokens);
+  [[nodiscard]] std::optional<Failure> submit(Prompt prompt, std::vector<TokenId> tokens);
+  template <typename Work>
+  void guarded(RequestId id, const Work& work);
   void bind(Prompt& prompt);
   void refuse(RequestId id, Failure failure);
   void end(End end);
@@ -70,8 +81,10 @@ class PromptQueue {
   std::shared_ptr<const LlamaModel> model_;
   Engine& engine_;
   EventSink& sink_;
+  const TextSlices slices_;
   DryBreakerLists dry_breakers_;
   Vocabularies vocabularies_;
+  std::deque<Pending> pending_;  // in turn
   Mailbox<Prompt> mailbox_;
   std::thread thread_;
 };

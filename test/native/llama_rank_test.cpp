@@ -6,6 +6,7 @@
 #include "check.h"
 #include "llama.h"
 #include "model/prompt_form.h"
+#include "model/tokenizing.h"
 #include "synthetic_fixture.h"
 
 using namespace infernode;
@@ -33,6 +34,14 @@ std::shared_ptr<const LlamaModel> load_ranker(const std::string& type, std::int3
   shape.type = type;
   shape.labels = labels;
   return load_synthetic(shape);
+}
+
+std::vector<TokenId> tokenize_form(const LlamaModel& model, const PromptForm& form) {
+  const TextSlices slices(model);
+  Tokenizing work(model, slices, form);
+  while (work.step()) {
+  }
+  return work.tokens();
 }
 
 PromptForm form_of(const LlamaModel& model, const std::string& query, const std::string& document) {

@@ -1,0 +1,46 @@
+// A prompt on its way to tokens: slice by slice, so that others are served between
+// them, and with the tokens of the whole. One thread.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "model/llama_model.h"
+#include "model/llama_text_slices.h"
+#include "model/prompt_form.h"
+
+namespace infernode {
+
+struct PromptText {
+  std::string text;
+  bool add_special = true;
+  bool parse_special = false;
+};
+
+class Tokenizing {
+ public:
+  // Model and slices outlive it. Throws Error as LlamaModel::tokenize() does.
+  Tokenizing(const LlamaModel& model, const TextSlices& slices, PromptText prompt);
+  Tokenizing(const LlamaModel& model, const TextSlices& slices, const PromptForm& form);
+
+  // Tokenizes the next slice; false where all are. Throws as the constructors do.
+  [[nodiscard]] bool step();
+  // The whole will have no fewer.
+  std::size_t least_tokens() const;
+  // Of what is tokenized; all, once step() was false.
+  std::vector<TokenId>& tokens() { return tokens_; }
+
+ private:
+  void add(PromptSegment segment);
+
+  const LlamaModel& model_;
+  const TextSlices& slices_;
+  std::deque<PromptSegment> left_;
+  std::size_t at_ = 0;          // in the first of them
+  std::size_t bytes_left_ = 0;  // of all
+  bool parse_special_ = false;
+  std::vector<TokenId> tokens_;
+};
+
+}  // namespace infernode
