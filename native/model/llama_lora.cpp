@@ -6,6 +6,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string_view>
+#include <tuple>
 
 #include "llama.h"
 #include "model/gguf_parser.h"
@@ -73,7 +74,7 @@ Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
   check_rules(file, model);
   check_room(file);
   // What is read already does not keep others of this model waiting for the disk.
-  warm_page_cache(options.path, [](std::uint64_t) { return true; });
+  std::ignore = warm_page_cache(options.path, [](std::uint64_t) { return true; });  // never stopped
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;
   const std::lock_guard lock(model.adapter_mutex());
