@@ -42,8 +42,12 @@ export function validate(
   raw: Readonly<Record<string, unknown>>,
   rules: Readonly<Record<string, InputRule>>,
 ): ValidatedInput {
+  const type = typeOf(raw);
+  if (type !== "dict") {
+    return { errors: [`The input should be <class 'dict'> type, not <class '${type}'>.`] };
+  }
   const errors: string[] = [];
-  const validatedInput: Record<string, unknown> = {};
+  const validated = new Map<string, unknown>();
   const given = new Map(Object.entries(raw));
   for (const key of given.keys()) {
     if (!Object.hasOwn(rules, key)) errors.push(`Unexpected input. ${key} is not a valid input option.`);
@@ -56,15 +60,26 @@ export function validate(
     }
     if (!given.has(key)) {
       if (rule.required) errors.push(`${key} is a required input.`);
-      else validatedInput[key] = rule.default;
+      else validated.set(key, ownCopy(rule.default));
       continue;
     }
     const value = given.get(key);
     const complaint = complaintAboutValue(key, rule, value);
-    if (complaint === undefined) validatedInput[key] = value;
+    if (complaint === undefined) validated.set(key, value);
     else errors.push(complaint);
   }
-  return errors.length > 0 ? { errors } : { validatedInput, validated_input: validatedInput };
+  if (errors.length > 0) return { errors };
+  const validatedInput: Validated = Object.fromEntries(validated); // keeps a key named __proto__
+  return { validatedInput, validated_input: validatedInput };
+}
+
+/** A default that one job's handler changes must not be the next job's. */
+function ownCopy(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return value; // a function, which no JSON gives
+  }
 }
 
 function complaintAboutRule(key: string, rule: unknown): string | undefined {
@@ -91,8 +106,15 @@ function complaintAboutValue(key: string, rule: InputRule, value: unknown): stri
   // A value of the default's own type passes, such as null where null is the default.
   const asDefault = Object.hasOwn(rule, "default") && !rule.required && typeOf(rule.default) === actual;
   if (!fits && !asDefault) return `${key} should be <class '${expected}'> type, not <class '${actual}'>.`;
-  if (fits && rule.constraints?.(value) === false) return `${key} does not meet the constraints.`;
+  if (fits && rule.constraints !== undefined && !isMet(rule.constraints(value))) {
+    return `${key} does not meet the constraints.`;
+  }
   return undefined;
+}
+
+/** As in Python, what counts as false is not met; nor is a promise, which nobody awaits. */
+function isMet(verdict: unknown): boolean {
+  return Boolean(verdict) && !(verdict instanceof Promise);
 }
 
 /** Python's name for the type of a JSON value. */

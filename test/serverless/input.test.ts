@@ -104,6 +104,51 @@ describe("serverless.validate()", () => {
     expect(serverless.validate(raw, rules)).toEqual({ errors: [message] });
   });
 
+  it("keeps keys that objects have of themselves as they are", () => {
+    const given = JSON.parse('{"__proto__":{"x":1},"constructor":"c","toString":2}');
+    const odd = JSON.parse(
+      '{"__proto__":{"type":"dict","required":true},"constructor":{"type":"str","required":true},"toString":{"type":"int","required":true}}',
+    );
+    const { validatedInput } = serverless.validate(given, odd);
+    expect(JSON.stringify(validatedInput)).toBe(JSON.stringify(given));
+    expect(Object.getPrototypeOf(validatedInput)).toBe(Object.prototype);
+    expect(serverless.validate(given, {})).toEqual({
+      errors: ["__proto__", "constructor", "toString"].map(
+        (key) => `Unexpected input. ${key} is not a valid input option.`,
+      ),
+    });
+    expect(serverless.validate({}, odd).errors).toHaveLength(3);
+  });
+
+  it("gives each job a default of its own", () => {
+    const lists = { tags: { type: Array, required: false, default: ["a"] } } as const;
+    const first = serverless.validate({}, lists).validatedInput?.tags as string[];
+    first.push("of another job");
+    expect(serverless.validate({}, lists).validatedInput).toEqual({ tags: ["a"] });
+  });
+
+  it.each([
+    [null, "NoneType"],
+    [undefined, "NoneType"],
+    ["text", "str"],
+    [[1], "list"],
+    [3, "int"],
+  ])("refuses %j as an input", (raw, type) => {
+    expect(serverless.validate(raw as never, rules)).toEqual({
+      errors: [`The input should be <class 'dict'> type, not <class '${type}'>.`],
+    });
+  });
+
+  it.each([[undefined], [0], [""], [null], [Promise.resolve(true)]])(
+    "takes a constraint that returns %j for one that is not met",
+    (verdict) => {
+      const constraints = () => verdict as never;
+      expect(serverless.validate({ a: 1 }, { a: { type: "int", required: true, constraints } })).toEqual({
+        errors: ["a does not meet the constraints."],
+      });
+    },
+  );
+
   it.each([
     [{ a: 3 }, "Schema error, a is not a dictionary."],
     [{ a: { required: true } }, "Schema error, missing type for a."],
