@@ -17,9 +17,10 @@ constexpr std::size_t kRowsPerSampler = 8;
 // Why no token could be chosen: as far as can be told, the request's own wishes.
 Failure no_token(const Request& request) {
   if (request.constraint || !request.params.sampling.logit_bias.empty()) {
-    return {ErrorCode::kInvalidOption,
-            "No token may come here: logitBias forbids every one, or the grammar, schema, regex "
-            "or choice asks for what the vocabulary cannot spell. Allow more of them."};
+    return {
+        ErrorCode::kInvalidOption,
+        "No token may come here: the biases of tokens forbid every one, or the grammar, schema, "
+        "regex or choice asks for what the vocabulary cannot spell. Allow more of them."};
   }
   return {ErrorCode::kDecodeFailed,
           "The model computed no usable logits (all are NaN or -infinity); the model file may "

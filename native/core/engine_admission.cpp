@@ -14,7 +14,7 @@ namespace {
 std::string overflow_sentence(const std::string& tokens, std::int32_t context) {
   return "The prompt has " + tokens + " tokens, the context holds " + std::to_string(context) +
          " and needs one for the answer. Shorten the prompt or create the engine with a larger "
-         "contextLength.";
+         "context.";
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
                                       GenerateParams params,
                                       std::shared_ptr<RequestControl> control) {
   if (prompt.empty())
-    return Failure{ErrorCode::kInvalidOption, "The prompt has no tokens; give at least one."};
+    return Failure{ErrorCode::kInvalidOption, "must have at least one token", "prompt"};
   if (prompt.size() >= static_cast<std::size_t>(limits_.context_length)) {
     return Failure{ErrorCode::kContextOverflow,
                    overflow_sentence(std::to_string(prompt.size()), limits_.context_length)};
@@ -41,15 +41,17 @@ std::optional<Failure> Engine::submit(RequestId id, std::vector<TokenId> prompt,
                    "must be at most " + std::to_string(room) + ", got " +
                        std::to_string(params.min_tokens) + ": the context of " +
                        std::to_string(limits_.context_length) + " tokens has a prompt of " +
-                       std::to_string(prompt.size()) + "; shorten it or raise contextLength.",
+                       std::to_string(prompt.size()) +
+                       "; shorten it or give the engine a larger one.",
                    "minTokens"};
   }
   for (const TokenId token : prompt) {
     if (token >= 0 && token < limits_.vocabulary_size) continue;
-    return Failure{ErrorCode::kInvalidOption, "Token " + std::to_string(token) +
-                                                  " of the prompt is not in the vocabulary of " +
-                                                  std::to_string(limits_.vocabulary_size) +
-                                                  " tokens."};
+    return Failure{ErrorCode::kInvalidOption,
+                   "must hold tokens of the model's vocabulary, 0 to " +
+                       std::to_string(limits_.vocabulary_size - 1) + ", got " +
+                       std::to_string(token),
+                   "prompt"};
   }
   params.cache_salt = cache_key(params.cache_salt, params.adapters);
   auto request = std::make_unique<Request>(id, std::move(prompt), std::move(params),

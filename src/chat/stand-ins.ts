@@ -141,7 +141,8 @@ export class StandIns {
         ? { ...ofType.array, items: this.#value(items, `${here}-item`, writer, depth + 1) }
         : ofType.array;
     });
-    return shapes.length === 1 ? (shapes[0] ?? {}) : { anyOf: shapes };
+    // Where no value is allowed, the rule that we write says so.
+    return shapes.length > 1 ? { anyOf: shapes } : (shapes[0] ?? {});
   }
 
   #name(index: string): string {

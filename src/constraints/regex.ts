@@ -32,6 +32,10 @@ const maximumRepeats = 2000;
  * @throws InferenceError INVALID_OPTION naming what cannot be used and where
  */
 export function regexGrammar(source: string, dotAll = false): string {
+  if (/\p{Surrogate}/u.test(source)) {
+    const problem = "must be well-formed text, it has half of a surrogate pair";
+    throw invalidOption("generate()", ["regex"], problem);
+  }
   const reader = new RegexReader(source, dotAll, "regex");
   const rules = new GrammarRules("regex");
   const text = expressionGrammar(resolved(reader.read(), empty, true), rules, gbnfClass);

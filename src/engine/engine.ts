@@ -5,7 +5,7 @@ import "./dispose.js";
 import { randomBytes } from "node:crypto";
 import type { Conversation } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
-import { InferenceError, toInferenceError } from "../errors.js";
+import { InferenceError, invalidOption, toInferenceError } from "../errors.js";
 import type { NativeEngine, NativeRequest } from "../native.js";
 import { AbortListeners } from "./abort-listeners.js";
 import type { Choice } from "./choice.js";
@@ -118,7 +118,7 @@ export class Engine {
   #generate(request: GenerateRequest): Generation {
     const judged = judgeRequest(this.#schema, request, randomSeed);
     const { native, n, chat, boundBy, signal } = judged;
-    this.#mustBeQueueable("generate(): n", n);
+    this.#mustBeQueueable("generate()", "n", n);
     const ids = Array.from({ length: n }, () => this.#nextId++);
     const record = new GenerationRecord(ids, this.#host, boundBy);
     const shared = this.#shared(native, ids);
@@ -148,7 +148,7 @@ export class Engine {
     if (choice === undefined)
       throw refuse(`choiceIndex must be below ${source.choices.length}, the generation's n`);
     if (choice.end !== undefined) throw refuse("the generation must be running, it has ended");
-    const record = new GenerationRecord([this.#nextId++], this.#host);
+    const record = new GenerationRecord([this.#nextId++], this.#host, source.boundBy);
     const submit = () => {
       record.readAnswers(source.reading);
       this.#submit(record, ({ id }) => this.#native.fork(id, choice.id, seed));
@@ -244,7 +244,7 @@ export class Engine {
     this.#mustBeOpen("embed()");
     refusePooling(this.#model.poolingType);
     const { inputs: texts, place, normalize, signal, ...rest } = judgeEmbed(inputs, options);
-    this.#mustBeQueueable("embed(): the number of inputs", texts.length);
+    this.#mustBeQueueable("embed()", "inputs", texts.length);
     const named = (failure: unknown, index: number) => inputFailure(failure, place(index));
     const requests = texts.map((prompt, index) => {
       try {
@@ -278,7 +278,7 @@ export class Engine {
   async rerank(request: RerankRequest): Promise<RerankResult> {
     this.#mustBeOpen("rerank()");
     const judged = judgeRerank(request);
-    this.#mustBeQueueable("rerank(): the number of documents", judged.documents.length);
+    this.#mustBeQueueable("rerank()", "documents", judged.documents.length);
     const prompts = rankPrompts(this.#model, judged);
     const { cache, cacheSalt, loras, signal } = judged;
     const asked = { prompt: [0], cache, cacheSalt, loras, temperature: 0 };
@@ -368,13 +368,11 @@ export class Engine {
   }
 
   /** Waiting would not help: they never fit in at once. */
-  #mustBeQueueable(what: string, count: number): void {
+  #mustBeQueueable(call: string, option: string, count: number): void {
     const { queueLimit } = this.options;
     if (count <= queueLimit) return;
-    throw new InferenceError(
-      "INVALID_OPTION",
-      `${what} must be at most the engine's queueLimit, ${queueLimit}, got ${count}`,
-    );
+    const limit = (name: (option: string) => string) => `the engine's ${name("queueLimit")}, ${queueLimit}`;
+    throw invalidOption(call, [option], (name) => `must be at most ${limit(name)}, got ${count}`);
   }
 
   #mustBeOpen(call: string): void {

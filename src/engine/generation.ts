@@ -1,6 +1,13 @@
 // One generation as its user holds it: read it as it comes (async iterable),
 // take it whole (await), or both. State lives in its GenerationRecord.
-import { cancelledBy, InferenceError, isErrorCode, type NameOption, spelledPath } from "../errors.js";
+import {
+  cancelledBy,
+  type ErrorCode,
+  InferenceError,
+  isErrorCode,
+  type NameOption,
+  spelledPath,
+} from "../errors.js";
 import type { NativeEnd } from "../native.js";
 import { messageOfThrown } from "../thrown.js";
 import type { Choice } from "./choice.js";
@@ -172,17 +179,21 @@ export function refused(call: string, thrown: unknown, id: number, host: Generat
   return new Generation(record, 0n);
 }
 
-/** The addon's "The grammar …". */
-const grammarOpening = /^The grammar (?=is|has)/;
+/** How the addon names a request's grammar, whatever option it was made of. */
+const grammarOpening = /^The grammar(?=\W)/;
 
 function failureOf({ failure }: NativeEnd, boundBy: string | undefined): InferenceError {
   const given = failure?.message ?? "the generation failed without a reason";
   const code = isErrorCode(failure?.code) ? failure.code : "ENGINE_BROKEN";
   const { option } = failure ?? {};
-  if (option !== undefined) {
-    const sentence = (name: NameOption) => `${name([option])} ${given}`;
-    return new InferenceError(code, sentence(spelledPath), { path: [option], sentence });
-  }
-  const message = boundBy ? given.replace(grammarOpening, `generate(): ${boundBy}: its grammar `) : given;
-  return new InferenceError(code, message);
+  if (option !== undefined) return failureOfOption(code, option, ` ${given}`);
+  if (!grammarOpening.test(given)) return new InferenceError(code, given);
+  const problem = given.replace(grammarOpening, boundBy === undefined ? "" : ": its grammar");
+  return failureOfOption(code, boundBy ?? "grammar", problem, "generate(): ");
+}
+
+/** @param opening of the message: the call, where it can be told */
+function failureOfOption(code: ErrorCode, option: string, problem: string, opening = ""): InferenceError {
+  const sentence = (name: NameOption) => name([option]) + problem;
+  return new InferenceError(code, opening + sentence(spelledPath), { path: [option], sentence });
 }

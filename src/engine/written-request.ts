@@ -5,7 +5,7 @@
 import type { AnswerFormat } from "../chat/answer.js";
 import type { Conversation } from "../chat/messages.js";
 import type { WrittenChat } from "../chat/renderer.js";
-import { InferenceError } from "../errors.js";
+import { type InferenceError, invalidOption } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 
 /** What a conversation becomes. */
@@ -37,7 +37,7 @@ export function writtenRequest(
   const { visible, generationPrompt } = answer;
   const choice = conversation.tools?.choice ?? "none";
   if (hasSchema || choice === "required") {
-    if (answer.grammar === "") throw unbindable();
+    if (answer.grammar === "") throw unbindable(hasSchema ? "jsonSchema" : "toolChoice");
     const bound = { grammar: answer.grammar, grammarPrefix: generationPrompt };
     return { request: { ...whole, ...bound, visible }, format: answer };
   }
@@ -52,10 +52,11 @@ function awaited(answer: AnswerFormat): Partial<NativeRequest> {
   return { grammar, triggers, thinkingStart, thinkingEnds, thinking };
 }
 
-function unbindable(): InferenceError {
-  return new InferenceError(
-    "INVALID_OPTION",
-    "generate(): the form in which this chat template writes such answers is not known; " +
-      'send no jsonSchema, and toolChoice "auto" or "none"',
-  );
+/** @param option that asks for what cannot be bound */
+function unbindable(option: "jsonSchema" | "toolChoice"): InferenceError {
+  const instead = (name: (option: string) => string) =>
+    option === "jsonSchema" ? `send no ${name(option)}` : `send ${name(option)} "auto" or "none"`;
+  const problem =
+    "cannot be honoured: the form in which this chat template writes such answers is not known; ";
+  return invalidOption("generate()", [option], (name) => problem + instead(name));
 }

@@ -8,17 +8,18 @@ import type { Run, TextModel } from "./text-model.js";
 /** A prompt's generation, and what stands before its text. */
 export interface PromptRun {
   readonly run: Run;
-  /** The prompt where it is to be echoed, else "". */
-  readonly echoed: string;
+  /** The prompt where it is to be echoed, else ""; not asked before the engine took it. */
+  readonly echoed: () => string;
 }
 
 /** The whole answer. @param n choices per prompt */
 export async function completion(model: TextModel, runs: readonly PromptRun[], n: number): Promise<object> {
   const results = await Promise.all(runs.map(({ run }) => run));
+  const echoes = runs.map(({ echoed }) => echoed());
   const choices = results.flatMap((result, prompt) =>
     result.choices.map(({ index, text, logProbs, finishReason: reason }) => ({
       index: prompt * n + index,
-      text: (runs[prompt]?.echoed ?? "") + text,
+      text: (echoes[prompt] ?? "") + text,
       logprobs: completionLogProbs(model, logProbs, 0),
       finish_reason: finishReason(reason),
     })),
@@ -47,11 +48,13 @@ export async function* completionChunks(
   });
   const offsets = new Map<number, number>();
   const usages: Usage[] = [];
-  for (const [prompt, { echoed }] of runs.entries()) {
+  const opened = new Set<number>();
+  for await (const [prompt, event] of merged<GenerationEvent>(runs.map(({ run }) => run))) {
+    // Not before something came: a request that is refused begins no answer.
+    const echoed = opened.has(prompt) ? "" : (runs[prompt]?.echoed() ?? "");
+    opened.add(prompt);
     for (let choice = 0; echoed !== "" && choice < n; choice += 1)
       yield chunk(prompt * n + choice, echoed, null);
-  }
-  for await (const [prompt, event] of merged<GenerationEvent>(runs.map(({ run }) => run))) {
     if (event.type === "end") {
       usages.push(event.usage);
       if (n === 1) yield chunk(prompt, "", finishReason(event.finishReason));

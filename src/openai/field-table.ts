@@ -3,7 +3,8 @@
 // fields that OpenAI and vLLM define. docs/openai.md gives the reason for each field
 // that is not honoured; a test compares the two.
 import type { GenerateRequest } from "../engine/request.js";
-import { asFlag, asNumber, asNumbers, asNumbersByKey } from "./values.js";
+import { asFlag } from "../flag.js";
+import { asNumber, asNumbers, asNumbersByKey } from "./values.js";
 
 /** An option of the engine, and how its value is read. */
 export interface OptionField {

@@ -4,9 +4,10 @@
 // neither defines is reported to the caller. The engine judges ranges.
 import { isDeepStrictEqual } from "node:util";
 import type { GenerateRequest } from "../engine/request.js";
+import { asFlag } from "../flag.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { fieldsOfOneValue, fieldsWithoutEffect, type OptionField, optionFields } from "./field-table.js";
-import { asFlag, asNumber } from "./values.js";
+import { asNumber } from "./values.js";
 
 /** A request's body. */
 export type Body = Readonly<Record<string, unknown>>;

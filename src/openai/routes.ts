@@ -112,12 +112,19 @@ async function completions(
   const { served, stream, includeUsage } = common(model, body, onUnknown);
   const { requests, echo } = completionRequest(body, onUnknown);
   const n = requests[0]?.n ?? 1;
+  const failure = new AbortController();
+  const signals = [failure.signal, ...(signal ? [signal] : [])];
   const runs: readonly PromptRun[] = requests.map((request) => ({
-    run: served.generate({ ...request, ...(signal && { signal }) }),
-    echoed: echo ? textOf(served, request.prompt) : "",
+    run: served.generate({ ...request, signal: AbortSignal.any(signals) }),
+    echoed: () => (echo ? textOf(served, request.prompt) : ""),
   }));
-  if (!stream) return { type: "object", object: await completion(served, runs, n) };
-  return { type: "chunks", chunks: withApiErrors(completionChunks(served, runs, n, includeUsage), body) };
+  if (stream)
+    return { type: "chunks", chunks: withApiErrors(completionChunks(served, runs, n, includeUsage), body) };
+  try {
+    return { type: "object", object: await completion(served, runs, n) };
+  } finally {
+    failure.abort(); // one prompt's failure is the answer's: the others are not wanted any more
+  }
 }
 
 function textOf(model: TextModel, prompt: unknown): string {
@@ -178,7 +185,16 @@ function modelList(model: TextModel): object {
 }
 
 function oneModel(model: TextModel, name: string): object {
-  return modelObject(model, named(model, decodeURIComponent(name)).name);
+  return modelObject(model, named(model, decoded(name)).name);
+}
+
+/** A name that is no encoded text is looked for as it is. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function modelObject({ contextLength }: TextModel, id: string): object {

@@ -4,8 +4,6 @@
 
 const numeral = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const integer = /^\s*[+-]?\d+\s*$/;
-const yes: ReadonlySet<unknown> = new Set(["true", "1", "yes", "on", "y", "t"]);
-const no: ReadonlySet<unknown> = new Set(["false", "0", "no", "off", "n", "f"]);
 
 /** A number; a bigint for an integer beyond 2^53-1 in a string. */
 export function asNumber(value: unknown): unknown {
@@ -13,13 +11,6 @@ export function asNumber(value: unknown): unknown {
   if (typeof value !== "string" || !numeral.test(value)) return value;
   const read = Number(value);
   return Number.isSafeInteger(read) || !integer.test(value) ? read : BigInt(value.trim().replace(/^\+/, ""));
-}
-
-/** A boolean. */
-export function asFlag(value: unknown): unknown {
-  const word = typeof value === "number" || typeof value === "string" ? String(value).toLowerCase() : value;
-  if (yes.has(word)) return true;
-  return no.has(word) ? false : value;
 }
 
 /** A list whose items are numbers. */

@@ -1,6 +1,7 @@
 // Server-sent events as text, which is how jobs stream them: recognised, split between
 // events, and the events that tell a stream's reader of a failure. Through /openai a
 // reader sees nothing but the streamed events, so a job's error must be among them.
+import { asFlag } from "../flag.js";
 import { errorObjectOf } from "./results.js";
 
 /** The event that ends a stream of OpenAI's. */
@@ -26,7 +27,7 @@ export function failureEvent(error: string): string {
 /** Whether a job's input is a call of /openai whose answer is streamed. */
 export function asksForEvents(input: unknown): boolean {
   const { openai_input: call } = Object(input) as { readonly openai_input?: unknown };
-  return (Object(call) as { readonly stream?: unknown }).stream === true;
+  return asFlag((Object(call) as { readonly stream?: unknown }).stream) === true;
 }
 
 /** Whether a text is of whole server-sent events. */

@@ -2,6 +2,7 @@
 // or its result the answer, as the platform's /openai/* does it. Knows no route: the
 // handler does.
 import { randomUUID } from "node:crypto";
+import { asksForEvents } from "./event-text.js";
 import { type ApiAnswer, type ApiRequest, comeLater } from "./local-api.js";
 import type { LocalJob, LocalJobs } from "./local-jobs.js";
 import { errorObjectOf } from "./results.js";
@@ -38,7 +39,7 @@ export async function openaiCall(jobs: LocalJobs, path: string, request: ApiRequ
   // Who leaves wants no more of it; on the platform that is a stop.
   request.signal?.addEventListener("abort", () => jobs.cancel(job), { once: true });
   if (request.signal?.aborted) jobs.cancel(job);
-  if (body?.stream !== true) {
+  if (!asksForEvents(input)) {
     await job.untilEnded();
     return whole(job);
   }

@@ -1,10 +1,17 @@
 // The text-generation handler: which contract a job's input speaks, and its answer
 // in that contract. A guide's whole answer is returned; everything else is a
 // stream, of one object where none was asked for, as worker-vllm's is.
-import { ApiError, type ErrorObject, toApiError } from "../openai/api-error.js";
+import { ApiError, type ErrorObject, toApiError, wrongField } from "../openai/api-error.js";
 import { chatRequest } from "../openai/chat-request.js";
 import { completionRequest } from "../openai/completion-request.js";
-import { type Body, booleanField, type OnUnknown, objectField, tellUnknown } from "../openai/fields.js";
+import {
+  type Body,
+  booleanField,
+  type OnUnknown,
+  objectField,
+  tellUnknown,
+  textField,
+} from "../openai/fields.js";
 import { answer } from "../openai/routes.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { Job, JobContext } from "../serverless/contract.js";
@@ -32,13 +39,13 @@ const noInput =
 /** @returns the handler for serverless.start() */
 export function textGenerationHandler(parts: HandlerParts) {
   const { model, config, onFailure = () => {}, onUnknown = () => {} } = parts;
-  const failed = (thrown: unknown) => {
-    onFailure(thrown);
-    return { error: errorText(thrown) };
-  };
   return async (job: Job, context: JobContext): Promise<object | AsyncIterable<Output>> => {
+    const input = (typeof job.input === "object" && job.input !== null ? job.input : {}) as Body;
+    const failed = (thrown: unknown) => {
+      onFailure(thrown);
+      return { error: errorText(thrown, input) };
+    };
     try {
-      const input = (typeof job.input === "object" && job.input !== null ? job.input : {}) as Body;
       const served = counted(model(), context);
       const { signal } = context;
       if (!speaksGuide(input, config))
@@ -53,8 +60,9 @@ export function textGenerationHandler(parts: HandlerParts) {
 }
 
 /** OpenAI's error object as text: the platform takes an error as a string only. */
-function errorText(thrown: unknown): string {
-  const object: ErrorObject = toApiError(thrown).object;
+function errorText(thrown: unknown, { params, sampling_params }: Body): string {
+  // Where a job that is no call of OpenAI's spells its options.
+  const object: ErrorObject = toApiError(thrown, Object(sampling_params ?? params)).object;
   return JSON.stringify(object);
 }
 
@@ -120,8 +128,9 @@ async function* vllm(
   }
   const { stream, ...rest }: Body = { max_tokens: legacyMaxTokens, ...body };
   const chat = path === chatPath;
-  const request = chat ? chatRequest(rest, onUnknown) : completionRequest(rest, onUnknown).requests[0];
-  if (request === undefined) throw new ApiError(400, noInput);
+  const requests = chat ? [chatRequest(rest, onUnknown)] : completionRequest(rest, onUnknown).requests;
+  const [request, ...others] = requests;
+  if (request === undefined || others.length > 0) throw wrongField("prompt", "one prompt in this format");
   yield* legacyChunks(model, { ...request, signal }, stream === true, batchSizesOf(input, config.batches));
 }
 
@@ -130,21 +139,24 @@ const chatPath = "/v1/chat/completions";
 
 /** The call that a job carries, in OpenAI's or the generic form. */
 function callOf(input: Body): { path: string; method: string; body: unknown } | undefined {
-  const { openai_input, openai_route, route, body, method } = input;
+  const { openai_input, body, method } = input;
+  const named = (name: string) => (isGiven(input[name]) ? textField(input, name) : undefined);
+  const route = named("route");
+  const openai_route = named("openai_route");
   if (isGiven(openai_input)) {
     return {
-      path: isGiven(openai_route) ? String(openai_route) : chatPath,
+      path: openai_route ?? chatPath,
       method: "POST",
       body: openai_input,
     };
   }
-  if (isGiven(openai_route)) {
+  if (openai_route !== undefined) {
     const posted = typeof openai_input === "object" && openai_input !== null; // an empty body is one
-    return { path: String(openai_route), method: posted ? "POST" : "GET", body: openai_input };
+    return { path: openai_route, method: posted ? "POST" : "GET", body: openai_input };
   }
-  if (!isGiven(route)) return undefined;
+  if (route === undefined) return undefined;
   return {
-    path: String(route),
+    path: route,
     method: typeof method === "string" ? method : isGiven(body) ? "POST" : "GET",
     body,
   };
@@ -159,6 +171,8 @@ function nativeCall(input: Body): { path: string; body: Body } {
   };
   if (isGiven(messages)) return { path: chatPath, body: { ...shared, messages } };
   const wraps = booleanField(input, "apply_chat_template") ?? false;
+  if (wraps && typeof prompt !== "string")
+    throw wrongField("prompt", "text where apply_chat_template is true");
   if (wraps) return { path: chatPath, body: { ...shared, messages: [{ role: "user", content: prompt }] } };
   return { path: "/v1/completions", body: { ...shared, prompt } };
 }

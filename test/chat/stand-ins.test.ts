@@ -124,6 +124,8 @@ describe("a tool whose schema cannot be honoured", () => {
     ["of a keyword", { not: { const: 1 } }],
     ["that is no schema", { type: 7 }],
     ["of a value", "string" as unknown as object],
+    ["of nothing", { not: {} }],
+    ["of nothing, said shortly", false as unknown as object],
     ["without a value", { type: "integer", minimum: 2, maximum: 1 }],
     ["of a pattern", { type: "string", pattern: "(?<=a)\\1" }],
     ["of a reference", { $ref: "https://example.com/a" }],

@@ -131,7 +131,7 @@ describe("a bad constraint", () => {
   it.each([
     [{ jsonSchema: { const: "x".repeat(200_000) } }, "generate(): jsonSchema: its grammar is too large"],
     [{ regex: "a{2000}".repeat(101) }, "generate(): regex: its grammar is too large"],
-    [{ grammar: `root ::= ${'"a"{2000} '.repeat(101)}` }, "The grammar is too large"],
+    [{ grammar: `root ::= ${'"a"{2000} '.repeat(101)}` }, "generate(): grammar is too large"],
   ])("that becomes too large a grammar is told of by its own name: %#", async (constraint, reason) => {
     await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
       const error = await caught(() => engine.generate({ prompt, ...(constraint as object) }));

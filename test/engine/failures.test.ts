@@ -29,6 +29,8 @@ const looking = {
   },
 };
 
+const largeRegex = "a{2000}".repeat(101);
+
 const failures: readonly [name: string, code: string, make: () => Generation, path?: readonly unknown[]][] = [
   ["a wrong option", "INVALID_OPTION", () => engine.generate({ prompt, maxTokens: -3 }), ["maxTokens"]],
   ["a wrong item", "INVALID_OPTION", () => engine.generate({ prompt, stop: ["a", ""] }), ["stop"]],
@@ -36,7 +38,7 @@ const failures: readonly [name: string, code: string, make: () => Generation, pa
   ["no request", "INVALID_OPTION", () => engine.generate(undefined as never)],
   ["a request that cannot be read", "INVALID_OPTION", () => engine.generate(looking)],
   ["prompt and messages", "INVALID_OPTION", () => engine.generate({ prompt, messages })],
-  ["more choices than queueLimit", "INVALID_OPTION", () => engine.generate({ prompt, n: 5 })],
+  ["more choices than queueLimit", "INVALID_OPTION", () => engine.generate({ prompt, n: 5 }), ["n"]],
   [
     "an adapter that is not there",
     "INVALID_OPTION",
@@ -46,8 +48,19 @@ const failures: readonly [name: string, code: string, make: () => Generation, pa
   ["a closed engine's fork", "ENGINE_CLOSED", () => closed.fork(undefined as never)],
   ["a fork of nothing", "INVALID_OPTION", () => engine.fork(undefined as never)],
   ["a prompt that does not fit", "CONTEXT_OVERFLOW", () => engine.generate({ prompt: Array(200).fill(5) })],
-  ["a broken grammar", "INVALID_OPTION", () => engine.generate({ prompt, grammar: "root ::= missing" })],
-  ["a broken schema", "INVALID_OPTION", () => engine.generate({ prompt, jsonSchema: { type: "nothing" } })],
+  [
+    "a broken grammar",
+    "INVALID_OPTION",
+    () => engine.generate({ prompt, grammar: "root ::= missing" }),
+    ["grammar"],
+  ],
+  [
+    "a broken schema",
+    "INVALID_OPTION",
+    () => engine.generate({ prompt, jsonSchema: { type: "nothing" } }),
+    ["jsonSchema"],
+  ],
+  ["too large a regex", "INVALID_OPTION", () => engine.generate({ prompt, regex: largeRegex }), ["regex"]],
 ];
 
 it.each(failures)("%s: one catch is enough", async (_name, code, make, path) => {

@@ -203,6 +203,22 @@ describe("an answer that was cut off", () => {
   });
 });
 
+describe("several prompts of which one fails", () => {
+  const failing = { prompt: [[5, 6], [999_999]], max_tokens: 900, ignore_eos: true };
+
+  it.each([{}, { echo: true }, { stream: true }])("%j: nothing is computed any more", async (manner) => {
+    const before = engine.stats().generatedTokens;
+    const error = await refused(async () => {
+      const given = await post(completions, { ...failing, ...manner });
+      if (given.type === "chunks") for await (const _chunk of given.chunks);
+    });
+    expect(error.status).toBe(400);
+    expect(error.message).toContain("999999");
+    await expect.poll(() => engine.stats().running + engine.stats().waiting).toBe(0);
+    expect(engine.stats().generatedTokens - before).toBeLessThan(800);
+  });
+});
+
 describe("errors", () => {
   it.each<[string, object, string]>([
     [chat, { logprobs: true, top_logprobs: 21 }, "top_logprobs"],
@@ -222,6 +238,14 @@ describe("errors", () => {
     [chat, { structured_outputs: { choice: [] } }, "structured_outputs.choice"],
     [chat, { guided_choice: [""] }, "guided_choice"],
     [chat, { response_format: { type: "json_schema", json_schema: { schema: [1] } } }, "response_format"],
+    [chat, { guided_grammar: "root ::= [a-z" }, "guided_grammar"],
+    [completions, { guided_grammar: "root ::= missing" }, "guided_grammar"],
+    [completions, { structured_outputs: { grammar: 'root ::= root "a"' } }, "structured_outputs.grammar"],
+    [completions, { guided_regex: "a\ud800" }, "guided_regex"],
+    [completions, { guided_json: { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } } }, "guided_json"],
+    [chat, { n: 129 }, "n"],
+    [completions, { prompt: [[999_999]] }, "prompt"],
+    [completions, { prompt: [[999_999]], echo: true }, "prompt"],
     [chat, { tools: [{ type: "function", function: { name: "a b" } }] }, "tools[0].function.name"],
     [
       chat,

@@ -161,7 +161,7 @@ describe("a streamed call of /openai that fails", () => {
 });
 
 describe("the local /openai", () => {
-  async function called(handler: Handler) {
+  async function called(handler: Handler, stream: unknown = true) {
     const jobs = new LocalJobs({
       options: judged({ handler }),
       config: configOf({}),
@@ -173,7 +173,7 @@ describe("the local /openai", () => {
       method: "POST",
       url: "/openai/v1/chat/completions",
       headers: {},
-      body: JSON.stringify({ stream: true }),
+      body: JSON.stringify({ stream }),
     });
     if (!("events" in answer)) return answer;
     let text = "";
@@ -200,5 +200,14 @@ describe("the local /openai", () => {
     });
     const text = event({ a: 1 }) + event({ error: serverError("half way") }) + done;
     expect(await broken).toEqual({ status: 200, text });
+  });
+
+  it.each([true, "true", 1, "yes"])("streams where stream is %j, as vLLM reads it", async (stream) => {
+    async function* events() {
+      yield event({ a: 1 });
+      yield event({ a: 2 }) + done;
+    }
+    const text = event({ a: 1 }) + event({ a: 2 }) + done;
+    expect(await called(events, stream)).toEqual({ status: 200, text });
   });
 });

@@ -331,6 +331,25 @@ describe("the inputs of a text-generation job", () => {
     });
   });
 
+  it("errors name the fields that the job used, whichever format it speaks", async () => {
+    await withTextWorker({}, async ({ run }) => {
+      const wrong: readonly [object, string][] = [
+        [{ prompt: "Once", params: { max_tokens: 0 } }, "max_tokens"],
+        [{ prompt: "Once", params: { repeat_penalty: 0 } }, "repeat_penalty"],
+        [{ prompt: "Once", sampling_params: { max_tokens: 0 }, max_batch_size: 4 }, "max_tokens"],
+        [{ prompt: ["Once", "The fox"], max_batch_size: 4 }, "prompt"],
+        [{ prompt: ["Once"], apply_chat_template: true }, "prompt"],
+        [{ openai_route: { toString: 1 }, openai_input: { messages } }, "openai_route"],
+        [{ route: 5 }, "route"],
+      ];
+      for (const [input, param] of wrong) {
+        const { error } = await run(input);
+        expect(error, JSON.stringify(input)).toMatchObject({ param, type: "invalid_request_error" });
+        expect(error?.message).toContain(param);
+      }
+    });
+  });
+
   it("harmless fields are taken, others are refused by name", async () => {
     await withTextWorker({}, async ({ run }) => {
       const harmless = {
