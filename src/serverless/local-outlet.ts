@@ -68,6 +68,8 @@ export class LocalOutlet implements Outlet {
 
   async flush(): Promise<void> {}
 
+  hurry(): void {}
+
   finish(body: string, lastEvents?: string): Promise<Receipt> {
     if (this.#closed) return Promise.resolve({ type: "aborted" });
     this.#closed = true;

@@ -34,12 +34,17 @@ const itemBytes = 1_000_000;
 const aheadBytes = 1_000_000;
 const itemBudgetMs = 30_000;
 const progressMs = 10_000;
+/** Of events that go before the result of a process that is to end. */
+const hurriedMs = 500;
 /** From here on a refusal may be for the size. */
 const largeBodyBytes = 1 << 20;
 
 export class Outbox implements Outlet {
   readonly #options: OutboxOptions;
   readonly #abort = new AbortController();
+  /** Aborts the items and progress so far. */
+  #ahead = new AbortController();
+  #hurried = false;
   readonly #queue: Entry[] = [];
   readonly #posted: string[] = [];
   #lost = 0;
@@ -106,10 +111,22 @@ export class Outbox implements Outlet {
     if (this.#sending && !this.#abort.signal.aborted) await this.#queueSent();
   }
 
+  hurry(): void {
+    if (this.#closed) return;
+    this.#hurried = true;
+    this.#dropAhead();
+    this.#ahead = new AbortController(); // for events that go before the result
+  }
+
   /** Drops what waits, breaks off what is being posted, and closes. */
   discard(): void {
     this.#closed = true;
     this.#abort.abort();
+    this.#dropAhead();
+  }
+
+  #dropAhead(): void {
+    this.#ahead.abort();
     for (const entry of this.#queue.splice(0)) for (const settle of entry.settle) settle({ type: "aborted" });
   }
 
@@ -174,7 +191,8 @@ export class Outbox implements Outlet {
 
   async #sendProgress(body: string): Promise<Receipt> {
     const { urls, jobId, logger } = this.#options;
-    const receipt = await this.#post(urls.done(jobId, false), body, 0, { attemptMs: progressMs });
+    const { signal } = this.#ahead;
+    const receipt = await this.#post(urls.done(jobId, false), body, 0, { attemptMs: progressMs, signal });
     if (receipt.type !== "delivered") logger.debug(`Failed to send progress. | ${reasonOf(receipt)}`);
     return receipt;
   }
@@ -190,7 +208,11 @@ export class Outbox implements Outlet {
       return { type: "delivered" };
     }
     // Where the platform takes no items, each costs one attempt: the job is to end.
-    const receipt = await this.#post(url, `{"output":${text}}`, this.#lost > 0 ? 0 : itemBudgetMs);
+    const budgetMs = this.#lost > 0 || this.#hurried ? 0 : itemBudgetMs;
+    const receipt = await this.#post(url, `{"output":${text}}`, budgetMs, {
+      signal: this.#ahead.signal,
+      ...(this.#hurried && { attemptMs: hurriedMs }),
+    });
     const [first, second] = events !== undefined && isTooLarge(receipt) ? halves(events) : [];
     if (first !== undefined && second !== undefined) {
       await this.#sendItem("", first);
@@ -209,7 +231,7 @@ export class Outbox implements Outlet {
   /** The reader of events must not take those on both sides of a gap for one text. */
   async #tellGap(url: string): Promise<void> {
     const event = failureEvent(this.lost ?? "");
-    await this.#post(url, `{"output":${toWireJson(event)}}`, 0);
+    await this.#post(url, `{"output":${toWireJson(event)}}`, 0, { signal: this.#ahead.signal });
   }
 
   async #sendDone(body: string): Promise<Receipt> {
@@ -235,7 +257,7 @@ export class Outbox implements Outlet {
     url: string,
     body: string,
     budgetMs: number,
-    rest: Pick<Parcel, "attemptMs" | "mayHaveArrived"> = {},
+    rest: Partial<Pick<Parcel, "attemptMs" | "mayHaveArrived" | "signal">> = {},
   ): Promise<Receipt> {
     const { delivery, jobId } = this.#options;
     return delivery.send({ url, jobId, body, budgetMs, signal: this.#abort.signal, ...rest });

@@ -15,6 +15,8 @@ export interface Outlet {
   item(value: unknown): Promise<void>;
   /** Resolves when all items are sent. */
   flush(): Promise<void>;
+  /** Drops items and progress that are not sent: the process is to end, and the result must be. */
+  hurry(): void;
   /**
    * Takes the result, and nothing after it.
    * @param body the whole JSON text

@@ -80,8 +80,9 @@ export class RunningJob {
     });
   }
 
-  /** Ends it with an error, whatever the handler does. */
+  /** Ends it with an error, whatever the handler does, and though what it streamed hangs. */
   fail(reason: string): void {
+    this.#given.outbox.hurry();
     this.#settle({ error: reason });
     this.#signal.abort(reason);
   }
