@@ -1,4 +1,5 @@
 // Under Node's permission model, and with --no-addons, what fails says which flag is missing.
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { runFixture } from "./helpers/programs.js";
@@ -15,7 +16,6 @@ const cases: readonly [work: string, nodeFlags: readonly string[], code: string,
   ["generates", reads, "NATIVE_MISSING", "start Node with --allow-addons"],
   ["generates", ["--no-addons"], "NATIVE_MISSING", "start Node without --no-addons"],
   ["converses", addon, "NATIVE_MISSING", "--allow-child-process"],
-  ["binds", addon, "NATIVE_MISSING", "--allow-child-process"],
   ["saves", addon, "STATE_UNREADABLE", "--allow-fs-write"],
 ];
 
@@ -36,6 +36,15 @@ describe("a process that may not", () => {
     expect(JSON.parse(stdout)).toMatchObject([
       { code: "NATIVE_MISSING", message: expect.stringContaining("--allow-fs-read=") },
     ]);
+  });
+
+  it("read the package's description ends the command with one sentence", { timeout }, () => {
+    const nodeFlags = [model, "--no-warnings", `--allow-fs-read=${root}dist*`];
+    const { status, stderr } = spawnSync(process.execPath, [...nodeFlags, `${root}dist/cli/main.js`, "-v"], {
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^infernode: .*--allow-fs-read.*package\.json\n$/);
   });
 
   it("with everything allowed, works", { timeout }, async () => {

@@ -115,9 +115,9 @@ export function reportFailure(thrown: unknown): number {
   return exitCodes.usage;
 }
 
-/** The machine refused something, such as a read; anything else is a fault of ours. */
+/** The machine or Node's permission model refused something, such as a read; anything else is a fault of ours. */
 function isOfSystem(thrown: unknown): boolean {
-  return thrown instanceof Error && "syscall" in thrown;
+  return thrown instanceof Error && ("syscall" in thrown || "permission" in thrown);
 }
 
 /** The flag of an option: --max-tokens of maxTokens. */
