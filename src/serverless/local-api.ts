@@ -221,7 +221,9 @@ function isObject(value: unknown): value is Fields {
 
 function waitOf(text: string | null): number | undefined {
   const wait = Number(text);
-  return text === null || Number.isNaN(wait) ? undefined : Math.max(0, Math.min(wait, longestWaitMs));
+  return text === null || text.trim() === "" || Number.isNaN(wait)
+    ? undefined
+    : Math.max(0, Math.min(wait, longestWaitMs));
 }
 
 /** The job in the shape of the public API. */

@@ -60,7 +60,7 @@ async function* eventsOf(job: LocalJob): AsyncGenerator<string, void, undefined>
     const json = job.outlet.posted[given];
     if (json === undefined) return;
     const item: unknown = JSON.parse(json);
-    yield typeof item === "string" ? item : json;
+    yield typeof item === "string" ? item : `data: ${json}\n\n`;
   }
 }
 

@@ -154,6 +154,15 @@ describe("a request", () => {
     },
   );
 
+  it("to /runsync with an empty wait waits as one without", async () => {
+    const slow = async () => void (await new Promise((resolve) => setTimeout(resolve, 20)));
+    const { worker: api, url: address } = await startApi(slow);
+    const answered = await fetch(`${address}/runsync?wait=`, { method: "POST", body: job });
+    api.signal("SIGTERM");
+    await api.ended;
+    expect(await answered.json()).toMatchObject({ status: "COMPLETED" });
+  });
+
   it("for the head of a route that only tells is answered", async () => {
     for (const path of ["/", "/health"]) expect((await call("HEAD", path)).status).toBe(200);
   });

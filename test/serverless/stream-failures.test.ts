@@ -192,6 +192,15 @@ describe("the local /openai", () => {
     expect(await called(() => ({ error: JSON.stringify(full) }))).toMatchObject({ status: 503 });
   });
 
+  it("sends an item that is no text as an event", async () => {
+    const mixed = called(async function* () {
+      yield event({ a: 1 });
+      yield { b: 2 };
+      yield done;
+    });
+    expect(await mixed).toEqual({ status: 200, text: event({ a: 1 }) + event({ b: 2 }) + done });
+  });
+
   it("ends a broken stream with an error and [DONE]", async () => {
     const broken = called(async function* () {
       yield event({ a: 1 });
