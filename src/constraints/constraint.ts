@@ -84,7 +84,7 @@ function isRegex(value: unknown): boolean {
 
 function isChoice(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0 || value.length > maximumChoices) return false;
-  if (!value.every((text) => typeof text === "string" && text !== "")) return false;
+  if (!Array.from(value).every((text) => typeof text === "string" && text !== "")) return false;
   return value.reduce((sum: number, text: string) => sum + Buffer.byteLength(text), 0) <= maximumBytes;
 }
 

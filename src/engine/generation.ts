@@ -9,7 +9,6 @@ import {
   spelledPath,
 } from "../errors.js";
 import type { NativeEnd } from "../native.js";
-import { messageOfThrown } from "../thrown.js";
 import type { Choice } from "./choice.js";
 import {
   type DeltaEvent,
@@ -21,6 +20,7 @@ import {
   usageOf,
 } from "./events.js";
 import { type GenerationHost, GenerationRecord } from "./generation-record.js";
+import { asRefusal } from "./judge.js";
 
 /** The records behind generations, for the engines that made them. */
 const records = new WeakMap<Generation, GenerationRecord>();
@@ -171,11 +171,7 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
 /** A generation that has failed before it began: whoever reads it hears why. */
 export function refused(call: string, thrown: unknown, id: number, host: GenerationHost): Generation {
   const record = new GenerationRecord([id], host);
-  const unread = () =>
-    new InferenceError("INVALID_OPTION", `${call}: the options cannot be read: ${messageOfThrown(thrown)}`, {
-      cause: thrown,
-    });
-  record.fail(thrown instanceof InferenceError ? thrown : unread());
+  record.fail(asRefusal(call, thrown));
   return new Generation(record, 0n);
 }
 

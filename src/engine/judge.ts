@@ -3,7 +3,8 @@
 // Every schema's error text is the noun phrase after "must be", so each limit
 // is written once. Judged options are frozen; nobody checks them again.
 import { z } from "zod";
-import { type InferenceError, invalidOption, type OptionPath } from "../errors.js";
+import { InferenceError, invalidOption, type OptionPath } from "../errors.js";
+import { messageOfThrown } from "../thrown.js";
 
 /**
  * The options in judged form, defaults filled in, frozen.
@@ -15,12 +16,26 @@ export function judge<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   given: unknown,
 ): Readonly<z.output<z.ZodObject<Shape>>> {
-  const verdict = schema.safeParse(given);
-  if (verdict.success) return Object.freeze(verdict.data);
-  const issue = verdict.error.issues[0];
-  throw issue === undefined
-    ? invalidOption(call, [], "the options are invalid")
-    : complaint(call, issue, given, schema.shape);
+  try {
+    const verdict = schema.safeParse(given);
+    if (verdict.success) return Object.freeze(verdict.data);
+    const issue = verdict.error.issues[0];
+    throw issue === undefined
+      ? invalidOption(call, [], "the options are invalid")
+      : complaint(call, issue, given, schema.shape);
+  } catch (thrown) {
+    throw asRefusal(call, thrown);
+  }
+}
+
+/** What was thrown while options were judged: a refusal, or what a getter or a Proxy in them threw. */
+export function asRefusal(call: string, thrown: unknown): InferenceError {
+  if (thrown instanceof InferenceError) return thrown;
+  const problem = `the options cannot be read: ${messageOfThrown(thrown)}`;
+  return new InferenceError("INVALID_OPTION", `${call}: ${problem}`, {
+    cause: thrown,
+    sentence: () => problem,
+  });
 }
 
 const privateFields: ReadonlySet<unknown> = new Set(["prompt", "messages", "query", "documents"]);

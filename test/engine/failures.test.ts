@@ -2,7 +2,8 @@
 // call itself never throws, awaiting rejects, catch() catches and iterating throws.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Engine, Generation, Model } from "../../src/index.js";
-import { InferenceError } from "../../src/index.js";
+import { InferenceError, loadModel } from "../../src/index.js";
+import { caught } from "../helpers/caught.js";
 import { eventsOf, loadEmbedded } from "../helpers/embedded.js";
 
 let model: Model;
@@ -90,4 +91,25 @@ it("a refused generation has ended: cancelling it does nothing, and its reason i
   await expect(unreadable).rejects.toMatchObject({ cause: expect.any(TypeError) });
   await expect(unreadable).rejects.toThrow("do not look");
   expect(engine.stats()).toMatchObject({ running: 0, waiting: 0 });
+});
+
+const hostile = new Proxy([], {
+  get() {
+    throw new TypeError("do not look");
+  },
+}) as never;
+
+it.each<[name: string, call: () => Promise<unknown>]>([
+  ["loadModel()", () => loadModel("model.gguf", hostile)],
+  ["createEngine()", () => model.createEngine(hostile)],
+  ["renderChat()", () => model.renderChat([hostile])],
+  ["embed()", () => engine.embed("Once", hostile)],
+  ["rerank()", () => engine.rerank(hostile)],
+  ["saveState()", () => engine.saveState("a.state", hostile)],
+  ["loadState()", () => engine.loadState("a.state", hostile)],
+])("%s refuses options that cannot be read", async (name, call) => {
+  const error = await caught(call);
+  expect(error.code).toBe("INVALID_OPTION");
+  expect(error.message).toContain(`${name}: the options cannot be read: do not look`);
+  expect(error.cause).toBeInstanceOf(TypeError);
 });
