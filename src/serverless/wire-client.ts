@@ -138,6 +138,10 @@ class Exchange {
       this.#sent = true;
     });
     this.#outgoing.on("response", (response) => this.#answer(response));
+    this.#outgoing.on("upgrade", (_response, socket) => {
+      socket.destroy();
+      this.#fail("network", "status 101, another protocol");
+    });
     this.#outgoing.on("error", (error) => this.#fail(this.#hungUp ? "aborted" : "network", describe(error)));
     const late = `no answer within ${timeoutMs} ms`;
     this.#timer = setTimeout(() => afterArrivals(() => this.#fail("timeout", late)), timeoutMs);

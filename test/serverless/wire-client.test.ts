@@ -70,3 +70,20 @@ describe("a call that is given up", () => {
     expect(await text).toBe(body);
   });
 });
+
+it("an answer that switches protocols is no answer, and is not waited for", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const { port } = server.address() as { port: number };
+  const client = new WireClient();
+  const url = `http://127.0.0.1:${port}/job-done`;
+  const said = client.request({ method: "POST", url, headers: {}, body: "{}", timeoutMs: 90_000 });
+  await expect(said).rejects.toMatchObject({ kind: "network", message: "status 101, another protocol" });
+  client.close();
+  await new Promise((resolve) => server.close(resolve));
+});
