@@ -1,5 +1,6 @@
 // The API's routes: a path and a body become one object or a stream of objects. How
 // they are written is the caller's: nothing here knows a socket or a job.
+import type { GenerateRequest } from "../engine/request.js";
 import { bytesText } from "./answer-parts.js";
 import { ApiError, toApiError, wrongField } from "./api-error.js";
 import { chatChunks, chatCompletion } from "./chat-answer.js";
@@ -15,6 +16,7 @@ import {
   tellUnknown,
   textField,
 } from "./fields.js";
+import { placedRun } from "./placed-run.js";
 import type { TextModel } from "./text-model.js";
 import { withoutReasoning } from "./without-reasoning.js";
 
@@ -114,8 +116,13 @@ async function completions(
   const n = requests[0]?.n ?? 1;
   const failure = new AbortController();
   const signals = [failure.signal, ...(signal ? [signal] : [])];
-  const runs: readonly PromptRun[] = requests.map((request) => ({
-    run: served.generate({ ...request, signal: AbortSignal.any(signals) }),
+  const isList = Array.isArray(body.prompt) && typeof body.prompt[0] !== "number";
+  const run = (request: GenerateRequest, index: number) => {
+    const started = served.generate({ ...request, signal: AbortSignal.any(signals) });
+    return isList ? placedRun(started, index) : started;
+  };
+  const runs: readonly PromptRun[] = requests.map((request, index) => ({
+    run: run(request, index),
     echoed: () => (echo ? textOf(served, request.prompt) : ""),
   }));
   if (stream)

@@ -212,8 +212,8 @@ describe("several prompts of which one fails", () => {
       const given = await post(completions, { ...failing, ...manner });
       if (given.type === "chunks") for await (const _chunk of given.chunks);
     });
-    expect(error.status).toBe(400);
-    expect(error.message).toContain("999999");
+    expect(error).toMatchObject({ status: 400, param: "prompt[1][0]" });
+    expect(error.message).toMatch(/^prompt\[1\]\[0\] must be a token id .*999999$/);
     await expect.poll(() => engine.stats().running + engine.stats().waiting).toBe(0);
     expect(engine.stats().generatedTokens - before).toBeLessThan(800);
   });
@@ -244,7 +244,8 @@ describe("errors", () => {
     [completions, { guided_regex: "a\ud800" }, "guided_regex"],
     [completions, { guided_json: { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } } }, "guided_json"],
     [chat, { n: 129 }, "n"],
-    [completions, { prompt: [[999_999]] }, "prompt"],
+    [completions, { prompt: [999_999] }, "prompt[0]"],
+    [completions, { prompt: [[999_999]] }, "prompt[0][0]"],
     [completions, { prompt: [[999_999]], echo: true }, "prompt"],
     [chat, { tools: [{ type: "function", function: { name: "a b" } }] }, "tools[0].function.name"],
     [
