@@ -1,6 +1,8 @@
 #include "model/llama_backend.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -127,29 +129,46 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
 
 LlamaBackend::~LlamaBackend() = default;
 
-// Threads of a pool of its own would spin while the other's compute.
+// ggml's threads by how many compute a pass: those of a pool that a pass leaves out would
+// spin through it. An engine's backends share them, for the same reason: one computes while
+// the others' threads sleep. All live as long as the contexts, which remember their last.
+struct ThreadPools {
+  using Pool = std::unique_ptr<ggml_threadpool, void (*)(ggml_threadpool*)>;
+  std::map<std::int32_t, Pool> by_threads;
+
+  // Null for one thread, which needs no pool, and where the CPU backend has none.
+  ggml_threadpool* find(std::int32_t threads) {
+    if (threads < 2) return nullptr;
+    if (const auto known = by_threads.find(threads); known != by_threads.end())
+      return known->second.get();
+    auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
+    auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
+    if (create == nullptr || release == nullptr) return nullptr;
+    ggml_threadpool_params params = ggml_threadpool_params_default(threads);
+    params.poll = kPollLevel;
+    return by_threads.emplace(threads, Pool(create(&params), release)).first->second.get();
+  }
+};
+
 void LlamaBackend::attach_threads(const LlamaBackend* beside) {
   const auto& devices = model_->info().devices;
   if (std::ranges::find(devices, "CPU") != devices.end()) {
     cores_ = beside == nullptr ? nullptr : beside->cores_;
     if (cores_ == nullptr) cores_ = std::make_shared<CpuCores::Member>(cpu_cores());
   }
+  pools_ = beside == nullptr ? std::make_shared<ThreadPools>() : beside->pools_;
   compute_with(threads_);
-  if (threads_ < 2) return;
-  auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
-  auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
-  if (create == nullptr || release == nullptr) return;
-  ggml_threadpool_params params = ggml_threadpool_params_default(threads_);
-  params.poll = kPollLevel;
-  if (beside != nullptr) threadpool_ = beside->threadpool_;
-  if (threadpool_ == nullptr) threadpool_.reset(create(&params), release);
-  if (threadpool_ != nullptr) llama_attach_threadpool(context_.get(), threadpool_.get(), nullptr);
 }
 
 // llama.cpp logs each call.
 void LlamaBackend::compute_with(std::int32_t threads) {
-  if (std::exchange(computing_, threads) != threads)
-    llama_set_n_threads(context_.get(), threads, threads);
+  if (std::exchange(computing_, threads) == threads) return;
+  llama_set_n_threads(context_.get(), threads, threads);
+  if (ggml_threadpool* pool = pools_->find(threads); pool != nullptr) {
+    llama_attach_threadpool(context_.get(), pool, nullptr);
+  } else {
+    llama_detach_threadpool(context_.get());
+  }
 }
 
 void LlamaBackend::interrupt() {

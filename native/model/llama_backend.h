@@ -15,7 +15,6 @@
 #include "model/llama_model.h"
 
 struct llama_context;
-struct ggml_threadpool;
 
 namespace infernode {
 
@@ -40,6 +39,8 @@ struct ContextOptions {
             flash_attention, whole_windows,  cells,         speculation};
   }
 };
+
+struct ThreadPools;
 
 class LlamaBackend final : public Backend {
  public:
@@ -88,8 +89,8 @@ class LlamaBackend final : public Backend {
   std::int32_t computing_ = 0;  // of the latest pass
   // Shared with the draft model's backend. None where the CPU holds no weights.
   std::shared_ptr<CpuCores::Member> cores_;
-  // The pool outlives the contexts that compute with it.
-  std::shared_ptr<ggml_threadpool> threadpool_;
+  // The pools outlive the contexts that compute with them.
+  std::shared_ptr<ThreadPools> pools_;
   std::vector<Lora> loras_;   // outlive the context too
   AdapterScales own_scales_;  // of each, as the engine was made
   bool adapters_changed_ = false;
