@@ -53,3 +53,12 @@ function(infernode_use_host_cpu)
   string(REPLACE ";" " " used "${used}")
   message(STATUS "infernode: CPU backend for this host: ${used}")
 endfunction()
+
+# Compiles llama.cpp's AMX routines, in the folder of a target that is made of them, behind
+# native/cpu/tile_shapes.h, which says why.
+set(INFERNODE_TILE_SHAPES "${CMAKE_CURRENT_LIST_DIR}/../native/cpu/tile_shapes.h")
+function(infernode_mend_tile_shapes llama folder)
+  set_source_files_properties("${llama}/ggml/src/ggml-cpu/amx/mmq.cpp" DIRECTORY "${folder}"
+    PROPERTIES COMPILE_OPTIONS "-include;${INFERNODE_TILE_SHAPES}"
+    OBJECT_DEPENDS "${INFERNODE_TILE_SHAPES}")
+endfunction()

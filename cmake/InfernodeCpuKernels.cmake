@@ -52,6 +52,12 @@ foreach(target IN LISTS cpu_targets)
   if(TARGET ${target})
     math(EXPR cpu_backends "${cpu_backends} + 1")
     infernode_add_unmodified(${target})
+    get_target_property(folder ${target} SOURCE_DIR)
+    foreach(scope IN ITEMS "${folder}" "${CMAKE_CURRENT_SOURCE_DIR}") # the target's, its twin's
+      infernode_mend_tile_shapes("${INFERNODE_LLAMA_DIR}" "${scope}")
+    endforeach()
+    infernode_rename_upstream(${target} amx/mmq.cpp
+      ggml_backend_amx_mul_mat infernode_upstream_amx_mul_mat)
     infernode_rename_upstream(${target} llamafile/sgemm.cpp llamafile_sgemm infernode_upstream_sgemm)
     infernode_rename_upstream(${target} ops.cpp
       ggml_compute_forward_flash_attn_ext infernode_upstream_flash_attn_ext)

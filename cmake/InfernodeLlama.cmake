@@ -74,6 +74,7 @@ infernode_llama_option(GGML_CCACHE OFF)
 infernode_llama_option(GGML_CPU_ALL_VARIANTS ${INFERNODE_CPU_ALL_VARIANTS})
 infernode_llama_option(GGML_CUDA ${INFERNODE_CUDA})
 infernode_llama_option(GGML_CUDA_GRAPHS ON)
+infernode_llama_option(GGML_VULKAN ${INFERNODE_VULKAN})
 infernode_llama_option(LLAMA_ALL_WARNINGS OFF)
 infernode_llama_option(LLAMA_BUILD_COMMON OFF)
 infernode_llama_option(LLAMA_OPENSSL OFF)
@@ -83,15 +84,16 @@ infernode_llama_option(LLAMA_SUBPROCESS OFF)
 infernode_llama_option(LLAMA_BUILD_NUMBER 0)
 infernode_llama_option(LLAMA_BUILD_COMMIT "${INFERNODE_LLAMA_PIN}")
 infernode_llama_option(GIT_EXE "")
-if(NOT INFERNODE_CPU_ALL_VARIANTS)
+if(NOT INFERNODE_CPU_ALL_VARIANTS AND NOT CMAKE_CROSSCOMPILING)
   infernode_use_host_cpu()
 endif()
-if(INFERNODE_CUDA AND NOT CMAKE_CUDA_ARCHITECTURES AND DEFINED ENV{CMAKE_CUDA_ARCHITECTURES})
-  set(CMAKE_CUDA_ARCHITECTURES "$ENV{CMAKE_CUDA_ARCHITECTURES}" CACHE STRING "" FORCE)
-endif()
+include(InfernodeCuda)
+# Without several GPUs it is a library more to find at load, for nothing.
+infernode_llama_option(GGML_CUDA_NCCL ${INFERNODE_CUDA_NCCL})
 
 add_subdirectory("${INFERNODE_LLAMA_DIR}" "${PROJECT_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL)
 
+include(InfernodeCpuVariants)
 include(InfernodeCpuKernels)
 
 # Private names. ggml's list of the backends it has added is cached and may

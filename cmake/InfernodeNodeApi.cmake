@@ -11,10 +11,11 @@ else()
 endif()
 
 # node-addon-api may lie in a package's own node_modules or above it.
-find_path(INFERNODE_NODE_ADDON_API napi.h NO_DEFAULT_PATH PATHS
+find_path(INFERNODE_NODE_ADDON_API napi.h NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH PATHS
   "${PROJECT_SOURCE_DIR}/node_modules/node-addon-api"
   "${PROJECT_SOURCE_DIR}/../node-addon-api")
-find_path(infernode_node_api_h node_api.h NO_DEFAULT_PATH NO_CACHE PATHS ${infernode_node_include})
+find_path(infernode_node_api_h node_api.h NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH NO_CACHE
+  PATHS ${infernode_node_include})
 if(NOT INFERNODE_NODE_ADDON_API OR NOT infernode_node_api_h)
   message(FATAL_ERROR "node_api.h or napi.h is missing; run `npm ci` first, or configure with -DINFERNODE_ADDON=OFF.")
 endif()

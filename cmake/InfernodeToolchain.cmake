@@ -21,11 +21,12 @@ endif()
 string(REPLACE "-DBUILDING_NODE_EXTENSION" "" CMAKE_CXX_FLAGS "${CMAKE_CXX_FLAGS}")
 string(STRIP "${CMAKE_CXX_FLAGS}" CMAKE_CXX_FLAGS)
 
-# Paths below the checkout are cached relative to it: a second clone hits.
+# Paths below this folder are cached relative to it: a second clone hits.
+set(INFERNODE_CCACHE_BASE "${PROJECT_SOURCE_DIR}" CACHE PATH "holds all sources and the build folder")
 find_program(INFERNODE_CCACHE ccache)
 if(INFERNODE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(launcher "${CMAKE_COMMAND}" -E env
-    "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${INFERNODE_CCACHE}")
+    "CCACHE_BASEDIR=${INFERNODE_CCACHE_BASE}" CCACHE_NOHASHDIR=1 "${INFERNODE_CCACHE}")
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})

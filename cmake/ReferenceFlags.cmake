@@ -4,3 +4,7 @@
 include("${CMAKE_CURRENT_LIST_DIR}/InfernodeCpu.cmake")
 infernode_use_host_cpu()
 set(GGML_NATIVE OFF CACHE BOOL "" FORCE)
+# Once, at the end of the outermost of its projects: ggml's folder is known then.
+if(CMAKE_CURRENT_SOURCE_DIR STREQUAL CMAKE_SOURCE_DIR)
+  cmake_language(DEFER CALL infernode_mend_tile_shapes "${CMAKE_SOURCE_DIR}" "${CMAKE_SOURCE_DIR}/ggml/src")
+endif()

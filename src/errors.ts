@@ -26,8 +26,20 @@ const registry = {
   MODEL_CORRUPT: { status: 500, retryable: false },
   /** A model architecture that the pinned llama.cpp does not know. */
   MODEL_ARCHITECTURE_UNSUPPORTED: { status: 500, retryable: false },
+  /** A checkpoint whose quantization, tokenizer or file format cannot be loaded. */
+  MODEL_FORMAT_UNSUPPORTED: { status: 500, retryable: false },
+  /** The hub refuses access: a gated or private repository, or a wrong token. */
+  MODEL_ACCESS_DENIED: { status: 403, retryable: false },
+  /** A model could not be downloaded completely, or what arrived is not what the hub announced. */
+  DOWNLOAD_FAILED: { status: 502, retryable: true },
+  /** There is too little disk space for a model. */
+  DISK_FULL: { status: 507, retryable: false },
+  /** A model file cannot be written: no permission, a read-only or missing folder. */
+  FILE_NOT_WRITABLE: { status: 500, retryable: false },
   /** llama.cpp refused the model for another reason. */
   MODEL_LOAD_FAILED: { status: 500, retryable: false },
+  /** A GPU was asked for, and none can be used. */
+  DEVICE_UNAVAILABLE: { status: 500, retryable: false },
   /** Weights, cache or buffers did not fit. */
   OUT_OF_MEMORY: { status: 503, retryable: true },
   /** An option is unknown, of the wrong type or out of range. */
@@ -46,21 +58,25 @@ const registry = {
   CONTEXT_OVERFLOW: { status: 400, retryable: false },
   /** As many requests live as the engine's queueLimit allows. */
   QUEUE_FULL: { status: 429, retryable: true },
+  /** The answer is no JSON that the request's schema takes; `error.text` is the answer. */
+  OUTPUT_INVALID: { status: 500, retryable: true },
   /** An AbortSignal ended the work. 499 is nginx's status for a client that left. */
   CANCELLED: { status: 499, retryable: false },
   /** The model was closed before the call. */
   MODEL_CLOSED: { status: 503, retryable: true },
-  /** The engine was closed before the call. */
+  /** The engine was closed, or is draining, before the call. */
   ENGINE_CLOSED: { status: 503, retryable: true },
   /** The device failed to compute a step of this request. */
   DECODE_FAILED: { status: 500, retryable: true },
+  /** A device failed again and again, or for good: the engine refuses all further work. */
+  DEVICE_FAILED: { status: 503, retryable: true },
   /** A broken invariant: the engine refuses all further work. */
   ENGINE_BROKEN: { status: 500, retryable: true },
   /** The native addon or the package's helper program is not built for this platform, or cannot be run. */
   NATIVE_MISSING: { status: 500, retryable: false },
 } as const satisfies Readonly<Record<string, ErrorFacts>>;
 
-/** Every code an InferenceError can carry. */
+/** Every code an InferenceError can carry; docs/errors.md tells what each means and what to do. */
 export type ErrorCode = keyof typeof registry;
 
 /** Whether a string is a code of the registry. */
@@ -87,8 +103,22 @@ export interface InferenceErrorFacts {
   readonly cause?: unknown;
   /** The option that is wrong. */
   readonly path?: OptionPath;
+  /** The answer that is not valid. */
+  readonly text?: string;
   /** The message without the function's name, with options named in another way. */
   readonly sentence?: (name: NameOption) => string;
+}
+
+/** An InferenceError in JSON. */
+export interface InferenceErrorJson extends ErrorFacts {
+  /** What went wrong. */
+  readonly code: ErrorCode;
+  /** A sentence for people. */
+  readonly message: string;
+  /** The option that is wrong, where it is one. */
+  readonly path?: OptionPath;
+  /** As InferenceError.text. */
+  readonly text?: string;
 }
 
 /**
@@ -96,16 +126,20 @@ export interface InferenceErrorFacts {
  * Branch on `code`; `message` is a sentence for people and may change.
  */
 export class InferenceError extends Error {
+  /** What went wrong, one of the registry's codes. */
   readonly code: ErrorCode;
   /** HTTP status an adapter should answer with. */
   readonly status: number;
   /** Whether the same request may succeed later, or on another engine. */
   readonly retryable: boolean;
-  /** The option that is wrong, such as ["stop", 1]; undefined where it is not one option. */
-  readonly path: OptionPath | undefined;
+  /** The option that is wrong, such as ["stop", 1]; absent where it is not one option. */
+  declare readonly path?: OptionPath;
+  /** The answer as it came, of OUTPUT_INVALID; otherwise absent. */
+  declare readonly text?: string;
   readonly #sentence: ((name: NameOption) => string) | undefined;
 
   /**
+   * @internal
    * @param code one of the registry's codes
    * @param message one sentence: what was expected, what came, what to do
    */
@@ -116,11 +150,26 @@ export class InferenceError extends Error {
     this.code = code;
     this.status = status;
     this.retryable = retryable;
-    this.path = facts.path;
+    // Only where they are: Node prints an uncaught error with all its properties.
+    if (facts.path !== undefined) this.path = facts.path;
+    if (facts.text !== undefined) this.text = facts.text;
     this.#sentence = facts.sentence;
   }
 
-  /** The message for callers of another interface: without a function's name, options renamed. */
+  /** What JSON holds of it: `code`, `message`, `status`, `retryable`; `path` and `text` where there are. */
+  toJSON(): InferenceErrorJson {
+    const { code, message, status, retryable, path, text } = this;
+    return {
+      ...{ code, message, status, retryable },
+      ...(path !== undefined && { path }),
+      ...(text !== undefined && { text }),
+    };
+  }
+
+  /**
+   * @internal
+   * The message for callers of another interface: without a function's name, options renamed.
+   */
   sentence(name: NameOption): string {
     return this.#sentence?.(name) ?? this.message;
   }
@@ -138,10 +187,21 @@ export function invalidOption(
   path: OptionPath,
   problem: string | ((name: (option: string) => string) => string),
 ): InferenceError {
-  const sentence = (name: NameOption) => {
+  return refusedOption(call, path, (name) => {
     const text = typeof problem === "string" ? problem : problem((option) => name([option]));
     return path.length === 0 ? text : `${name(path)} ${text}`;
-  };
+  });
+}
+
+/**
+ * As invalidOption(), with a sentence of its own.
+ * @param path [] where it is of several options
+ */
+export function refusedOption(
+  call: string,
+  path: OptionPath,
+  sentence: (name: NameOption) => string,
+): InferenceError {
   const facts = { sentence, ...(path.length > 0 && { path }) };
   return new InferenceError("INVALID_OPTION", `${call}: ${sentence(spelledPath)}`, facts);
 }

@@ -1,29 +1,25 @@
 // Why there is no addon, as one error that says what to do: the platform has none, its
 // package is not installed, the system refuses the file, or Node was told to.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { cudaRemedy, hasNvidiaGpu } from "./cuda-packages.js";
 import { InferenceError } from "./errors.js";
 import { packageRoot } from "./package-root.js";
+import { isPackaged, platformPackage } from "./platform-package.js";
 import { messageOfThrown } from "./thrown.js";
-
-/** Platforms that have a package with the native files, as process.platform and arch spell them. */
-const packaged: ReadonlySet<string> = new Set(["linux-x64", "linux-arm64"]);
 
 /** The oldest C library that the packages' files run on. */
 const oldestGlibc = "2.34";
 
-/** The npm package of this platform's native files. */
-export function platformPackage(): string {
-  return `@infernode/${process.platform}-${process.arch}`;
-}
-
 /** The error of an addon that was found nowhere. */
 export function nativeNotFound(): InferenceError {
-  if (isPermissionModelOn() && !mayRead(packageRoot)) {
+  if (isPermissionModelOn() && !mayRead(packageRoot())) {
     return nativeMissing(
-      `Node's permission model forbids reading the package's folder; start Node with --allow-fs-read=${packageRoot}/*`,
+      `Node's permission model forbids reading the package's folder; start Node with --allow-fs-read=${packageRoot()}/*`,
     );
   }
   const { platform, arch } = process;
-  if (!packaged.has(`${platform}-${arch}`)) {
+  if (!isPackaged()) {
     return nativeMissing(
       `infernode has no native files for ${platform} ${arch}, only for Linux on x64 and arm64; ` +
         "run it there, for example in a container",
@@ -38,7 +34,8 @@ export function nativeNotFound(): InferenceError {
   return nativeMissing(
     `the package ${platformPackage()} is not installed; npm leaves it out with --omit=optional or ` +
       "--no-optional, and where the lock file was written on another platform: " +
-      `run \`npm install ${platformPackage()}\` (in a clone: \`npm run build\`)`,
+      `run \`npm install ${platformPackage()}\` (in a clone: \`npm run build\`)` +
+      (hasNvidiaGpu() ? `; for the NVIDIA GPU ${cudaRemedy()}` : ""),
   );
 }
 
@@ -56,9 +53,33 @@ export function nativeUnloadable(cause: unknown): InferenceError {
     return nativeMissing(`the native addon cannot be loaded: ${reason}`, cause);
   }
   const advice = /GLIBC(?:XX)?_/.test(reason)
-    ? `it needs glibc ${oldestGlibc} and the C++ library of GCC 12 or newer (Debian 12, Ubuntu 22.04)`
+    ? `it needs glibc ${oldestGlibc} and the C++ library of GCC 12 or newer (Debian 12, Ubuntu 22.04); elsewhere, compile it with \`npx infernode build\``
     : "reinstall infernode, or run `npm run build` in a clone";
   return nativeMissing(`the native addon cannot be loaded (${reason}); ${advice}`, cause);
+}
+
+/**
+ * The error of native files that were built for other JavaScript files than these.
+ * @param theirs the version they tell; older ones tell none
+ * @param isNamed whether INFERNODE_NATIVE names the folder
+ */
+export function nativeOfOtherVersion(
+  theirs: string | undefined,
+  folder: string,
+  isNamed: boolean,
+): InferenceError {
+  const advice = isNamed
+    ? "INFERNODE_NATIVE names this folder: unset it, or build the folder again from this version"
+    : `install infernode and ${platformPackage()} in the same version, or run \`npm run build\` in a clone`;
+  return nativeMissing(
+    `the native files in ${folder} are of ${theirs === undefined ? "an older version" : `version ${theirs}`} ` +
+      `of infernode with other calls, and its JavaScript files are of version ${ownVersion()}; ${advice}`,
+  );
+}
+
+function ownVersion(): string {
+  const text = readFileSync(join(packageRoot(), "package.json"), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 export function nativeMissing(sentence: string, cause?: unknown): InferenceError {

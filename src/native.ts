@@ -1,11 +1,17 @@
-// The addon as TypeScript sees it: the types of every native name, and the
-// one place that loads the .node file. Nothing here judges options: engine/
-// does that before it calls. The native side trusts what it is given except
-// where a wrong value could corrupt memory or abort the process.
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { addonFile, nativeFolder } from "./native-folder.js";
-import { nativeUnloadable } from "./native-missing.js";
+// The addon as TypeScript sees it: the types of every native name. Nothing here judges
+// options: engine/ does that before it calls. The native side trusts what it is given
+// except where a wrong value could corrupt memory or abort the process.
+
+import type {
+  CheckpointReport,
+  NativeCheckpointOptions,
+  NativePacker,
+  NativeTensorInfo,
+} from "./native-checkpoint.js";
+import type { NativeDeviceCalls, NativePlacement } from "./native-devices.js";
+import type { NativeBuild } from "./native-interface.js";
+import type { NativePlanCalls } from "./native-plan.js";
+import type { NativeQuantizer } from "./native-quantize.js";
 
 /** A metadata value of a GGUF file; arrays longer than 64 items arrive as their length. */
 export type NativeMetadataValue =
@@ -45,39 +51,45 @@ export interface NativeModelOptions {
   readonly path: string;
   /** Made instead of read; null: the path is a file's. */
   readonly synthetic: NativeSyntheticShape | null;
-  /** Layers to place on the GPU; -1 means all. */
-  readonly gpuLayers: number;
+  /** A Hugging Face directory at the path; null: it is a GGUF file. */
+  readonly checkpoint: NativeCheckpointOptions | null;
+  readonly placement: NativePlacement;
   readonly memoryMap: boolean;
   /** Fraction 0..1, called on the JS thread, at most about 50 times. */
   readonly onProgress: ((fraction: number) => void) | null;
 }
 
-export interface NativeTensorInfo {
-  readonly name: string;
-  /** ggml type name, e.g. "q8_0". */
-  readonly type: string;
-  /** ggml order: the first number is the row length. */
-  readonly shape: readonly number[];
-  readonly bytes: number;
-}
-
+/** What a model keeps of a sequence. */
 export type CacheKind = "full" | "window" | "recurrent" | "hybrid" | "own";
 
+/** What a model is, read from its file and its loader. */
 export interface NativeModelInfo {
+  /** llama.cpp's name of the architecture, such as "qwen3". */
   readonly architecture: string;
+  /** llama.cpp's short description: architecture, size and type. */
   readonly description: string;
+  /** The name in the file; "" where it has none. */
   readonly name: string;
   readonly metadata: Readonly<Record<string, NativeMetadataValue>>;
+  /** Tokens of the vocabulary; ids are from 0 to one less. */
   readonly vocabularySize: number;
+  /** Tokens that the model was trained for. */
   readonly contextLength: number;
+  /** Numbers of an embedding. */
   readonly embeddingLength: number;
+  /** Layers of the model; `gpuLayers` beyond them mean all. */
   readonly layerCount: number;
+  /** Weights in all. */
   readonly parameterCount: number;
+  /** Bytes of all tensors. */
   readonly sizeBytes: number;
-  /** Special tokens; -1 where the model has none. */
+  /** Begins a text; -1 where the model has none. */
   readonly bosToken: number;
+  /** Ends a text; -1 where the model has none. */
   readonly eosToken: number;
+  /** Whether the tokenizer puts bosToken before a text. */
   readonly addBos: boolean;
+  /** The file's chat template, Jinja text; null where it has none. */
   readonly chatTemplate: string | null;
   /** Device names the weights are on, e.g. ["CPU"]. */
   readonly devices: readonly string[];
@@ -91,11 +103,20 @@ export interface NativeModelInfo {
    * cannot be told ("own").
    */
   readonly cacheKind: CacheKind;
+  /** Of a model loaded from safetensors; null: it is a GGUF file. */
+  readonly checkpoint: CheckpointReport | null;
+  /** Time that loading took. */
   readonly loadMilliseconds: number;
 }
 
+/** Number types of the KV cache. */
+export type KvType = "f16" | "bf16" | "f32" | "q8_0" | "q4_0";
+
+/** The shape of an engine. */
 export interface NativeEngineOptions {
+  /** Generations computed at once. */
   readonly slots: number;
+  /** Tokens of prompt and answer of one generation. */
   readonly contextLength: number;
   /** Rows of one prefill call at most. */
   readonly prefillChunk: number;
@@ -109,17 +130,31 @@ export interface NativeEngineOptions {
   readonly queueLimit: number;
   /** Milliseconds one step may take before prefill yields to running requests. */
   readonly interTokenLatencyMs: number;
-  readonly kvType: "f16" | "f32" | "q8_0";
+  /** Number type of the KV cache. */
+  readonly kvType: KvType;
+  /** Whether keys and values lie on the device of their layer, or in the host's memory. */
+  readonly kvOffload: boolean;
+  /** Whether attention is fused. */
   readonly flashAttention: boolean;
+  /** Whether prefixes are kept for requests that begin alike. */
   readonly promptCache: boolean;
   /** -1 chooses from the memory that is left and the model's size. */
   readonly hostCacheBytes: number;
+  /** Whether texts are the same whoever computes beside them. */
   readonly deterministic: boolean;
+  /** Whether the next tokens are guessed. */
   readonly speculation: boolean;
   /** Tokens a draft model guesses in each step whatever it costs; 0: as many as pay. */
   readonly draftTokens: number;
   /** LoRA adapters by their absolute paths. */
-  readonly loras: readonly { readonly name: string; readonly path: string; readonly scale: number }[];
+  readonly loras: readonly {
+    /** By which requests choose it. */
+    readonly name: string;
+    /** Absolute path of its GGUF file. */
+    readonly path: string;
+    /** For requests that choose no adapters. */
+    readonly scale: number;
+  }[];
 }
 
 /** An engine as it is asked for: what it will say of itself, and who drafts for it. */
@@ -232,6 +267,8 @@ export interface NativeEnd {
  * and no tokens or tokens and no text (half a character). Ends come after deltas.
  * logProbs[i], where asked for, has for each token its log-probability, the
  * number of likeliest tokens that follow, and token and log-probability of each.
+ * accepted: requests that the engine has accepted; it comes before their deltas and ends,
+ * and only requests that the engine refuses or is closed before end without.
  */
 export type NativeEventHandler = (
   ids: Float64Array,
@@ -240,6 +277,7 @@ export type NativeEventHandler = (
   tokenEnds: Uint32Array,
   ends: NativeEnd[],
   logProbs: (Float64Array | undefined)[],
+  accepted: number[],
 ) => void;
 
 export interface NativeEngineStats {
@@ -302,11 +340,21 @@ export interface NativeEngine {
   giveState(
     state: NativeState & Pick<NativeRequest, "cacheSalt" | "loras">,
   ): Promise<"kept" | "no-room" | "malformed">;
+  /** True once the engine has stopped by itself: it refuses every request. */
+  readonly broken: boolean;
   stats(): NativeEngineStats;
   /** Keeps (true) or lets go (false) the process alive for this engine. */
   ref(alive: boolean): void;
   /** Ends every living request as cancelled, joins the thread, frees the context. */
   close(): Promise<void>;
+}
+
+/** What of a model and an engine lies on one device, in bytes of its own memory. */
+export interface NativeDeviceMemory {
+  readonly name: string;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+  readonly computeBytes: number;
 }
 
 export interface NativeModel {
@@ -321,6 +369,7 @@ export interface NativeModel {
     readonly computeBytes: number;
     readonly weightBytes: number;
     readonly hostCacheBytes: number;
+    readonly devices: readonly NativeDeviceMemory[];
   };
   /** Rejects with a NativeFailure-shaped error (code, message). */
   createEngine(options: NativeEngineRequest, onEvents: NativeEventHandler): Promise<NativeEngine>;
@@ -333,52 +382,9 @@ export interface NativeLoad {
   cancel(): void;
 }
 
-export interface NativeAddon {
-  /** Version and tree hash of the pinned llama.cpp, and CPU features in use. */
-  readonly build: { readonly llamaCpp: string; readonly treeHash: string };
+export interface NativeAddon extends NativePacker, NativeQuantizer, NativePlanCalls, NativeDeviceCalls {
+  readonly build: NativeBuild;
   loadModel(options: NativeModelOptions): NativeLoad;
-  /** Metadata and tensors of a GGUF header, without loading weights. Throws with code. */
-  inspect(
-    path: string,
-    synthetic: NativeSyntheticShape | null,
-  ): {
-    readonly metadata: Readonly<Record<string, NativeMetadataValue>>;
-    readonly tensors: NativeTensorInfo[];
-    readonly version: number;
-    readonly fileBytes: number;
-  };
   /** llama.cpp's log lines (level 1 debug … 4 error), or null to drop them. One sink per process. */
   setLogSink(sink: ((level: number, text: string) => void) | null): void;
-  devices(): {
-    readonly name: string;
-    readonly description: string;
-    readonly type: "cpu" | "gpu" | "igpu" | "accelerator";
-    readonly memoryTotal: number;
-    readonly memoryFree: number;
-  }[];
-}
-
-let loaded: NativeAddon | undefined;
-
-/**
- * The addon, loaded on first use.
- * @throws InferenceError NATIVE_MISSING
- */
-export function native(): NativeAddon {
-  loaded ??= loadAddon();
-  return loaded;
-}
-
-/** Absolute path of the program that renders chats; it lies beside the addon. */
-export function chatProgram(): string {
-  return join(nativeFolder(), "infernode-chat");
-}
-
-function loadAddon(): NativeAddon {
-  const file = join(nativeFolder(), addonFile);
-  try {
-    return createRequire(import.meta.url)(file) as NativeAddon;
-  } catch (cause) {
-    throw nativeUnloadable(cause);
-  }
 }

@@ -2,12 +2,14 @@
 import { expect, it } from "vitest";
 import * as infernode from "../src/index.js";
 
-it("exports its six values and no classes that only it can make", () => {
+it("exports its eight values and no classes that only it can make", () => {
   expect(Object.keys(infernode).sort()).toEqual([
     "InferenceError",
     "embeddedModelPath",
     "inspectModel",
     "loadModel",
+    "planModel",
+    "pullModel",
     "serverless",
     "setLogListener",
   ]);

@@ -1,4 +1,5 @@
 // A package whose addon is not built, or cannot be loaded, says so.
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +13,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "infernode-bare-"));
-  for (const part of ["dist", "package.json"]) {
+  for (const part of ["dist", "package.json", "third_party/llama.cpp.json"]) {
     cpSync(join(root, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
@@ -25,7 +26,7 @@ describe("a package without its addon", () => {
     const { code, stderr } = await run(join(folder, "dist/cli/main.js"), { args });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^infernode: the package @infernode\/linux-\w+ is not installed; .*`npm install @infernode\/linux-\w+` \(in a clone: `npm run build`\) \[NATIVE_MISSING\]\n$/,
+      /^infernode: the package @infernode\/linux-\w+ is not installed; .*`npm install @infernode\/linux-\w+` \(in a clone: `npm run build`\)(; for the NVIDIA GPU .*)? \[NATIVE_MISSING\]\n$/,
     );
   });
 
@@ -62,6 +63,25 @@ describe("a package without its addon", () => {
     const wrong = await run(join(root, "dist/cli/main.js"), { args, env: { INFERNODE_NATIVE: folder } });
     expect(wrong.stderr).toContain(
       `INFERNODE_NATIVE must name a folder that holds infernode.node, got ${folder}`,
+    );
+  });
+
+  // As on RHEL 9, whose C++ library has no GLIBCXX_3.4.30.
+  it("says on a system that is too old what it needs, and how to build it there", { timeout }, async () => {
+    const place = join(folder, "build", "Release");
+    mkdirSync(place, { recursive: true });
+    const write = (name: string, text: string) => writeFileSync(join(place, name), text);
+    const compile = (...args: readonly string[]) =>
+      execFileSync("cc", ["-shared", "-fPIC", "-nostdlib", ...args], { cwd: place });
+    write("newer.c", "int newest(void) { return 1; }\n");
+    write("versions", "GLIBCXX_3.4.99 { global: newest; local: *; };\n");
+    compile("newer.c", "-Wl,--version-script=versions", "-Wl,-soname,libstdc++.so.6", "-o", "libnewer.so");
+    write("addon.c", "int newest(void);\nint ours(void) { return newest(); }\n");
+    compile("addon.c", "libnewer.so", "-o", "infernode.node");
+    const { code, stderr } = await run(join(folder, "dist/cli/main.js"), { args: ["inspect", "model.gguf"] });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /GLIBCXX_3\.4\.99.* not found .*; it needs glibc 2\.34 and the C\+\+ library of GCC 12 or newer .*; elsewhere, compile it with `npx infernode build` \[NATIVE_MISSING\]\n$/,
     );
   });
 

@@ -31,7 +31,9 @@ void add_tools(common_chat_templates_inputs& inputs, const common_json& request,
   inputs.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
   if (inputs.tools.empty()) return;
   if (!caps["supports_tools"])
-    throw std::invalid_argument("it has no place for tools; send none or name a template with one");
+    throw std::invalid_argument(
+        "it has no place for tools; send none, load a model made for them (Qwen3, Llama 3.1), or "
+        "pass its template's text as chatTemplate: the named formats have no place for them");
   inputs.tool_choice = choice_from(request.at("toolChoice"));
   inputs.parallel_tool_calls = request.contains("parallelToolCalls")
                                    ? request.at("parallelToolCalls").get<bool>()

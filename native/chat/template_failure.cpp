@@ -1,5 +1,7 @@
 #include "template_failure.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <exception>
 
 #include "jinja/lexer.h"
@@ -41,13 +43,47 @@ std::string parse_error(std::string_view error) {
   return place.empty() ? reason : reason + ", near " + place;
 }
 
+std::string failure_of(const jinja::lexer_result& read) {
+  try {
+    jinja::parse_from_tokens(read);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return {};
+}
+
+// The line of the token at which it fails so, from 1; the parser does not say. It reads from
+// the left: what goes on after that token changes nothing.
+std::ptrdiff_t line_of(const jinja::lexer_result& read, const std::string& failure) {
+  std::size_t least = 0;
+  std::size_t most = read.tokens.size();
+  jinja::lexer_result beginning = read;
+  while (least < most) {
+    const std::size_t middle = least + (most - least) / 2;
+    beginning.tokens.assign(read.tokens.begin(),
+                            read.tokens.begin() + static_cast<std::ptrdiff_t>(middle));
+    if (failure_of(beginning) == failure)
+      most = middle;
+    else
+      least = middle + 1;
+  }
+  const std::size_t place = least == 0 ? 0 : read.tokens[least - 1].pos;
+  const auto end =
+      read.source.begin() + static_cast<std::ptrdiff_t>(std::min(place, read.source.size()));
+  return std::count(read.source.begin(), end, '\n') + 1;
+}
+
 }  // namespace
 
 std::string unreadable(const std::string& source) {
   std::string reason = "llama.cpp cannot use it";
   try {
     jinja::lexer lexer;
-    jinja::parse_from_tokens(lexer.tokenize(source));
+    const jinja::lexer_result read = lexer.tokenize(source);
+    const std::string failure = failure_of(read);
+    if (!failure.empty()) reason = parse_error(failure);
+    if (!failure.empty() && failure != kUnclosed)
+      reason += " (line " + std::to_string(line_of(read, failure)) + ")";
   } catch (const std::exception& error) {
     reason = parse_error(error.what());
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,11 +28,39 @@ enum class [[nodiscard]] DecodeStatus{
     kNoRoom,   // nothing was computed and nothing changed
     kInvalid,  // the backend refuses these rows; nothing changed
     kFailed,   // the rows' sequences are in an unknown state: clear them
+    // As kFailed, and what failed is the device: perhaps it will again, whatever it computes.
+    kNoMemory,      // of which it had too little for the pass
+    kDeviceFailed,  // or something else of its own
+    // The backend broke off in the middle of a pass. It may be asked nothing any more.
+    kLost,
+};
+
+// Whether the rows' sequences are in an unknown state.
+[[nodiscard]] constexpr bool spoils(DecodeStatus status) {
+  return status != DecodeStatus::kOk && status != DecodeStatus::kNoRoom &&
+         status != DecodeStatus::kInvalid;
+}
+
+// What the engine does by the kernels that compute, not by the model: those of a CPU differ
+// from a device's. Each backend fills it in for where its layers lie.
+struct BackendFacts {
+  std::string where = "the CPU";  // for sentences: "CUDA0", "CUDA0 and CUDA1"
+  // From this many rows of one sequence in a pass, the backend rounds them
+  // differently than one by one; 1: it never does, or nobody knows from where on.
+  std::int32_t wide_rows = 1;
+  // Whether a row gets the same bits whoever else is in its pass, as far as wide_rows tells:
+  // what EngineConfig's exact cache rests on.
+  bool repeatable = true;
+  // Rows of a prompt that a pass computes in about the time of one: fewer are not worth it.
+  std::int32_t cheap_rows = 64;
+  // Requests that may have guesses in one pass; kMostSpeculating at most.
+  std::int32_t most_speculating = 4;
 };
 
 struct BackendLimits {
   std::int32_t slots = 1;             // sequences that compute at once, at most
   std::int32_t context_length = 0;    // positions per sequence
+  std::int32_t trained_length = 0;    // positions the model was trained for; 0: not known
   std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
   std::int32_t prefill_outputs = 1;   // rows with logits in one prefill call at most
   std::int32_t vocabulary_size = 0;
@@ -48,9 +77,7 @@ struct BackendLimits {
   // Positions that can be taken back all the same: behind a window they stay
   // until their place is needed.
   Position slack = 0;
-  // From this many rows of one sequence in a pass, the backend rounds them
-  // differently than one by one; 1: it never does.
-  std::int32_t wide_rows = 1;
+  BackendFacts facts = {};
 };
 
 // Sequence ids are 0 .. slots + idle_sequences - 1.

@@ -1,6 +1,6 @@
-// What an engine tells the world: at most one delta per request and step, and
-// exactly one end per accepted request. The engine thread publishes once per
-// step; what the sink does with it must not block.
+// What an engine tells the world: that it accepted a request, at most one delta per
+// request and step, and exactly one end per accepted request. The engine thread
+// publishes once per step; what the sink does with it must not block.
 #pragma once
 
 #include <memory>
@@ -32,9 +32,10 @@ struct End {
 };
 
 struct StepEvents {
+  std::vector<RequestId> accepted;  // told before their deltas and ends
   std::vector<Delta> deltas;
   std::vector<End> ends;
-  [[nodiscard]] bool empty() const { return deltas.empty() && ends.empty(); }
+  [[nodiscard]] bool empty() const { return accepted.empty() && deltas.empty() && ends.empty(); }
 };
 
 class EventSink {

@@ -37,8 +37,8 @@ bool KvCache::shares(const Request& request) const {
 // be as many as round alike.
 Position KvCache::most_reusable(const Request& request) const {
   const auto known = static_cast<Position>(request.known.size());
-  const bool wide = config_.exact && known >= limits_.wide_rows;
-  return known - (wide ? limits_.wide_rows : 1);
+  const bool wide = config_.exact && known >= limits_.facts.wide_rows;
+  return known - (wide ? limits_.facts.wide_rows : 1);
 }
 
 // Of the `matching` first tokens of a source, how many can be had from it now.

@@ -70,7 +70,7 @@ Position KvCache::coming(const Request& request, const Request* other, std::size
 // Those behind, and those too near for the piece before them to be rounded as
 // part of a longer one.
 void KvCache::drop_checkpoints(Request& request) const {
-  const Position least = config_.exact ? limits_.wide_rows : 1;
+  const Position least = config_.exact ? limits_.facts.wide_rows : 1;
   std::erase_if(request.checkpoints,
                 [&](Position stop) { return stop - request.computed < least; });
 }

@@ -39,7 +39,8 @@ CachedState KvCache::take_longer(std::span<const TokenId> prompt, const std::str
 // The longest state that the prompt begins with, if it has nearly all of it.
 CachedState KvCache::take_checkpoint(std::span<const TokenId> prompt,
                                      const std::string& salt) const {
-  const auto least = prompt.size() - std::min(prompt.size(), std::size_t{1} + limits_.wide_rows);
+  const auto least =
+      prompt.size() - std::min(prompt.size(), std::size_t{1} + limits_.facts.wide_rows);
   const auto exact = [&](PrefixTree::Source id, std::size_t matching) {
     return matching == host_.tokens(id).size() ? matching : 0;
   };

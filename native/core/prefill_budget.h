@@ -10,13 +10,14 @@ namespace infernode {
 
 class PrefillBudget {
  public:
-  PrefillBudget(std::int32_t capacity, double latency_ms)
-      : capacity_(capacity), latency_ms_(latency_ms) {}
+  // `cheap_rows`: of BackendFacts.
+  PrefillBudget(std::int32_t capacity, double latency_ms, std::int32_t cheap_rows)
+      : capacity_(capacity), latency_ms_(latency_ms), cheap_rows_(cheap_rows) {}
 
   void decoded(double ms) { decode_ms_ = blend(decode_ms_, ms); }
   void prefilled(std::int32_t rows, double ms) {
     // A handful of rows costs a whole weight pass: no measure of a row's price.
-    if (rows >= kLeastRows) row_ms_ = blend(row_ms_, ms / rows);
+    if (rows >= cheap_rows_) row_ms_ = blend(row_ms_, ms / rows);
   }
 
   double row_ms() const { return row_ms_; }  // 0: not known yet
@@ -28,11 +29,10 @@ class PrefillBudget {
     // the time, else prompts would starve.
     const double room_ms = std::max(latency_ms_ - decode_ms_, decode_ms_);
     const auto rows = static_cast<std::int32_t>(std::min(room_ms / row_ms_, 1e6));
-    return std::clamp(rows, std::min(kLeastRows, capacity_), capacity_);
+    return std::clamp(rows, std::min(cheap_rows_, capacity_), capacity_);
   }
 
  private:
-  static constexpr std::int32_t kLeastRows = 64;  // below, passes are bound by weights
   static constexpr double kNewShare = 0.2;
   static double blend(double mean, double sample) {
     return mean <= 0 ? sample : mean + kNewShare * (sample - mean);
@@ -40,6 +40,7 @@ class PrefillBudget {
 
   std::int32_t capacity_;
   double latency_ms_;
+  std::int32_t cheap_rows_;  // below, passes are bound by weights
   double decode_ms_ = 0;
   double row_ms_ = 0;
 };

@@ -19,6 +19,11 @@ Timings timings_of(const RequestTimes& times, double now) {
 
 }  // namespace
 
+void Publisher::accepted(RequestId id, bool awaited) {
+  events_.accepted.push_back(id);
+  acceptance_awaited_ = acceptance_awaited_ || awaited;
+}
+
 void Publisher::token(const Request& request, TokenChoice choice, bool first) {
   urgent_ = urgent_ || first;
   events_.deltas.push_back(
@@ -68,6 +73,7 @@ void Publisher::refuse(RequestId id, FinishReason reason, std::optional<Failure>
 void Publisher::publish(double now) {
   sink_.publish(std::exchange(events_, {}));
   urgent_ = false;
+  acceptance_awaited_ = false;
   published_ms_ = now;
 }
 

@@ -21,6 +21,8 @@ class Publisher {
   // `sink` outlives it. Events wait for `interval_ms` at most.
   Publisher(EventSink& sink, double interval_ms) : sink_(sink), interval_ms_(interval_ms) {}
 
+  // The engine has accepted a request. `awaited`: its caller may act on that alone.
+  void accepted(RequestId id, bool awaited);
   // A request's next token; its first one is urgent.
   void token(const Request& request, TokenChoice choice, bool first);
   // All tokens a fork begins with.
@@ -34,6 +36,8 @@ class Publisher {
   void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
 
   [[nodiscard]] bool empty() const { return events_.empty(); }
+  // Whether somebody may wait for an acceptance that is not published yet.
+  [[nodiscard]] bool acceptance_awaited() const { return acceptance_awaited_; }
   // Whether events may wait for a step that follows at once.
   [[nodiscard]] bool may_wait(double now) const {
     return !urgent_ && now - published_ms_ < interval_ms_;
@@ -47,6 +51,7 @@ class Publisher {
 
   StepEvents events_;
   bool urgent_ = false;  // events_ holds a first token or an end
+  bool acceptance_awaited_ = false;
   double published_ms_ = 0;
 };
 

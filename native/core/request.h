@@ -14,7 +14,6 @@
 #include "constraint.h"
 #include "log_probs.h"
 #include "sampler.h"
-#include "speculation.h"
 #include "text_stream.h"
 #include "types.h"
 
@@ -73,7 +72,6 @@ class Request {
   Sampler sampler;
   TextStream text;
   std::optional<Constraint> constraint;
-  std::unique_ptr<Guesser> guesser;  // made when it is first guessed for
   RequestTimes times;
 
   std::int32_t generated_tokens() const {

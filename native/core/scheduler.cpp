@@ -180,7 +180,7 @@ std::int32_t Scheduler::wanted_rows(const Request& request) const {
 // May exceed the budget by less than wide_rows twice, the backend's capacity never:
 // where no pass can be wide, all pieces are narrow.
 std::int32_t Scheduler::even_count(std::int32_t count, std::int32_t gap) const {
-  const std::int32_t wide = limits_.wide_rows;
+  const std::int32_t wide = limits_.facts.wide_rows;
   if (gap < wide || limits_.prefill_capacity < wide) return count;
   if (count == gap || count == limits_.prefill_capacity) return count;
   if (gap < 2 * wide) return std::min(gap, limits_.prefill_capacity);
@@ -190,7 +190,7 @@ std::int32_t Scheduler::even_count(std::int32_t count, std::int32_t gap) const {
 // Whether a pass of `count` rows of a prompt computes them as a pass of its own
 // would.
 bool Scheduler::may_share(std::int32_t gap, std::int32_t count) const {
-  return gap < limits_.wide_rows || even_count(count, gap) == count;
+  return gap < limits_.facts.wide_rows || even_count(count, gap) == count;
 }
 
 // The seed's prompt decides; neighbours ride along while that makes the pass

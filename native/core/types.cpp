@@ -21,8 +21,14 @@ std::string_view error_name(ErrorCode code) {
       return "MODEL_CORRUPT";
     case ErrorCode::kModelArchitectureUnsupported:
       return "MODEL_ARCHITECTURE_UNSUPPORTED";
+    case ErrorCode::kModelFormatUnsupported:
+      return "MODEL_FORMAT_UNSUPPORTED";
+    case ErrorCode::kDiskFull:
+      return "DISK_FULL";
     case ErrorCode::kModelLoadFailed:
       return "MODEL_LOAD_FAILED";
+    case ErrorCode::kFileNotWritable:
+      return "FILE_NOT_WRITABLE";
     case ErrorCode::kOutOfMemory:
       return "OUT_OF_MEMORY";
     case ErrorCode::kInvalidOption:
@@ -39,6 +45,8 @@ std::string_view error_name(ErrorCode code) {
       return "ENGINE_CLOSED";
     case ErrorCode::kDecodeFailed:
       return "DECODE_FAILED";
+    case ErrorCode::kDeviceFailed:
+      return "DEVICE_FAILED";
     case ErrorCode::kEngineBroken:
       return "ENGINE_BROKEN";
   }

@@ -32,7 +32,10 @@ enum class ErrorCode {
   kModelTruncated,
   kModelCorrupt,
   kModelArchitectureUnsupported,
+  kModelFormatUnsupported,
+  kDiskFull,
   kModelLoadFailed,
+  kFileNotWritable,
   kOutOfMemory,
   kInvalidOption,
   kContextOverflow,
@@ -41,6 +44,7 @@ enum class ErrorCode {
   kModelClosed,
   kEngineClosed,
   kDecodeFailed,
+  kDeviceFailed,
   kEngineBroken,
 };
 

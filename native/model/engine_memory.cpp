@@ -2,6 +2,7 @@
 
 #include "model/gguf_file.h"
 #include "model/llama_draft.h"
+#include "model/llama_memory_sizes.h"
 
 namespace infernode {
 
@@ -16,7 +17,17 @@ MemoryNeeded engine_memory(const LlamaModel& model, const LlamaModel* draft,
   needed.compute_bytes += more.compute_bytes;
   needed.host_bytes += more.host_bytes;
   if (draft != &model) needed.weight_bytes += more.weight_bytes;
+  std::vector<DeviceMemory> devices = more.devices;
+  if (draft == &model)
+    for (DeviceMemory& device : devices) device.weights = 0;
+  add_devices(needed.devices, devices);
   return needed;
+}
+
+void check_engine_fits(const LlamaModel& model, const LlamaModel* draft,
+                       const ContextOptions& options) {
+  check_context_fits(options.described() + (draft == nullptr ? "" : " and its draft model's"),
+                     engine_memory(model, draft, options), memory_room());
 }
 
 }  // namespace infernode

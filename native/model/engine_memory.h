@@ -15,4 +15,9 @@ namespace infernode {
 MemoryNeeded engine_memory(const LlamaModel& model, const LlamaModel* draft,
                            const ContextOptions& options);
 
+// Throws Error(kOutOfMemory) where the KV caches and passes of both do not fit on a device,
+// before anything is allocated. What the host holds is judged as each context is made.
+void check_engine_fits(const LlamaModel& model, const LlamaModel* draft,
+                       const ContextOptions& options);
+
 }  // namespace infernode

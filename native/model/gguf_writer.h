@@ -36,6 +36,10 @@ class GgufWriter {
     begin_array(key, GgufType::kInt32, items.size());
     for (const std::int32_t item : items) add(values_, item);
   }
+  void reals(std::string_view key, std::span<const float> items) {
+    begin_array(key, GgufType::kFloat32, items.size());
+    for (const float item : items) add(values_, item);
+  }
   // A value as it is in `file`, which has its arrays' bytes still.
   void copy(const GgufEntry& entry, const GgufFile& file) {
     begin(entry.key, entry.value.type);

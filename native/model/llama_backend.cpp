@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +16,8 @@
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_context.h"
+#include "model/llama_facts.h"
+#include "model/llama_memory_sizes.h"
 #include "model/llama_rows.h"
 #include "model/llama_runtime.h"
 #include "model/sequence_state.h"
@@ -28,13 +32,6 @@ namespace {
 // as long.
 constexpr std::uint32_t kPollLevel = 1;
 
-// ggml's CPU flash attention computes this many rows of a sequence as a tile,
-// summing in F32 what it sums in F16 for single rows (ops.cpp, v0.5.0).
-constexpr std::int32_t kFlashWideRows = 64;
-// Without it, single rows and all others are two kinds; measured to the bit on
-// F32, F16, Q8_0, Q4_0 and Q4_K weights.
-constexpr std::int32_t kWideRows = 2;
-
 // A function of the CPU backend's library, which is loaded, not linked.
 template <typename Function>
 Function* cpu_function(const char* name) {
@@ -44,37 +41,59 @@ Function* cpu_function(const char* name) {
       ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
 }
 
-Error too_big(const LlamaModel& model, const ContextOptions& options) {
-  const MemoryNeeded needed = model.memory_needed(options.shape());
+Error too_big_for_host(const ContextOptions& options, const MemoryNeeded& needed) {
   const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
-  const std::string cells = options.cells > 0
-                                ? std::to_string(options.cells) + " cells"
-                                : std::to_string(options.slots) + " slots with " +
-                                      std::to_string(options.context_length) + " tokens each";
   return {ErrorCode::kOutOfMemory,
-          "A context of " + cells + " needs about " +
-              mebibytes(needed.kv_bytes + needed.compute_bytes) + "; " +
+          options.described() + " needs about " + mebibytes(needed.host_bytes) +
+              (needed.devices.empty() ? "; " : " of the host's memory; ") +
               mebibytes(available_memory_bytes()) + " are available. Lower " +
               (options.cells > 0 ? "kvCells" : "slots") + " or contextLength."};
 }
 
+// Linux grants memory it does not have and kills the process later, and a device's allocator
+// answers after seconds, without numbers: so the sums are judged first.
+void check_context_room(const LlamaModel& model, const ContextOptions& options) {
+  const MemoryNeeded needed = model.memory_needed(options.shape());
+  check_context_fits(options.described(), needed, memory_room());
+  const std::uint64_t available = available_memory_bytes();
+  if (available > 0 && needed.host_bytes > available) throw too_big_for_host(options, needed);
+}
+
+// What llama.cpp could not allocate is judged once more: somebody may have taken memory
+// meanwhile. Where there is room by all figures, its own words tell.
 ContextHandle context_of(const LlamaModel& model, const ContextOptions& options) {
   MadeContext made =
       make_context(*model.handle(), context_params(options.shape(), options.threads));
   if (made.context != nullptr) return std::move(made.context);
-  if (made.out_of_memory()) throw too_big(model, options);
-  refuse_context(made.refusal);
+  if (made.out_of_memory) check_context_room(model, options);
+  refuse_context(made);
 }
 
-// Linux grants memory it does not have and kills the process later, so the
-// sum is judged first. A GPU's allocator answers for itself.
-void refuse_too_big(const LlamaModel& model, const ContextOptions& options) {
-  const MemoryNeeded needed = model.memory_needed(options.shape());
-  const std::uint64_t available = available_memory_bytes();
-  if (available > 0 && needed.host_bytes > available) throw too_big(model, options);
+// Of llama_decode(). A CPU's graph fails where it was interrupted, else for want of memory.
+DecodeStatus status_of_code(std::int32_t code, bool on_devices) {
+  switch (code) {
+    case 0:
+      return DecodeStatus::kOk;
+    case 1:
+      return DecodeStatus::kNoRoom;
+    case -1:
+      return DecodeStatus::kInvalid;
+    case -2:
+      return DecodeStatus::kNoMemory;
+    case -3:
+      return on_devices ? DecodeStatus::kDeviceFailed : DecodeStatus::kFailed;
+    default:
+      return DecodeStatus::kFailed;
+  }
 }
 
 }  // namespace
+
+std::string ContextOptions::described() const {
+  return "A context of " + (cells > 0 ? std::to_string(cells) + " cells"
+                                      : std::to_string(slots) + " slots with " +
+                                            std::to_string(context_length) + " tokens each");
+}
 
 void LlamaBackend::ContextDeleter::operator()(llama_context* context) const { llama_free(context); }
 
@@ -91,7 +110,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
     throw Error(ErrorCode::kInvalidOption,
                 "kvLayout \"unified\" is for models whose layers keep every position.");
   }
-  refuse_too_big(*model_, options);
+  check_context_room(*model_, options);
   for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
   {
     const std::shared_lock counting(model_->adapter_mutex());
@@ -111,23 +130,23 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
 
 void LlamaBackend::set_limits(const ContextOptions& options) {
   const std::int32_t batch = most_rows(options.shape());
+  on_devices_ = !model_->weight_memory().devices.empty();
   limits_.slots = options.slots;
   limits_.unified = options.cells > 0;
   limits_.cells = options.cells;
   limits_.idle_sequences = limits_.unified ? idle_sequences(options.slots) : 0;
   limits_.context_length = options.context_length;
+  limits_.trained_length = model_->info().context_length;
   limits_.prefill_capacity = batch;
   limits_.prefill_outputs = most_outputs(options.shape());
   limits_.vocabulary_size = model_->vocab().size();
-  limits_.wide_rows = options.flash_attention ? kFlashWideRows : kWideRows;
+  limits_.facts = backend_facts(*model_, options.flash_attention);
   const CacheKind kind = cache_kind(model_->info());
   limits_.cuts = kind == CacheKind::kFull;
   limits_.pads_decode = limits_.cuts || kind == CacheKind::kWindow;
   if (kind == CacheKind::kWindow) window_ = model_->info().sliding_window;
   if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
 }
-
-LlamaBackend::~LlamaBackend() = default;
 
 // ggml's threads by how many compute a pass: those of a pool that a pass leaves out would
 // spin through it. An engine's backends share them, for the same reason: one computes while
@@ -149,6 +168,29 @@ struct ThreadPools {
     return by_threads.emplace(threads, Pool(create(&params), release)).first->second.get();
   }
 };
+
+namespace {
+
+struct Leftover {
+  std::shared_ptr<const LlamaModel> model;
+  std::shared_ptr<void> pools;
+  llama_context* context;
+};
+
+// Never destroyed: what a broken-off pass left is neither used nor freed, since threads may
+// compute with it still and freeing memory of a lost device ends the process.
+void leave_behind(Leftover leftover) {
+  static std::mutex mutex;
+  static std::vector<Leftover>& leftovers = *new std::vector<Leftover>;
+  const std::lock_guard lock(mutex);
+  leftovers.push_back(std::move(leftover));
+}
+
+}  // namespace
+
+LlamaBackend::~LlamaBackend() {
+  if (lost_) leave_behind({model_, pools_, context_.release()});
+}
 
 void LlamaBackend::attach_threads(const LlamaBackend* beside) {
   const auto& devices = model_->info().devices;
@@ -197,6 +239,7 @@ bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
 
 DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logits) {
   computed_rows_ = 0;
+  if (lost_) return DecodeStatus::kLost;
   if (!acceptable(rows)) return DecodeStatus::kInvalid;
   if (cores_ == nullptr) return compute_rows(rows, all_logits);
   // Before any lock: who holds one must not wait for cores.
@@ -210,25 +253,31 @@ DecodeStatus LlamaBackend::compute_rows(std::span<const BatchRow> rows, bool all
   // The first pass with other adapters counts all that the model has.
   std::shared_lock<std::shared_mutex> counting;
   if (std::exchange(adapters_changed_, false)) counting = std::shared_lock(model_->adapter_mutex());
-  const std::int32_t code = decode_rows(rows, all_logits);
-  if (code == 0) {
-    llama_synchronize(context_.get());
-    computed_rows_ = rows.size();
-    return DecodeStatus::kOk;
-  }
-  if (code == 1) return DecodeStatus::kNoRoom;
-  if (code == -1) return DecodeStatus::kInvalid;
-  return DecodeStatus::kFailed;
+  const DecodeStatus status = decode_rows(rows, all_logits);
+  if (status == DecodeStatus::kOk) computed_rows_ = rows.size();
+  return status;
 }
 
-// llama_decode's answer; what it throws is a failed pass like any other.
-std::int32_t LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_logits) {
-  constexpr std::int32_t kThrew = -3;  // llama.cpp's code for a graph that failed
+// llama_decode's answer; what it throws is a failed pass like any other. On devices, what
+// llama.cpp would abort the process for (a CUDA error, for one) ends in kLost instead: the
+// stack is unwound through its frames, so nothing of the context is used again.
+DecodeStatus LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_logits) {
   const llama_batch batch = rows_->batch(rows, all_logits);
+  std::optional<LlamaAbortGuard> guard;
+  if (on_devices_) guard.emplace();
   try {
-    return llama_decode(context_.get(), batch);
-  } catch (const std::exception&) {
-    return kThrew;
+    const std::int32_t code = llama_decode(context_.get(), batch);
+    if (code == 0) llama_synchronize(context_.get());
+    return status_of_code(code, on_devices_);
+  } catch (const LlamaAborted& aborted) {
+    lost_ = true;
+    log_line(GGML_LOG_LEVEL_ERROR, std::string("llama.cpp broke off a pass: ") + aborted.what());
+    return DecodeStatus::kLost;
+  } catch (const std::bad_alloc&) {
+    return DecodeStatus::kFailed;
+  } catch (const std::exception& error) {
+    log_line(GGML_LOG_LEVEL_ERROR, std::string("llama.cpp failed a pass: ") + error.what());
+    return on_devices_ ? DecodeStatus::kDeviceFailed : DecodeStatus::kFailed;
   }
 }
 

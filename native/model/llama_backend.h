@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/backend.h"
@@ -33,11 +34,14 @@ struct ContextOptions {
   // Sliding layers keep every position, in order, so that sums are the same
   // to the bit whatever was in the cache before.
   bool whole_windows = false;
+  bool kv_offload = true;  // keys and values lie where their layer does, else in host memory
 
   EngineShape shape() const {
-    return {slots,           context_length, prefill_chunk, kv_type,
-            flash_attention, whole_windows,  cells,         speculation};
+    return {slots,         context_length, prefill_chunk, kv_type,   flash_attention,
+            whole_windows, cells,          speculation,   kv_offload};
   }
+  // "A context of 4 slots with 4096 tokens each".
+  [[nodiscard]] std::string described() const;
 };
 
 struct ThreadPools;
@@ -76,7 +80,7 @@ class LlamaBackend final : public Backend {
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
   DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
   DecodeStatus compute_rows(std::span<const BatchRow> rows, bool all_logits);
-  std::int32_t decode_rows(std::span<const BatchRow> rows, bool all_logits);
+  DecodeStatus decode_rows(std::span<const BatchRow> rows, bool all_logits);
   [[nodiscard]] bool acceptable(std::span<const BatchRow> rows) const;
   void attach_threads(const LlamaBackend* beside);
   void compute_with(std::int32_t threads);
@@ -94,6 +98,8 @@ class LlamaBackend final : public Backend {
   std::vector<Lora> loras_;   // outlive the context too
   AdapterScales own_scales_;  // of each, as the engine was made
   bool adapters_changed_ = false;
+  bool on_devices_ = false;  // some layers are
+  bool lost_ = false;        // a pass was broken off: nothing may touch the context again
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<LlamaRows> rows_;
   std::size_t computed_rows_ = 0;  // of the last pass, 0 when it failed

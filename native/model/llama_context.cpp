@@ -19,8 +19,12 @@ ggml_type ggml_type_of(KvType type) {
       return GGML_TYPE_F16;
     case KvType::kF32:
       return GGML_TYPE_F32;
+    case KvType::kBF16:
+      return GGML_TYPE_BF16;
     case KvType::kQ8_0:
       return GGML_TYPE_Q8_0;
+    case KvType::kQ4_0:
+      return GGML_TYPE_Q4_0;
   }
   return GGML_TYPE_F16;
 }
@@ -59,16 +63,13 @@ llama_context_params context_params(const EngineShape& shape, std::int32_t threa
       shape.flash_attention ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
   params.type_k = ggml_type_of(shape.kv_type);
   params.type_v = ggml_type_of(shape.kv_type);
+  params.offload_kqv = shape.kv_offload;
   params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows as they are; the last one is ours to take
   params.kv_unified = unified;
+  params.offload_kqv = shape.kv_offload;
   params.swa_full = shape.whole_windows;
   params.no_perf = false;  // counts reused graphs
   return params;
-}
-
-bool MadeContext::out_of_memory() const {
-  return refusal.find("alloc") != std::string::npos ||
-         refusal.find("out of memory") != std::string::npos;
 }
 
 MadeContext make_context(llama_model& model, const llama_context_params& params) {
@@ -77,18 +78,23 @@ MadeContext make_context(llama_model& model, const llama_context_params& params)
   MadeContext made;
   try {
     made.context.reset(llama_init_from_model(&model, params));
-    if (made.context == nullptr)
-      made.refusal = capture.errors().empty() ? "no reason given" : capture.errors().front();
+    if (made.context != nullptr) return made;
+    made.refusal = capture.errors().empty() ? "no reason given" : capture.errors().front();
   } catch (const LlamaAborted& aborted) {
     made.refusal = aborted.what();
   }
+  made.out_of_memory = tell_of_memory(capture.errors()) || tell_of_memory({&made.refusal, 1});
   return made;
 }
 
-void refuse_context(const std::string& refusal) {
-  throw Error(ErrorCode::kInvalidOption,
-              "llama.cpp cannot make a context with these options: " + printable(refusal, 240) +
-                  "; change kvType or flashAttention.");
+void refuse_context(const MadeContext& made) {
+  const std::string refusal = printable(made.refusal, 240);
+  if (made.out_of_memory) {
+    throw Error(ErrorCode::kOutOfMemory, "There is too little memory for a context: " + refusal +
+                                             "; lower slots or contextLength.");
+  }
+  throw Error(ErrorCode::kInvalidOption, "llama.cpp cannot make a context with these options: " +
+                                             refusal + "; change kvType or flashAttention.");
 }
 
 }  // namespace infernode

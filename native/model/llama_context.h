@@ -26,12 +26,12 @@ llama_context_params context_params(const EngineShape& shape, std::int32_t threa
 struct MadeContext {
   ContextHandle context;
   std::string refusal;
-
-  [[nodiscard]] bool out_of_memory() const;
+  bool out_of_memory = false;
 };
 MadeContext make_context(llama_model& model, const llama_context_params& params);
 
-// Throws Error(kInvalidOption): these options do not go together in this model.
-[[noreturn]] void refuse_context(const std::string& refusal);
+// Throws Error(kOutOfMemory), or Error(kInvalidOption): these options do not go together in
+// this model.
+[[noreturn]] void refuse_context(const MadeContext& made);
 
 }  // namespace infernode

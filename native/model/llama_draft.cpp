@@ -86,8 +86,10 @@ ContextOptions draft_context(const LlamaModel& draft, const ContextOptions& engi
   options.prefill_chunk = engine.prefill_chunk;
   options.threads = engine.threads;
   // Not every width of heads can be quantized, and this cache is small.
-  options.kv_type = engine.kv_type == KvType::kQ8_0 ? KvType::kF16 : engine.kv_type;
+  options.kv_type = is_quantized(engine.kv_type) ? KvType::kF16 : engine.kv_type;
+  options.kv_offload = engine.kv_offload;
   options.flash_attention = engine.flash_attention;
+  options.kv_offload = engine.kv_offload;
   options.speculation = true;  // judges many tokens of a text in one pass
   return options;
 }

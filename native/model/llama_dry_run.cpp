@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "../src/llama-ext.h"
 #include "core/types.h"
 #include "ggml-backend.h"
 #include "model/gguf_parser.h"
 #include "model/gguf_writer.h"
 #include "model/host_limits.h"
 #include "model/llama_context.h"
+#include "model/llama_memory_sizes.h"
 #include "model/llama_runtime.h"
 #include "model/virtual_file.h"
 
@@ -67,35 +67,45 @@ void copy_tensors(const GgufFile& part, GgufWriter& header) {
   }
 }
 
-bool on_host(ggml_backend_buffer_type_t type) {
-  if (ggml_backend_buft_is_host(type)) return true;
-  ggml_backend_dev_t device = ggml_backend_buft_get_device(type);
-  return device != nullptr && ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
-}
+// An outline, and where its layers lie.
+struct Placed {
+  llama_model& model;
+  const Placement& placement;
+
+  [[nodiscard]] std::uint64_t logits_row() const {
+    const auto tokens = llama_vocab_n_tokens(llama_model_get_vocab(&model));
+    return static_cast<std::uint64_t>(tokens) * sizeof(float);
+  }
+  // llama.cpp puts the last layers on devices, the output's first of all.
+  [[nodiscard]] bool outputs_on_device() const { return placement.uses_devices(); }
+};
 
 // One context of this shape, as llama.cpp sizes it.
-MemoryNeeded measure(llama_model& outline, const EngineShape& shape) {
+MemoryNeeded measure(const Placed& placed, const EngineShape& shape) {
   const llama_context_params params = context_params(shape, 1);
-  const MadeContext made = make_context(outline, params);
-  if (made.context == nullptr) refuse_context(made.refusal);
-  MemoryNeeded needed;
-  for (const auto& [type, bytes] : llama_get_memory_breakdown(made.context.get())) {
-    needed.kv_bytes += bytes.context;
-    needed.compute_bytes += bytes.compute;
-    if (on_host(type)) needed.host_bytes += bytes.context + bytes.compute;
-  }
-  const auto vocabulary =
-      static_cast<std::uint64_t>(llama_vocab_n_tokens(llama_model_get_vocab(&outline)));
-  const std::uint64_t logits = params.n_outputs_max * vocabulary * sizeof(float);
+  const MadeContext made = make_context(placed.model, params);
+  if (made.context == nullptr) refuse_context(made);
+  MemoryNeeded needed = context_memory(*made.context, placed.placement);
+  const std::uint64_t logits = params.n_outputs_max * placed.logits_row();
   needed.compute_bytes += logits;
   needed.host_bytes += logits;
   return needed;
 }
 
+// Both are of one placement and have its devices.
 template <typename Combine>
 MemoryNeeded combined(const MemoryNeeded& a, const MemoryNeeded& b, Combine combine) {
-  return {combine(a.kv_bytes, b.kv_bytes), combine(a.compute_bytes, b.compute_bytes), 0,
-          combine(a.host_bytes, b.host_bytes)};
+  MemoryNeeded all;
+  all.kv_bytes = combine(a.kv_bytes, b.kv_bytes);
+  all.compute_bytes = combine(a.compute_bytes, b.compute_bytes);
+  all.host_bytes = combine(a.host_bytes, b.host_bytes);
+  for (std::size_t i = 0; i < a.devices.size(); ++i) {
+    const DeviceMemory& one = a.devices[i];
+    const DeviceMemory& other = b.devices[i];
+    all.devices.push_back(
+        {one.name, 0, combine(one.kv, other.kv), combine(one.compute, other.compute)});
+  }
+  return all;
 }
 
 MemoryNeeded scaled(const MemoryNeeded& needed, double factor) {
@@ -104,9 +114,15 @@ MemoryNeeded scaled(const MemoryNeeded& needed, double factor) {
   });
 }
 
+std::uint64_t computed_on_devices(const MemoryNeeded& needed) {
+  std::uint64_t bytes = 0;
+  for (const DeviceMemory& device : needed.devices) bytes += device.compute;
+  return bytes;
+}
+
 class ContextSizer {
  public:
-  explicit ContextSizer(llama_model& outline) : outline_(outline) {}
+  explicit ContextSizer(const Placed& placed) : placed_(placed) {}
 
   MemoryNeeded size(const EngineShape& shape) const {
     EngineShape shorter = shape;
@@ -120,16 +136,25 @@ class ContextSizer {
  private:
   MemoryNeeded with_slots(EngineShape shape, std::int32_t slots) const {
     shape.slots = slots;
-    return measure(outline_, shape);
+    return measure(placed_, shape);
   }
 
-  // The graph of one sequence may need more than that of several: llama.cpp reserves both
-  // for models that keep states, and a dry run counts the latter only.
+  // The graph of one sequence may need more than that of several, in each place: llama.cpp
+  // reserves both for models that keep states, and a dry run counts the latter only.
   MemoryNeeded size_affordable(const EngineShape& shape) const {
-    const bool stateful = llama_model_is_recurrent(&outline_) || llama_model_is_hybrid(&outline_);
+    const bool stateful =
+        llama_model_is_recurrent(&placed_.model) || llama_model_is_hybrid(&placed_.model);
     if (!stateful) return size_slots(shape, 0);
     const MemoryNeeded one = with_slots(shape, 1);
-    return at_least(size_slots(shape, state_bytes(shape)), one.compute_bytes);
+    MemoryNeeded all = size_slots(shape, state_bytes(shape));
+    for (std::size_t i = 0; i < all.devices.size(); ++i) {
+      DeviceMemory& device = all.devices[i];
+      const std::uint64_t more =
+          one.devices[i].compute - std::min(one.devices[i].compute, device.compute);
+      device.compute += more;
+      all.compute_bytes += more;
+    }
+    return at_least(all, one.compute_bytes - computed_on_devices(one) + computed_on_devices(all));
   }
 
   // Of one sequence, and of the fewest positions beside it.
@@ -140,14 +165,12 @@ class ContextSizer {
 
   // Beyond the slots that can be afforded, each further one takes what the last ones did.
   MemoryNeeded size_slots(const EngineShape& shape, std::uint64_t state) const {
-    const auto vocabulary =
-        static_cast<std::uint64_t>(llama_vocab_n_tokens(llama_model_get_vocab(&outline_)));
     const std::uint64_t cells =
         static_cast<std::uint64_t>(shape.cells > 0 ? 0 : shape.context_length);
     const std::uint64_t each =
-        std::max<std::uint64_t>(1, state + vocabulary * sizeof(float) + cells * kRecordBytes);
+        std::max<std::uint64_t>(1, state + placed_.logits_row() + cells * kRecordBytes);
     const auto most = static_cast<std::int32_t>(std::max<std::uint64_t>(1, kAffordable / each));
-    if (most >= shape.slots) return measure(outline_, shape);
+    if (most >= shape.slots) return measure(placed_, shape);
     const MemoryNeeded some = with_slots(shape, most);
     if (most == 1) return scaled(some, shape.slots);
     const MemoryNeeded fewer = with_slots(shape, most / 2);
@@ -159,18 +182,22 @@ class ContextSizer {
           return more + static_cast<std::uint64_t>(step * beyond);
         });
     // The graph's logits outgrow what else was the most at some number of slots.
-    const auto slots = static_cast<std::uint64_t>(shape.slots);
-    return at_least(all, 2 * slots * vocabulary * sizeof(float));
+    return at_least(all, 2 * static_cast<std::uint64_t>(shape.slots) * placed_.logits_row());
   }
 
-  static MemoryNeeded at_least(MemoryNeeded needed, std::uint64_t compute_bytes) {
+  // What is missing is taken where the last layers are, whose output the logits are.
+  [[nodiscard]] MemoryNeeded at_least(MemoryNeeded needed, std::uint64_t compute_bytes) const {
     const std::uint64_t more = compute_bytes - std::min(compute_bytes, needed.compute_bytes);
     needed.compute_bytes += more;
-    needed.host_bytes += more;
+    if (placed_.outputs_on_device()) {
+      needed.devices.back().compute += more;
+    } else {
+      needed.host_bytes += more;
+    }
     return needed;
   }
 
-  llama_model& outline_;
+  const Placed placed_;
 };
 
 // llama.cpp's own words for a failed load: what follows "error loading model:"
@@ -184,30 +211,63 @@ std::string reason_in(std::span<const std::string> errors) {
   return errors.empty() ? "no reason given" : errors.front();
 }
 
+Error did_not_fit(const std::string& label, const std::string& reason) {
+  return {ErrorCode::kOutOfMemory, quoted_path(label) + " did not fit: " + printable(reason, 240) +
+                                       "; use a smaller quantization or a host with more memory."};
+}
+
+ggml_backend_dev_t device_named(const std::string& name) {
+  ggml_backend_dev_t device = ggml_backend_dev_by_name(name.c_str());
+  if (device != nullptr) return device;
+  throw Error(ErrorCode::kInvalidOption,
+              "There is no device " + printable(name, 64) + "; take one that devices() names.");
+}
+
+llama_split_mode split_mode_of(SplitMode split) {
+  switch (split) {
+    case SplitMode::kNone:
+      return LLAMA_SPLIT_MODE_NONE;
+    case SplitMode::kRow:
+      return LLAMA_SPLIT_MODE_ROW;
+    case SplitMode::kTensor:
+      return LLAMA_SPLIT_MODE_TENSOR;
+    default:
+      return LLAMA_SPLIT_MODE_LAYER;
+  }
+}
+
 }  // namespace
 
 void refuse_load(const std::string& label, std::span<const std::string> errors) {
   const std::string reason = printable(reason_in(errors), 240);
-  if (reason.find("unable to allocate") != std::string::npos ||
-      reason.find("bad_alloc") != std::string::npos) {
-    throw Error(ErrorCode::kOutOfMemory, quoted_path(label) + " did not fit: " + reason + ".");
+  if (reason.find("LLAMA_SPLIT_MODE_TENSOR") != std::string::npos) {
+    throw Error(ErrorCode::kInvalidOption,
+                quoted_path(label) + " cannot be loaded with splitMode \"tensor\": " + reason +
+                    "; take splitMode \"layer\".");
   }
+  if (tell_of_memory(errors)) throw did_not_fit(label, reason);
   throw Error(ErrorCode::kModelLoadFailed, quoted_path(label) + " was refused by llama.cpp: " +
                                                reason + "; convert or download it again.");
 }
 
-llama_model_params placed_params(std::int32_t gpu_layers) {
-  static ggml_backend_dev_t no_devices[] = {nullptr};
-  llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = gpu_layers;
-  if (gpu_layers == 0) params.devices = no_devices;  // not even scratch on a GPU
-  return params;
+PlacedParams::PlacedParams(const Placement& placement)
+    : values(llama_model_default_params()), tensor_split_(llama_max_devices()) {
+  if (placement.uses_devices()) {
+    for (const std::string& name : placement.devices) devices_.push_back(device_named(name));
+  }
+  devices_.push_back(nullptr);  // no device at all: not even scratch on a GPU
+  std::ranges::copy(placement.tensor_split, tensor_split_.begin());
+  values.devices = devices_.data();
+  values.n_gpu_layers = placement.uses_devices() ? placement.gpu_layers : 0;
+  values.split_mode = split_mode_of(placement.split);
+  values.main_gpu = placement.main_gpu;
+  if (!placement.tensor_split.empty()) values.tensor_split = tensor_split_.data();
 }
 
-LlamaDryRun::LlamaDryRun(std::span<const GgufFile> parts, std::int32_t gpu_layers)
+LlamaDryRun::LlamaDryRun(std::span<const GgufFile> parts, Placement placement)
     : label_(parts.front().label()),
       state_bytes_(state_bytes_of(parts.front())),
-      gpu_layers_(gpu_layers) {
+      placement_(std::move(placement)) {
   const GgufFile& first = parts.front();
   const std::string size_key = std::string(first.string("general.architecture")) + ".vocab_size";
   GgufWriter header;
@@ -224,14 +284,14 @@ LlamaDryRun::LlamaDryRun(std::span<const GgufFile> parts, std::int32_t gpu_layer
 namespace {
 
 Outline load_outline(const std::string& label, const std::string& header, std::uint64_t bytes,
-                     std::int32_t gpu_layers) {
+                     const Placement& placement) {
   const FileHandle file = open_header(header, bytes, label);
-  llama_model_params params = placed_params(gpu_layers);
-  params.load_mode = LLAMA_LOAD_MODE_NONE;
-  params.no_alloc = true;
+  PlacedParams params(placement);
+  params.values.load_mode = LLAMA_LOAD_MODE_NONE;
+  params.values.no_alloc = true;
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;
-  Outline outline(llama_model_load_from_file_ptr(file.get(), params));
+  Outline outline(llama_model_load_from_file_ptr(file.get(), params.values));
   if (outline == nullptr) refuse_load(label, capture.errors());
   return outline;
 }
@@ -251,30 +311,21 @@ void LlamaDryRun::check_state() const {
 WeightMemory LlamaDryRun::weights() const {
   check_state();
   const LlamaLogMute mute;
-  const Outline outline = load_outline(label_, header_, file_bytes_, gpu_layers_);
+  const Outline outline = load_outline(label_, header_, file_bytes_, placement_);
   EngineShape smallest;
   smallest.context_length = 1;
   smallest.prefill_chunk = 1;
   const MadeContext made = make_context(*outline, context_params(smallest, 1));
+  if (made.out_of_memory) throw did_not_fit(label_, made.refusal);
   if (made.context == nullptr) refuse_load(label_, std::array{made.refusal});
-  WeightMemory weights;
-  for (const auto& [type, bytes] : llama_get_memory_breakdown(made.context.get())) {
-    if (ggml_backend_buft_is_host(type)) {
-      weights.mappable += bytes.model;
-    } else if (on_host(type)) {
-      weights.repacked += bytes.model;
-    } else {
-      weights.gpu += bytes.model;
-    }
-  }
-  return weights;
+  return weight_memory(*made.context, placement_);
 }
 
 MemoryNeeded LlamaDryRun::context(const EngineShape& shape) const {
   check_state();
   const LlamaLogMute mute;
-  const Outline outline = load_outline(label_, header_, file_bytes_, gpu_layers_);
-  return ContextSizer(*outline).size(shape);
+  const Outline outline = load_outline(label_, header_, file_bytes_, placement_);
+  return ContextSizer({*outline, placement_}).size(shape);
 }
 
 }  // namespace infernode

@@ -7,21 +7,36 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "ggml-backend.h"
 #include "llama.h"
 #include "model/gguf_file.h"
 #include "model/memory_estimate.h"
+#include "model/placement.h"
 
 namespace infernode {
 
-// Where llama.cpp is to put the weights. `gpu_layers` -1: all.
-llama_model_params placed_params(std::int32_t gpu_layers);
+// llama.cpp's parameters of a load, with a placement in them: owns the lists they point to.
+class PlacedParams {
+ public:
+  // Throws Error(kInvalidOption) for a device that llama_devices() does not name.
+  explicit PlacedParams(const Placement& placement);
+  PlacedParams(const PlacedParams&) = delete;
+  PlacedParams& operator=(const PlacedParams&) = delete;
+
+  llama_model_params values;
+
+ private:
+  std::vector<ggml_backend_dev_t> devices_;  // ends with a null pointer
+  std::vector<float> tensor_split_;          // of llama_max_devices()
+};
 
 class LlamaDryRun {
  public:
   // Of all parts of a model, with their arrays' bytes. start_llama_runtime() must have
   // succeeded.
-  LlamaDryRun(std::span<const GgufFile> parts, std::int32_t gpu_layers);
+  LlamaDryRun(std::span<const GgufFile> parts, Placement placement);
 
   // Throws Error(kModelLoadFailed) where llama.cpp refuses the tensors or hyperparameters,
   // Error(kOutOfMemory) where the recurrent state of one sequence does not fit.
@@ -39,7 +54,7 @@ class LlamaDryRun {
   std::string header_;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t state_bytes_ = 0;  // about, of one sequence
-  std::int32_t gpu_layers_ = 0;
+  Placement placement_;
 };
 
 // As LlamaModel's errors: what llama.cpp said for a failed load.

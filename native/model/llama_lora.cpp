@@ -82,6 +82,10 @@ Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
   if (lora == nullptr) {
     const std::string reason =
         capture.errors().empty() ? "no reason given" : capture.errors().back();
+    if (tell_of_memory(capture.errors())) {
+      throw Error(ErrorCode::kOutOfMemory, quoted_path(file.label()) + " did not fit: " +
+                                               printable(reason, 240) + "; load fewer adapters.");
+    }
     refuse(file, printable(reason, 240));
   }
   return lora;

@@ -8,15 +8,19 @@
 #include <cmath>
 #include <utility>
 
+#include "checkpoint/tokenizer.h"
 #include "ggml-backend.h"
 #include "llama.h"
 #include "model/fingerprint.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_dry_run.h"
+#include "model/llama_fit.h"
+#include "model/llama_memory_sizes.h"
 #include "model/llama_rank_head.h"
 #include "model/llama_runtime.h"
 #include "model/model_rules.h"
+#include "model/model_source.h"
 #include "model/page_cache.h"
 #include "model/synthetic_file.h"
 
@@ -62,41 +66,12 @@ struct LoadWatch {
   }
 };
 
-using Synthetic = std::shared_ptr<const SyntheticFile>;  // nullptr: a file on disk
-
-// The file and, when split, its further parts, all judged.
-std::vector<GgufFile> read_parts(const std::string& path, const Synthetic& synthetic) {
-  std::vector<GgufFile> parts;
-  parts.push_back(synthetic ? synthetic->parse() : GgufFile::read(path));
-  const std::vector<std::string> paths = model_part_paths(parts.front(), path);
-  for (std::size_t i = 1; i < paths.size(); ++i) {
-    parts.push_back(GgufFile::read(paths[i]));
-    check_part_number(parts[i], i);
-    check_tensor_rules(parts[i]);
-  }
-  check_model_rules(parts.front());
-  return parts;
-}
-
 // ggml asserts the alignment of memory it did not allocate.
-bool can_map(std::span<const GgufFile> parts, const LoadOptions& options) {
-  return options.memory_map && !options.synthetic &&
+bool can_map(std::span<const GgufFile> parts, const LoadOptions& options,
+             const ModelSource& source) {
+  return options.memory_map && source.is_file() &&
          std::ranges::all_of(
              parts, [](const GgufFile& part) { return part.alignment() % kMapAlignment == 0; });
-}
-
-void check_memory(const LlamaDryRun& dry_run, const GgufFile& file, bool map,
-                  std::int32_t gpu_layers) {
-  MemoryRoom room;
-  room.host = available_memory_bytes();
-  if (gpu_layers != 0) {
-    for (const DeviceInfo& device : llama_devices()) {
-      if (device.type != DeviceType::kGpu) continue;
-      room.gpu += device.memory_free;
-      ++room.gpu_count;
-    }
-  }
-  check_weights_fit(file.label(), dry_run.weights(), map, room);
 }
 
 // Reads the files ahead of llama.cpp's mapping, where they fit into memory.
@@ -117,26 +92,19 @@ void warm_files(std::span<const GgufFile> parts, LoadWatch& watch) {
   watch.warmed = kWarmShare;
 }
 
-llama_model_params model_params(const LoadOptions& options, bool map, LoadWatch& watch) {
-  llama_model_params params = placed_params(options.gpu_layers);
+llama_model* load_weights(const ModelSource& source, const LoadOptions& options, bool map,
+                          LoadWatch& watch) {
+  PlacedParams placed(options.placement);
+  llama_model_params& params = placed.values;
   params.load_mode = map ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
   params.progress_callback = LoadWatch::on_progress;
   params.progress_callback_user_data = &watch;
-  return params;
+  if (source.is_file()) return llama_model_load_from_file(source.path().c_str(), params);
+  return llama_model_load_from_file_ptr(source.open_stream().get(), params);
 }
 
-llama_model* load_weights(const LoadOptions& options, const Synthetic& synthetic,
-                          const llama_model_params& params) {
-  if (synthetic == nullptr) return llama_model_load_from_file(options.path.c_str(), params);
-  return llama_model_load_from_file_ptr(open_synthetic(synthetic).get(), params);
-}
-
-FileHandle open_part(const GgufFile& part, const Synthetic& synthetic) {
-  return synthetic ? open_synthetic(synthetic) : FileHandle(std::fopen(part.label().c_str(), "rb"));
-}
-
-std::string fingerprint_of(const GgufFile& file, const Synthetic& synthetic) {
-  const FileHandle opened = open_part(file, synthetic);
+std::string fingerprint_of(const GgufFile& file, const ModelSource& source) {
+  const FileHandle opened = source.open(file);
   return model_fingerprint(opened.get(), file.file_bytes(), file.header_bytes());
 }
 
@@ -149,41 +117,74 @@ std::vector<std::string> rank_labels_of(const GgufFile& file) {
   return {labels.begin(), labels.end()};
 }
 
+// nullptr: the model is no checkpoint.
+std::shared_ptr<const CheckpointFile> open_checkpoint(const LoadOptions& options) {
+  if (!options.checkpoint) return nullptr;
+  CheckpointOptions asked = *options.checkpoint;
+  asked.keep_bf16 = options.placement.uses_devices();
+  return CheckpointFile::open(asked);
+}
+
+ModelSource source_of(const LoadOptions& options,
+                      const std::shared_ptr<const CheckpointFile>& checkpoint) {
+  if (checkpoint) return ModelSource(checkpoint);
+  if (options.synthetic)
+    return ModelSource(std::make_shared<const SyntheticFile>(*options.synthetic));
+  return ModelSource(options.path);
+}
+
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
+
+// The GGUF format has keys for three ends; files made of checkpoints have all.
+std::vector<std::int64_t> end_tokens_of(const GgufFile* file) {
+  const GgufValue* value = file == nullptr ? nullptr : file->find(kEndTokensKey);
+  const auto* array = value == nullptr ? nullptr : std::get_if<GgufArray>(&value->value);
+  return array == nullptr ? std::vector<std::int64_t>() : file->integers(*array);
+}
 
 }  // namespace
 
 void LlamaModel::Deleter::operator()(llama_model* model) const { llama_model_free(model); }
 
-std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
+std::vector<GgufFile> LlamaModel::read_headers(const LoadOptions& options) {
+  return source_of(options, open_checkpoint(options)).parts();
+}
+
+std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& asked,
                                                    const ProgressCallback& progress,
                                                    const std::atomic<bool>& cancelled) {
   const Clock::time_point start = Clock::now();
-  const auto synthetic =
-      options.synthetic ? std::make_shared<const SyntheticFile>(*options.synthetic) : nullptr;
-  std::vector<GgufFile> parts = read_parts(options.path, synthetic);
-  const bool map = can_map(parts, options);
-  auto dry_run = std::make_unique<const LlamaDryRun>(parts, options.gpu_layers);
-  check_memory(*dry_run, parts.front(), map, options.gpu_layers);
+  const auto checkpoint = open_checkpoint(asked);
+  const ModelSource source = source_of(asked, checkpoint);
+  std::vector<GgufFile> parts = source.parts();
+  LoadOptions options = asked;
+  options.placement = with_fitting_layers(parts, asked.placement);
+  const bool map = can_map(parts, options, source);
+  auto dry_run = std::make_unique<const LlamaDryRun>(parts, options.placement);
+  const WeightMemory weights = dry_run->weights();
+  check_weights_fit(parts.front().label(), weights, map, memory_room());
   LoadWatch watch{progress, cancelled};
   if (map) warm_files(parts, watch);
   refuse_if_cancelled(cancelled, options.path);
 
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;
-  Handle handle(load_weights(options, synthetic, model_params(options, map, watch)));
+  Handle handle(load_weights(source, options, map, watch));
   refuse_if_cancelled(cancelled, options.path);
+  source.rethrow_failure();
   if (handle == nullptr) refuse_load(options.path, capture.errors());
 
   std::shared_ptr<const RankHead> head =
-      read_rank_head(parts, [&](const GgufFile& part) { return open_part(part, synthetic); });
+      read_rank_head(parts, [&](const GgufFile& part) { return source.open(part); });
   std::vector<std::string> labels =
       head ? rank_labels_of(parts.front()) : std::vector<std::string>();
   const std::shared_ptr<LlamaModel> model(
       new LlamaModel(std::move(parts.front()), std::move(handle), std::move(dry_run)));
+  model->weights_ = weights;
   model->describe(options);
-  model->info_.fingerprint = fingerprint_of(model->file_, synthetic);
+  model->info_.fingerprint = fingerprint_of(model->file_, source);
   model->info_.rank_labels = std::move(labels);
+  if (checkpoint) model->info_.checkpoint = checkpoint->report();
   model->rank_head_ = std::move(head);
   model->check_special_tokens();
   model->info_.load_milliseconds = milliseconds_since(start);
@@ -192,8 +193,8 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& options,
 
 LlamaModel::LlamaModel(GgufFile file, Handle handle, std::unique_ptr<const LlamaDryRun> dry_run)
     : file_(std::move(file)), handle_(std::move(handle)), dry_run_(std::move(dry_run)) {
+  vocab_ = std::make_unique<const LlamaVocab>(raw_vocab(), &file_);
   file_.drop_array_bytes();
-  vocab_ = std::make_unique<const LlamaVocab>(raw_vocab());
 }
 
 LlamaModel::~LlamaModel() = default;
@@ -229,11 +230,9 @@ void LlamaModel::describe(const LoadOptions& options) {
   adds_space_ =
       llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && (adds_space == nullptr || *adds_space);
 
-  for (const DeviceInfo& device : llama_devices()) {
-    if (options.gpu_layers != 0 && device.type == DeviceType::kGpu)
-      info_.devices.push_back(device.name);
-  }
-  const bool everything = options.gpu_layers < 0 || options.gpu_layers > info_.layer_count;
+  const Placement& placement = options.placement;
+  if (placement.uses_devices()) info_.devices = placement.devices;
+  const bool everything = placement.gpu_layers < 0 || placement.gpu_layers > info_.layer_count;
   if (info_.devices.empty() || !everything) info_.devices.push_back("CPU");
 }
 
@@ -325,10 +324,11 @@ std::string LlamaModel::control_text(TokenId token) const {
 MemoryNeeded LlamaModel::memory_needed(const EngineShape& shape) const {
   MemoryNeeded needed = dry_run_->context(shape);
   needed.weight_bytes = info_.size_bytes;
+  add_devices(needed.devices, weights_.devices);
   return needed;
 }
 
-LlamaVocab::LlamaVocab(const llama_vocab* vocab) {
+LlamaVocab::LlamaVocab(const llama_vocab* vocab, const GgufFile* file) {
   const std::int32_t count = llama_vocab_n_tokens(vocab);
   piece_ends_.reserve(static_cast<std::size_t>(count));
   end_of_generation_.resize(static_cast<std::size_t>(count));
@@ -343,6 +343,8 @@ LlamaVocab::LlamaVocab(const llama_vocab* vocab) {
     piece_ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
     end_of_generation_[static_cast<std::size_t>(token)] = llama_vocab_is_eog(vocab, token);
   }
+  for (const std::int64_t token : end_tokens_of(file))
+    if (token >= 0 && token < count) end_of_generation_[static_cast<std::size_t>(token)] = true;
   bytes_.shrink_to_fit();
 }
 

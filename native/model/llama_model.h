@@ -17,11 +17,13 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/checkpoint_file.h"
 #include "core/backend.h"
 #include "core/rank_head.h"
 #include "core/types.h"
 #include "model/gguf_file.h"
 #include "model/memory_estimate.h"
+#include "model/placement.h"
 #include "model/synthetic_shape.h"
 
 struct llama_model;
@@ -32,10 +34,11 @@ namespace infernode {
 class LlamaDryRun;
 
 struct LoadOptions {
-  std::string path;             // of the GGUF file; of the first part when split
-  std::int32_t gpu_layers = 0;  // -1: all
+  std::string path;  // of the GGUF file; of the first part when split
+  Placement placement = {};
   bool memory_map = true;
   std::optional<SyntheticShape> synthetic = {};  // made instead of read; `path` is its reference
+  std::optional<CheckpointOptions> checkpoint = {};  // a Hugging Face directory at `path`
 };
 
 // Fraction 0..1, never falling, on the thread that called load(); at most one
@@ -60,16 +63,18 @@ struct ModelInfo {
   std::vector<std::string> devices;  // that hold weights, e.g. {"CPU"}
   std::string fingerprint;           // see model_fingerprint()
   double load_milliseconds = 0;
-  bool recurrent = false;                // Mamba, RWKV: one state per sequence
-  bool hybrid = false;                   // attention and recurrent layers mixed
-  std::int32_t sliding_window = 0;       // positions; 0: full attention
-  std::vector<std::string> rank_labels;  // of its rank head; none: it has none
+  bool recurrent = false;                      // Mamba, RWKV: one state per sequence
+  bool hybrid = false;                         // attention and recurrent layers mixed
+  std::int32_t sliding_window = 0;             // positions; 0: full attention
+  std::vector<std::string> rank_labels;        // of its rank head; none: it has none
+  std::optional<CheckpointReport> checkpoint;  // of one loaded from safetensors
 };
 
 // Every token's bytes in one arena, read out of llama.cpp once at load.
 class LlamaVocab final : public Vocab {
  public:
-  explicit LlamaVocab(const llama_vocab* vocab);
+  // `file`, where given, may name tokens that end a generation beside those llama.cpp knows.
+  explicit LlamaVocab(const llama_vocab* vocab, const GgufFile* file = nullptr);
 
   std::int32_t size() const override {
     return static_cast<std::int32_t>(end_of_generation_.size());
@@ -93,6 +98,9 @@ class LlamaModel {
   static std::shared_ptr<const LlamaModel> load(const LoadOptions& options,
                                                 const ProgressCallback& progress,
                                                 const std::atomic<bool>& cancelled);
+
+  // The headers of what load() would load, judged as it judges them; no weights are read.
+  static std::vector<GgufFile> read_headers(const LoadOptions& options);
 
   ~LlamaModel();
   LlamaModel(const LlamaModel&) = delete;
@@ -125,6 +133,9 @@ class LlamaModel {
   // Throws Error(kInvalidOption) where llama.cpp makes no context of this shape.
   MemoryNeeded memory_needed(const EngineShape& shape) const;
 
+  // Where its weights lie: on the host, and on each device of its placement.
+  const WeightMemory& weight_memory() const { return weights_; }
+
   // llama.cpp keeps a model's LoRA adapters in a set without a lock. Whoever loads or frees
   // one holds this alone; whoever makes a context, or computes its first pass with other
   // adapters, holds it with others, because both count the set.
@@ -155,6 +166,7 @@ class LlamaModel {
   std::unique_ptr<const LlamaVocab> vocab_;
   std::shared_ptr<const RankHead> rank_head_;
   ModelInfo info_;
+  WeightMemory weights_;
   mutable std::shared_mutex adapter_mutex_;
   bool adds_space_ = false;  // the vocabulary starts a text with a space
 };

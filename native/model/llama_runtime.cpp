@@ -6,27 +6,29 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <iterator>
 #include <mutex>
+#include <sstream>
+#include <utility>
 
 #include "core/types.h"
 #include "ggml-backend-impl.h"
 #include "ggml-backend.h"
 #include "llama.h"
+#include "model/backend_files.h"
+#include "model/cuda_libraries.h"
 #include "model/host_limits.h"
 
 namespace infernode {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::string_view kPrefix = "libinfernode-ggml-";
-constexpr std::string_view kSuffix = "-" INFERNODE_LLAMA_PIN ".so";
+constexpr std::string_view kPin = INFERNODE_LLAMA_PIN;
 
 double steady_milliseconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -36,8 +38,10 @@ double steady_milliseconds() {
 struct Runtime {
   std::mutex start_mutex;
   bool started = false;
+  std::vector<BackendReport> backends;
   std::mutex sink_mutex;
   LogSink sink;
+  std::vector<std::pair<int, std::string>> lines_of_start;  // until a sink takes them
   std::atomic<bool> has_sink{false};
   CpuCores cores{1, steady_milliseconds};
 };
@@ -48,6 +52,7 @@ Runtime& runtime() {
 }
 
 thread_local LlamaLogCapture* capture_of_thread = nullptr;
+thread_local const LlamaLogWatch* watch_of_thread = nullptr;
 thread_local int abort_guards_of_thread = 0;
 thread_local int log_mutes_of_thread = 0;
 
@@ -59,6 +64,7 @@ struct PendingLine {
 thread_local PendingLine pending_of_thread;
 
 void deliver(int level, std::string_view line) {
+  if (watch_of_thread != nullptr) watch_of_thread->hear(level, line);
   if (level >= GGML_LOG_LEVEL_ERROR && capture_of_thread != nullptr) capture_of_thread->keep(line);
   if (log_mutes_of_thread > 0 || !runtime().has_sink.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(runtime().sink_mutex);
@@ -66,12 +72,14 @@ void deliver(int level, std::string_view line) {
 }
 
 void flush_pending() {
-  if (!pending_of_thread.text.empty()) deliver(pending_of_thread.level, pending_of_thread.text);
-  pending_of_thread.text.clear();
+  // Taken out first: a watch may throw.
+  const std::string line = std::exchange(pending_of_thread.text, {});
+  if (!line.empty()) deliver(pending_of_thread.level, line);
 }
 
 void on_log(ggml_log_level level, const char* text, void*) {
-  if (!runtime().has_sink.load(std::memory_order_relaxed) && capture_of_thread == nullptr) return;
+  const bool heard = capture_of_thread != nullptr || watch_of_thread != nullptr;
+  if (!heard && !runtime().has_sink.load(std::memory_order_relaxed)) return;
   if (level != GGML_LOG_LEVEL_CONT) {
     flush_pending();
     pending_of_thread.level = std::clamp<int>(level, GGML_LOG_LEVEL_DEBUG, GGML_LOG_LEVEL_ERROR);
@@ -99,21 +107,9 @@ void on_abort(const char* message) {
   std::fprintf(stderr, "infernode: llama.cpp ends the process: %s\n", message);
 }
 
-// "cuda" for ".../libinfernode-ggml-cuda-<pin>.so", "" for any other file.
-std::string backend_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return "";
-  if (name.size() <= kPrefix.size() + kSuffix.size()) return "";
-  const std::string backend =
-      name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
-  return backend == "base" ? "" : backend;
-}
-
-bool is_cpu(const std::string& backend) { return backend == "cpu" || backend.starts_with("cpu-"); }
-
 // How well a CPU variant fits this machine: 0 not at all; the one without a
 // score function fits every machine and is the last resort.
-int cpu_score(const fs::path& path) {
+int cpu_score(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return 0;
   const auto score = reinterpret_cast<ggml_backend_score_t>(dlsym(library, "ggml_backend_score"));
@@ -126,28 +122,94 @@ int cpu_score(const fs::path& path) {
   return result;
 }
 
-struct FoundBackends {
-  std::vector<fs::path> others;  // GPU and accelerators, by name
-  fs::path cpu;                  // the best variant; empty where none fits
+// The variant that fits this machine best; its report has no problem. Null where none fits.
+const BackendReport* judge_cpus(std::vector<BackendReport>& cpus) {
+  BackendReport* best = nullptr;
+  int best_score = 0;
+  for (BackendReport& cpu : cpus) {
+    if (!cpu.problem.empty()) continue;
+    const int score = cpu_score(cpu.path);
+    if (score == 0) cpu.problem = "this CPU lacks instructions that it was compiled for";
+    if (score > best_score) best_score = score, best = &cpu;
+  }
+  for (BackendReport& cpu : cpus) {
+    if (&cpu != best && cpu.problem.empty()) cpu.problem = best->backend + " fits this CPU better";
+  }
+  return best;
+}
+
+std::string wrong_pin(const BackendFile& file) {
+  return "it was built for the llama.cpp of tree " + file.pin + ", and this addon's is " +
+         std::string(kPin);
+}
+
+BackendReport report_on(const BackendFile& file, const std::vector<RefusedBackend>& refused) {
+  BackendReport report;
+  report.path = file.path;
+  report.backend = file.backend;
+  if (file.pin != kPin) report.problem = wrong_pin(file);
+  for (const RefusedBackend& each : refused) {
+    if (each.path == file.path) report.problem = each.reason;
+  }
+  return report;
+}
+
+// ggml's last error line without the function that wrote it.
+std::string reason_of(const LlamaLogCapture& capture, std::string otherwise) {
+  if (capture.errors().empty()) return otherwise;
+  const std::string& line = capture.errors().back();
+  const std::size_t end = line.find(": ");
+  const bool named = end != std::string::npos && line.find(' ') > end;
+  return named ? line.substr(end + 2) : line;
+}
+
+// A GPU's backend, unless something is known to keep it from working.
+void load_backend(BackendReport& report) {
+  if (report.problem.empty()) report.problem = open_cuda_libraries(report.path);
+  if (!report.problem.empty()) {
+    log_line(GGML_LOG_LEVEL_WARN, report.path + " is not loaded: " + report.problem);
+    return;
+  }
+  const LlamaLogCapture capture;
+  ggml_backend_reg_t backend = ggml_backend_load(report.path.c_str());
+  report.loaded = backend != nullptr;
+  if (backend != nullptr) report.devices = ggml_backend_reg_dev_count(backend);
+  if (report.devices > 0) return;
+  report.problem =
+      reason_of(capture, report.loaded ? "it finds no device" : "it does not fit this machine");
+}
+
+// While it lives, keeps the log lines that no sink takes: nobody can listen before the addon
+// is loaded, and which backends were found is told nowhere else.
+class StartLines {
+ public:
+  StartLines() {
+    if (runtime().has_sink.load(std::memory_order_relaxed)) return;
+    keeps_ = true;
+    set_llama_log_sink([](int level, std::string_view line) {
+      if (level >= GGML_LOG_LEVEL_INFO) runtime().lines_of_start.emplace_back(level, line);
+    });
+  }
+  ~StartLines() {
+    if (keeps_) set_llama_log_sink({});
+  }
+  StartLines(const StartLines&) = delete;
+  StartLines& operator=(const StartLines&) = delete;
+
+ private:
+  bool keeps_ = false;
 };
 
-FoundBackends find_backends(const std::string& folder) {
-  FoundBackends found;
-  std::vector<fs::path> cpus;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = backend_name(entry.path());
-    if (name.empty()) continue;
-    (is_cpu(name) ? cpus : found.others).push_back(entry.path());
+void load_cpu(BackendReport& report) {
+  const LlamaLogCapture capture;
+  if (ggml_backend_load(report.path.c_str()) == nullptr) {
+    throw Error(ErrorCode::kModelLoadFailed,
+                "The CPU backend '" + report.path + "' does not load: " +
+                    (capture.errors().empty() ? "no reason given" : capture.errors().back()) +
+                    "; reinstall or rebuild the package.");
   }
-  std::ranges::sort(cpus);
-  std::ranges::sort(found.others);
-  int best = 0;
-  for (const fs::path& path : cpus) {
-    const int score = cpu_score(path);
-    if (score > best) best = score, found.cpu = path;
-  }
-  return found;
+  report.loaded = true;
+  report.devices = 1;
 }
 
 DeviceType type_of(ggml_backend_dev_t device) {
@@ -165,29 +227,34 @@ DeviceType type_of(ggml_backend_dev_t device) {
 
 }  // namespace
 
-void start_llama_runtime(const std::string& backend_folder) {
+void start_llama_runtime(const std::string& backend_folder,
+                         const std::vector<std::string>& backend_files,
+                         const std::vector<RefusedBackend>& refused) {
   const std::lock_guard lock(runtime().start_mutex);
   if (runtime().started) return;
   // Otherwise ggml forks a debugger before it aborts.
   setenv("GGML_NO_BACKTRACE", "1", 0);
   llama_log_set(on_log, nullptr);
   ggml_set_abort_callback(on_abort);
-  const FoundBackends found = find_backends(backend_folder);
-  if (found.cpu.empty()) {
-    throw Error(ErrorCode::kModelLoadFailed,
-                "No CPU backend fits this machine in '" + backend_folder + "', expected " +
-                    std::string(kPrefix) + "cpu*" + std::string(kSuffix) +
-                    "; reinstall or rebuild the package.");
+  const StartLines kept;
+  std::vector<BackendReport> others, cpus;
+  for (const BackendFile& file : backend_files_in(backend_folder))
+    (file.is_cpu() ? cpus : others).push_back(report_on(file, refused));
+  for (const std::string& path : backend_files) {
+    const auto file = backend_file(path);
+    others.push_back(report_on(file.value_or(BackendFile{path, "", std::string(kPin)}), refused));
   }
-  // A GPU backend whose driver is missing does not load; its line is in the log.
-  for (const fs::path& path : found.others) ggml_backend_load(path.c_str());
-  LlamaLogCapture capture;
-  if (ggml_backend_load(found.cpu.c_str()) == nullptr) {
+  const BackendReport* cpu = judge_cpus(cpus);
+  if (cpu == nullptr) {
     throw Error(ErrorCode::kModelLoadFailed,
-                "The CPU backend '" + found.cpu.string() + "' does not load: " +
-                    (capture.errors().empty() ? "no reason given" : capture.errors().back()) +
-                    "; reinstall or rebuild the package.");
+                "No CPU backend fits this machine in '" + backend_folder +
+                    "', expected libinfernode-ggml-cpu*-" + std::string(kPin) +
+                    ".so; reinstall or rebuild the package.");
   }
+  for (BackendReport& other : others) load_backend(other);
+  load_cpu(cpus[static_cast<std::size_t>(cpu - cpus.data())]);
+  runtime().backends = std::move(others);
+  std::ranges::move(cpus, std::back_inserter(runtime().backends));
   llama_backend_init();
   runtime().started = true;
 }
@@ -200,6 +267,10 @@ std::vector<DeviceInfo> llama_devices() {
     ggml_backend_dev_t device = ggml_backend_dev_get(i);
     DeviceInfo info;
     info.name = ggml_backend_dev_name(device);
+    ggml_backend_reg_t backend = ggml_backend_dev_backend_reg(device);
+    info.backend = ggml_backend_reg_name(backend);
+    info.splits_rows =
+        ggml_backend_reg_get_proc_address(backend, "ggml_backend_split_buffer_type") != nullptr;
     info.description = ggml_backend_dev_description(device);
     info.type = type_of(device);
     std::size_t free = 0, total = 0;
@@ -211,6 +282,11 @@ std::vector<DeviceInfo> llama_devices() {
   std::ranges::stable_sort(devices, {},
                            [](const DeviceInfo& d) { return d.type != DeviceType::kCpu; });
   return devices;
+}
+
+std::vector<BackendReport> llama_backends() {
+  const std::lock_guard lock(runtime().start_mutex);
+  return runtime().backends;
 }
 
 std::vector<std::string> llama_cpu_features() {
@@ -230,10 +306,29 @@ std::vector<std::string> llama_cpu_features() {
   return names;
 }
 
+std::vector<std::string> llama_cpu_kernels() {
+  std::vector<std::string> names;
+  for (const BackendReport& backend : llama_backends()) {
+    if (!backend.loaded || !backend.backend.starts_with("cpu")) continue;
+    void* library = dlopen(backend.path.c_str(), RTLD_NOW | RTLD_NOLOAD);
+    if (library == nullptr) continue;
+    const auto kernels =
+        reinterpret_cast<const char* (*)()>(dlsym(library, "infernode_cpu_kernels"));
+    std::istringstream lines(kernels == nullptr ? "" : kernels());
+    for (std::string line; std::getline(lines, line);) names.push_back(line);
+    dlclose(library);
+  }
+  return names;
+}
+
 void set_llama_log_sink(LogSink sink) {
   const std::lock_guard lock(runtime().sink_mutex);
   runtime().sink = std::move(sink);
   runtime().has_sink.store(static_cast<bool>(runtime().sink), std::memory_order_relaxed);
+  if (!runtime().sink) return;
+  for (const auto& [level, line] : std::exchange(runtime().lines_of_start, {})) {
+    runtime().sink(level, line);
+  }
 }
 
 void log_line(int level, std::string_view text) { deliver(level, text); }
@@ -245,6 +340,21 @@ CpuCores& cpu_cores() {
 
 LlamaLogCapture::LlamaLogCapture() { capture_of_thread = this; }
 LlamaLogCapture::~LlamaLogCapture() { capture_of_thread = nullptr; }
+
+LlamaLogWatch::LlamaLogWatch(LogSink listener) : listener_(std::move(listener)) {
+  watch_of_thread = this;
+}
+LlamaLogWatch::~LlamaLogWatch() { watch_of_thread = nullptr; }
+
+bool tell_of_memory(std::span<const std::string> errors) {
+  constexpr std::array<std::string_view, 7> kWords = {
+      "bad_alloc",         "to allocate",           "insufficient memory",   "out of memory",
+      "cudaMalloc failed", "posix_memalign failed", "Cannot allocate memory"};
+  return std::ranges::any_of(errors, [&](const std::string& line) {
+    return std::ranges::any_of(
+        kWords, [&](std::string_view words) { return line.find(words) != std::string::npos; });
+  });
+}
 
 LlamaLogMute::LlamaLogMute() { ++log_mutes_of_thread; }
 LlamaLogMute::~LlamaLogMute() { --log_mutes_of_thread; }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -20,10 +21,27 @@ enum class DeviceType { kCpu, kGpu, kIntegratedGpu, kAccelerator };
 
 struct DeviceInfo {
   std::string name;
+  std::string backend;  // "CUDA", "Vulkan", "CPU"
   std::string description;
   DeviceType type = DeviceType::kCpu;
+  bool splits_rows = false;  // its backend has a buffer for SplitMode::kRow
   std::uint64_t memory_total = 0;
   std::uint64_t memory_free = 0;
+};
+
+// A backend's file, and what became of it.
+struct BackendReport {
+  std::string path;
+  std::string backend;  // "cuda", "cpu-zen4"
+  bool loaded = false;
+  std::size_t devices = 0;  // that it offers
+  std::string problem;      // why it is not loaded, or offers none; "": it is of use
+};
+
+// A backend's file that is not to be loaded, and why.
+struct RefusedBackend {
+  std::string path;
+  std::string reason;
 };
 
 // Level 1 debug, 2 info, 3 warning, 4 error; `text` is one line without its
@@ -31,11 +49,16 @@ struct DeviceInfo {
 // be quick, must not throw, must not call JavaScript or log.
 using LogSink = std::function<void(int level, std::string_view text)>;
 
-// Loads every backend lying in `backend_folder` and initialises llama.cpp. The
-// first call counts; later ones return at once. Throws
+// Loads every backend lying in `backend_folder` and those of `backend_files`, but for those of
+// `refused`, and initialises llama.cpp. The first call counts; later ones return at once. Throws
 // Error(kModelLoadFailed) where the folder offers no CPU backend; may then be
-// called again.
-void start_llama_runtime(const std::string& backend_folder);
+// called again. What keeps another backend from loading is logged and kept: llama_backends().
+void start_llama_runtime(const std::string& backend_folder,
+                         const std::vector<std::string>& backend_files = {},
+                         const std::vector<RefusedBackend>& refused = {});
+
+// Every backend's file that the start has seen, GPUs' first; none before the start.
+std::vector<BackendReport> llama_backends();
 
 // All devices of the loaded backends, CPU first; empty before the start.
 std::vector<DeviceInfo> llama_devices();
@@ -43,8 +66,12 @@ std::vector<DeviceInfo> llama_devices();
 // CPU features the CPU backend was built for and uses, e.g. "AVX2".
 std::vector<std::string> llama_cpu_features();
 
+// Routines of ours (native/cpu) that the loaded CPU backend has in place of ggml's.
+std::vector<std::string> llama_cpu_kernels();
+
 // Replaces the sink; an empty one drops lines. When this returns, the old
-// sink is not running and will not be called again. Works before the start.
+// sink is not running and will not be called again. Works before the start; the
+// first sink after it gets the lines of the start.
 void set_llama_log_sink(LogSink sink);
 
 // A line of our own beside llama.cpp's.
@@ -68,6 +95,27 @@ class LlamaLogCapture {
  private:
   std::vector<std::string> errors_;
 };
+
+// While it lives, hears the lines that llama.cpp logs on the current thread, whole or in the
+// parts it logs them in, before any sink does. What it throws leaves through llama.cpp's
+// frames: how a call without a cancel callback is cancelled. Only for calls whose C++ frames
+// clean up and that catch exceptions. One at a time per thread.
+class LlamaLogWatch {
+ public:
+  explicit LlamaLogWatch(LogSink listener);
+  ~LlamaLogWatch();
+  LlamaLogWatch(const LlamaLogWatch&) = delete;
+  LlamaLogWatch& operator=(const LlamaLogWatch&) = delete;
+
+  void hear(int level, std::string_view text) const { listener_(level, text); }
+
+ private:
+  LogSink listener_;
+};
+
+// Whether any of these error lines says that memory was short, in llama.cpp's words or the
+// standard library's: what failed next may be said in other words.
+[[nodiscard]] bool tell_of_memory(std::span<const std::string> errors);
 
 // While it lives, the current thread's lines reach no sink: for what a user did not ask for.
 class LlamaLogMute {

@@ -10,8 +10,9 @@ namespace infernode {
 namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
-constexpr std::uint64_t kHostMargin = 64 * kMiB;  // graphs, tokenizer, allocator
-constexpr std::uint64_t kGpuMargin = 256 * kMiB;  // context, staging, fragmentation
+constexpr std::uint64_t kHostMargin = 64 * kMiB;     // graphs, tokenizer, allocator
+constexpr std::uint64_t kDeviceMargin = 256 * kMiB;  // its driver's own, staging, fragmentation
+constexpr std::uint64_t kPassMargin = 64 * kMiB;     // workspaces that kernels take in a pass
 constexpr std::uint64_t kMappedFactor = 4;
 constexpr std::int32_t kMostSequences = 256;  // of llama.cpp (LLAMA_MAX_SEQ)
 constexpr std::uint64_t kMostHostCache = 1024 * kMiB;
@@ -22,34 +23,82 @@ std::string in_mib(std::uint64_t bytes) {
 }
 
 [[noreturn]] void refuse_size(const std::string& label, const std::string& what,
-                              std::uint64_t needed, const std::string& where, std::uint64_t free,
-                              const std::string& remedy) {
+                              std::uint64_t needed, std::uint64_t free, const std::string& remedy) {
   throw Error(ErrorCode::kOutOfMemory, quoted_path(label) + " needs " + in_mib(needed) + what +
-                                           ", " + in_mib(free) + " are free" + where + "; " +
-                                           remedy + ".");
+                                           ", " + in_mib(free) + " are free; " + remedy + ".");
+}
+
+// nullptr: it is not told how much memory the device has.
+const DeviceRoom* room_of(const std::string& name, const MemoryRoom& room) {
+  for (const DeviceRoom& device : room.devices)
+    if (device.name == name && device.total > 0) return &device;
+  return nullptr;
+}
+
+void check_device_weights(const std::string& label, const DeviceMemory& device,
+                          const MemoryRoom& room) {
+  const DeviceRoom* there = room_of(device.name, room);
+  const std::uint64_t needed = device.weights + kDeviceMargin;
+  if (device.weights == 0 || there == nullptr || needed <= there->free) return;
+  throw Error(ErrorCode::kOutOfMemory,
+              quoted_path(label) + " needs " + in_mib(needed) + " on " + device.name + " (" +
+                  in_mib(device.weights) + " of weights, " + in_mib(kDeviceMargin) +
+                  " to work with), " + in_mib(there->free) + " of " + in_mib(there->total) +
+                  " are free there; lower gpuLayers, add a device or use a smaller "
+                  "quantization.");
 }
 
 }  // namespace
+
+std::uint64_t WeightMemory::on_devices() const {
+  std::uint64_t bytes = 0;
+  for (const DeviceMemory& device : devices) bytes += device.weights;
+  return bytes;
+}
+
+void add_devices(std::vector<DeviceMemory>& devices, const std::vector<DeviceMemory>& more) {
+  for (const DeviceMemory& one : more) {
+    const auto known = std::ranges::find(devices, one.name, &DeviceMemory::name);
+    if (known == devices.end()) {
+      devices.push_back(one);
+      continue;
+    }
+    known->weights += one.weights;
+    known->kv += one.kv;
+    known->compute += one.compute;
+  }
+}
 
 std::int32_t idle_sequences(std::int32_t slots) { return std::min(slots, kMostSequences - slots); }
 
 void check_weights_fit(const std::string& label, const WeightMemory& weights, bool memory_map,
                        const MemoryRoom& room) {
-  const std::uint64_t gpu = weights.gpu + kGpuMargin * room.gpu_count;
-  if (weights.gpu > 0 && gpu > room.gpu) {
-    refuse_size(label, " of GPU memory", gpu, " on the GPU", room.gpu,
-                "lower gpuLayers or use a smaller quantization");
-  }
+  for (const DeviceMemory& device : weights.devices) check_device_weights(label, device, room);
   if (room.host == 0) return;
   const std::uint64_t copied = weights.repacked + (memory_map ? 0 : weights.mappable);
   if (copied + kHostMargin > room.host) {
-    refuse_size(label, " of memory", copied + kHostMargin, "", room.host,
+    refuse_size(label, " of memory", copied + kHostMargin, room.host,
                 "use a smaller quantization or a host with more memory");
   }
   if (memory_map && weights.mappable / kMappedFactor > room.host) {
-    refuse_size(label, " of page cache", weights.mappable, "", room.host,
+    refuse_size(label, " of page cache", weights.mappable, room.host,
                 "memory-mapped weights over four times the free memory would be read from disk in "
                 "every step");
+  }
+}
+
+void check_context_fits(const std::string& what, const MemoryNeeded& needed,
+                        const MemoryRoom& room) {
+  for (const DeviceMemory& device : needed.devices) {
+    const DeviceRoom* there = room_of(device.name, room);
+    const std::uint64_t bytes = device.kv + device.compute;
+    if (bytes == 0 || there == nullptr || bytes + kPassMargin <= there->free) continue;
+    throw Error(ErrorCode::kOutOfMemory,
+                what + " needs " + in_mib(bytes + kPassMargin) + " on " + device.name + " (" +
+                    in_mib(device.kv) + " of KV cache, " + in_mib(device.compute) +
+                    " for passes, " + in_mib(kPassMargin) + " beside them), " +
+                    in_mib(there->free) + " of " + in_mib(there->total) +
+                    " are free there; lower slots or contextLength, or put fewer layers on it.");
   }
 }
 

@@ -1,13 +1,12 @@
 #include "model/synthetic_file.h"
 
-#include <algorithm>
-#include <cstring>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 
 #include "core/types.h"
 #include "model/gguf_parser.h"
+#include "model/gguf_reads.h"
 #include "model/synthetic_plan.h"
 
 namespace infernode {
@@ -99,8 +98,9 @@ SyntheticFile::SyntheticFile(SyntheticShape shape) : shape_(std::move(shape)) {
   write_tokenizer(tokenizer, shape_, header);
   for (SyntheticTensor& tensor : synthetic_tensors(shape_)) {
     const std::uint64_t begin = header.data_bytes();
-    header.tensor(tensor.name, tensor.shape, tensor.type->number, tensor.bytes());
-    tensors_.push_back({begin, std::move(tensor)});
+    const std::uint64_t bytes = tensor.bytes();
+    header.tensor(tensor.name, tensor.shape, tensor.type->number, bytes);
+    tensors_.push_back({begin, bytes, std::move(tensor)});
   }
   header_ = header.header();
   data_bytes_ = header.data_bytes();
@@ -110,33 +110,10 @@ SyntheticFile::SyntheticFile(SyntheticShape shape) : shape_(std::move(shape)) {
 GgufFile SyntheticFile::parse() const { return GgufFile::parse(header_, size(), label()); }
 
 void SyntheticFile::read(std::uint64_t position, std::span<char> out) const {
-  if (position < header_.size()) {
-    const std::size_t count = std::min(out.size(), header_.size() - position);
-    std::memcpy(out.data(), header_.data() + position, count);
-    position += count;
-    out = out.subspan(count);
-  }
-  const auto after = std::ranges::upper_bound(tensors_, position, {}, &Placed::begin);
-  for (auto placed = after == tensors_.begin() ? after : after - 1;
-       !out.empty() && placed != tensors_.end(); ++placed) {
-    const std::uint64_t within = position - placed->begin;
-    const std::uint64_t left = placed->tensor.bytes() - std::min(within, placed->tensor.bytes());
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, out.size()));
-    write_weights(placed->tensor, shape_.seed, within, out.first(count));
-    const std::uint64_t end = placed + 1 == tensors_.end() ? size() : placed[1].begin;
-    const auto padding =
-        std::min(out.size() - count, static_cast<std::size_t>(end - position - count));
-    std::memset(out.data() + count, 0, padding);
-    position += count + padding;
-    out = out.subspan(count + padding);
-  }
-}
-
-FileHandle open_synthetic(const std::shared_ptr<const SyntheticFile>& file) {
-  const auto read = [file](std::uint64_t position, std::span<char> out) {
-    file->read(position, out);
-  };
-  return open_virtual(file->size(), read, file->label());
+  read_placed(header_, tensors_, size(), position, out,
+              [&](const Placed& placed, std::uint64_t within, std::span<char> part) {
+                write_weights(placed.tensor, shape_.seed, within, part);
+              });
 }
 
 }  // namespace infernode

@@ -4,35 +4,31 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "model/gguf_file.h"
+#include "model/gguf_source.h"
 #include "model/synthetic_shape.h"
 #include "model/synthetic_weights.h"
-#include "model/virtual_file.h"
 
 namespace infernode {
 
-class SyntheticFile {
+class SyntheticFile final : public GgufSource {
  public:
   // Reads the tokenizer's file. Throws GgufFile's errors for that one, and
   // Error(kInvalidOption) for a shape that cannot be made.
   explicit SyntheticFile(SyntheticShape shape);
 
-  const std::string& label() const { return shape_.reference; }
-  std::uint64_t size() const { return header_.size() + data_bytes_; }
-  // Its header, judged like any file's.
-  GgufFile parse() const;
-
-  // Bytes from `position` on, all of them inside the file.
-  void read(std::uint64_t position, std::span<char> out) const;
+  const std::string& label() const override { return shape_.reference; }
+  std::uint64_t size() const override { return header_.size() + data_bytes_; }
+  GgufFile parse() const override;
+  void read(std::uint64_t position, std::span<char> out) const override;
 
  private:
   struct Placed {
     std::uint64_t begin;  // in the file
+    std::uint64_t bytes;
     SyntheticTensor tensor;
   };
 
@@ -41,9 +37,5 @@ class SyntheticFile {
   std::uint64_t data_bytes_ = 0;
   std::vector<Placed> tensors_;  // by their beginnings
 };
-
-// The file as a stream to read from. Throws Error(kModelLoadFailed) where the
-// system gives none.
-FileHandle open_synthetic(const std::shared_ptr<const SyntheticFile>& file);
 
 }  // namespace infernode

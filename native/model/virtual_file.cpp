@@ -16,7 +16,7 @@ namespace infernode {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
-constexpr std::size_t kHeaderBufferBytes = std::size_t{64} << 10;  // most of it is read once
+constexpr std::size_t kSmallBufferBytes = std::size_t{64} << 10;
 
 [[noreturn]] void refuse_stream(const std::string& label) {
   throw Error(ErrorCode::kModelLoadFailed,
@@ -67,7 +67,12 @@ ssize_t read_cookie(void* cookie, char* out, std::size_t wanted) {
   auto& [read, size, position] = *static_cast<Cookie*>(cookie);
   const std::uint64_t left = size - std::min(position, size);
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, left));
-  read(position, {out, count});
+  try {  // no exception passes through the C library
+    read(position, {out, count});
+  } catch (...) {
+    errno = EIO;
+    return -1;
+  }
   position += count;
   return static_cast<ssize_t>(count);
 }
@@ -110,16 +115,24 @@ FileHandle open_virtual(std::uint64_t size, ReadBytes read, const std::string& l
   return open_buffered(size, std::move(read), label, kBufferBytes);
 }
 
+FileHandle open_scattered(std::uint64_t size, ReadBytes read, const std::string& label) {
+  return open_buffered(size, std::move(read), label, kSmallBufferBytes);
+}
+
 FileHandle open_header(std::string header, std::uint64_t size, const std::string& label) {
   const auto read = [header = std::move(header)](std::uint64_t position, std::span<char> out) {
     read_header(header, position, out);
   };
-  return open_buffered(size, read, label, kHeaderBufferBytes);
+  return open_buffered(size, read, label, kSmallBufferBytes);
 }
 
 #else
 
 FileHandle open_virtual(std::uint64_t size, ReadBytes read, const std::string& label) {
+  return open_written(size, read, label);
+}
+
+FileHandle open_scattered(std::uint64_t size, ReadBytes read, const std::string& label) {
   return open_written(size, read, label);
 }
 

@@ -4,18 +4,26 @@
 #include <dlfcn.h>
 #include <napi.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model/llama_runtime.h"
-#include "model/synthetic_file.h"
 #include "napi/addon_data.h"
 #include "napi/convert.h"
+#include "napi/devices.h"
 #include "napi/engine_wrap.h"
 #include "napi/exit_guard.h"
+#include "napi/heard.h"
+#include "napi/inspect.h"
 #include "napi/model_wrap.h"
+#include "napi/native_interface.h"
+#include "napi/pack_worker.h"
+#include "napi/plan.h"
+#include "napi/quantize_worker.h"
 
 namespace infernode {
 
@@ -30,6 +38,20 @@ std::string addon_folder() {
   const std::string path = found.dli_fname;
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+Napi::Value start(const Napi::CallbackInfo& info) {
+  std::vector<std::string> backends;
+  const auto given = info[0].As<Napi::Array>();
+  for (std::uint32_t i = 0; i < given.Length(); ++i) {
+    backends.push_back(given.Get(i).ToString());
+  }
+  try {
+    start_llama_runtime(addon_folder(), backends, refused_backends_from(info[1]));
+  } catch (const Error& error) {
+    throw error_to(info.Env(), {error.code(), error.what()});
+  }
+  return info.Env().Undefined();
 }
 
 struct LogLine {
@@ -52,51 +74,6 @@ Napi::Value set_log_sink(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value inspect(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  try {
-    const std::string path = info[0].ToString();
-    const auto shape = synthetic_from(path, info[1]);
-    const GgufFile file = shape ? SyntheticFile(*shape).parse() : GgufFile::read(path);
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("metadata", metadata_to(env, file));
-    object.Set("tensors", tensors_to(env, file));
-    object.Set("version", file.version());
-    object.Set("fileBytes", static_cast<double>(file.file_bytes()));
-    return object;
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
-}
-
-const char* device_type_name(DeviceType type) {
-  switch (type) {
-    case DeviceType::kCpu:
-      return "cpu";
-    case DeviceType::kGpu:
-      return "gpu";
-    case DeviceType::kIntegratedGpu:
-      return "igpu";
-    case DeviceType::kAccelerator:
-      return "accelerator";
-  }
-  return "cpu";
-}
-
-Napi::Value devices(const Napi::CallbackInfo& info) {
-  Napi::Array array = Napi::Array::New(info.Env());
-  for (const DeviceInfo& device : llama_devices()) {
-    Napi::Object object = Napi::Object::New(info.Env());
-    object.Set("name", device.name);
-    object.Set("description", device.description);
-    object.Set("type", device_type_name(device.type));
-    object.Set("memoryTotal", static_cast<double>(device.memory_total));
-    object.Set("memoryFree", static_cast<double>(device.memory_free));
-    array.Set(array.Length(), object);
-  }
-  return array;
-}
-
 void on_environment_exit(void* data) {
   auto* addon = static_cast<AddonData*>(data);
   for (const auto& cancelled : addon->loads) cancelled->store(true);
@@ -106,11 +83,6 @@ void on_environment_exit(void* data) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   // ggml would fork a debugger inside Node to print a backtrace.
   setenv("GGML_NO_BACKTRACE", "1", 0);
-  try {
-    start_llama_runtime(addon_folder());
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
   ExitGuard::listen(env);
   auto* data = new AddonData;
   env.SetInstanceData(data);
@@ -121,11 +93,23 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   Napi::Object build = Napi::Object::New(env);
   build.Set("llamaCpp", INFERNODE_LLAMA_VERSION);
   build.Set("treeHash", INFERNODE_LLAMA_TREE);
+  build.Set("version", INFERNODE_VERSION);
+  build.Set("interface", kNativeInterface);
   exports.Set("build", build);
+  exports.Set("start", Napi::Function::New(env, start));
   exports.Set("loadModel", Napi::Function::New(env, ModelWrap::load));
-  exports.Set("inspect", Napi::Function::New(env, inspect));
+  exports.Set("packCheckpoint", Napi::Function::New(env, pack_checkpoint));
+  exports.Set("quantizeCheckpoint", Napi::Function::New(env, quantize_checkpoint));
+  exports.Set("quantizeTypes", Napi::Function::New(env, quantize_type_names));
+  exports.Set("inspect", Napi::Function::New(env, inspect_header));
+  exports.Set("inspectAsync", Napi::Function::New(env, inspect_header_async));
+  exports.Set("measure", Napi::Function::New(env, measure_memory_async));
+  exports.Set("probeMatrices", Napi::Function::New(env, probe_matrices_async));
   exports.Set("setLogSink", Napi::Function::New(env, set_log_sink));
   exports.Set("devices", Napi::Function::New(env, devices));
+  exports.Set("backends", Napi::Function::New(env, backends));
+  exports.Set("nvidiaDriver", Napi::Function::New(env, nvidia_driver_of));
+  exports.Set("host", Napi::Function::New(env, host));
   return exports;
 }
 
@@ -138,7 +122,9 @@ void LogTarget::send(int level, std::string_view text) {
   const auto deliver = [](Napi::Env env, const Napi::Function& sink, LogLine* taken) {
     const std::unique_ptr<LogLine> owned(taken);
     if (env == nullptr) return;
-    sink.Call({Napi::Number::New(env, owned->level), Napi::String::New(env, owned->text)});
+    call_heard(env, [&] {
+      sink.Call({Napi::Number::New(env, owned->level), Napi::String::New(env, owned->text)});
+    });
   };
   if (function_.NonBlockingCall(line, deliver) != napi_ok) delete line;
 }

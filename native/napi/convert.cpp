@@ -1,9 +1,13 @@
 #include "napi/convert.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "model/cache_kind.h"
+#include "napi/checkpoint_convert.h"
 #include "napi/state_workers.h"
 
 namespace infernode {
@@ -22,21 +26,11 @@ bool bool_field(const Napi::Object& object, const char* name) {
   return object.Get(name).As<Napi::Boolean>().Value();
 }
 
-KvType kv_type_from(const std::string& name) {
-  if (name == "f32") return KvType::kF32;
-  return name == "q8_0" ? KvType::kQ8_0 : KvType::kF16;
-}
+// In the order of KvType.
+constexpr std::array<std::string_view, 5> kKvTypeNames = {"f16", "f32", "bf16", "q8_0", "q4_0"};
 
-const char* kv_type_name(KvType type) {
-  switch (type) {
-    case KvType::kF16:
-      return "f16";
-    case KvType::kF32:
-      return "f32";
-    case KvType::kQ8_0:
-      return "q8_0";
-  }
-  return "f16";
+std::string kv_type_name(KvType type) {
+  return std::string(kKvTypeNames.at(static_cast<std::size_t>(type)));
 }
 
 std::vector<std::string> strings_from(const Napi::Value& value) {
@@ -125,6 +119,12 @@ Napi::Array strings_to(Napi::Env env, const std::vector<std::string>& strings) {
 
 }  // namespace
 
+KvType kv_type_from(const std::string& name) {
+  const auto* found = std::ranges::find(kKvTypeNames, name);
+  return found == kKvTypeNames.end() ? KvType::kF16
+                                     : static_cast<KvType>(found - kKvTypeNames.begin());
+}
+
 EngineOptions engine_options_from(const Napi::Object& object) {
   EngineOptions options;
   options.context.slots = int_field(object, "slots");
@@ -134,6 +134,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.context.threads = int_field(object, "threads");
   options.context.kv_type = kv_type_from(object.Get("kvType").ToString());
   options.context.flash_attention = bool_field(object, "flashAttention");
+  options.context.kv_offload = bool_field(object, "kvOffload");
   options.config.sampler_helpers = int_field(object, "samplerThreads");
   options.config.cache.keeps_prefixes = bool_field(object, "promptCache");
   const std::int64_t host_cache = object.Get("hostCacheBytes").As<Napi::Number>().Int64Value();
@@ -148,8 +149,8 @@ EngineOptions engine_options_from(const Napi::Object& object) {
         {lora.Get("name").ToString(), lora.Get("path").ToString(), float_field(lora, "scale")});
   }
   options.context.speculation = bool_field(object, "speculation");
-  options.config.speculates = bool_field(object, "speculation");
-  options.config.draft_length = static_cast<std::size_t>(int_field(object, "draftTokens"));
+  options.config.drafting.guesses = bool_field(object, "speculation");
+  options.config.drafting.draft_length = static_cast<std::size_t>(int_field(object, "draftTokens"));
   options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
   options.config.inter_token_latency_ms =
       object.Get("interTokenLatencyMs").As<Napi::Number>().DoubleValue();
@@ -168,6 +169,7 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   object.Set("threads", options.context.threads);
   object.Set("kvType", kv_type_name(options.context.kv_type));
   object.Set("flashAttention", options.context.flash_attention);
+  object.Set("kvOffload", options.context.kv_offload);
   object.Set("promptCache", options.config.cache.keeps_prefixes);
   object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
   object.Set("deterministic", options.config.cache.exact);
@@ -180,8 +182,8 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
     loras.Set(static_cast<std::uint32_t>(i), lora);
   }
   object.Set("loras", loras);
-  object.Set("speculation", options.config.speculates);
-  object.Set("draftTokens", static_cast<double>(options.config.draft_length));
+  object.Set("speculation", options.config.drafting.guesses);
+  object.Set("draftTokens", static_cast<double>(options.config.drafting.draft_length));
   object.Set("samplerThreads", options.config.sampler_helpers);
   object.Set("queueLimit", static_cast<double>(options.config.queue_limit));
   object.Set("interTokenLatencyMs", options.config.inter_token_latency_ms);
@@ -310,6 +312,7 @@ Napi::Object info_to(Napi::Env env, const LlamaModel& model) {
   object.Set("devices", strings_to(env, info.devices));
   object.Set("rankLabels", strings_to(env, info.rank_labels));
   object.Set("cacheKind", std::string(cache_kind_name(cache_kind(info))));
+  object.Set("checkpoint", checkpoint_to(env, info.checkpoint));
   object.Set("loadMilliseconds", info.load_milliseconds);
   return object;
 }

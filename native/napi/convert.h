@@ -23,6 +23,7 @@ struct EngineOptions {
   bool chooses_host_cache = false;  // its limit follows the memory that is left
 };
 
+KvType kv_type_from(const std::string& name);  // "f16", "bf16", "f32", "q8_0", "q4_0"
 EngineOptions engine_options_from(const Napi::Object& object);
 Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
 

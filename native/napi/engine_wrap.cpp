@@ -7,6 +7,7 @@
 #include "model/engine_memory.h"
 #include "model/host_limits.h"
 #include "model/llama_draft.h"
+#include "model/llama_facts.h"
 #include "model/llama_runtime.h"
 #include "napi/addon_data.h"
 #include "napi/exit_guard.h"
@@ -88,6 +89,9 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
   void Execute() override {
     try {
       if (models_.draft != nullptr) check_same_vocabulary(*models_.model, *models_.draft);
+      if (options_.config.cache.exact)
+        check_repeatable(backend_facts(*models_.model, options_.context.flash_attention));
+      check_engine_fits(*models_.model, models_.draft.get(), options_.context);
       if (options_.chooses_host_cache) {
         choose_host_cache(options_,
                           engine_memory(*models_.model, models_.draft.get(), options_.context));
@@ -126,7 +130,7 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
     ContextOptions context = draft_context(*models_.draft, options_.context);
     context.threads = std::min(context.threads, fitting_threads(models_.draft->info()));
     draft_ = make_draft(models_.draft, backend, *models_.model, context);
-    options_.config.draft_price = guessed_price(*models_.draft, *models_.model);
+    options_.config.drafting.draft_price = guessed_price(*models_.draft, *models_.model);
   }
 
   Napi::Promise::Deferred deferred_;
@@ -174,8 +178,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
        InstanceMethod<&EngineWrap::cancel>("cancel"),
        InstanceMethod<&EngineWrap::acknowledge>("acknowledge"),
        InstanceMethod<&EngineWrap::give_state>("giveState"),
-       InstanceMethod<&EngineWrap::stats>("stats"), InstanceMethod<&EngineWrap::ref>("ref"),
-       InstanceMethod<&EngineWrap::close>("close")});
+       InstanceAccessor<&EngineWrap::broken>("broken"), InstanceMethod<&EngineWrap::stats>("stats"),
+       InstanceMethod<&EngineWrap::ref>("ref"), InstanceMethod<&EngineWrap::close>("close")});
 }
 
 Napi::Promise EngineWrap::create(Napi::Env env, Models models, const Napi::Object& options,
@@ -311,6 +315,10 @@ Napi::Value EngineWrap::give_state(const Napi::CallbackInfo& info) {
 void EngineWrap::must_be_open(Napi::Env env) const {
   if (prompts_ == nullptr || engine_ == nullptr)
     throw error_to(env, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+}
+
+Napi::Value EngineWrap::broken(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), engine_ != nullptr && engine_->broken());
 }
 
 Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {

@@ -62,6 +62,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void cancel(const Napi::CallbackInfo& info);
   void acknowledge(const Napi::CallbackInfo& info);
   Napi::Value give_state(const Napi::CallbackInfo& info);
+  Napi::Value broken(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

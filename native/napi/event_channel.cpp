@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "napi/convert.h"
+#include "napi/heard.h"
 
 namespace infernode {
 
@@ -65,6 +66,7 @@ EventChannel::EventChannel(Napi::Env env, const Napi::Function& handler,
 void EventChannel::publish(StepEvents events) {
   const std::lock_guard lock(mutex_);
   if (released_) return;
+  std::ranges::copy(events.accepted, std::back_inserter(events_.accepted));
   std::move(events.deltas.begin(), events.deltas.end(), std::back_inserter(events_.deltas));
   std::move(events.ends.begin(), events.ends.end(), std::back_inserter(events_.ends));
   if (waking_) return;
@@ -92,7 +94,7 @@ void EventChannel::on_wake_up(Napi::Env env, Napi::Function handler, EventChanne
   // Node calls without an environment to drain its queue at teardown.
   if (env == nullptr || channel == nullptr) return;
   channel->wake_ups_.fetch_add(1, std::memory_order_relaxed);
-  channel->deliver(env, handler);
+  call_heard(env, [&] { channel->deliver(env, handler); });
 }
 
 void EventChannel::deliver_rest(Napi::Env env) { deliver(env, handler_.Value()); }
@@ -122,7 +124,10 @@ void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
     ended_(events.ends[i].id);
     ends.Set(static_cast<std::uint32_t>(i), end_to(env, events.ends[i]));
   }
-  handler.Call({ids, texts, tokens, token_ends, ends, log_probs});
+  Napi::Array accepted = Napi::Array::New(env, events.accepted.size());
+  for (std::size_t i = 0; i < events.accepted.size(); ++i)
+    accepted.Set(static_cast<std::uint32_t>(i), static_cast<double>(events.accepted[i]));
+  handler.Call({ids, texts, tokens, token_ends, ends, log_probs, accepted});
 }
 
 }  // namespace infernode

@@ -1,110 +1,64 @@
 #include "napi/model_wrap.h"
 
-#include <optional>
+#include <atomic>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/engine_memory.h"
 #include "napi/addon_data.h"
+#include "napi/cancellable_worker.h"
+#include "napi/checkpoint_convert.h"
 #include "napi/convert.h"
 #include "napi/engine_wrap.h"
+#include "napi/placement.h"
 
 namespace infernode {
 
 namespace {
 
-// Progress reports a listener gets at most; llama.cpp makes one per tensor.
-constexpr float kProgressStep = 0.02f;
-
-// Calls the JavaScript progress listener from the loading thread. The last
-// report, 1, is made by finish() on the JavaScript thread, so that it comes
-// before the promise resolves and nothing comes after it.
-class ProgressReporter {
- public:
-  ProgressReporter(Napi::Env env, const Napi::Value& listener) {
-    if (!listener.IsFunction()) return;
-    listener_ = Napi::Persistent(listener.As<Napi::Function>());
-    function_ = Napi::ThreadSafeFunction::New(env, listener_.Value(), "infernode progress", 0, 1);
+Napi::Array device_memory_to(Napi::Env env, const std::vector<DeviceMemory>& devices) {
+  Napi::Array array = Napi::Array::New(env, devices.size());
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", devices[i].name);
+    object.Set("weightBytes", static_cast<double>(devices[i].weights));
+    object.Set("kvBytes", static_cast<double>(devices[i].kv));
+    object.Set("computeBytes", static_cast<double>(devices[i].compute));
+    array.Set(i, object);
   }
-
-  void report(float fraction) {
-    if (!function_ || fraction >= 1.0f || fraction < reported_ + kProgressStep) return;
-    reported_ = fraction;
-    function_.NonBlockingCall(
-        [fraction, finished = finished_](Napi::Env env, const Napi::Function& listener) {
-          if (!*finished) listener.Call({Napi::Number::New(env, fraction)});
-        });
-  }
-
-  void release() {
-    if (function_) function_.Release();
-  }
-
-  void finish(Napi::Env env) {
-    *finished_ = true;
-    if (!listener_.IsEmpty()) listener_.Call({Napi::Number::New(env, 1)});
-  }
-
- private:
-  Napi::FunctionReference listener_;
-  Napi::ThreadSafeFunction function_;
-  float reported_ = -1.0f;  // loading thread
-  // Read and written on the JavaScript thread alone.
-  std::shared_ptr<bool> finished_ = std::make_shared<bool>(false);
-};
+  return array;
+}
 
 }  // namespace
 
-class LoadModelWorker final : public Napi::AsyncWorker {
+class LoadModelWorker final : public CancellableWorker {
  public:
   LoadModelWorker(Napi::Env env, LoadOptions options, const Napi::Value& listener)
-      : AsyncWorker(env, "infernode load model"),
-        cancelled(std::make_shared<std::atomic<bool>>(false)),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        options_(std::move(options)),
-        progress_(env, listener) {
-    AddonData::of(env).loads.insert(cancelled);
-  }
-
-  Napi::Promise promise() const { return deferred_.Promise(); }
-
-  const std::shared_ptr<std::atomic<bool>> cancelled;
+      : CancellableWorker(
+            env, "infernode load model",
+            {.out_of_memory = "There is too little memory to load the model; use a smaller "
+                              "quantization or a host with more memory.",
+             .failed = "The model could not be loaded"},
+            listener),
+        options_(std::move(options)) {}
 
  protected:
-  void Execute() override {
-    try {
-      model_ = LlamaModel::load(
-          options_, [this](float fraction) { progress_.report(fraction); }, *cancelled);
-    } catch (const Error& error) {
-      failure_ = Failure{error.code(), error.what()};
-    } catch (const std::exception& error) {
-      failure_ = Failure{ErrorCode::kModelLoadFailed,
-                         std::string("The model could not be loaded: ") + error.what()};
-    }
-    progress_.release();
+  void work(const std::atomic<bool>& cancelled) override {
+    model_ = LlamaModel::load(
+        options_, [this](float fraction) { report(fraction); }, cancelled);
   }
 
-  void OnOK() override {
-    const Napi::Env env = Env();
-    AddonData::of(env).loads.erase(cancelled);
-    if (failure_) return deferred_.Reject(error_to(env, *failure_).Value());
+  Napi::Value result(Napi::Env env) override {
     const Napi::Object object = AddonData::of(env).model_constructor.New({});
     ModelWrap::Unwrap(object)->model_ = std::move(model_);
-    try {
-      progress_.finish(env);
-      deferred_.Resolve(object);
-    } catch (const Napi::Error& thrown_by_listener) {
-      deferred_.Reject(thrown_by_listener.Value());
-    }
+    return object;
   }
 
  private:
-  Napi::Promise::Deferred deferred_;
   LoadOptions options_;
-  ProgressReporter progress_;
   std::shared_ptr<const LlamaModel> model_;
-  std::optional<Failure> failure_;
 };
 
 Napi::Function ModelWrap::define(Napi::Env env) {
@@ -124,18 +78,12 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
   const auto object = info[0].As<Napi::Object>();
   LoadOptions options;
   options.path = object.Get("path").ToString();
-  options.gpu_layers = object.Get("gpuLayers").ToNumber().Int32Value();
+  options.placement = placement_from(object.Get("placement"));
   options.memory_map = object.Get("memoryMap").ToBoolean();
   options.synthetic = synthetic_from(options.path, object.Get("synthetic"));
+  options.checkpoint = checkpoint_from(options.path, object.Get("checkpoint"));
   auto* worker = new LoadModelWorker(env, std::move(options), object.Get("onProgress"));
-  Napi::Object load = Napi::Object::New(env);
-  load.Set("promise", worker->promise());
-  load.Set("cancel",
-           Napi::Function::New(env, [cancelled = worker->cancelled](const Napi::CallbackInfo&) {
-             cancelled->store(true);
-           }));
-  worker->Queue();
-  return load;
+  return worker->start();
 }
 
 ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -212,6 +160,7 @@ Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
   object.Set("kvBytes", static_cast<double>(needed.kv_bytes));
   object.Set("computeBytes", static_cast<double>(needed.compute_bytes));
   object.Set("weightBytes", static_cast<double>(needed.weight_bytes));
+  object.Set("devices", device_memory_to(env, needed.devices));
   return object;
 }
 

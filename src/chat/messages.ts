@@ -3,7 +3,7 @@
 // errors left are the template's own.
 import { z } from "zod";
 import type { Keywords } from "../constraints/schema-parts.js";
-import { flag } from "../engine/judge.js";
+import { flag, refuseWhole } from "../engine/judge.js";
 import type { StandIns } from "./stand-ins.js";
 import {
   callToWire,
@@ -18,7 +18,9 @@ import {
 
 /** A part of a message's content. */
 export interface TextPart {
+  /** Text is the only kind. */
   readonly type: "text";
+  /** The part's text. */
   readonly text: string;
 }
 
@@ -67,7 +69,7 @@ const rolePhrase = `a role of 1 to ${maximumRole} characters such as "user"`;
 const textPhrase = `a string of at most ${maximumTextBytes >> 20} MiB`;
 const contentPhrase = 'a string or an array of { type: "text", text } parts';
 const callsPhrase = `an array of at most ${maximumCalls} tool calls`;
-const messagesPhrase = `an array of 1 to ${maximumMessages} messages of { role, content }`;
+const messagesPhrase = `an array of 1 to ${maximumMessages} messages such as [{ role: "user", content: "…" }]`;
 const variablesPhrase = "an object whose values are JSON";
 
 function isText(value: unknown): boolean {
@@ -75,7 +77,24 @@ function isText(value: unknown): boolean {
 }
 
 const text = () => z.custom<string>(isText, textPhrase);
-const part = z.strictObject({ type: z.literal("text", '"text"'), text: text() }, contentPhrase);
+
+/** Kinds of parts that other interfaces know. */
+const otherParts: ReadonlyMap<unknown, string> = new Map(
+  Object.entries({
+    images: ["image_url", "image", "input_image"],
+    "sound is": ["input_audio", "audio"],
+    videos: ["video_url", "video"],
+    files: ["file", "input_file", "document"],
+  }).flatMap(([what, types]) => types.map((type) => [type, what.endsWith(" is") ? what : `${what} are`])),
+);
+
+const partType = z.custom<"text">().superRefine((type: unknown, context) => {
+  const other = otherParts.get(type);
+  if (other !== undefined)
+    return refuseWhole(context, `is ${JSON.stringify(type)}: ${other} not supported; send text`);
+  if (type !== "text") context.addIssue({ code: "custom", message: '"text"' });
+});
+const part = z.strictObject({ type: partType, text: text() }, contentPhrase);
 
 const message = z.strictObject(
   {

@@ -18,6 +18,8 @@ const rememberedStandIns = 16;
 export interface ChatModel {
   /** The template's text; undefined where the model has none. */
   readonly template: string | undefined;
+  /** Whether it is the caller's, not the file's. Default false. */
+  readonly isGiven?: boolean | undefined;
   readonly bos: string;
   readonly eos: string;
   /** Whether the tokenizer adds `bos` itself. */
@@ -51,7 +53,8 @@ export class ChatRenderer {
    * @throws InferenceError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED
    */
   async render(conversation: Conversation): Promise<WrittenChat> {
-    const { template, ...model } = this.#model;
+    const { template, isGiven, ...model } = this.#model;
+    const failed = isGiven ? givenFailed : fileFailed;
     if (template === undefined || template.trim() === "") {
       throw new InferenceError(
         "CHAT_TEMPLATE_MISSING",
@@ -77,8 +80,8 @@ export class ChatRenderer {
    */
   async parse({ format, parser, generationPrompt }: AnswerParser, text: string, partial: boolean) {
     const request = { text, partial, format, parser, generationPrompt };
-    const reply = await this.#ask("chat", JSON.stringify(request), parsedAnswerSchema, failed);
-    if ("error" in reply) throw failed(`could not read the answer: ${reply.error.trim()}`);
+    const reply = await this.#ask("chat", JSON.stringify(request), parsedAnswerSchema, fileFailed);
+    if ("error" in reply) throw fileFailed(`could not read the answer: ${reply.error.trim()}`);
     return reply;
   }
 
@@ -128,6 +131,11 @@ const renderedSchema = z.object({
 const otherWords = "could not be run: its process replied with something else";
 const errorSchema = z.object({ error: z.string() });
 
-function failed(what: string): InferenceError {
+function fileFailed(what: string): InferenceError {
   return new InferenceError("CHAT_TEMPLATE_FAILED", `the chat template ${what}`);
+}
+
+/** Of a template that a caller wrote, who looks for the fault there. */
+function givenFailed(what: string): InferenceError {
+  return fileFailed(`given to loadModel() as chatTemplate ${what}`);
 }

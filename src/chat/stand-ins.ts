@@ -83,7 +83,7 @@ export class StandIns {
       // Their schemas are too large together: only the names of arguments are held to.
       this.#rules = new GrammarRules("tools", shareOfTools);
       this.#ours.clear();
-      return tools.map((tool) => this.#tool(tool, namesOnly(tool.parameters ?? {})));
+      return tools.map((tool) => this.#tool(tool, namesOnly((tool.parameters ?? {}) as Keywords)));
     }
   }
 

@@ -1,6 +1,8 @@
 // Tools that a model may call: their type, their limits, and OpenAI's form, which
 // llama.cpp's templates take.
 import { z } from "zod";
+import { type JsonSchema, type SchemaOption, writtenSchema } from "../constraints/output-schema.js";
+import { keywordProblem } from "../constraints/schema-keywords.js";
 import { invalidOption } from "../errors.js";
 import { wellFormedJson } from "../well-formed.js";
 
@@ -10,8 +12,11 @@ export interface Tool {
   readonly name: string;
   /** What it does, for the model to read. */
   readonly description?: string | undefined;
-  /** A JSON schema of its arguments, an object's. Default: it takes none. */
-  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * A JSON schema of its arguments, an object's, or what `jsonSchema` takes of zod, arktype and
+   * valibot, which is told to the model as JSON schema. Default: it takes none.
+   */
+  readonly parameters?: SchemaOption | undefined;
 }
 
 /**
@@ -19,12 +24,19 @@ export interface Tool {
  * "required" and a name bind the answer: its first text is a call, after the rest of a
  * thought where the prompt begins one.
  */
-export type ToolChoice = "auto" | "required" | "none" | { readonly name: string };
+export type ToolChoice = "auto" | "required" | "none" | NamedToolChoice;
+
+/** The tool that is to be called. */
+export interface NamedToolChoice {
+  /** One of the tools' names. */
+  readonly name: string;
+}
 
 /** A tool's call as a model wrote it. */
 export interface ToolCall {
   /** The model's own id where its format has one, else one made up. */
   readonly id: string;
+  /** The tool's. */
   readonly name: string;
   /** JSON text; of a generation that ended in the middle, as far as it came. */
   readonly arguments: string;
@@ -32,7 +44,9 @@ export interface ToolCall {
 
 /** A call in a conversation's past. */
 export interface PastToolCall {
+  /** ToolCall.id of the answer that called. */
   readonly id?: string | undefined;
+  /** The tool's. */
   readonly name: string;
   /** JSON text, or what it stands for; "" is "{}". Text that is no JSON is told to the template as it is. */
   readonly arguments: string | Readonly<Record<string, unknown>>;
@@ -41,7 +55,7 @@ export interface PastToolCall {
 const maximumTools = 128;
 const maximumBytes = 256 * 1024;
 
-const toolsPhrase = `an array of 1 to ${maximumTools} tools of { name, description, parameters }, ${maximumBytes >> 10} KiB at most`;
+const toolsPhrase = `an array of at most ${maximumTools} tools of { name, description, parameters }, ${maximumBytes >> 10} KiB at most`;
 const namePhrase = 'a name of 1 to 64 letters, digits, "_", "-" and "."';
 const choicePhrase = '"auto", "required", "none" or { name } of a tool';
 const parametersPhrase = "a JSON schema of an object";
@@ -72,11 +86,26 @@ function isArguments(value: unknown): boolean {
   return typeof value === "object" && value !== null && isSmall(value, maximumPastBytes);
 }
 
+/** JSON; one tool never fails a request for what stands deep in its schema. */
+const parameters = z.unknown().transform((value, context): JsonSchema => {
+  const written = writtenSchema(value);
+  const problem = typeof written === "string" ? undefined : keywordProblem(written.json, false);
+  if (problem !== undefined) {
+    context.addIssue({ code: "custom", message: problem, params: { whole: true } });
+  } else if (typeof written === "string" || !isSchema(written.json)) {
+    context.addIssue({ code: "custom", message: typeof written === "string" ? written : parametersPhrase });
+  } else {
+    const { $schema, ...rest } = written.json as JsonSchema;
+    return written.judge === undefined ? (written.json as JsonSchema) : rest;
+  }
+  return z.NEVER;
+});
+
 const tool = z.strictObject(
   {
     name: name(),
     description: z.string("a string").optional(),
-    parameters: z.custom<Readonly<Record<string, unknown>>>(isSchema, parametersPhrase).optional(),
+    parameters: parameters.optional(),
   },
   "a tool of { name, description, parameters }",
 );
@@ -84,7 +113,6 @@ const tool = z.strictObject(
 /** The schema of a request's tools. */
 export const toolsSchema = z
   .array(tool, toolsPhrase)
-  .min(1, toolsPhrase)
   .max(maximumTools, toolsPhrase)
   .refine((tools) => isSmall(tools), toolsPhrase);
 
@@ -106,8 +134,11 @@ export const pastToolCallSchema = z.strictObject(
 
 /** What a request says about tools. */
 export interface ToolOptions {
+  /** Functions that the model may ask to be called, up to 128; [] as if left out. */
   readonly tools?: readonly Tool[] | undefined;
+  /** Whether one is called. Default "auto". Only with `tools`. */
   readonly toolChoice?: ToolChoice | undefined;
+  /** Several calls in one answer. Default: as the template has it, one if required. Only with `tools`. */
   readonly parallelToolCalls?: boolean | undefined;
 }
 
@@ -130,6 +161,10 @@ export function judgeTools(call: string, { tools, toolChoice, parallelToolCalls 
     if (toolChoice !== undefined) throw refuse("toolChoice", "must come with tools");
     if (parallelToolCalls !== undefined) throw refuse("parallelToolCalls", "must come with tools");
     return undefined;
+  }
+  if (tools.length === 0) {
+    if (toolChoice === undefined || toolChoice === "auto" || toolChoice === "none") return undefined;
+    throw refuse("toolChoice", 'must be "auto" or "none" where tools is empty');
   }
   const names = tools.map((each) => each.name);
   const twice = names.find((each, index) => names.indexOf(each) < index);

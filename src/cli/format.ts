@@ -30,6 +30,20 @@ export function bytes(count: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${byteUnits[unit]}`;
 }
 
+/** How long ago something was, in the largest unit that fits: "5 days ago". */
+export function ago(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  const units = [
+    [24 * 60, "day"],
+    [60, "hour"],
+    [1, "minute"],
+  ] as const;
+  const found = units.find(([size]) => minutes >= size);
+  if (found === undefined) return "now";
+  const count = Math.floor(minutes / found[0]);
+  return `${count} ${found[1]}${count === 1 ? "" : "s"} ago`;
+}
+
 /** Rows of cells, columns padded to equal width; the last one is left ragged. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
@@ -86,27 +100,24 @@ function typeShares(tensors: readonly TensorInfo[]): string {
   return largestFirst.map(([type, size]) => `${type} ${bytes(size)}`).join(", ");
 }
 
-/** Memory an engine of some shape needs, for a person to read. */
+/** Memory an engine of some shape needs, and what is free, for a person to read. */
 export function memoryText(measured: {
   readonly slots: number;
   readonly contextLength: number;
   readonly needed: MemoryNeeded;
+  readonly freeBytes: number;
 }): string {
-  const { weightBytes, kvBytes, computeBytes, hostCacheBytes } = measured.needed;
+  const { slots, contextLength, needed, freeBytes } = measured;
+  const { weightBytes, kvBytes, computeBytes, hostCacheBytes } = needed;
   const rows = [
     ["weights", bytes(weightBytes)],
     ["KV cache", bytes(kvBytes)],
     ["compute", bytes(computeBytes)],
     ["host cache, at most", bytes(hostCacheBytes)],
     ["total", bytes(weightBytes + kvBytes + computeBytes + hostCacheBytes)],
+    ["free now", bytes(freeBytes)],
   ];
-  return `\nMemory needed with ${measured.slots} slots of ${measured.contextLength} tokens\n${table(rows)}`;
-}
-
-/** JSON with bigints: as numbers where those are exact, else as strings. */
-export function jsonLine(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item !== "bigint") return item;
-    return Number.isSafeInteger(Number(item)) ? Number(item) : String(item);
-  });
+  const fits = weightBytes + kvBytes + computeBytes <= freeBytes;
+  const advice = fits ? "" : "\nThis does not fit: use fewer slots, a shorter context or a smaller model.";
+  return `\nMemory needed with ${slots} slots of ${contextLength} tokens\n${table(rows)}${advice}`;
 }

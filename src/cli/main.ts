@@ -1,52 +1,54 @@
 #!/usr/bin/env node
-// The `infernode` command: wires the subcommands, and turns every failure into
-// one sentence on stderr and an exit code: 0 done, 1 failed, 2 used wrongly,
-// 130 interrupted.
-import { createRequire } from "node:module";
-import { Command, CommanderError } from "commander";
-import { generateCommand } from "./generate.js";
-import { inspectCommand } from "./inspect.js";
-import { exitCodes, failWithOutput, guardOutput, reportFailure } from "./terminal.js";
-import { workerCommand } from "./worker.js";
+// The `infernode` command as a process: runs it, and turns every failure into one sentence
+// on stderr and an exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CommanderError } from "commander";
+import { hearOwnLines } from "../log.js";
+import { packageRoot } from "../package-root.js";
+import { misuseHint } from "./misuse.js";
+import { program } from "./program.js";
+import { exitCodes, failWithOutput, guardOutput, notice, reportFailure } from "./terminal.js";
+import { welcomeText } from "./welcome.js";
 
-function packageVersion(): string {
-  const require = createRequire(import.meta.url);
-  const { version } = require("../../package.json") as { readonly version: string };
-  return version;
+/** Where a person's arguments begin in process.argv. */
+const argumentsStart = 2;
+
+/** "0.1.0 (llama.cpp v0.5.0)"; the pin is what this package was built with. */
+function versions(): string {
+  return `${versionIn("package.json")} (llama.cpp ${versionIn("third_party/llama.cpp.json")})`;
 }
 
-function program(): Command {
-  const root = new Command("infernode")
-    .description("GPU inference for Node.js on llama.cpp")
-    .version(packageVersion(), "-v, --version")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  infernode generate                              a story from the embedded model
-  infernode generate -m model.gguf -p "Hello" -n 64
-  echo "Hello" | infernode generate -m model.gguf --json
-  infernode inspect model.gguf
-  MODEL_NAME=model.gguf infernode worker          jobs from the platform`,
-    );
-  for (const command of [generateCommand(), inspectCommand(), workerCommand()]) root.addCommand(command);
-  for (const command of [root, ...root.commands]) command.exitOverride();
-  return root;
+function versionIn(file: string): string {
+  const text = readFileSync(join(packageRoot(), file), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 async function main(): Promise<void> {
   guardOutput();
+  hearOwnLines(({ level, text }) => {
+    if (level === "warn") notice(text);
+  });
   try {
-    await program().parseAsync(process.argv);
+    if (process.argv.length === argumentsStart) process.stdout.write(welcomeText(commandName()));
+    else await program(versions()).parseAsync(process.argv);
   } catch (thrown) {
     process.exitCode = thrown instanceof CommanderError ? commanderCode(thrown) : reportFailure(thrown);
   }
   failWithOutput();
 }
 
+/** How the person called this program: npx says so. */
+function commandName(): string {
+  return process.env.npm_command === "exec" ? "npx infernode" : "infernode";
+}
+
 /** Commander has printed its sentence; help and version are no failures. */
 function commanderCode(error: CommanderError): number {
-  return error.exitCode === exitCodes.ok ? exitCodes.ok : exitCodes.usage;
+  if (error.exitCode === exitCodes.ok) return exitCodes.ok;
+  const hint = misuseHint(process.argv.slice(argumentsStart));
+  if (hint !== undefined) process.stderr.write(`${hint}\n`);
+  return exitCodes.usage;
 }
 
 void main();

@@ -1,13 +1,19 @@
-// The process as the commands see it: standard streams that may close early,
-// Ctrl-C, exit codes, and flags that become options. Only src/cli reads these.
+// The process as the commands see it: standard streams that may close early, Ctrl-C and
+// exit codes. Only src/cli reads these.
 import { once } from "node:events";
 import { fstatSync } from "node:fs";
-import { InvalidArgumentError } from "commander";
-import { InferenceError, type OptionPath, spelledPath } from "../errors.js";
+import { InferenceError, type NameOption, type OptionPath, spelledPath } from "../errors.js";
 import { messageOfThrown, stackOfThrown } from "../thrown.js";
 
-/** Exit codes: the usual ones, and 128 + 2 for Ctrl-C. */
-export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+/** Exit codes: the usual ones, two of a worker whose device is lost, and 128 + 2 for Ctrl-C. */
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  deviceFailed: 3,
+  deviceMemory: 4,
+  interrupted: 130,
+} as const;
 
 /** Whether stdout takes no more, and whether that is a failure: who closed a pipe has what it wanted. */
 let outputState: "open" | "closed" | "failed" = "open";
@@ -103,16 +109,21 @@ export async function readInput(): Promise<string> {
 
 /** Tells a failure in one sentence. @returns the exit code it deserves */
 export function reportFailure(thrown: unknown): number {
+  notice(failureText(thrown));
+  const isMisuse = thrown instanceof InferenceError && thrown.code === "INVALID_OPTION";
+  return isMisuse ? exitCodes.usage : exitCodes.failure;
+}
+
+/**
+ * A failure in one sentence; a fault of ours with its stack.
+ * @param nameOption as the sentence spells options; default: as flags
+ */
+export function failureText(thrown: unknown, nameOption: NameOption = flagOf): string {
   if (!(thrown instanceof InferenceError)) {
-    notice(isOfSystem(thrown) ? messageOfThrown(thrown) : stackOfThrown(thrown));
-    return exitCodes.failure;
+    return isOfSystem(thrown) ? messageOfThrown(thrown) : stackOfThrown(thrown);
   }
-  if (thrown.code !== "INVALID_OPTION") {
-    notice(`${thrown.message} [${thrown.code}]`);
-    return exitCodes.failure;
-  }
-  notice(thrown.path === undefined ? thrown.message : thrown.sentence(flagOf));
-  return exitCodes.usage;
+  if (thrown.code !== "INVALID_OPTION") return `${thrown.message} [${thrown.code}]`;
+  return thrown.path === undefined ? thrown.message : thrown.sentence(nameOption);
 }
 
 /** The machine or Node's permission model refused something, such as a read; anything else is a fault of ours. */
@@ -120,31 +131,18 @@ function isOfSystem(thrown: unknown): boolean {
   return thrown instanceof Error && ("syscall" in thrown || "permission" in thrown);
 }
 
-/** The flag of an option: --max-tokens of maxTokens. */
+/** The flag of an option, and of an item of it: --max-tokens of maxTokens, --stop of stop[0]. */
 function flagOf(path: OptionPath): string {
-  const words = spelledPath(path).replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
-  return `--${words}`;
+  if (path[0] === "path") return "the model";
+  return `--${kebab(path.filter((step) => typeof step === "string"))}`;
 }
 
-/** A flag's number. Ranges are judged by the library. */
-export function parseNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");
-  return value;
+/** An option as the command line spells it: max-tokens of maxTokens. */
+export function kebab(path: OptionPath): string {
+  return spelledPath(path).replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
 }
 
-/** A seed: a bigint where a number would lose digits. */
-export function parseSeed(text: string): number | bigint {
-  const value = parseNumber(text);
-  return /^\d+$/.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
-}
-
-/** Layers on the GPU: a number or "all". */
-export function parseLayers(text: string): number | "all" {
-  return text === "all" ? text : parseNumber(text);
-}
-
-/** Collects a flag that may be given several times. */
-export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), text];
+/** A mistake of the person at the command line, in one sentence. */
+export function refusal(sentence: string): InferenceError {
+  return new InferenceError("INVALID_OPTION", sentence);
 }

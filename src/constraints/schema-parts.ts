@@ -214,12 +214,16 @@ function schemas(node: Keywords, keyword: string, path: string): readonly Json[]
 
 const plainKeywords = new Set([...keywordsOf.flatMap(([, keywords]) => keywords), ...unsupported.keys()]);
 
+/** All keywords that restrict values, but $ref and allOf. */
+export const schemaKeywords: ReadonlySet<string> = new Set([
+  ...plainKeywords,
+  ...unions,
+  ...["type", "enum", "const"],
+]);
+
 /** It restricts values, beside what its $ref and allOf do. */
 function says(node: Keywords): boolean {
-  return Object.keys(node).some(
-    (keyword) =>
-      plainKeywords.has(keyword) || unions.includes(keyword) || /^(type|enum|const)$/.test(keyword),
-  );
+  return Object.keys(node).some((keyword) => schemaKeywords.has(keyword));
 }
 
 /** The schema of no value. */

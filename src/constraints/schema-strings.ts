@@ -2,7 +2,7 @@
 import { anyCharacter, both, choice, type Expression, literal, matches, repeat } from "./expression.js";
 import { patternExpression } from "./regex.js";
 import { countsOf, type Parts, refuseAt, saidBy } from "./schema-parts.js";
-import { stringFormats } from "./string-formats.js";
+import { besidePattern, stringFormats } from "./string-formats.js";
 
 const longest = 2000;
 
@@ -36,7 +36,15 @@ function formats(parts: Parts): readonly Expression[] {
 
 export function stringExpression(parts: Parts): Expression {
   const { forms, least, most } = stringForm(parts);
-  return both([...forms, repeat(anyCharacter, least, most > longest ? Number.POSITIVE_INFINITY : most)]);
+  const timed = saidBy(parts, "pattern").flatMap(([pattern, { node, path }]) => {
+    const beside = besidePattern(String(pattern), node.format);
+    return beside === undefined ? [] : [patternExpression(beside, path)];
+  });
+  return both([
+    ...forms,
+    ...timed,
+    repeat(anyCharacter, least, most > longest ? Number.POSITIVE_INFINITY : most),
+  ]);
 }
 
 export function isAllowedString(text: string, parts: Parts): boolean {

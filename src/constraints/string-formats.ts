@@ -36,13 +36,28 @@ const uri =
 
 const hex = (count: number) => `[0-9a-fA-F]{${count}}`;
 
+/** No number in these needs more than nine digits: a second has that many of its parts. */
+const timed: ReadonlySet<unknown> = new Set(["date-time", "time", "duration"]);
+const secondsWithFraction = /\[0-5\]\\d\((\?:)?\\\.\\d\+\)/;
+const fewDigits = "^\\D*(\\d{1,9}\\D+)*(\\d{1,9})?$";
+
+/**
+ * A pattern that holds beside one of a time: `\d+` alone lets a model write digits without end.
+ * Undefined where the pattern is of no time, or counts ten digits or more itself.
+ */
+export function besidePattern(pattern: string, format: unknown): string | undefined {
+  if (/\\d\{\d\d/.test(pattern)) return undefined;
+  return timed.has(format) || secondsWithFraction.test(pattern) ? fewDigits : undefined;
+}
+
 /** Patterns by the format's name. */
 export const stringFormats: ReadonlyMap<string, string> = new Map(
   Object.entries({
     date,
     time,
     "date-time": `${date}T${time}`,
-    duration: "P(?=.)(\\d+W|(\\d+Y)?(\\d+M)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?)?)",
+    duration:
+      "P(?=.)(\\d{1,9}W|(\\d{1,9}Y)?(\\d{1,9}M)?(\\d{1,9}D)?(T(?=\\d)(\\d{1,9}H)?(\\d{1,9}M)?(\\d{1,9}S)?)?)",
     email,
     hostname: `${label}(\\.${label})*`,
     ipv4,

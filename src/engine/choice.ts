@@ -24,6 +24,7 @@ export interface AnswerReading {
 /** What a choice needs of its generation. */
 export interface ChoiceHost {
   add(event: DeltaEvent): void;
+  choiceAccepted(): void;
   choiceEnded(choice: Choice, end: NativeEnd): void;
   /** Tells the addon of tokens read. */
   acknowledge(id: number, tokens: number): void;
@@ -42,6 +43,7 @@ export class Choice implements EventReader {
   #heldLogProbs: GeneratedLogProb[] = [];
   #end: NativeEnd | undefined;
   #ending = false;
+  #accepted = false;
   #unacknowledged = 0;
 
   constructor(host: ChoiceHost, index: number, id: number) {
@@ -70,6 +72,16 @@ export class Choice implements EventReader {
   /** From now on its text is taken apart. */
   read({ format, parse }: AnswerReading): void {
     this.#reader = new AnswerReader(format, parse, (delta) => this.#tell(delta));
+  }
+
+  /** The engine has accepted it. */
+  get isAccepted(): boolean {
+    return this.#accepted;
+  }
+
+  accept(): void {
+    this.#accepted = true;
+    this.#host.choiceAccepted();
   }
 
   deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void {

@@ -1,6 +1,6 @@
 // Embeddings: what may be asked for, and the vectors out of the addon's ends.
 import { z } from "zod";
-import { InferenceError, type NameOption, type OptionPath, spelledPath } from "../errors.js";
+import { InferenceError, invalidOption, type NameOption, type OptionPath, spelledPath } from "../errors.js";
 import type { NativeEnd } from "../native.js";
 import { cancelledByClosing } from "./hidden-runs.js";
 import { abortSignal, flag, judge } from "./judge.js";
@@ -23,10 +23,19 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A vector that JSON holds as a list of numbers; so are the parts that slice() takes of it. */
+export class Embedding extends Float32Array {
+  /** The numbers as a list. */
+  toJSON(): number[] {
+    return Array.from(this);
+  }
+}
+
 /** Embeddings in the order of their inputs. */
 export interface EmbedResult {
-  /** One per input, of the model's embedding length. */
-  readonly embeddings: readonly Float32Array[];
+  /** One per input, of the model's embedding length; lists of numbers in JSON. */
+  readonly embeddings: readonly Embedding[];
+  /** Token counts of the whole call. */
   readonly usage: {
     /** Tokens of all inputs, special tokens included. */
     readonly promptTokens: number;
@@ -51,7 +60,7 @@ const inputsSchema = z.strictObject({
   inputs: z.custom<EmbedInput | readonly EmbedInput[]>(areInputs, inputPhrase),
 });
 
-const optionsSchema = z.strictObject({
+export const optionsSchema = z.strictObject({
   normalize: flag().default(true),
   cache: flag().optional(),
   cacheSalt: z.string("a string").optional(),
@@ -85,14 +94,18 @@ export function inputFailure(failure: unknown, place: OptionPath): unknown {
 const poolings: ReadonlyMap<number, string> = new Map([
   [1, "the mean of all tokens"],
   [2, "the first token"],
-  [4, "a rank"],
 ]);
+/** Another one: a reranker's scores. */
+const rank = 4;
 
 /**
  * Models that say nothing, or that say the last token, can be asked.
  * @throws InferenceError INVALID_OPTION
  */
 export function refusePooling(type: number | undefined): void {
+  if (type === rank) {
+    throw invalidOption("embed()", [], "this model is a reranker, which gives scores: use rerank()");
+  }
   const way = type === undefined ? undefined : poolings.get(type);
   if (way === undefined) return;
   throw new InferenceError(
@@ -103,12 +116,12 @@ export function refusePooling(type: number | undefined): void {
 
 /** The vectors of ended requests. */
 export function embedResult(ends: readonly (NativeEnd | undefined)[], normalize: boolean): EmbedResult {
-  const embeddings: Float32Array[] = [];
+  const embeddings: Embedding[] = [];
   let promptTokens = 0;
   let cachedPromptTokens = 0;
   for (const end of ends) {
     if (end?.embedding === undefined) throw cancelledByClosing("embed()");
-    embeddings.push(normalize ? unit(end.embedding) : end.embedding);
+    embeddings.push(new Embedding(normalize ? unit(end.embedding) : end.embedding));
     promptTokens += end.promptTokens;
     cachedPromptTokens += end.cachedPromptTokens;
   }

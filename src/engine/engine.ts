@@ -2,13 +2,10 @@
 // JavaScript. Judges each request once, numbers it, and hands it on. Batching,
 // caching and scheduling are the addon's.
 import "./dispose.js";
-import { randomBytes } from "node:crypto";
-import type { Conversation } from "../chat/messages.js";
 import type { ChatRenderer } from "../chat/renderer.js";
+import type { SchemaOption } from "../constraints/output-schema.js";
 import { InferenceError, invalidOption, toInferenceError } from "../errors.js";
-import type { NativeEngine, NativeRequest } from "../native.js";
-import { AbortListeners } from "./abort-listeners.js";
-import type { Choice } from "./choice.js";
+import type { NativeEngine, NativeEngineOptions } from "../native.js";
 import {
   type EmbedInput,
   type EmbedOptions,
@@ -19,22 +16,24 @@ import {
   refusePooling,
 } from "./embed.js";
 import type { EventRouter } from "./event-router.js";
-import { Generation, recordOf, refused } from "./generation.js";
-import { type GenerationHost, GenerationRecord } from "./generation-record.js";
-import { cancelledByClosing, endsOf } from "./hidden-runs.js";
+import type { GenerateResult, ResultOf } from "./events.js";
+import type { ForkOptions, GenerateRequest, LoadStateOptions } from "./generate-request.js";
+import { Generation, recordOf } from "./generation.js";
+import type { GenerationRecord } from "./generation-record.js";
+import { cancelledByClosing, endsOf, noneRefused } from "./hidden-runs.js";
+import { asRefusal } from "./judge.js";
 import { KeepAlive } from "./keep-alive.js";
-import { judgePath } from "./options.js";
+import type { KvLayout } from "./kv-layout.js";
+import { judgePath } from "./model-path.js";
 import {
-  type ForkOptions,
-  type GenerateRequest,
   judgeFork,
   judgeLoadState,
   judgeRequest,
-  type LoadStateOptions,
   type RequestSchema,
   requestSchema,
   type VocabularyLimits,
 } from "./request.js";
+import { type DrainOptions, judgeDrain, type OpenCall, RequestBook } from "./request-book.js";
 import {
   documentFailure,
   judgeRerank,
@@ -45,14 +44,18 @@ import {
   rerankResult,
 } from "./rerank.js";
 import { type SavedState, StateFiles, savingRequest } from "./saved-state.js";
+import { randomSeed } from "./seed.js";
 import { type EngineStats, engineStats } from "./stats.js";
+import { Submissions } from "./submissions.js";
 import { writtenRequest } from "./written-request.js";
 
-const seedBits = 64;
 const stateFile = "a state file";
 
 /** What an engine was made with, defaults and choices filled in. */
-export type ChosenEngineOptions = NativeEngine["options"];
+export interface ChosenEngineOptions extends NativeEngineOptions {
+  /** A stream of cells for each slot, or one pool of them. */
+  readonly kvLayout: KvLayout;
+}
 
 /** What an engine must know about its model. */
 export interface EngineModel extends Omit<VocabularyLimits, "loras">, RankModel {
@@ -61,32 +64,39 @@ export interface EngineModel extends Omit<VocabularyLimits, "loras">, RankModel 
   readonly poolingType?: number | undefined;
 }
 
+/** A generation that has begun, or has ended as refused. */
+interface Started {
+  readonly record: GenerationRecord;
+  readonly seed: bigint;
+}
+
 /** Runs many generations of one model at once. Made by Model.createEngine(). */
 export class Engine {
   readonly #native: NativeEngine;
-  readonly #router: EventRouter;
   readonly #schema: RequestSchema;
-  readonly #host: GenerationHost;
-  readonly #abortListeners = new AbortListeners();
   readonly #chat: ChatRenderer;
-  /** Generations the addon has not heard of yet, and when it will have. */
-  readonly #rendering = new Map<GenerationRecord, Promise<void>>();
-  /** Every generation of this engine that is still held by somebody. */
-  readonly #own = new WeakSet<GenerationRecord>();
+  readonly #keepAlive: KeepAlive;
+  readonly #submissions: Submissions;
+  readonly #book = new RequestBook();
   readonly #model: EngineModel;
   readonly #states: StateFiles;
-  #nextId = 1;
+  #draining = false;
   #closing: Promise<void> | undefined;
 
-  /** Engines come from Model.createEngine(). */
+  /** @internal Engines come from Model.createEngine(). */
   constructor(native: NativeEngine, router: EventRouter, model: EngineModel, chat: ChatRenderer) {
-    this.#chat = chat;
     this.#native = native;
-    this.#router = router;
+    this.#chat = chat;
     this.#schema = requestSchema({ ...model, loras: native.options.loras });
     this.#model = model;
     this.#states = new StateFiles(native, model);
-    this.#host = { native, keepAlive: new KeepAlive(native) };
+    this.#keepAlive = new KeepAlive(native);
+    this.#submissions = new Submissions({
+      native,
+      router,
+      chat,
+      host: { native, keepAlive: this.#keepAlive },
+    });
   }
 
   /** The options in use, with what was chosen for those left out. */
@@ -97,35 +107,46 @@ export class Engine {
   /**
    * Starts a generation and returns at once; never throws. Every failure comes where the
    * generation is read, as an InferenceError: INVALID_OPTION naming the field,
-   * ENGINE_CLOSED, QUEUE_FULL, CONTEXT_OVERFLOW, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED.
+   * ENGINE_CLOSED, QUEUE_FULL, CONTEXT_OVERFLOW, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED;
+   * where it is awaited, OUTPUT_INVALID.
+   *
+   * With a `jsonSchema` the result has an `object`: what a library's schema makes of the
+   * answer, typed and validated; with a plain JSON schema the parsed JSON, unknown.
    *
    * A signal that is already aborted costs nothing: the engine never hears of
    * the request, and reading it tells that it was cancelled.
    */
-  generate(request: GenerateRequest): Generation {
+  generate<Schema extends SchemaOption | undefined = undefined>(
+    request: GenerateRequest<Schema>,
+  ): Generation<ResultOf<Schema>> {
     return this.#orRefused("generate()", () => this.#generate(request));
   }
 
-  #orRefused(call: string, start: () => Generation): Generation {
+  #orRefused<Result extends GenerateResult>(call: string, start: () => Started): Generation<Result> {
+    const close = this.#book.open();
+    const { record, seed } = this.#started(call, start);
+    record.atEnd(close);
+    return new Generation(record, seed);
+  }
+
+  #started(call: string, start: () => Started): Started {
     try {
       this.#mustBeOpen(call);
       return start();
     } catch (thrown) {
-      return refused(call, thrown, this.#nextId++, this.#host);
+      const record = this.#submissions.record();
+      record.fail(asRefusal(call, thrown));
+      return { record, seed: 0n };
     }
   }
 
-  #generate(request: GenerateRequest): Generation {
+  #generate(request: GenerateRequest): Started {
     const judged = judgeRequest(this.#schema, request, randomSeed);
-    const { native, n, chat, boundBy, signal } = judged;
+    const { native, n, chat, signal } = judged;
     this.#mustBeQueueable("generate()", "n", n);
-    const ids = Array.from({ length: n }, () => this.#nextId++);
-    const record = new GenerationRecord(ids, this.#host, boundBy);
-    const shared = this.#shared(native, ids);
-    if (signal?.aborted) record.finishAborted(signal);
-    else if (chat === undefined) this.#start(record, shared, signal);
-    else this.#postpone(record, this.#startLater(record, shared, chat), signal);
-    return new Generation(record, native.seed);
+    const record = this.#submissions.record(n, judged);
+    this.#submissions.generate(record, { native, chat, signal });
+    return { record, seed: native.seed };
   }
 
   /**
@@ -136,99 +157,33 @@ export class Engine {
    * Never throws; fails as generate() does, with INVALID_OPTION where the generation is
    * another engine's, has no such choice, has ended or ends before the engine comes to it.
    */
-  fork(generation: Generation, options: ForkOptions = {}): Generation {
+  fork<Result extends GenerateResult>(
+    generation: Generation<Result>,
+    options: ForkOptions = {},
+  ): Generation<Result> {
     return this.#orRefused("fork()", () => this.#fork(generation, options));
   }
 
-  #fork(generation: Generation, options: ForkOptions): Generation {
+  #fork(generation: Generation, options: ForkOptions): Started {
     const { seed, choiceIndex, signal } = judgeFork(options, randomSeed);
     const source = this.#forkable(generation);
     const choice = source.choices[choiceIndex];
-    const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `fork(): ${sentence}`);
-    if (choice === undefined)
-      throw refuse(`choiceIndex must be below ${source.choices.length}, the generation's n`);
-    if (choice.end !== undefined) throw refuse("the generation must be running, it has ended");
-    const record = new GenerationRecord([this.#nextId++], this.#host, source.boundBy);
-    const submit = () => {
-      record.readAnswers(source.reading);
-      this.#submit(record, ({ id }) => this.#native.fork(id, choice.id, seed));
-    };
-    const rendered = this.#rendering.get(source);
-    if (signal?.aborted) record.finishAborted(signal);
-    else if (rendered === undefined) {
-      submit();
-      if (signal !== undefined) this.#listen(record, signal);
-    } else {
-      this.#postpone(record, this.#afterwards(rendered, record, submit), signal);
+    if (choice === undefined) {
+      const problem = `must be below ${source.choices.length}, the generation's n, got ${choiceIndex}`;
+      throw invalidOption("fork()", ["choiceIndex"], problem);
     }
-    return new Generation(record, seed);
+    if (choice.end !== undefined) {
+      throw invalidOption("fork()", [], "the generation must be running, it has ended");
+    }
+    const record = this.#submissions.record(1, source);
+    this.#submissions.fork(record, source, choice, seed, signal);
+    return { record, seed };
   }
 
   #forkable(generation: Generation): GenerationRecord {
     const record = recordOf(generation);
-    if (record !== undefined && this.#own.has(record)) return record;
+    if (record !== undefined && this.#submissions.has(record)) return record;
     throw new InferenceError("INVALID_OPTION", "fork(): generation must be one that this engine made");
-  }
-
-  /** Choices share their prompt, whatever is kept for others. */
-  #shared(request: NativeRequest, ids: readonly number[]): NativeRequest {
-    const [first] = ids;
-    if (ids.length < 2 || (request.cache && this.options.promptCache)) return request;
-    return { ...request, cache: true, siblings: true, cacheSalt: `\0${first}` };
-  }
-
-  #start(record: GenerationRecord, request: NativeRequest, signal: AbortSignal | undefined): void {
-    this.#submit(record, ({ id, index }) => {
-      const seed = BigInt.asUintN(seedBits, request.seed + BigInt(index));
-      this.#native.submit(id, { ...request, seed });
-    });
-    if (signal !== undefined) this.#listen(record, signal);
-  }
-
-  #submit(record: GenerationRecord, submit: (choice: Choice) => void): void {
-    this.#own.add(record);
-    try {
-      for (const choice of record.choices) {
-        submit(choice);
-        this.#router.add(choice.id, choice);
-      }
-    } catch (thrown) {
-      throw toInferenceError(thrown);
-    }
-  }
-
-  #listen(record: GenerationRecord, signal: AbortSignal): void {
-    record.attach(this.#abortListeners.listen(signal, () => record.abort(signal)));
-  }
-
-  /** The addon hears of the record when `start` has come so far. */
-  #postpone(record: GenerationRecord, start: Promise<void>, signal: AbortSignal | undefined): void {
-    record.postpone();
-    this.#own.add(record);
-    if (signal !== undefined) this.#listen(record, signal);
-    const settled = start
-      .catch((thrown: unknown) => record.fail(toInferenceError(thrown)))
-      .finally(() => this.#rendering.delete(record));
-    this.#rendering.set(record, settled);
-  }
-
-  /** Once the conversation is a prompt. */
-  async #startLater(record: GenerationRecord, request: NativeRequest, chat: Conversation): Promise<void> {
-    const written = await this.#chat.render(chat);
-    if (record.end !== undefined) return;
-    const { request: whole, format } = writtenRequest(request, chat, written);
-    record.submit();
-    record.readAnswers(
-      format && { format, parse: (text, partial) => this.#chat.parse(format, text, partial) },
-    );
-    this.#start(record, whole, undefined);
-  }
-
-  async #afterwards(rendered: Promise<void>, record: GenerationRecord, submit: () => void): Promise<void> {
-    await rendered;
-    if (record.end !== undefined) return;
-    record.submit();
-    submit();
   }
 
   /**
@@ -240,7 +195,15 @@ export class Engine {
    *   embeddings in another way; CONTEXT_OVERFLOW naming the input; as reading a
    *   generation does
    */
-  async embed(inputs: EmbedInput | readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
+  embed(inputs: EmbedInput | readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
+    return this.#book.counted((call) => this.#embed(inputs, options, call));
+  }
+
+  async #embed(
+    inputs: EmbedInput | readonly EmbedInput[],
+    options: EmbedOptions,
+    call: OpenCall,
+  ): Promise<EmbedResult> {
     this.#mustBeOpen("embed()");
     refusePooling(this.#model.poolingType);
     const { inputs: texts, place, normalize, signal, ...rest } = judgeEmbed(inputs, options);
@@ -254,16 +217,9 @@ export class Engine {
         throw named(thrown, index);
       }
     });
-    const runs = requests.map((request) => this.#run({ ...request, embeds: true }, signal));
+    const runs = requests.map((request) => this.#submissions.run({ ...request, embeds: true }, signal));
+    call.isAccepted = () => noneRefused(runs);
     return embedResult(await endsOf(runs, named), normalize);
-  }
-
-  /** A request that nobody follows. */
-  #run(request: NativeRequest, signal: AbortSignal | undefined): GenerationRecord {
-    const record = new GenerationRecord([this.#nextId++], this.#host);
-    if (signal?.aborted) record.finishAborted(signal);
-    else this.#start(record, request, signal);
-    return record;
   }
 
   /**
@@ -275,7 +231,11 @@ export class Engine {
    * @throws InferenceError (rejects) INVALID_OPTION, also where the model is no reranker;
    *   CONTEXT_OVERFLOW naming the document; as reading a generation does
    */
-  async rerank(request: RerankRequest): Promise<RerankResult> {
+  rerank(request: RerankRequest): Promise<RerankResult> {
+    return this.#book.counted((call) => this.#rerank(request, call));
+  }
+
+  async #rerank(request: RerankRequest, call: OpenCall): Promise<RerankResult> {
     this.#mustBeOpen("rerank()");
     const judged = judgeRerank(request);
     this.#mustBeQueueable("rerank()", "documents", judged.documents.length);
@@ -283,9 +243,8 @@ export class Engine {
     const { cache, cacheSalt, loras, signal } = judged;
     const asked = { prompt: [0], cache, cacheSalt, loras, temperature: 0 };
     const { native } = judgeRequest(this.#schema, asked, randomSeed, "rerank()");
-    const ids = prompts.map((_, index) => this.#nextId + index);
-    const shared = this.#shared({ ...native, embeds: true, ranks: true }, ids);
-    const runs = prompts.map((prompt) => this.#run({ ...shared, prompt }, signal));
+    const runs = this.#submissions.runAlike({ ...native, embeds: true, ranks: true }, prompts, signal);
+    call.isAccepted = () => noneRefused(runs);
     return rerankResult(await endsOf(runs, documentFailure), judged);
   }
 
@@ -303,18 +262,29 @@ export class Engine {
    *   STATE_UNREADABLE where the file cannot be written; STATE_LOST where
    *   llama.cpp does not tell the state
    */
-  async saveState(path: string | URL, request: GenerateRequest): Promise<SavedState> {
-    const call = "saveState()";
-    this.#mustBeOpen(call);
-    const file = judgePath(call, path, stateFile);
-    const refuse = (sentence: string) => new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
-    if (!this.options.promptCache) throw refuse("the engine must have promptCache, it is false");
-    const { native, chat, signal } = judgeRequest(this.#schema, request, randomSeed, call);
-    if (!native.cache) throw refuse("cache must be true, got false");
+  saveState(path: string | URL, request: GenerateRequest): Promise<SavedState> {
+    return this.#book.counted((call) => this.#saveState(path, request, call));
+  }
+
+  async #saveState(path: string | URL, request: GenerateRequest, call: OpenCall): Promise<SavedState> {
+    const name = "saveState()";
+    this.#mustBeOpen(name);
+    const file = judgePath(name, path, stateFile);
+    if (!this.options.promptCache) {
+      throw invalidOption(name, [], "the engine must have promptCache, it is false");
+    }
+    if (request === undefined) {
+      const problem = "must say which conversation is saved: saveState(path, { messages })";
+      throw invalidOption(name, ["request"], problem);
+    }
+    const { native, chat, signal } = judgeRequest(this.#schema, request, randomSeed, name);
+    if (!native.cache) throw invalidOption(name, ["cache"], "must be true, got false");
     const written = chat && (await this.#chat.render(chat));
-    if (this.#closing !== undefined) throw cancelledByClosing(call);
+    if (this.#closing !== undefined) throw cancelledByClosing(name);
     const { request: prompt } = written ? writtenRequest(native, chat, written) : { request: native };
-    const [end] = await endsOf([this.#run(savingRequest(prompt), signal)]);
+    const run = this.#submissions.run(savingRequest(prompt), signal);
+    call.isAccepted = () => noneRefused([run]);
+    const [end] = await endsOf([run]);
     return this.#states.write(file, prompt.loras, end);
   }
 
@@ -328,10 +298,16 @@ export class Engine {
    *   STATE_INVALID where it is damaged or of another model, llama.cpp or kind of
    *   cache; OUT_OF_MEMORY where hostCacheBytes has no room for it
    */
-  async loadState(path: string | URL, options: LoadStateOptions = {}): Promise<SavedState> {
+  loadState(path: string | URL, options: LoadStateOptions = {}): Promise<SavedState> {
+    return this.#book.counted((call) => this.#loadState(path, options, call));
+  }
+
+  async #loadState(path: string | URL, options: LoadStateOptions, call: OpenCall): Promise<SavedState> {
     this.#mustBeOpen("loadState()");
     const file = judgePath("loadState()", path, stateFile);
-    return this.#states.read(file, judgeLoadState(options, this.options.loras));
+    const key = judgeLoadState(options, this.options.loras);
+    call.isAccepted = () => true;
+    return this.#states.read(file, key);
   }
 
   /**
@@ -339,8 +315,35 @@ export class Engine {
    * @throws InferenceError ENGINE_CLOSED
    */
   stats(): EngineStats {
-    this.#mustBeOpen("stats()");
-    return engineStats(this.#native.stats());
+    this.#mustNotBeClosed("stats()");
+    return engineStats(this.#native.stats(), this.#book.counts);
+  }
+
+  /** Whether the engine takes requests: false once it is draining, closed or broken (ENGINE_BROKEN, DEVICE_FAILED, OUT_OF_MEMORY). */
+  get healthy(): boolean {
+    return !this.#draining && this.#closing === undefined && !this.#native.broken;
+  }
+
+  /**
+   * Refuses new requests from now on with ENGINE_CLOSED, and waits until every living
+   * request has ended: what a service does before it closes its engine. Living are
+   * generations that wait for a slot or for the chat template, embeddings, rerankings,
+   * states that are saved or loaded, and generations that nobody reads, which end only when
+   * they are read or cancelled: give a signal as the limit. close() ends them all, and the
+   * waiting with them. It may be called several times.
+   *
+   * @throws InferenceError (rejects) INVALID_OPTION; CANCELLED where the signal aborts first:
+   *   the engine goes on draining
+   */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const { signal } = judgeDrain(options);
+    this.#draining = true;
+    this.#keepAlive.hold();
+    try {
+      await this.#book.untilIdle(signal);
+    } finally {
+      this.#keepAlive.release();
+    }
   }
 
   /**
@@ -353,7 +356,7 @@ export class Engine {
   }
 
   async #shutDown(): Promise<void> {
-    for (const record of this.#rendering.keys()) record.cancel();
+    this.#submissions.cancelRendering();
     this.#chat.release();
     try {
       await this.#native.close();
@@ -376,11 +379,14 @@ export class Engine {
   }
 
   #mustBeOpen(call: string): void {
+    this.#mustNotBeClosed(call);
+    if (!this.#draining) return;
+    const sentence = "the engine is draining and takes no new requests; send it to another one";
+    throw new InferenceError("ENGINE_CLOSED", `${call}: ${sentence}`);
+  }
+
+  #mustNotBeClosed(call: string): void {
     if (this.#closing === undefined) return;
     throw new InferenceError("ENGINE_CLOSED", `${call}: the engine is closed; create another one`);
   }
-}
-
-function randomSeed(): bigint {
-  return randomBytes(8).readBigUInt64LE();
 }

@@ -6,6 +6,8 @@ import type { NativeEnd } from "../native.js";
 
 /** A generation as the router sees it. */
 export interface EventReader {
+  /** The engine has accepted it. Comes once, before everything but the end of a refused one. */
+  accept(): void;
   /** More text and tokens. */
   deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void;
   /** The one end. Nothing is delivered afterwards. */
@@ -28,7 +30,9 @@ export class EventRouter {
     tokenEnds: Uint32Array,
     ends: readonly NativeEnd[],
     logProbs: readonly (Float64Array | undefined)[],
+    accepted: readonly number[],
   ): void => {
+    for (const id of accepted) this.#readers.get(id)?.accept();
     let begin = 0;
     // Runs once a step for every stream: no iterators, no views.
     for (let index = 0; index < ids.length; index += 1) {

@@ -1,6 +1,7 @@
 // What a generation tells its reader: text as it comes, one end, and the
 // figures of both. Shapes, and the one conversion from the addon's own shape.
 import type { ToolCall } from "../chat/tools.js";
+import type { ObjectOf } from "../constraints/output-schema.js";
 import type { NativeEnd, NativeFailure } from "../native.js";
 
 /**
@@ -39,13 +40,15 @@ export interface Timings {
 
 /** How likely the model held one token to be, before any sampling option was applied. */
 export interface TokenLogProb {
+  /** The token's id. */
   readonly token: number;
-  /** Natural logarithm of its probability; -Infinity where it could not come. */
+  /** Natural logarithm of its probability, at least -9999: JSON has no -Infinity. */
   readonly logProb: number;
 }
 
 /** A generated token's log-probability, and those of the likeliest in its place, best first. */
 export interface GeneratedLogProb extends TokenLogProb {
+  /** The likeliest tokens in its place, as many as `logProbs` asks for. */
   readonly top: readonly TokenLogProb[];
 }
 
@@ -61,23 +64,29 @@ interface Delta {
 
 /** Some more text. Text is whole characters; it may be empty while one is half done. */
 export interface TextDeltaEvent extends Delta {
+  /** Tells the events apart. */
   readonly type: "text-delta";
+  /** What comes after the text so far. */
   readonly text: string;
 }
 
 /** Some more of what the model thinks before it speaks; of conversations only. */
 export interface ReasoningDeltaEvent extends Delta {
+  /** Tells the events apart. */
   readonly type: "reasoning-delta";
+  /** What comes after the thoughts so far. */
   readonly text: string;
 }
 
 /** Some more of a tool's call. */
 export interface ToolCallDeltaEvent extends Delta {
+  /** Tells the events apart. */
   readonly type: "tool-call-delta";
   /** Which of the answer's calls, from 0. */
   readonly toolCallIndex: number;
   /** The call's, the same in each of its deltas. */
   readonly id: string;
+  /** The tool's. */
   readonly name: string;
   /** More of its arguments' JSON text; may be empty. */
   readonly arguments: string;
@@ -88,17 +97,23 @@ export type DeltaEvent = TextDeltaEvent | ReasoningDeltaEvent | ToolCallDeltaEve
 
 /** One of several answers has ended, the others may go on. Only with n above 1. */
 export interface ChoiceEndEvent {
+  /** Tells the events apart. */
   readonly type: "choice-end";
+  /** Which of the request's n answers, from 0. */
   readonly choiceIndex: number;
+  /** Why it ended. */
   readonly finishReason: Exclude<FinishReason, "error">;
 }
 
 /** The last event of a generation that did not fail. */
 export interface EndEvent {
+  /** Tells the events apart. */
   readonly type: "end";
   /** Of the first choice. */
   readonly finishReason: Exclude<FinishReason, "error">;
+  /** Token counts, the prompt once and all answers. */
   readonly usage: Usage;
+  /** Where the time went. */
   readonly timings: Timings;
 }
 
@@ -119,11 +134,13 @@ export interface GenerateChoice {
   readonly tokens: readonly number[];
   /** One per token, where the request asked for them. */
   readonly logProbs?: readonly GeneratedLogProb[];
+  /** Why it ended. */
   readonly finishReason: Exclude<FinishReason, "error">;
 }
 
 /** A whole generation, as awaiting gives it: its first choice, and all of them. */
 export interface GenerateResult extends Omit<GenerateChoice, "index"> {
+  /** All answers, n of them. */
   readonly choices: readonly GenerateChoice[];
   /** The prompt counts once, however many choices there are. */
   readonly usage: Usage;
@@ -131,13 +148,41 @@ export interface GenerateResult extends Omit<GenerateChoice, "index"> {
   readonly timings: Timings;
 }
 
+/** What OpenAI's API tells of a token that could not come. */
+const leastLogProb = -9999;
+
+/** One answer of a generation with a `jsonSchema`. */
+export interface ObjectChoice<Output> extends GenerateChoice {
+  /**
+   * What the schema makes of the answer, validated. With a plain JSON schema, the parsed JSON,
+   * undefined where the answer was cut short.
+   */
+  readonly object: Output;
+}
+
+/** A whole generation with a `jsonSchema`. */
+export interface ObjectResult<Output = unknown> extends GenerateResult {
+  /** The first choice's. */
+  readonly object: Output;
+  /** All answers. */
+  readonly choices: readonly ObjectChoice<Output>[];
+}
+
+/** The result of a request with this `jsonSchema`. */
+export type ResultOf<Schema> = unknown extends Schema
+  ? ObjectResult
+  : [Schema] extends [undefined]
+    ? GenerateResult
+    : ObjectResult<ObjectOf<Schema>>;
+
 /** The log-probabilities of a delta's tokens out of the addon's flat form. */
 export function logProbsOf(tokens: readonly number[], flat: Float64Array): GeneratedLogProb[] {
   let at = 0;
   const next = () => flat[at++] ?? Number.NaN;
+  const nextLogProb = () => Math.max(next(), leastLogProb);
   return tokens.map((token) => {
-    const logProb = next();
-    const top = Array.from({ length: next() }, () => ({ token: next(), logProb: next() }));
+    const logProb = nextLogProb();
+    const top = Array.from({ length: next() }, () => ({ token: next(), logProb: nextLogProb() }));
     return { token, logProb, top };
   });
 }

@@ -8,6 +8,8 @@ import type { NativeEnd, NativeEngine } from "../native.js";
 import { type AnswerReading, Choice, type ChoiceHost } from "./choice.js";
 import { type ChoiceEndEvent, combinedEnd, type DeltaEvent, endBeforeStart } from "./events.js";
 import type { KeepAlive } from "./keep-alive.js";
+import type { OutputJudge } from "./output.js";
+import type { RequestOutcome } from "./request-book.js";
 
 /** What a generation needs of its engine. */
 export interface GenerationHost {
@@ -23,9 +25,11 @@ export class GenerationRecord implements ChoiceHost {
   readonly #host: GenerationHost;
   readonly #arrivals: (() => void)[] = [];
   readonly #endings: (() => void)[] = [];
+  readonly #acceptances: (() => void)[] = [];
+  readonly #atEnd: ((outcome: RequestOutcome) => void)[] = [];
   #end: NativeEnd | undefined;
-  #detach: (() => void) | undefined;
   #cancelling = false;
+  #acceptedFirst = false;
   #submitted = true;
   #abortedBy: AbortSignal | undefined;
   #failure: InferenceError | undefined;
@@ -36,11 +40,13 @@ export class GenerationRecord implements ChoiceHost {
   /**
    * @param ids of its choices' requests, one at least
    * @param boundBy the option that its grammar is made of, where it was given none
+   * @param output who judges its answers' objects; undefined where they have none
    */
   constructor(
     ids: readonly number[],
     host: GenerationHost,
     readonly boundBy?: string,
+    readonly output?: { readonly judge: OutputJudge },
   ) {
     this.choices = ids.map((id, index) => new Choice(this, index, id));
     this.#host = host;
@@ -83,6 +89,31 @@ export class GenerationRecord implements ChoiceHost {
     wake(this.#arrivals);
   }
 
+  /** Hears that the engine has accepted a choice. */
+  choiceAccepted(): void {
+    if (this.#cancelling || !this.choices.every((choice) => choice.isAccepted)) return;
+    this.#acceptedFirst = true;
+    wake(this.#acceptances);
+  }
+
+  /** The engine has accepted all choices, before anybody cancelled them. */
+  get acceptedFirst(): boolean {
+    return this.#acceptedFirst;
+  }
+
+  /** How the request ended, for the engine's books; undefined while it lives. */
+  get outcome(): RequestOutcome | undefined {
+    return this.#end && this.#outcomeOf(this.#end);
+  }
+
+  #outcomeOf({ reason, id }: NativeEnd): RequestOutcome {
+    if (reason === "error") {
+      const failed = this.choices.find((choice) => choice.id === id);
+      return failed?.isAccepted ? "failed" : "refused";
+    }
+    return this.choices.some(({ finishReason }) => finishReason === "cancelled") ? "cancelled" : "finished";
+  }
+
   /** Hears that a choice has ended: the last end is the generation's, a failure stops the others. */
   choiceEnded({ index, finishReason }: Choice, { reason }: NativeEnd): void {
     if (this.choices.length > 1 && reason !== "error") {
@@ -92,9 +123,9 @@ export class GenerationRecord implements ChoiceHost {
     const ends = this.choices.map((choice) => choice.end).filter((end) => end !== undefined);
     if (ends.length < this.choices.length) return;
     this.#end = combinedEnd(ends);
-    this.#detach?.();
-    this.#detach = undefined;
+    for (const callback of this.#atEnd.splice(0)) callback(this.#outcomeOf(this.#end));
     wake(this.#arrivals);
+    wake(this.#acceptances);
     wake(this.#endings);
   }
 
@@ -115,9 +146,10 @@ export class GenerationRecord implements ChoiceHost {
     }
   }
 
-  /** Takes the function that stops listening to the request's signal. */
-  attach(detach: () => void): void {
-    this.#detach = detach;
+  /** Calls back at its end, before its readers hear of it; now where it has ended. */
+  atEnd(callback: (outcome: RequestOutcome) => void): void {
+    if (this.#end === undefined) this.#atEnd.push(callback);
+    else callback(this.#outcomeOf(this.#end));
   }
 
   /** The addon hears of it later, or never. */
@@ -154,9 +186,20 @@ export class GenerationRecord implements ChoiceHost {
     this.#finishUnheard();
   }
 
-  /** Waits for the next event or the end. */
+  /** Waits for the next event or the end; to be called by who has read all others. */
   arrival(): Promise<void> {
+    this.#allRead();
     return this.#wait(this.#arrivals);
+  }
+
+  /** Waits until the engine has accepted all choices, before anybody cancelled them, or for the end. */
+  acceptance(): Promise<void> {
+    return this.#wait(this.#acceptances);
+  }
+
+  /** acceptance() is over. */
+  get isDecided(): boolean {
+    return this.#acceptedFirst || this.#end !== undefined;
   }
 
   /** Waits for the end alone: who wants the whole is not woken by its parts. */
@@ -182,7 +225,10 @@ export class GenerationRecord implements ChoiceHost {
     if (event !== undefined && event.type !== "choice-end") {
       this.choices[event.choiceIndex]?.countRead(event.tokens.length);
     }
-    if (this.#readEvents < this.events.length) return;
+    if (this.#readEvents === this.events.length) this.#allRead();
+  }
+
+  #allRead(): void {
     for (const choice of this.choices) choice.allRead();
   }
 
@@ -190,6 +236,7 @@ export class GenerationRecord implements ChoiceHost {
   readAll(): void {
     this.#readsAll = true;
     for (let next = this.#readEvents; next < this.events.length; next += 1) this.read(next);
+    this.#allRead();
   }
 }
 

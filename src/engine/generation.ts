@@ -1,5 +1,6 @@
-// One generation as its user holds it: read it as it comes (async iterable),
-// take it whole (await), or both. State lives in its GenerationRecord.
+// One generation as its user holds it: read it as it comes (async iterable, stream of
+// text), take it whole (await), or both. State lives in its GenerationRecord.
+import "./dispose.js";
 import {
   cancelledBy,
   type ErrorCode,
@@ -19,8 +20,10 @@ import {
   timingsOf,
   usageOf,
 } from "./events.js";
-import { type GenerationHost, GenerationRecord } from "./generation-record.js";
-import { asRefusal } from "./judge.js";
+import type { GenerationRecord } from "./generation-record.js";
+import { withObjects } from "./output.js";
+import { type JsonSeed, jsonSeed } from "./seed.js";
+import { byteStream, type TextStream, textStream } from "./text-stream.js";
 
 /** The records behind generations, for the engines that made them. */
 const records = new WeakMap<Generation, GenerationRecord>();
@@ -43,24 +46,64 @@ export function recordOf(generation: unknown): GenerationRecord | undefined {
  * | it ended                        | end event                          | resolves |
  * | cancel(), break, engine.close() | end event, `cancelled`             | resolves with the text so far, `cancelled` |
  * | its signal aborted              | end event, `cancelled`             | rejects with CANCELLED, cause = signal.reason |
+ * | a library's `jsonSchema` refused the answer | end event          | rejects with OUTPUT_INVALID, its `text` the answer |
  * | it was refused or failed        | throws after the deltas that came  | rejects, both with an InferenceError |
+ *
+ * `accepted` settles before all of these: it resolves when the engine has accepted the
+ * request, and rejects with what refused or cancelled it before.
  *
  * Tokens that nobody reads hold it back: at 256 unread tokens it stops until
  * somebody reads, and gives its slot to others that wait. A generation that
  * nobody is reading does not keep the process alive. Since it is thenable, an
  * async function that returns it returns its result.
  */
-export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<GenerateResult> {
-  /** The seed it draws with: the request's, or the one chosen for it; 0 where it was refused. */
-  readonly seed: bigint;
+export class Generation<Result extends GenerateResult = GenerateResult>
+  implements AsyncIterable<GenerationEvent>, PromiseLike<Result>
+{
+  /**
+   * The seed it draws with: the request's, or the one chosen for it (below 2^53); 0 where it
+   * was refused. Above 2^53-1 as decimal text, which `seed` takes too.
+   */
+  readonly seed: JsonSeed;
   readonly #record: GenerationRecord;
-  #result: Promise<GenerateResult> | undefined;
+  #result: Promise<Result> | undefined;
+  #accepted: Promise<void> | undefined;
 
-  /** Generations come from Engine.generate(). */
+  /** @internal Generations come from Engine.generate(). */
   constructor(record: GenerationRecord, seed: bigint) {
     this.#record = record;
     records.set(this, record);
-    this.seed = seed;
+    this.seed = jsonSeed(seed);
+  }
+
+  /**
+   * Resolves when the engine has accepted the request, before its first token: its options
+   * were judged, its messages rendered, its prompt tokenized and found to fit the context, and
+   * the queue had room for it; with n above 1, for all choices. It may still wait for a slot
+   * then, and fail later. Reading it counts as no reading of tokens, and a rejection that
+   * nobody handles is none to the process.
+   *
+   * @throws InferenceError (rejects) what the request was refused with: INVALID_OPTION,
+   *   CONTEXT_OVERFLOW, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED, QUEUE_FULL,
+   *   ENGINE_CLOSED, DEVICE_FAILED, ENGINE_BROKEN, NATIVE_MISSING, OUT_OF_MEMORY; CANCELLED where it was
+   *   cancelled first, by whatever
+   */
+  get accepted(): Promise<void> {
+    if (this.#accepted === undefined) {
+      this.#accepted = this.#acceptance();
+      this.#accepted.catch(() => {});
+    }
+    return this.#accepted;
+  }
+
+  async #acceptance(): Promise<void> {
+    const record = this.#record;
+    if (!record.isDecided) await record.acceptance();
+    const { acceptedFirst, abortedBy, outcome } = record;
+    if (acceptedFirst || outcome === "finished" || outcome === "failed") return;
+    this.#endEvent();
+    if (abortedBy !== undefined) throw cancelledBy(abortedBy, "the generation");
+    throw new InferenceError("CANCELLED", "the generation was cancelled before the engine accepted it");
   }
 
   /** Ends it at the next step; does nothing once it has ended. */
@@ -85,10 +128,40 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     };
   }
 
+  /**
+   * The text alone, from its start: no thoughts, no tool calls, no empty chunks; with n above 1
+   * the first choice's. Each access makes a new stream. Closes where awaiting resolves, and
+   * fails where it rejects because of a failure or an aborted signal, with the same error.
+   * Pulled: tokens count as unread until the reader has asked for them. Cancelling the stream,
+   * or leaving a `for await` over it, cancels the generation. Node's own streams take it as it
+   * is: `pipeline(generation.textStream, response)`.
+   */
+  get textStream(): TextStream<string> {
+    return textStream(this.#source());
+  }
+
+  /**
+   * `textStream` in UTF-8 bytes, each chunk whole characters:
+   * `new Response(generation.toReadableStream())`. A client that leaves cancels the generation.
+   */
+  toReadableStream(): TextStream<Uint8Array> {
+    return byteStream(this.#source());
+  }
+
+  #source() {
+    return { events: () => this[Symbol.asyncIterator](), mustBeWhole: () => this.#refuseAborted() };
+  }
+
+  /** For `await using`: cancels it and waits for its end, whatever that is; never rejects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel();
+    if (this.#record.end === undefined) await this.#record.ending();
+  }
+
   /** The whole generation; see the table above for how it settles. */
   // biome-ignore lint/suspicious/noThenProperty: awaiting a generation is its contract
-  then<Fulfilled = GenerateResult, Rejected = never>(
-    onFulfilled?: ((result: GenerateResult) => Fulfilled | PromiseLike<Fulfilled>) | null,
+  then<Fulfilled = Result, Rejected = never>(
+    onFulfilled?: ((result: Result) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     return this.#whole().then(onFulfilled, onRejected);
@@ -97,17 +170,19 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
   /** As a promise's. */
   catch<Rejected = never>(
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
-  ): Promise<GenerateResult | Rejected> {
+  ): Promise<Result | Rejected> {
     return this.#whole().catch(onRejected);
   }
 
   /** As a promise's. */
-  finally(onFinally?: (() => void) | null): Promise<GenerateResult> {
+  finally(onFinally?: (() => void) | null): Promise<Result> {
     return this.#whole().finally(onFinally);
   }
 
   async *#events(): AsyncGenerator<GenerationEvent, void, undefined> {
     const { events } = this.#record;
+    // One of several choices may have tokens before the engine has accepted the last.
+    if (!this.#record.isDecided) await this.#record.acceptance();
     for (let next = 0; ; next += 1) {
       while (next === events.length && this.#record.end === undefined) {
         await this.#record.arrival();
@@ -120,24 +195,31 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     yield this.#endEvent();
   }
 
-  #whole(): Promise<GenerateResult> {
+  #whole(): Promise<Result> {
     this.#result ??= this.#collect();
     return this.#result;
   }
 
-  async #collect(): Promise<GenerateResult> {
+  async #collect(): Promise<Result> {
     const record = this.#record;
     record.readAll();
     if (record.end === undefined) await record.ending();
     const { usage, timings } = this.#endEvent();
-    const choices = record.choices.map((choice) => this.#choice(choice));
+    this.#refuseAborted();
+    const texts = record.choices.map((choice) => this.#choice(choice));
+    const choices = record.output === undefined ? texts : await withObjects(texts, record.output.judge);
     const [first] = choices;
     if (first === undefined) throw new Error("a generation has at least one choice");
-    if (record.abortedBy !== undefined && choices.some((choice) => choice.finishReason === "cancelled")) {
-      throw cancelledBy(record.abortedBy, "the generation");
-    }
     const { index: _, ...result } = first;
-    return { ...result, choices, usage, timings };
+    // The judge of the request knows whether there are objects, and generate()'s types what of.
+    return { ...result, choices, usage, timings } as GenerateResult as Result;
+  }
+
+  /** @throws InferenceError CANCELLED where its signal cut it short */
+  #refuseAborted(): void {
+    const { abortedBy, choices } = this.#record;
+    if (abortedBy === undefined || choices.every((choice) => choice.finishReason !== "cancelled")) return;
+    throw cancelledBy(abortedBy, "the generation");
   }
 
   #choice({ index, toolCalls, finishReason }: Choice): GenerateChoice {
@@ -166,13 +248,6 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     const finishReason = choices[0]?.finishReason ?? end.reason;
     return { type: "end", finishReason, usage: usageOf(end), timings: timingsOf(end) };
   }
-}
-
-/** A generation that has failed before it began: whoever reads it hears why. */
-export function refused(call: string, thrown: unknown, id: number, host: GenerationHost): Generation {
-  const record = new GenerationRecord([id], host);
-  record.fail(asRefusal(call, thrown));
-  return new Generation(record, 0n);
 }
 
 /** How the addon names a request's grammar, whatever option it was made of. */

@@ -31,6 +31,11 @@ export async function endsOf(
   }
 }
 
+/** Whether the engine has accepted a call's requests: it has refused none of them. */
+export function noneRefused(runs: readonly GenerationRecord[]): boolean {
+  return runs.every((run) => run.outcome !== "refused");
+}
+
 /** The error of a call that was at work when its engine was closed. */
 export function cancelledByClosing(call: string): InferenceError {
   return new InferenceError("CANCELLED", `${call}: it was cancelled, by a closing engine`);

@@ -3,8 +3,10 @@
 // Every schema's error text is the noun phrase after "must be", so each limit
 // is written once. Judged options are frozen; nobody checks them again.
 import { z } from "zod";
-import { InferenceError, invalidOption, type OptionPath } from "../errors.js";
+import { InferenceError } from "../errors.js";
 import { messageOfThrown } from "../thrown.js";
+import { isAbortSignal } from "./abort-signal.js";
+import { complaint } from "./complaint.js";
 
 /**
  * The options in judged form, defaults filled in, frozen.
@@ -19,10 +21,7 @@ export function judge<Shape extends z.ZodRawShape>(
   try {
     const verdict = schema.safeParse(given);
     if (verdict.success) return Object.freeze(verdict.data);
-    const issue = verdict.error.issues[0];
-    throw issue === undefined
-      ? invalidOption(call, [], "the options are invalid")
-      : complaint(call, issue, given, schema.shape);
+    throw complaint(call, verdict.error.issues, given, schema);
   } catch (thrown) {
     throw asRefusal(call, thrown);
   }
@@ -36,75 +35,6 @@ export function asRefusal(call: string, thrown: unknown): InferenceError {
     cause: thrown,
     sentence: () => problem,
   });
-}
-
-const privateFields: ReadonlySet<unknown> = new Set(["prompt", "messages", "query", "documents"]);
-
-function complaint(
-  call: string,
-  issue: z.core.$ZodIssue,
-  given: unknown,
-  shape: z.ZodRawShape,
-): InferenceError {
-  // Symbols are no options: zod's schemas name strings and indices alone.
-  const path = issue.path as OptionPath;
-  if (issue.code === "unrecognized_keys") {
-    const [key] = issue.keys;
-    if (path.length > 0) return invalidOption(call, path, `has an unknown field ${JSON.stringify(key)}`);
-    const known = Object.keys(shape).join(", ");
-    return invalidOption(call, [], `unknown option ${JSON.stringify(key)}; the options are ${known}`);
-  }
-  if (path.length === 0) return invalidOption(call, [], `options must be an object, got ${show(given)}`);
-  const value = valueAt(given, path);
-  // A prompt's text never enters a message: messages end in logs.
-  const shown = privateFields.has(path[0]) && typeof value === "string" ? textLength(value) : show(value);
-  return invalidOption(call, path, `must be ${issue.message}, got ${shown}`);
-}
-
-function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
-  let value = given;
-  for (const key of path) {
-    if (value instanceof Map) value = value.get(key);
-    else if (typeof value === "object" && value !== null) value = Reflect.get(value, key);
-    else return undefined;
-  }
-  return value;
-}
-
-const shownCharacters = 60;
-
-/** A value as an error message shows it: short, and never a whole object. */
-export function show(value: unknown): string {
-  switch (typeof value) {
-    case "undefined":
-      return "nothing";
-    case "string":
-      return showText(value);
-    case "bigint":
-      return `${value}n`;
-    case "function":
-      return "a function";
-    case "object":
-      return showObject(value);
-    default:
-      return String(value);
-  }
-}
-
-function showText(text: string): string {
-  if (text.length <= shownCharacters) return JSON.stringify(text);
-  return textLength(text);
-}
-
-function textLength(text: string): string {
-  return `a string of ${text.length} characters`;
-}
-
-function showObject(value: object | null): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
-  return "an object";
 }
 
 /** An integer from `minimum` to `maximum`, both included. */
@@ -143,8 +73,20 @@ export function abortSignal(): z.ZodType<AbortSignal> {
   return z.custom<AbortSignal>(isAbortSignal, "an AbortSignal");
 }
 
-function isAbortSignal(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const signal = value as Partial<AbortSignal>;
-  return typeof signal.aborted === "boolean" && typeof signal.addEventListener === "function";
+/**
+ * Refuses a value with a sentence that goes on after the option's name, where "must be …,
+ * got …" would not tell what to do.
+ */
+export function refuseWhole(
+  context: z.RefinementCtx,
+  problem: string,
+  path: readonly PropertyKey[] = [],
+): void {
+  context.addIssue({
+    code: "custom",
+    message: problem,
+    path: [...path],
+    params: { whole: true },
+    continue: false,
+  });
 }

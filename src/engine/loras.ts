@@ -2,7 +2,8 @@
 // handed to the addon as one scale per loaded adapter.
 import { basename, extname } from "node:path";
 import { z } from "zod";
-import { number, show } from "./judge.js";
+import { number } from "./judge.js";
+import { show } from "./shown.js";
 
 /** Which adapters a request has, and how much of each. */
 export interface LoraChoice {

@@ -13,19 +13,20 @@ import {
 import { ChatRenderer } from "../chat/renderer.js";
 import { judgeTools } from "../chat/tools.js";
 import { cancelledBy, InferenceError, toInferenceError } from "../errors.js";
-import {
-  chatProgram,
-  type NativeEngineRequest,
-  type NativeLoad,
-  type NativeMetadataValue,
-  type NativeModel,
-  type NativeModelInfo,
-  type NativeTensorInfo,
-  native,
-} from "../native.js";
+import type { ConvertedCheckpoint } from "../models/checkpoint-cache.js";
+import type { NativeEngineRequest, NativeLoad, NativeModel, NativeModelInfo } from "../native.js";
+import { chatProgram, native } from "../native-addon.js";
+import type { CheckpointReport } from "../native-checkpoint.js";
+import { cachedCheckpoint, packingFor, tellCheckpoint } from "./cached-checkpoint.js";
 import { Engine } from "./engine.js";
+import { makeFitting } from "./engine-room.js";
 import { EventRouter } from "./event-router.js";
-import { judge, show } from "./judge.js";
+import { flag, judge } from "./judge.js";
+import { LoadProgressCall } from "./load-progress.js";
+import { fetchLoras, findLoras } from "./lora-files.js";
+import { jsonMetadata, type Metadata } from "./metadata.js";
+import { checkpointAt, locateModel } from "./model-location.js";
+import { modelFailure } from "./model-path.js";
 import {
   type EngineOptions,
   type JudgedLoad,
@@ -33,16 +34,21 @@ import {
   judgeModelOptions,
   type ModelOptions,
 } from "./options.js";
+import { placementFor } from "./placement.js";
 import { judgeTokens } from "./request.js";
-
-/** A value of a GGUF file's metadata; arrays of more than 64 items come as their length. */
-export type MetadataValue = NativeMetadataValue;
-
-/** A tensor of a GGUF file. */
-export type TensorInfo = NativeTensorInfo;
+import { show } from "./shown.js";
 
 /** What a model is, read from its file and its loader. Tokens are -1 where it has none. */
-export type ModelInfo = Omit<NativeModelInfo, "metadata">;
+export interface ModelInfo extends Omit<NativeModelInfo, "metadata" | "checkpoint"> {
+  /** Of a model loaded from a Hugging Face directory; null: it is a GGUF file. */
+  readonly checkpoint: LoadedCheckpoint | null;
+}
+
+/** What a load from a Hugging Face directory tells. */
+export interface LoadedCheckpoint extends CheckpointReport {
+  /** Absolute path of the GGUF file in the cache that was loaded; null: the directory was packed as it was read. */
+  readonly file: string | null;
+}
 
 /** How text becomes tokens. */
 export interface TokenizeOptions {
@@ -58,6 +64,24 @@ export interface DetokenizeOptions {
   readonly special?: boolean | undefined;
 }
 
+const tokenizeSchema = z.strictObject({
+  addSpecial: flag().default(true),
+  parseSpecial: flag().default(false),
+});
+const detokenizeSchema = z.strictObject({ special: flag().default(false) });
+
+/** What of a model and an engine lies on one device, in bytes of the device's own memory. */
+export interface DeviceMemory {
+  /** The device, as devices() names it. */
+  readonly name: string;
+  /** Weights, of a draft model too; those of LoRA adapters are not counted here. */
+  readonly weightBytes: number;
+  /** Keys, values and recurrent states. */
+  readonly kvBytes: number;
+  /** Buffers of a pass. */
+  readonly computeBytes: number;
+}
+
 /** Memory that an engine takes, in bytes: what llama.cpp allocates, and what the engine keeps. */
 export interface MemoryNeeded {
   /** Weights, of a draft model and of LoRA adapters too. */
@@ -68,6 +92,11 @@ export interface MemoryNeeded {
   readonly computeBytes: number;
   /** Evicted prefixes in host memory, at most; by default it follows the memory that is left now. */
   readonly hostCacheBytes: number;
+  /**
+   * What of the bytes above lies on which device: those the model was loaded on, in their order.
+   * The rest lies in the host's memory; all of it where this is empty.
+   */
+  readonly devices: readonly DeviceMemory[];
 }
 
 /** A loaded model. Made by loadModel(). */
@@ -77,19 +106,28 @@ export class Model {
   #closed = false;
 
   /** The GGUF file's metadata by key, frozen. */
-  readonly metadata: Readonly<Record<string, MetadataValue>>;
+  readonly metadata: Metadata;
+  /**
+   * What was loaded: the absolute path of the GGUF file (of a split model its first part) or of
+   * the checkpoint's folder; of a synthetic model its reference.
+   */
+  readonly path: string;
   /** What the model is: architecture, sizes, special tokens, chat template, devices. */
   readonly info: ModelInfo;
 
-  /** Models come from loadModel(). */
-  constructor(model: NativeModel, chatTemplate: string | undefined) {
+  /** @internal Models come from loadModel(). */
+  constructor({ model, path, converted }: Loaded, chatTemplate: string | undefined) {
     this.#native = model;
-    const { metadata, ...info } = model.info;
-    this.metadata = Object.freeze(metadata);
+    this.path = path;
+    const { metadata, checkpoint, ...rest } = model.info;
+    this.metadata = jsonMetadata(metadata);
+    const cached = converted && { ...converted.report, file: converted.path };
+    const info: ModelInfo = { ...rest, checkpoint: cached ?? (checkpoint && { ...checkpoint, file: null }) };
     this.info = Object.freeze(info);
     const special = (token: number) => (token < 0 ? "" : this.detokenize([token], { special: true }));
     this.#chat = new ChatRenderer(chatProgram(), {
       template: chatTemplate ?? info.chatTemplate ?? undefined,
+      isGiven: chatTemplate !== undefined,
       bos: special(info.bosToken),
       eos: special(info.eosToken),
       addBos: info.addBos,
@@ -97,12 +135,22 @@ export class Model {
   }
 
   /**
-   * Creates an engine: allocates its KV cache and starts its thread.
-   * @throws InferenceError (rejects) INVALID_OPTION, OUT_OF_MEMORY, MODEL_CLOSED
+   * Creates an engine: allocates its KV cache and starts its thread. LoRA adapters that a
+   * reference names are downloaded first.
+   * @throws InferenceError (rejects) INVALID_OPTION, OUT_OF_MEMORY, MODEL_CLOSED; of adapters
+   *   the MODEL_ codes, and those of loadModel()'s download
    */
   async createEngine(options: EngineOptions = {}): Promise<Engine> {
     this.#mustBeOpen("createEngine()");
+    const fetched = fetchLoras("createEngine()", options);
+    const given = fetched instanceof Promise ? await fetched : fetched;
+    const { slots, contextLength } = this.#judgeEngine("createEngine()", given);
+    return await makeFitting(given, { slots, contextLength }, (fitting) => this.#makeEngine(fitting));
+  }
+
+  async #makeEngine(options: EngineOptions): Promise<Engine> {
     const request = this.#judgeEngine("createEngine()", options);
+    this.#mustBeOpen("createEngine()");
     const router = new EventRouter();
     try {
       const engine = await this.#native.createEngine(request, router.dispatch);
@@ -125,7 +173,7 @@ export class Model {
     if (typeof text !== "string") {
       throw new InferenceError("INVALID_OPTION", `tokenize(): text must be a string, got ${show(text)}`);
     }
-    const { addSpecial = true, parseSpecial = false } = options;
+    const { addSpecial, parseSpecial } = judge("tokenize()", tokenizeSchema, options);
     return this.#call(() => Array.from(this.#native.tokenize(text, addSpecial, parseSpecial)));
   }
 
@@ -136,7 +184,7 @@ export class Model {
   detokenize(tokens: readonly number[] | Int32Array, options: DetokenizeOptions = {}): string {
     this.#mustBeOpen("detokenize()");
     const ids = judgeTokens("detokenize()", tokens, this.info.vocabularySize);
-    const { special = false } = options;
+    const { special } = judge("detokenize()", detokenizeSchema, options);
     return this.#call(() => this.#native.detokenize(ids, special));
   }
 
@@ -179,7 +227,7 @@ export class Model {
    */
   memoryNeeded(options: EngineOptions = {}): MemoryNeeded {
     this.#mustBeOpen("memoryNeeded()");
-    const request = this.#judgeEngine("memoryNeeded()", options);
+    const request = this.#judgeEngine("memoryNeeded()", findLoras("memoryNeeded()", options));
     return this.#call(() => this.#native.memoryNeeded(request));
   }
 
@@ -227,12 +275,27 @@ export class Model {
   }
 }
 
+/** What a load has brought. */
+interface Loaded {
+  readonly model: NativeModel;
+  readonly path: string;
+  /** The file in the cache that a checkpoint was loaded from. */
+  readonly converted: ConvertedCheckpoint | undefined;
+}
+
 function isModel(value: unknown): boolean {
   return value instanceof Model;
 }
 
 /**
- * Loads a GGUF model without blocking the event loop.
+ * Loads a model without blocking the event loop, and downloads it first where that is needed.
+ *
+ * A model is named by the path of a GGUF file (of a split model its first part), by a folder
+ * with GGUF files or with a Hugging Face checkpoint, by a file: URL, by a repository of the
+ * hub, `hf:owner/name[:file-or-quantization][@revision]`, or by the `https://…gguf` address
+ * of a file (`#sha256=` and 64 hexadecimal digits has it verified). Of several GGUF files the
+ * best type is taken: Q4_K_M, Q5_K_M, Q6_K, Q8_0, Q4_0, IQ4_XS, F16, BF16, in this order;
+ * `model.path` tells which. A repository that is in the cache is not asked for again.
  *
  * `synthetic:<architecture>?<option>=<number>&…` is a model of random weights instead, the
  * same for the same reference: for tests and benchmarks. Architectures: llama, qwen2, qwen3,
@@ -242,82 +305,85 @@ function isModel(value: unknown): boolean {
  * gemma3 window (256 positions); of qwen3 labels (a rank head's, none); of qwen3moe experts (8), expertsUsed (2); of mamba and
  * jamba state (16).
  *
- * @param path of the GGUF file (the first one of a split model), a file: URL, or a
- *   synthetic: reference
+ * @param path names the model
  * @throws InferenceError (rejects) INVALID_OPTION; MODEL_NOT_FOUND,
  *   MODEL_UNREADABLE, MODEL_NOT_GGUF, MODEL_VERSION_UNSUPPORTED,
- *   MODEL_TRUNCATED, MODEL_CORRUPT, MODEL_ARCHITECTURE_UNSUPPORTED,
- *   MODEL_LOAD_FAILED, OUT_OF_MEMORY; CANCELLED; NATIVE_MISSING
+ *   MODEL_TRUNCATED, MODEL_CORRUPT, MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FORMAT_UNSUPPORTED,
+ *   MODEL_LOAD_FAILED, OUT_OF_MEMORY, DEVICE_UNAVAILABLE; of a download MODEL_ACCESS_DENIED, DOWNLOAD_FAILED,
+ *   DISK_FULL; of a checkpoint that llama.cpp's quantizer is to write DISK_FULL,
+ *   FILE_NOT_WRITABLE; CANCELLED; NATIVE_MISSING
  */
 export async function loadModel(path: string | URL, options: ModelOptions = {}): Promise<Model> {
   const judged = judgeModelOptions(path, options);
   const { signal } = judged;
   if (signal?.aborted) throw cancelledBy(signal, "loading the model");
-  const progress = new ProgressCall(judged.onProgress);
-  const load = native().loadModel({ ...judged.native, onProgress: progress.forward });
-  const cancel = () => load.cancel();
+  const progress = new LoadProgressCall(judged.onProgress);
+  const cancelling = new AbortController();
+  const cancel = () => cancelling.abort(signal?.reason);
   progress.onThrow = cancel;
   signal?.addEventListener("abort", cancel, { once: true });
   try {
-    return await settle(load, judged, progress);
+    return await load(path, judged, progress, cancelling.signal);
   } finally {
     signal?.removeEventListener("abort", cancel);
   }
 }
 
 /** Whatever stopped the load is what the caller hears, even if the weights came first. */
-async function settle(load: NativeLoad, judged: JudgedLoad, progress: ProgressCall): Promise<Model> {
+async function load(
+  given: string | URL,
+  judged: JudgedLoad,
+  progress: LoadProgressCall,
+  cancelling: AbortSignal,
+): Promise<Model> {
   const { signal, chatTemplate } = judged;
-  let loaded: NativeModel | undefined;
+  let loaded: Loaded | undefined;
   let failure: InferenceError | undefined;
   try {
-    loaded = await load.promise;
+    loaded = await locateAndLoad(judged, progress, cancelling);
     progress.complete();
   } catch (thrown) {
-    failure = toInferenceError(thrown);
+    failure = modelFailure(thrown, given);
   }
   progress.silence();
-  if (loaded !== undefined && !progress.threw && !signal?.aborted) return new Model(loaded, chatTemplate);
-  loaded?.close();
+  if (loaded !== undefined && !progress.threw && !signal?.aborted) {
+    const model = new Model(loaded, chatTemplate);
+    tellCheckpoint(model.path, model.info.checkpoint);
+    return model;
+  }
+  loaded?.model.close();
   if (progress.threw) throw progress.thrown;
   if (signal?.aborted) throw cancelledBy(signal, "loading the model");
   throw failure ?? new InferenceError("CANCELLED", "loading the model was cancelled");
 }
 
-/**
- * Calls the user's onProgress until it throws or the load has settled; nothing
- * crosses the addon, whose own calls may arrive late.
- */
-class ProgressCall {
-  readonly forward: ((fraction: number) => void) | null;
-  threw = false;
-  thrown: unknown;
-  onThrow: (() => void) | undefined;
-  #silent = false;
-  #last = 0;
-
-  constructor(callback: ((fraction: number) => void) | undefined) {
-    this.forward = callback === undefined ? null : (fraction) => this.#guarded(callback, fraction);
-  }
-
-  /** Says 1 if the addon has not yet. */
-  complete(): void {
-    if (this.#last < 1) this.forward?.(1);
-  }
-
-  silence(): void {
-    this.#silent = true;
-  }
-
-  #guarded(callback: (fraction: number) => void, fraction: number): void {
-    if (this.threw || this.#silent) return;
-    this.#last = fraction;
-    try {
-      callback(fraction);
-    } catch (thrown) {
-      this.threw = true;
-      this.thrown = thrown;
-      this.onThrow?.();
-    }
+async function locateAndLoad(
+  { reference, placement: placing, memoryMap, checkpoint: packing, checkpointCache, download }: JudgedLoad,
+  progress: LoadProgressCall,
+  signal: AbortSignal,
+): Promise<Loaded> {
+  const placement = placementFor("loadModel()", placing); // before anything is downloaded
+  const fetching = { signal, download, onProgress: progress.downloading };
+  const { path, synthetic } = await locateModel("loadModel()", reference, fetching);
+  if (signal.aborted) throw cancelledBy(signal, "loading the model");
+  const checkpoint = checkpointAt({ path, synthetic }, packing);
+  const calls = { signal, onProgress: progress.converting };
+  const converted =
+    checkpoint && (await cachedCheckpoint(path, packingFor(checkpoint, placement), checkpointCache, calls));
+  if (signal.aborted) throw cancelledBy(signal, "loading the model");
+  const loading: NativeLoad = native().loadModel({
+    placement,
+    memoryMap,
+    ...(converted
+      ? { path: converted.path, synthetic: null, checkpoint: null }
+      : { path, synthetic, checkpoint }),
+    onProgress: progress.loading,
+  });
+  const cancel = () => loading.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    return { model: await loading.promise, path, converted: converted ?? undefined };
+  } finally {
+    signal.removeEventListener("abort", cancel);
   }
 }

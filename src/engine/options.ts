@@ -1,24 +1,28 @@
 // What a caller may choose about a model and an engine: types, limits and
 // defaults, and the judged forms the addon takes. Requests are in request.ts.
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { chatTemplateNames, chatTemplateText } from "../chat/templates.js";
-import { InferenceError } from "../errors.js";
-import { isSyntheticReference, judgeSynthetic } from "../models/synthetic.js";
-import type { CacheKind, NativeEngineOptions, NativeModelOptions } from "../native.js";
-import { abortSignal, callback, flag, integer, judge, show } from "./judge.js";
+import { invalidOption } from "../errors.js";
+import type { ModelReference } from "../models/reference.js";
+import type { CacheKind, KvType, NativeEngineOptions } from "../native.js";
+import type { NativeCheckpointOptions } from "../native-checkpoint.js";
+import type { CheckpointCacheOption } from "./cached-checkpoint.js";
+import { type CheckpointOptions, checkpointSchema, nativeCheckpoint } from "./checkpoint-options.js";
+import { abortSignal, callback, flag, integer, judge } from "./judge.js";
 import { chooseKvCells, type KvLayout } from "./kv-layout.js";
 import { loraName, loraScale, maximumLoras, nameOfFile, twice } from "./loras.js";
 import type { Model } from "./model.js";
+import { judgePath, judgeReference } from "./model-path.js";
+import {
+  type JudgedPlacement,
+  judgePlacement,
+  type PlacementOptions,
+  placementShape,
+} from "./placement-options.js";
+import { show } from "./shown.js";
 
 /** How to load a model. */
-export interface ModelOptions {
-  /**
-   * Layers to place on the GPU, or "all". Layers beyond the model's count mean
-   * all; without a GPU every layer is on the CPU. Default "all".
-   */
-  readonly gpuLayers?: number | "all" | undefined;
+export interface ModelOptions extends PlacementOptions {
   /** Map the file instead of reading it; pages then load on first use. Default true. */
   readonly memoryMap?: boolean | undefined;
   /**
@@ -26,20 +30,43 @@ export interface ModelOptions {
    * or the name of a format: "chatml", "llama2", "llama3", "gemma". Default: the file's.
    */
   readonly chatTemplate?: string | undefined;
+  /** How a Hugging Face directory of safetensors is packed; GGUF files are loaded as they are. */
+  readonly checkpoint?: CheckpointOptions | undefined;
   /**
-   * Told the fraction loaded, about 50 times at most, 1 before the load resolves.
+   * Download what is not on this machine: a repository of the hub (hf:owner/name) or the file
+   * at an https:// address. False: it must be there already. HF_HUB_OFFLINE=1 in the
+   * environment is false for everything. Default true.
+   */
+  readonly download?: boolean | undefined;
+  /**
+   * Told the fraction of the work that is done, 1 before the load resolves, and which part of
+   * the work it is. Loading is told about 50 times at most; where the model is downloaded
+   * first, that is the fractions up to 0.9, told a few times a second, and loading the rest.
    * An exception it throws cancels the load, which rejects with that exception.
    */
-  readonly onProgress?: ((fraction: number) => void) | undefined;
-  /** Cancels the load; the promise rejects with CANCELLED, its cause the reason. */
+  readonly onProgress?: ((fraction: number, progress: LoadProgress) => void) | undefined;
+  /** Cancels the download and the load; the promise rejects with CANCELLED, its cause the reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Which part of loading a model is under way. */
+export interface LoadProgress {
+  /** Fetching its files, packing a checkpoint into the cache, or reading weights into memory. */
+  readonly phase: "download" | "convert" | "load";
+  /** Of a download: bytes on the disk; absent while loading. */
+  readonly bytes?: number;
+  /** Of a download: bytes of all its files; absent while loading. */
+  readonly totalBytes?: number;
 }
 
 /** A LoRA adapter and how much of it to add. */
 export interface LoraAdapter {
   /** By which requests choose it; no two are alike. Default: its file's, without the ending. */
   readonly name?: string | undefined;
-  /** Of its GGUF file. */
+  /**
+   * Of its GGUF file; or what names it: hf:owner/name[:file-or-quantization][@revision] or an
+   * https:// address, downloaded by createEngine() where it is not in the cache.
+   */
   readonly path: string | URL;
   /** For requests that choose no adapters; 0: none of it. Default 1. */
   readonly scale?: number | undefined;
@@ -47,12 +74,16 @@ export interface LoraAdapter {
 
 /** The shape of an engine: how many generate at once, how long, with what cache. */
 export interface EngineOptions {
-  /** Generations computed at once, 1 to 256; more wait their turn. Default 8. */
+  /**
+   * Generations computed at once, 1 to 256; more wait their turn. Default 8, and fewer where
+   * memory has no room for their caches, which is logged.
+   */
   readonly slots?: number | undefined;
   /**
    * Tokens of prompt and answer of one generation, from 16 to the length the
-   * model was trained for. Default: that length, at most 4096. Memory of the
-   * cache grows with slots x contextLength; see Model.memoryNeeded.
+   * model was trained for. Memory of the cache grows with slots x contextLength; see
+   * Model.memoryNeeded. Default: the length the model was trained for, at most 4096, and less
+   * where memory has no room for one slot of it, which is logged.
    */
   readonly contextLength?: number | undefined;
   /**
@@ -87,9 +118,18 @@ export interface EngineOptions {
    * pieces when running generations would wait longer. 1 to 60000. Default 100.
    */
   readonly interTokenLatencyMs?: number | undefined;
-  /** Number type of the KV cache: q8_0 halves its memory at a small loss. Default "f16". */
-  readonly kvType?: "f16" | "f32" | "q8_0" | undefined;
-  /** Fused attention kernels; q8_0 needs them. Default true, false when deterministic. */
+  /**
+   * Number type of the KV cache: q8_0 halves the memory of f16 at a small loss, q4_0 leaves a
+   * quarter of it at a larger one, bf16 is for models whose values are too large for f16.
+   * Default "f16".
+   */
+  readonly kvType?: KvType | undefined;
+  /**
+   * Keep keys and values on the device of their layer; false keeps them in host memory, which
+   * makes room for more layers and is slower. Without a GPU it changes nothing. Default true.
+   */
+  readonly kvOffload?: boolean | undefined;
+  /** Fused attention kernels; q8_0 and q4_0 need them. Default true, false when deterministic. */
   readonly flashAttention?: boolean | undefined;
   /**
    * Keep what is computed, so that requests which begin alike compute their
@@ -109,7 +149,8 @@ export interface EngineOptions {
    * round short and long pieces of a prompt differently. Holds on the CPU for
    * quantized weights; F16 and F32 weights keep differences of about 0.003 in
    * the logits by the number of rows computed together, as experts and sliding windows
-   * do. Default false.
+   * do. Refused where layers lie on a GPU (INVALID_OPTION names it): its kernels round a row
+   * by how many share its pass. Default false.
    */
   readonly deterministic?: boolean | undefined;
   /**
@@ -156,19 +197,14 @@ export interface ModelLimits {
   readonly isModel: (value: unknown) => boolean;
 }
 
+/** Number types that a KV cache can have. */
+export const kvTypes = ["f16", "bf16", "f32", "q8_0", "q4_0"] as const satisfies readonly KvType[];
+
 const minimumContext = 16;
 const defaultContext = 4096;
 /** The addon's spelling of "choose for me". */
 const chooseThreads = 0;
-const allLayers = -1;
 const chooseBytes = -1;
-
-const maximumLayers = 100_000;
-
-function isLayerCount(value: unknown): boolean {
-  if (typeof value !== "number") return value === "all";
-  return Number.isInteger(value) && value >= 0 && value <= maximumLayers;
-}
 
 const maximumTemplateBytes = 256 * 1024;
 const templatePhrase = `Jinja text of at most 256 KiB or one of ${chatTemplateNames.join(", ")}`;
@@ -179,17 +215,17 @@ function isTemplate(value: unknown): boolean {
   return !/^[\w.-]*$/.test(value) || chatTemplateNames.some((name) => name === value);
 }
 
-const modelSchema = z.strictObject({
-  gpuLayers: z
-    .custom<number | "all">(isLayerCount, `an integer from 0 to ${maximumLayers}, or "all"`)
-    .default("all"),
+export const modelSchema = z.strictObject({
+  ...placementShape,
   memoryMap: flag().default(true),
   chatTemplate: z.custom<string>(isTemplate, templatePhrase).optional(),
-  onProgress: callback<(fraction: number) => void>().optional(),
+  checkpoint: checkpointSchema.prefault({}),
+  onProgress: callback<(fraction: number, progress: LoadProgress) => void>().optional(),
+  download: flag().default(true),
   signal: abortSignal().optional(),
 });
 
-const loraSchema = z.strictObject(
+export const loraSchema = z.strictObject(
   {
     name: loraName().optional(),
     path: z.custom<string | URL>(isPath, "the path of a GGUF file or a file: URL"),
@@ -203,7 +239,7 @@ function isPath(value: unknown): boolean {
   return typeof value === "string" && value !== "" && !value.includes("\0");
 }
 
-function engineSchema(limits: ModelLimits) {
+export function engineSchema(limits: ModelLimits) {
   // A model trained for less than the minimum is still allowed its own length.
   const trained = Math.max(limits.contextLength, minimumContext);
   const contextLength = integer(minimumContext, trained, " (the length the model was trained for)");
@@ -217,7 +253,10 @@ function engineSchema(limits: ModelLimits) {
     samplerThreads: integer(1, 64).optional(),
     queueLimit: integer(1, 65_536).default(1024),
     interTokenLatencyMs: integer(1, 60_000).default(100),
-    kvType: z.enum(["f16", "f32", "q8_0"], 'one of "f16", "f32", "q8_0"').default("f16"),
+    kvType: z
+      .enum(kvTypes, `one of ${kvTypes.map((type) => JSON.stringify(type)).join(", ")}`)
+      .default("f16"),
+    kvOffload: flag().default(true),
     flashAttention: flag().optional(),
     promptCache: flag().default(true),
     hostCacheBytes: integer(0, 2 ** 40).optional(),
@@ -240,7 +279,7 @@ const mostDrafted = 15;
 /** The addon's spelling of "as many as pay". */
 const asManyAsPay = 0;
 
-function speculationSchema(limits: ModelLimits) {
+export function speculationSchema(limits: ModelLimits) {
   return z.strictObject({
     draftModel: z.custom<Model>(limits.isModel, "a model of loadModel()"),
     draftTokens: integer(1, mostDrafted).default(asManyAsPay),
@@ -262,8 +301,15 @@ function judgeSpeculation(call: string, given: boolean | object, limits: ModelLi
 
 /** A load in judged form: what the addon takes, and what stays on this side. */
 export interface JudgedLoad {
-  readonly native: Omit<NativeModelOptions, "onProgress">;
-  readonly onProgress: ((fraction: number) => void) | undefined;
+  readonly reference: ModelReference;
+  readonly placement: JudgedPlacement;
+  readonly memoryMap: boolean;
+  /** Where the path is a directory. */
+  readonly checkpoint: NativeCheckpointOptions;
+  /** Where it is kept once it is packed. */
+  readonly checkpointCache: CheckpointCacheOption;
+  readonly onProgress: ((fraction: number, progress: LoadProgress) => void) | undefined;
+  readonly download: boolean;
   readonly signal: AbortSignal | undefined;
   /** A template's text. */
   readonly chatTemplate: string | undefined;
@@ -271,42 +317,20 @@ export interface JudgedLoad {
 
 /** @throws InferenceError INVALID_OPTION */
 export function judgeModelOptions(path: unknown, options: unknown): JudgedLoad {
-  const source = judgeModelPath("loadModel()", path);
+  const reference = judgeReference("loadModel()", path);
   const judged = judge("loadModel()", modelSchema, options);
-  const { gpuLayers, memoryMap, onProgress, signal, chatTemplate } = judged;
+  const { memoryMap, onProgress, download, signal, chatTemplate } = judged;
   return {
-    native: {
-      ...source,
-      gpuLayers: gpuLayers === "all" ? allLayers : gpuLayers,
-      memoryMap,
-    },
+    reference,
+    checkpoint: nativeCheckpoint(judged.checkpoint),
+    checkpointCache: judged.checkpoint.cache,
+    placement: judgePlacement("loadModel()", judged),
+    memoryMap,
     onProgress,
+    download,
     signal,
     chatTemplate: chatTemplate === undefined ? undefined : chatTemplateText(chatTemplate),
   };
-}
-
-/**
- * A model's file, or the shape of a synthetic one.
- * @throws InferenceError INVALID_OPTION
- */
-export function judgeModelPath(call: string, path: unknown): Pick<NativeModelOptions, "path" | "synthetic"> {
-  if (!isSyntheticReference(path)) return { path: judgePath(call, path), synthetic: null };
-  return { path: String(path), synthetic: judgeSynthetic(call, path) };
-}
-
-/**
- * A file's absolute path, from a path or a file: URL.
- * @param kind what kind of file is expected
- * @throws InferenceError INVALID_OPTION
- */
-export function judgePath(call: string, path: unknown, kind = "a GGUF file"): string {
-  if (path instanceof URL && path.protocol === "file:") return fileURLToPath(path);
-  if (typeof path === "string" && path !== "" && !path.includes("\0")) return resolve(path);
-  throw new InferenceError(
-    "INVALID_OPTION",
-    `${call}: path must be the path of ${kind} or a file: URL, got ${show(path)}`,
-  );
 }
 
 /** @throws InferenceError INVALID_OPTION */
@@ -314,32 +338,31 @@ export function judgeEngineOptions(call: string, options: unknown, limits: Model
   const judged = judge(call, engineSchema(limits), options);
   const drafting = judgeSpeculation(call, judged.speculation, limits);
   const flashAttention = judged.flashAttention ?? !judged.deterministic;
-  const refuse = (sentence: string) => {
-    throw new InferenceError("INVALID_OPTION", `${call}: ${sentence}`);
+  const refuse = (option: keyof EngineOptions, problem: string) => {
+    throw invalidOption(call, [option], problem);
   };
   if (judged.deterministic && flashAttention) {
-    refuse("flashAttention must be false when deterministic is true, got true");
+    refuse("flashAttention", "must be false when deterministic is true, got true");
   }
   if (judged.deterministic && drafting.speculation) {
     const got = drafting.draftModel === undefined ? "true" : "a draft model";
-    refuse(`speculation must be false when deterministic is true, got ${got}`);
+    refuse("speculation", `must be false when deterministic is true, got ${got}`);
   }
-  if (judged.kvType === "q8_0" && !flashAttention) {
-    refuse(
-      judged.deterministic
-        ? 'kvType must be "f16" or "f32" when deterministic is true, got "q8_0"'
-        : 'flashAttention must be true when kvType is "q8_0", got false',
-    );
+  // llama.cpp reads quantized values in fused attention only.
+  if (/^q/.test(judged.kvType) && !flashAttention) {
+    const type = JSON.stringify(judged.kvType);
+    if (judged.deterministic)
+      refuse("kvType", `must be "f16", "bf16" or "f32" when deterministic is true, got ${type}`);
+    refuse("flashAttention", `must be true when kvType is ${type}, got false`);
   }
-  const kvCells = chooseKvCells(judged, limits.cacheKind);
-  if (typeof kvCells === "string") throw new InferenceError("INVALID_OPTION", `${call}: ${kvCells}`);
+  const kvCells = chooseKvCells(call, judged, limits.cacheKind);
   const loras = judged.loras.map((given) => {
     const path = judgePath(call, given.path);
     return { name: given.name ?? nameOfFile(path), path, scale: given.scale };
   });
   const again = twice(loras.map(({ name }) => name));
   if (again !== undefined)
-    refuse(`loras must have a name each, ${show(again)} stands twice; give them names`);
+    refuse("loras", `must have a name each, ${show(again)} stands twice; give them names`);
   const { kvLayout: _, ...rest } = judged;
   return {
     ...rest,

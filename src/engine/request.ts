@@ -1,118 +1,17 @@
-// One generation's request: its type, limits and defaults, and its judged form
-// for the addon. How its tokens are chosen is in sampling.ts.
+// One generation's request: its limits and defaults, and its judged form for the addon. Its
+// type is in generate-request.ts; how its tokens are chosen is in sampling.ts.
 import { z } from "zod";
-import {
-  type ChatMessage,
-  type Conversation,
-  messagesSchema,
-  toolShape,
-  variablesSchema,
-} from "../chat/messages.js";
-import { judgeTools, type Tool, type ToolChoice } from "../chat/tools.js";
-import { type ConstraintOptions, constraintShape, judgeConstraint } from "../constraints/constraint.js";
+import { type Conversation, messagesSchema, toolShape, variablesSchema } from "../chat/messages.js";
+import { judgeTools } from "../chat/tools.js";
+import { constraintShape, type JudgedSchema, judgeConstraint } from "../constraints/constraint.js";
 import type { Keywords } from "../constraints/schema-parts.js";
 import { invalidOption } from "../errors.js";
 import type { NativeRequest } from "../native.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
-import { choiceSchema, type LoadedLora, type LoraChoice } from "./loras.js";
-import {
-  flatBias,
-  isToken,
-  maximumInt32,
-  type SamplingOptions,
-  samplingShape,
-  seedSchema,
-} from "./sampling.js";
-
-/** What to generate and how to choose its tokens. */
-export interface GenerateRequest extends SamplingOptions, ConstraintOptions {
-  /**
-   * Text, or token ids of the model's vocabulary. Text gets the model's own
-   * begin-of-sequence token where the model asks for one; token ids are used
-   * as they are. Empty only where the model adds such a token. Either this or
-   * `messages`.
-   */
-  readonly prompt?: string | readonly number[] | Int32Array | undefined;
-  /**
-   * A conversation to answer, written out by the model's chat template. Special
-   * tokens in the template count as such.
-   */
-  readonly messages?: readonly ChatMessage[] | undefined;
-  /** Further variables of the chat template, such as `enable_thinking`. Only with `messages`. */
-  readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
-  /**
-   * Functions that the model may ask to be called, 1 to 128; the answer's calls
-   * come as `toolCalls`. Only with `messages`, and with no constraint unless `toolChoice`
-   * is "none". Refused
-   * where the model's template has no place for them.
-   */
-  readonly tools?: readonly Tool[] | undefined;
-  /** Whether one is called. Default "auto". Only with `tools`. */
-  readonly toolChoice?: ToolChoice | undefined;
-  /** Several calls in one answer. Default: as the template has it, one if required. Only with `tools`. */
-  readonly parallelToolCalls?: boolean | undefined;
-  /**
-   * Tell what the model thinks apart from what it says, where its template marks
-   * thoughts. Default true; false leaves thoughts and their marks in the text.
-   * Only with `messages`.
-   */
-  readonly splitReasoning?: boolean | undefined;
-  /**
-   * Answers to generate, 1 to 128, all of one prompt, which is computed once. Choice
-   * i is what the seed plus i gives alone. Default 1.
-   */
-  readonly n?: number | undefined;
-  /** Tokens to generate at most, from 1. Default: until the context is full. */
-  readonly maxTokens?: number | undefined;
-  /**
-   * Tokens to generate at least: end tokens and stopTokens are forbidden
-   * before; stop strings are not, nor is the end of a text that a grammar, schema,
-   * regex or choice lets go no further. At most maxTokens, and what the context
-   * has beside the prompt (else CONTEXT_OVERFLOW). Default 0.
-   */
-  readonly minTokens?: number | undefined;
-  /**
-   * Ends the generation where the text contains one of these; neither the stop
-   * string nor what follows is delivered. Up to 16 strings of 1 to 256 UTF-8
-   * bytes. Default none.
-   */
-  readonly stop?: string | readonly string[] | undefined;
-  /** Token ids that end the generation besides the model's own, up to 256. Default none. */
-  readonly stopTokens?: readonly number[] | undefined;
-  /**
-   * Tell the log-probability of each token, and of this many of the likeliest in
-   * its place, 0 to 20: natural logarithms of the model's own distribution,
-   * before temperature, penalties, filters and bias. Default: not told.
-   */
-  readonly logProbs?: number | undefined;
-  /** Go on past the model's end-of-generation tokens. Default false. */
-  readonly ignoreEos?: boolean | undefined;
-  /**
-   * Put the begin-of-sequence token that the model asks for before a prompt's text.
-   * Default true; false for a text that holds it already. Only with `prompt`.
-   */
-  readonly addSpecial?: boolean | undefined;
-  /**
-   * Read special tokens such as <|im_start|> written in the prompt's text as
-   * tokens, not as text. Default false: text cannot forge them.
-   */
-  readonly parseSpecial?: boolean | undefined;
-  /** Share what is computed with generations that begin alike. Default true. */
-  readonly cache?: boolean | undefined;
-  /**
-   * Share only with generations of the same salt, so that tenants learn
-   * nothing of each other from what is fast. Up to 256 UTF-8 bytes. Default "".
-   */
-  readonly cacheSalt?: string | undefined;
-  /**
-   * Which of the engine's LoRA adapters it has, by name: those named, each by its
-   * scale, and no others; [] none at all. What was computed with other adapters is
-   * not shared. Default: all, as the engine was made.
-   */
-  readonly loras?: readonly LoraChoice[] | undefined;
-  /** Cancels the generation wherever it is: waiting, in its prompt, or running. */
-  readonly signal?: AbortSignal | undefined;
-}
+import { choiceSchema, type LoadedLora } from "./loras.js";
+import { flatBias, isToken, maximumInt32, samplingShape } from "./sampling.js";
+import { seedSchema } from "./seed.js";
+import { showPrivate } from "./shown.js";
 
 /** What the judge of requests must know about the model. */
 export interface VocabularyLimits {
@@ -123,24 +22,6 @@ export interface VocabularyLimits {
   readonly loras: readonly LoadedLora[];
 }
 
-/** How to go on with a running generation a second time. */
-export interface ForkOptions {
-  /** As GenerateRequest.seed. Default: random. */
-  readonly seed?: number | bigint | undefined;
-  /** Which of the generation's answers. Default 0. */
-  readonly choiceIndex?: number | undefined;
-  /** Cancels the new generation. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How to load a state. */
-export interface LoadStateOptions {
-  /** As GenerateRequest.cacheSalt. Default "". */
-  readonly cacheSalt?: string | undefined;
-  /** As GenerateRequest.loras: those with which the state was computed. */
-  readonly loras?: readonly LoraChoice[] | undefined;
-}
-
 const maximumChoices = 128;
 const maximumStops = 16;
 const maximumLogProbs = 20;
@@ -148,14 +29,9 @@ const maximumStopBytes = 256;
 const maximumStopTokens = 256;
 const maximumSaltBytes = 256;
 
-const stopPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes, or up to ${maximumStops} of them`;
+const stopPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes`;
 
 const saltPhrase = `a string of at most ${maximumSaltBytes} UTF-8 bytes without NUL`;
-
-function isStop(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length <= maximumStops && value.every(isStopString);
-  return isStopString(value);
-}
 
 function isStopString(value: unknown): boolean {
   return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= maximumStopBytes;
@@ -166,12 +42,24 @@ function isSalt(value: unknown): boolean {
   return Buffer.byteLength(value) <= maximumSaltBytes;
 }
 
+const stopSchema = z.custom<string | readonly string[]>().superRefine((stop: unknown, context) => {
+  const refuse = (message: string, path: number[] = []) =>
+    context.addIssue({ code: "custom", message, path, continue: false });
+  if (!Array.isArray(stop)) {
+    if (!isStopString(stop)) refuse(`${stopPhrase}, or up to ${maximumStops} of them`);
+    return;
+  }
+  if (stop.length > maximumStops) return refuse(`at most ${maximumStops} strings`);
+  const wrong = Array.from(stop).findIndex((each) => !isStopString(each));
+  if (wrong >= 0) refuse(typeof stop[wrong] === "string" ? stopPhrase : "a string", [wrong]);
+});
+
 const saltSchema = z.custom<string>(isSalt, saltPhrase).default("");
 
 /** The schema of a model's requests; made once per engine. */
 export function requestSchema(limits: VocabularyLimits) {
   const last = limits.vocabularySize - 1;
-  return z.strictObject({
+  const shape = {
     prompt: promptSchema(limits).optional(),
     messages: messagesSchema.optional(),
     chatVariables: variablesSchema.optional(),
@@ -186,7 +74,7 @@ export function requestSchema(limits: VocabularyLimits) {
     ...samplingShape(limits.vocabularySize),
     ...constraintShape,
     minTokens: integer(0, maximumInt32).default(0),
-    stop: z.custom<string | readonly string[]>(isStop, stopPhrase).default([]),
+    stop: stopSchema.default([]),
     stopTokens: z
       .array(integer(0, last), "an array of token ids")
       .max(maximumStopTokens, `at most ${maximumStopTokens} token ids`)
@@ -199,7 +87,8 @@ export function requestSchema(limits: VocabularyLimits) {
     cacheSalt: saltSchema,
     loras: choiceSchema(limits.loras),
     signal: abortSignal().optional(),
-  });
+  };
+  return z.strictObject(shape, 'an object such as { prompt: "…" } or { messages: […] }');
 }
 
 /** The schema of one model's requests. */
@@ -236,6 +125,8 @@ export interface JudgedRequest {
   /** The option that its grammar is made of, where that is not `grammar`. */
   readonly boundBy: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Of a `jsonSchema`: the answer's object is asked for, and judged. */
+  readonly output: Pick<JudgedSchema, "judge"> | undefined;
 }
 
 /**
@@ -255,7 +146,7 @@ export function judgeRequest(
   refuseTwoPrompts(call, judged);
   refuseTooFew(call, judged);
   const { grammar, schema: jsonSchema, field } = judgeConstraint(judged, call);
-  const boundBy = field === "grammar" ? undefined : (field ?? (judged.tools && "tools"));
+  const boundBy = field === "grammar" ? undefined : (field ?? (judged.tools?.length ? "tools" : undefined));
   const chat = judgeChat(call, judged, grammar !== "", jsonSchema as Keywords | undefined);
   const native: NativeRequest = {
     ...rest,
@@ -273,7 +164,7 @@ export function judgeRequest(
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitBias: flatBias(logitBias),
   };
-  return { native: Object.freeze(native), n, chat, boundBy, signal };
+  return { native: Object.freeze(native), n, chat, boundBy, signal, output: judged.jsonSchema };
 }
 
 /** What the template of a conversation may add. */
@@ -304,7 +195,7 @@ function judgeChat(
 ): Conversation | undefined {
   const { messages, chatVariables, tools, splitReasoning } = judged;
   if (messages === undefined) {
-    if (tools !== undefined) throw invalidOption(call, ["tools"], "must come with messages");
+    if (tools?.length) throw invalidOption(call, ["tools"], "must come with messages");
     if (splitReasoning !== undefined)
       throw invalidOption(call, ["splitReasoning"], "must come with messages");
   }
@@ -328,7 +219,7 @@ function judgeChat(
   };
 }
 
-const forkSchema = z.strictObject({
+export const forkSchema = z.strictObject({
   seed: seedSchema.optional(),
   choiceIndex: integer(0, maximumChoices - 1).default(0),
   signal: abortSignal().optional(),
@@ -390,10 +281,10 @@ function refuseTwoPrompts(
  */
 export function judgeTokens(call: string, tokens: unknown, vocabularySize: number): Int32Array {
   if (!Array.isArray(tokens) && !(tokens instanceof Int32Array)) {
-    throw invalidOption(call, ["tokens"], "must be an array of token ids");
+    throw invalidOption(call, ["tokens"], `must be an array of token ids, got ${showPrivate(tokens)}`);
   }
   const wrong = tokens.findIndex((token) => !isToken(token, vocabularySize));
   if (wrong < 0) return Int32Array.from(tokens);
-  const problem = `must be a token id from 0 to ${vocabularySize - 1}, got ${String(tokens[wrong])}`;
+  const problem = `must be a token id from 0 to ${vocabularySize - 1}, got ${showPrivate(tokens[wrong])}`;
   throw invalidOption(call, ["tokens", wrong], problem);
 }

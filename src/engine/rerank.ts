@@ -4,8 +4,9 @@ import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import type { NativeEnd, NativePromptForm } from "../native.js";
 import { cancelledByClosing } from "./hidden-runs.js";
-import { abortSignal, flag, integer, judge, show } from "./judge.js";
+import { abortSignal, flag, integer, judge } from "./judge.js";
 import type { LoraChoice } from "./loras.js";
+import { show } from "./shown.js";
 
 /** Documents to order by how well they answer a query. */
 export interface RerankRequest {
@@ -45,7 +46,9 @@ export interface RankedDocument {
 
 /** The best first; of equals, the one given first. */
 export interface RerankResult {
+  /** As many as `topN`, the best first. */
   readonly results: readonly RankedDocument[];
+  /** Token counts of the whole call. */
   readonly usage: {
     /** Tokens of every document's prompt, the query in each. */
     readonly promptTokens: number;
@@ -75,7 +78,7 @@ function isTemplate(value: unknown): value is string {
 
 const text = z.string("a text").min(1, "a text that is not empty");
 
-const schema = z.strictObject({
+const shape = {
   query: text,
   documents: z
     .array(text, "an array of texts")
@@ -88,7 +91,9 @@ const schema = z.strictObject({
   cacheSalt: z.string("a string").optional(),
   loras: z.custom<readonly LoraChoice[]>().optional(), // judged with the request
   signal: abortSignal().optional(),
-});
+};
+
+export const schema = z.strictObject(shape, "an object of { query, documents }");
 
 /** @throws InferenceError INVALID_OPTION */
 export function judgeRerank(request: RerankRequest) {

@@ -3,6 +3,7 @@
 // min-p, XTC, temperature, draw. Defaults are those of native/core/types.h.
 import { z } from "zod";
 import { integer, number, numberAbove } from "./judge.js";
+import { type Seed, seedSchema } from "./seed.js";
 
 /** How to choose a generation's tokens. */
 export interface SamplingOptions {
@@ -79,21 +80,16 @@ export interface SamplingOptions {
    */
   readonly penaltyWindow?: number | undefined;
   /**
-   * 0 to 2^64-1. The same seed gives the same text, alone or among others.
-   * Default: random; Generation.seed tells which.
+   * 0 to 2^64-1, above 2^53-1 as a bigint or decimal text. The same seed gives the same
+   * text, alone or among others. Default: random, below 2^53; Generation.seed tells which.
    */
-  readonly seed?: number | bigint | undefined;
+  readonly seed?: Seed | undefined;
   /** Added to the logits of these tokens: -1e6 to 1e6, or -Infinity to forbid one. Default none. */
   readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
 }
 
 /** The largest value the addon's integers hold. */
 export const maximumInt32 = 2 ** 31 - 1;
-const maximumSeed = 2n ** 64n - 1n;
-const seedPhrase = "an integer from 0 to 2^64-1 (a bigint above 2^53-1)";
-
-/** A seed as a caller gives it. */
-export const seedSchema = z.custom<number | bigint>(isSeed, seedPhrase);
 
 const maximumBreakers = 64;
 const maximumBreakerBytes = 40;
@@ -134,11 +130,6 @@ export function samplingShape(vocabularySize: number) {
 
 function isBreaker(value: unknown): boolean {
   return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= maximumBreakerBytes;
-}
-
-function isSeed(value: unknown): boolean {
-  if (typeof value === "bigint") return value >= 0n && value <= maximumSeed;
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** Whether the value is a token id of a vocabulary. */

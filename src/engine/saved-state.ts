@@ -2,7 +2,8 @@
 // must agree with before the engine sees it is decided here; its form is in
 // state-file.ts.
 import { InferenceError, toInferenceError } from "../errors.js";
-import { type NativeEnd, type NativeEngine, type NativeRequest, native } from "../native.js";
+import type { NativeEnd, NativeEngine, NativeRequest } from "../native.js";
+import { native } from "../native-addon.js";
 import { cancelledByClosing } from "./hidden-runs.js";
 import { lorasText } from "./loras.js";
 import { judgeTokens, noLogProbs, type StateKey } from "./request.js";
@@ -61,7 +62,8 @@ export class StateFiles {
     if (taken === undefined) {
       throw new InferenceError("STATE_LOST", "saveState(): the state of the prompt could not be read");
     }
-    const bytes = await writeStateFile(path, this.#origin(loras), taken);
+    const { slots } = this.#native.options;
+    const bytes = await writeStateFile(path, this.#origin(loras), { ...taken, slots });
     return { tokens: taken.tokens.length, bytes };
   }
 
@@ -71,7 +73,7 @@ export class StateFiles {
    *   ENGINE_CLOSED
    */
   async read(path: string, key: StateKey): Promise<SavedState> {
-    const state = await readStateFile(path, this.#origin(key.loras));
+    const { slots: savedWith, ...state } = await readStateFile(path, this.#origin(key.loras));
     const { contextLength, slots } = this.#native.options;
     const { tokens } = state;
     judgeTokens("loadState()", tokens, this.#model.vocabularySize);
@@ -86,7 +88,8 @@ export class StateFiles {
       throw new InferenceError(
         "STATE_INVALID",
         `the state file ${path} holds no state of its ${tokens.length} tokens for an engine of this shape; ` +
-          `with kvLayout "streams" it must have been saved with as many slots, ${slots}`,
+          `with kvLayout "streams" it must have been saved with as many slots, ${slots}` +
+          (savedWith === undefined ? "" : `; it was saved with ${savedWith}`),
       );
     }
     if (given === "no-room") {

@@ -3,6 +3,7 @@
 // beside its place and renamed, so that a file is whole or not there.
 import { createHash, randomBytes } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../errors.js";
 import type { NativeState } from "../native.js";
@@ -19,6 +20,12 @@ export interface StateOrigin {
   readonly flashAttention: boolean;
   /** Adapters and their scales, as text. */
   readonly loras: string;
+}
+
+/** A state, and what a refusal tells of where it comes from. */
+export interface StateInFile extends NativeState {
+  /** Of the engine that saved it; undefined where the file does not say. */
+  readonly slots: number | undefined;
 }
 
 const magic = "infernode state 1\n";
@@ -39,6 +46,8 @@ const factsSchema = z.object({
     .min(1)
     .max(2 ** 31 - 1),
   stateBytes: z.int().min(1),
+  /** Of the engine that saved it; older files do not say. */
+  slots: z.int().optional(),
   sha256: z.string(),
 });
 
@@ -50,13 +59,14 @@ const factsSchema = z.object({
 export async function writeStateFile(
   path: string,
   origin: StateOrigin,
-  { tokens, state }: NativeState,
+  { tokens, state, slots }: StateInFile,
 ): Promise<number> {
   const tokenPart = bytesOf(tokens);
   const facts = {
     ...origin,
     tokens: tokens.length,
     stateBytes: state.length,
+    slots,
     sha256: hashOf(tokenPart, state),
   };
   const parts = [Buffer.from(`${magic}${JSON.stringify(facts)}\n`), tokenPart, state];
@@ -81,7 +91,7 @@ export async function writeStateFile(
  * Reads a file and proves that it is whole and of this origin.
  * @throws InferenceError (rejects) STATE_UNREADABLE, STATE_INVALID
  */
-export async function readStateFile(path: string, origin: StateOrigin): Promise<NativeState> {
+export async function readStateFile(path: string, origin: StateOrigin): Promise<StateInFile> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -110,7 +120,7 @@ export async function readStateFile(path: string, origin: StateOrigin): Promise<
     throw refuse(`is ${state.length < stateBytes ? "cut short" : "too long"}`);
   }
   if (hashOf(tokenPart, state) !== sha256) throw refuse("is damaged: its checksum does not fit");
-  return { tokens: new Int32Array(Uint8Array.from(tokenPart).buffer), state };
+  return { tokens: new Int32Array(Uint8Array.from(tokenPart).buffer), state, slots: facts.data.slots };
 }
 
 const originNames: Readonly<Record<keyof StateOrigin, string>> = {
@@ -138,7 +148,9 @@ function json(text: string): unknown {
   }
 }
 
-function unreadable(path: string, done: string, cause: unknown): InferenceError {
-  const sentence = `the state file ${path} cannot be ${done}: ${messageOfThrown(cause)}`;
+function unreadable(path: string, done: "read" | "written", cause: unknown): InferenceError {
+  const isMissing = (cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
+  const why = done === "read" ? "it does not exist" : `the folder ${dirname(path)} does not exist`;
+  const sentence = `the state file ${path} cannot be ${done}: ${isMissing ? why : messageOfThrown(cause)}`;
   return new InferenceError("STATE_UNREADABLE", sentence, { cause });
 }

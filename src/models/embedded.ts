@@ -3,7 +3,10 @@
 import { join } from "node:path";
 import { packageRoot } from "../package-root.js";
 
-/** Absolute path of the embedded model's GGUF file. */
+/**
+ * Absolute path of the embedded model's GGUF file.
+ * @throws InferenceError NATIVE_MISSING in a bundle that was moved away from node_modules
+ */
 export function embeddedModelPath(): string {
-  return join(packageRoot, "assets", "tinytale-q8_0.gguf");
+  return join(packageRoot(), "assets", "tinytale-q8_0.gguf");
 }

@@ -3,7 +3,8 @@
 // what it leaves open; the addon makes the model under the embedded model's
 // tokenizer.
 import { z } from "zod";
-import { integer, judge, show } from "../engine/judge.js";
+import { integer, judge } from "../engine/judge.js";
+import { show } from "../engine/shown.js";
 import { InferenceError } from "../errors.js";
 import type { NativeSyntheticShape } from "../native.js";
 import { embeddedModelPath } from "./embedded.js";

@@ -54,7 +54,7 @@ export function chatLogProbs(
   if (given === undefined) return null;
   const entry = ({ token, logProb }: TokenLogProb) => {
     const bytes = model.tokenBytes(token);
-    return { token: bytesText(bytes), logprob: finite(logProb), bytes: [...bytes] };
+    return { token: bytesText(bytes), logprob: logProb, bytes: [...bytes] };
   };
   return {
     content: given.map((each) => {
@@ -83,22 +83,15 @@ export function completionLogProbs(
       at += token.length;
       return at - token.length;
     }),
-    token_logprobs: given.map(({ logProb }) => finite(logProb)),
+    token_logprobs: given.map(({ logProb }) => logProb),
     tokens,
     top_logprobs: given.map((each) => {
       const shown = holds(each.top, each) ? each.top : [...each.top, each];
-      return Object.fromEntries(shown.map(({ token, logProb }) => [text(token), finite(logProb)]));
+      return Object.fromEntries(shown.map(({ token, logProb }) => [text(token), logProb]));
     }),
   };
 }
 
 function holds(top: readonly TokenLogProb[], { token }: TokenLogProb): boolean {
   return top.some((each) => each.token === token);
-}
-
-/** JSON has no -Infinity; this is what OpenAI's own API says in its place. */
-const impossible = -9999;
-
-function finite(logProb: number): number {
-  return Number.isFinite(logProb) ? logProb : impossible;
 }

@@ -1,6 +1,6 @@
 // A chat/completions body as a GenerateRequest.
 import type { Tool, ToolChoice } from "../chat/tools.js";
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { constraintFields, takeConstraint } from "./constraints.js";
 import {
@@ -48,7 +48,9 @@ export function chatRequest(body: Body, onUnknown: OnUnknown = () => {}): Genera
   refuseModalities(rest.modalities);
   if (booleanField(rest, "add_special_tokens") === true) refuseField("add_special_tokens");
   const tools = toolsOf(rest.tools, onUnknown);
-  const toolChoice = toolChoiceOf(rest.tool_choice, tools);
+  const isEmpty = tools === undefined && rest.tools !== undefined;
+  const toolChoice =
+    isEmpty && rest.tool_choice === "auto" ? undefined : toolChoiceOf(rest.tool_choice, tools);
   const several = booleanField(rest, "parallel_tool_calls");
   // By default, OpenAI's "required" is one call or more.
   const parallel = toolChoice === "required" ? (several ?? true) : several;
@@ -135,9 +137,8 @@ const functionFields: ReadonlySet<string> = new Set([
 
 function toolsOf(given: unknown, onUnknown: OnUnknown): readonly Tool[] | undefined {
   if (given === undefined) return undefined;
-  if (!Array.isArray(given) || given.length === 0) {
-    throw wrongField("tools", "a list of at least one function; leave it out where there is none");
-  }
+  if (!Array.isArray(given)) throw wrongField("tools", "a list of functions");
+  if (given.length === 0) return undefined;
   return given.map((tool: unknown, index) => {
     const path = `tools[${index}]`;
     const { type = "function", ...held } = (typeof tool === "object" && tool !== null ? tool : {}) as Body;

@@ -1,5 +1,5 @@
 // A completions body as one GenerateRequest per prompt.
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { constraintFields, takeConstraint } from "./constraints.js";
 import { type Body, booleanField, type OnUnknown, takeFields, tellUnknown } from "./fields.js";

@@ -2,19 +2,19 @@
 // effect, and fields of which only one value is supported. The routes read the other
 // fields that OpenAI and vLLM define. docs/openai.md gives the reason for each field
 // that is not honoured; a test compares the two.
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateOptions } from "../engine/generate-request.js";
 import { asFlag } from "../flag.js";
 import { asNumber, asNumbers, asNumbersByKey } from "./values.js";
 
 /** An option of the engine, and how its value is read. */
 export interface OptionField {
-  readonly option: keyof GenerateRequest;
+  readonly option: keyof GenerateOptions;
   readonly read: (value: unknown) => unknown;
 }
 
 const asGiven = (value: unknown) => value;
 
-function options(read: OptionField["read"], names: Readonly<Record<string, keyof GenerateRequest>>) {
+function options(read: OptionField["read"], names: Readonly<Record<string, keyof GenerateOptions>>) {
   return Object.entries(names).map(([name, option]) => [name, { option, read }] as const);
 }
 

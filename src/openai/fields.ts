@@ -1,9 +1,9 @@
-// The fields of a request that say how tokens are chosen, as GenerateRequest's.
+// The fields of a request that say how tokens are chosen, as the engine's options.
 // A field that cannot change the answer is accepted and ignored; one that OpenAI or
 // vLLM define and this API does not support is refused by name; a field that
 // neither defines is reported to the caller. The engine judges ranges.
 import { isDeepStrictEqual } from "node:util";
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateOptions } from "../engine/generate-request.js";
 import { asFlag } from "../flag.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { fieldsOfOneValue, fieldsWithoutEffect, type OptionField, optionFields } from "./field-table.js";
@@ -32,7 +32,7 @@ const seedBits = 64;
 
 /** The engine's options that a body holds, and the body's other fields. */
 export interface TakenFields {
-  readonly options: Partial<GenerateRequest>;
+  readonly options: GenerateOptions;
   readonly rest: Body;
 }
 
@@ -48,7 +48,7 @@ export function takeFields(body: Body): TakenFields {
     } else if (name in fieldsOfOneValue) mustBeServed(name, value);
     else rest.push([name, value]);
   }
-  return { options: options as Partial<GenerateRequest>, rest: Object.fromEntries(rest) };
+  return { options: options as GenerateOptions, rest: Object.fromEntries(rest) };
 }
 
 /** Whether the body also holds the newer name of the same option, which counts. */

@@ -1,6 +1,6 @@
 // The API's routes: a path and a body become one object or a stream of objects. How
 // they are written is the caller's: nothing here knows a socket or a job.
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { bytesText } from "./answer-parts.js";
 import { ApiError, toApiError, wrongField } from "./api-error.js";
 import { chatChunks, chatCompletion } from "./chat-answer.js";

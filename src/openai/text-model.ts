@@ -1,6 +1,6 @@
 // What the API needs of a model: its names, its tokens' texts, and generations.
 import type { GenerateResult, GenerationEvent } from "../engine/events.js";
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 
 /** A generation that runs, or the record of an earlier one. */
 export interface Run extends AsyncIterable<GenerationEvent>, PromiseLike<GenerateResult> {

@@ -1,6 +1,6 @@
 // How many jobs run at once: 1, or what the caller's modifier says. Whatever it
 // says becomes a whole number of at least 1; what makes no sense changes nothing.
-import { sleep } from "./backoff.js";
+import { sleep } from "../backoff.js";
 import type { ConcurrencyModifier } from "./contract.js";
 import type { Logger } from "./logger.js";
 

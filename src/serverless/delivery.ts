@@ -1,6 +1,6 @@
 // Sends what is said of a job to the platform, again and again until it is
 // there, refused, or its time is over. Holds no order: that is the outbox's.
-import { Backoff, type Random, sleep } from "./backoff.js";
+import { Backoff, type Random, sleep } from "../backoff.js";
 import type { WorkerConfig } from "./config.js";
 import { type WireClient, WireFailure, type WireHead } from "./wire-client.js";
 

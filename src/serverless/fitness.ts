@@ -21,11 +21,10 @@ export function registeredChecks(): readonly Check[] {
 /** Runs one check. @returns whether it passed; if not, log and platform know why */
 export async function passes(
   check: Check,
-  fallbackName: string,
+  name: string,
   heartbeat: Heartbeat,
   logger: Logger,
 ): Promise<boolean> {
-  const name = check.name || fallbackName;
   try {
     await check(logger);
     return true;

@@ -65,7 +65,7 @@ export class Heartbeat {
       intervalMs: pingIntervalMs,
       jobs: this.#jobs,
     };
-    const thread = new Thread(join(packageRoot, "dist/heartbeat-thread.js"), { workerData });
+    const thread = new Thread(join(packageRoot(), "dist/heartbeat-thread.js"), { workerData });
     this.#thread = thread;
     this.#told = new Set(this.#jobs);
     await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 // Takes jobs from the platform by long polls: one call is one poll, and says
 // which jobs came, which came broken, and how long to wait before the next. A
 // 400 is no error here: the platform answers so around a thaw.
-import { Backoff, type Random } from "./backoff.js";
+import { Backoff, type Random } from "../backoff.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job } from "./contract.js";
 import type { Logger } from "./logger.js";

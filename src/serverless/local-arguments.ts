@@ -2,6 +2,7 @@
 // spells them. Arguments that are not ours belong to the handler's program and
 // are left alone.
 
+import { distance } from "../engine/suggestion.js";
 import type { WorkerLogLevel } from "./config.js";
 import { levelOf } from "./config.js";
 
@@ -40,6 +41,10 @@ export function readLocalArguments(given: readonly string[]): LocalArguments {
   if (level !== undefined && levelOf(level) === undefined) {
     warnings.push(`--rp_log_level must be ERROR, WARN, INFO, DEBUG or TRACE, got ${JSON.stringify(level)}.`);
   }
+  for (const strange of strangeArguments(given)) {
+    const meant = strange.startsWith("--") ? flagHint(strange) : "";
+    if (meant !== "") warnings.push(`${strange.split("=")[0]} is no flag of the worker${meant}`);
+  }
   if (found.has("--rp_debugger")) {
     warnings.push("--rp_debugger has no effect here; start the worker with node --inspect instead.");
   }
@@ -63,6 +68,28 @@ export function readLocalArguments(given: readonly string[]): LocalArguments {
     problems,
   });
 }
+
+/** All flags of the local modes. */
+const localFlags: readonly string[] = [...withValue, ...flags];
+const mostSlips = 2;
+
+/** The arguments that no local mode knows, in order; what follows a flag that has a value is none. */
+export function strangeArguments(given: readonly string[]): readonly string[] {
+  return given.filter((each, index) => {
+    return !localFlags.includes(nameOf(each)) && !withValue.has(given[index - 1] ?? "");
+  });
+}
+
+/** "; did you mean --rp_api_port?", or "" where no flag of ours is near. */
+export function flagHint(argument: string, isLoose = false): string {
+  const name = nameOf(argument).replaceAll("-", "_").replace(/^__/, "--");
+  const meant =
+    localFlags.find((flag) => distance(name, flag) <= mostSlips) ??
+    (isLoose ? localFlags.find((flag) => flag.endsWith(`_${name.slice(2)}`)) : undefined);
+  return meant === undefined ? "" : `; did you mean ${meant}?`;
+}
+
+const nameOf = (argument: string) => argument.split("=")[0] ?? "";
 
 /** Our arguments by name, the last of each. */
 function collect(given: readonly string[], problems: string[]): ReadonlyMap<string, string> {

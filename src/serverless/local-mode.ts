@@ -34,12 +34,17 @@ export function chooseMode(given: LocalArguments, config: WorkerConfig): Mode {
   return { type: "production" };
 }
 
-/** Awaits the preparation. @returns whether it went well; if not, the log says why */
-export async function preparedLocally(options: WorkerOptions, logger: Logger): Promise<boolean> {
+/** Awaits the preparation. @returns whether it went well or the signal ended it; if not, the log says why */
+export async function preparedLocally(
+  options: WorkerOptions,
+  logger: Logger,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<boolean> {
   try {
-    await options.prepare?.(logger);
+    await options.prepare?.(logger, signal);
     return true;
   } catch (thrown) {
+    if (signal.aborted) return true;
     logger.error(`The worker cannot be prepared: ${describeThrown(thrown)}`);
     return false;
   }

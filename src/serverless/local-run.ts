@@ -15,6 +15,9 @@ import type { DoneBody } from "./results.js";
 import { type JobEnd, RunningJob } from "./running-job.js";
 
 const fileName = "test_input.json";
+const whatToDo =
+  `No job to run: pass --test_input '{"input": {…}}', put ${fileName} here, or add ` +
+  "--rp_serve_api to serve on localhost:8000.";
 const keepAliveMs = 60_000;
 
 /** @param testInput a whole job as JSON text; undefined: the file's */
@@ -64,8 +67,10 @@ function readJob(testInput: string | undefined, directory: string, logger: Logge
   try {
     text ??= readFileSync(join(directory, fileName), "utf8");
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") logger.warn(`${fileName} not found, exiting.`);
-    else logger.error(`${fileName} cannot be read: ${messageOfThrown(thrown)}`);
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") {
+      logger.warn(whatToDo);
+      logger.warn(`${fileName} not found, exiting.`); // Python's words
+    } else logger.error(`${fileName} cannot be read: ${messageOfThrown(thrown)}`);
     return undefined;
   }
   let parsed: unknown;

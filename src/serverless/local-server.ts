@@ -5,8 +5,8 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { sleep } from "../backoff.js";
 import { messageOfThrown } from "../thrown.js";
-import { sleep } from "./backoff.js";
 import { Concurrency } from "./concurrency.js";
 import type { WorkerConfig } from "./config.js";
 import type { WorkerOptions } from "./contract.js";
@@ -17,6 +17,7 @@ import { type ApiAnswer, LocalApi } from "./local-api.js";
 import { LocalJobs } from "./local-jobs.js";
 import { type Mode, preparedLocally } from "./local-mode.js";
 import type { Logger } from "./logger.js";
+import { unlessLeaving } from "./preparing.js";
 import { Webhooks } from "./webhooks.js";
 import { toWireJson } from "./wire-json.js";
 
@@ -48,8 +49,8 @@ export async function serveApi(
   const server = createServer(new LocalApi(jobs, config.endpointId));
   try {
     if (mode.realtime && heartbeat.possible) await heartbeat.start();
-    const ready = await Promise.race([preparedLocally(options, logger), leaving.asked]);
-    if (ready === false) return 1;
+    const ready = await unlessLeaving(leaving, (signal) => preparedLocally(options, logger, signal));
+    if (!ready) return 1;
     if (!jobs.stopped && !(await listening(server, mode, logger))) return 1;
     const answered = jobs.drained().then(() => webhooks.settled());
     await Promise.race([answered, leaving.forced]);

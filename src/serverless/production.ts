@@ -10,6 +10,7 @@ import { listenForLeaving } from "./leaving.js";
 import type { Logger } from "./logger.js";
 
 import { noMetrics, type ServedMetrics, serveMetrics, type WorkerState } from "./metrics.js";
+import { unlessLeaving } from "./preparing.js";
 import { builtInChecks } from "./system-checks.js";
 import { Worker } from "./worker.js";
 
@@ -34,10 +35,9 @@ export async function runInProduction(
   const alive = setInterval(() => {}, 2 ** 30);
   try {
     metrics = await openMetrics(config, logger, () => worker.state);
-    const ready = await Promise.race([
-      prepared(options, config, heartbeat, logger),
-      leaving.asked.then(() => true),
-    ]);
+    const ready = await unlessLeaving(leaving, (signal) =>
+      prepared(options, config, heartbeat, logger, signal),
+    );
     if (!ready) return 1;
     await Promise.race([worker.run(), leaving.forced]);
     return leaving.code();
@@ -72,13 +72,21 @@ async function prepared(
   config: WorkerConfig,
   heartbeat: Heartbeat,
   logger: Logger,
+  signal: AbortSignal,
 ): Promise<boolean> {
   for (const check of registeredChecks()) {
-    if (!(await passes(check, "check", heartbeat, logger))) return false;
+    if (!(await passes(check, check.name || "check", heartbeat, logger))) return false;
   }
   for (const check of builtInChecks(config, logger)) {
-    if (!(await passes(check, "check", heartbeat, logger))) return false;
+    if (!(await passes(check, check.name || "check", heartbeat, logger))) return false;
   }
   if (!(await passes(() => heartbeat.start(), "heartbeat", heartbeat, logger))) return false;
-  return options.prepare === undefined || (await passes(options.prepare, "prepare", heartbeat, logger));
+  const { prepare } = options;
+  if (prepare === undefined) return true;
+  const unlessStopped = async () => {
+    await Promise.resolve(prepare(logger, signal)).catch((thrown: unknown) => {
+      if (!signal.aborted) throw thrown;
+    });
+  };
+  return passes(unlessStopped, prepare.name || "prepare", heartbeat, logger);
 }

@@ -3,12 +3,23 @@
 // and nothing of what is given is changed.
 
 type PythonType = "int" | "float" | "str" | "bool" | "list" | "dict";
-type TypeName = PythonType | StringConstructor | NumberConstructor | BooleanConstructor;
 
 /** The rule of one field. */
 export interface InputRule {
   /** Python's name of a type, or String, Number ("float"), Boolean, Array or Object. */
-  readonly type: TypeName | ArrayConstructor | ObjectConstructor;
+  readonly type:
+    | "int"
+    | "float"
+    | "str"
+    | "bool"
+    | "list"
+    | "dict"
+    | StringConstructor
+    | NumberConstructor
+    | BooleanConstructor
+    | ArrayConstructor
+    | ObjectConstructor;
+  /** Whether the field must be given. */
   readonly required: boolean;
   /** Must be given where the field is not required. */
   readonly default?: unknown;
@@ -17,16 +28,24 @@ export interface InputRule {
   readonly constraints?: ((value: any) => boolean) | undefined;
 }
 
-type Validated = Readonly<Record<string, unknown>>;
-
-/** validated_input is Python's spelling of validatedInput: the same object. */
+/** The verdict of serverless.validate(): an input, or what is wrong with it. */
 export type ValidatedInput =
   | {
+      /** A sentence for each thing that is wrong. */
       readonly errors: readonly string[];
+      /** Absent beside errors. */
       readonly validatedInput?: undefined;
+      /** Absent beside errors. */
       readonly validated_input?: undefined;
     }
-  | { readonly validatedInput: Validated; readonly validated_input: Validated; readonly errors?: undefined };
+  | {
+      /** The input with its defaults. */
+      readonly validatedInput: Readonly<Record<string, unknown>>;
+      /** Python's spelling of validatedInput: the same object. */
+      readonly validated_input: Readonly<Record<string, unknown>>;
+      /** Absent beside an input. */
+      readonly errors?: undefined;
+    };
 
 const constructors: ReadonlyMap<unknown, PythonType> = new Map<unknown, PythonType>([
   [String, "str"],
@@ -69,7 +88,7 @@ export function validate(
     else errors.push(complaint);
   }
   if (errors.length > 0) return { errors };
-  const validatedInput: Validated = Object.fromEntries(validated); // keeps a key named __proto__
+  const validatedInput: Readonly<Record<string, unknown>> = Object.fromEntries(validated); // keeps a key named __proto__
   return { validatedInput, validated_input: validatedInput };
 }
 

@@ -1,8 +1,9 @@
 // Tells the webhooks of local jobs how their jobs ended: what /status says, for every
 // end. A webhook that does not answer with success is told twice more, as the
 // platform does; then the log says so.
+
+import { sleep } from "../backoff.js";
 import { messageOfThrown } from "../thrown.js";
-import { sleep } from "./backoff.js";
 import { view } from "./local-api.js";
 import type { LocalJob } from "./local-jobs.js";
 import type { Logger } from "./logger.js";

@@ -1,7 +1,7 @@
 // The job loop: takes a job in the same tick a slot frees, never more than there
 // are free slots, runs the handler, and answers for every job it took until its
 // result is delivered. Knows the handler contract, never the engine.
-import { type Random, sleep } from "./backoff.js";
+import { type Random, sleep } from "../backoff.js";
 import { Changes } from "./changes.js";
 import { Concurrency } from "./concurrency.js";
 import type { WorkerConfig } from "./config.js";

@@ -1,6 +1,7 @@
 // The text-generation worker's configuration: worker-vllm's environment and a few
 // variables of our own, as one judged value. A pure function of its record.
-import type { EngineOptions } from "../engine/options.js";
+import { type EngineOptions, kvTypes } from "../engine/options.js";
+import type { PlacementOptions } from "../engine/placement-options.js";
 import { choiceOf, type Environment, flagOf, integerOf, numberOf, textOf, wrong } from "./environment.js";
 import { ignoredVariables, refuseVariables } from "./known-variables.js";
 
@@ -34,8 +35,8 @@ export interface TextGenerationConfig {
   readonly concurrency: number;
   /** GPUs there must be. */
   readonly gpus: number;
-  /** Keep all layers off the GPU. */
-  readonly onCpu: boolean;
+  /** Where the model is to lie. */
+  readonly placement: PlacementOptions;
   /** Whether a bare prompt is a guide's or worker-vllm's. */
   readonly inputFormat: "guide" | "vllm";
   readonly outputFormat: "vllm" | "vllm-legacy";
@@ -73,7 +74,7 @@ export function readTextGenerationConfig(environment: Environment): TextGenerati
       integerOf(environment, 1, "TENSOR_PARALLEL_SIZE") ?? 1,
       integerOf(environment, 1, "PIPELINE_PARALLEL_SIZE") ?? 1,
     ),
-    onCpu: choiceOf(environment, ["auto", "cuda", "cpu"], "DEVICE") === "cpu",
+    placement: placementOptions(environment),
     inputFormat: choiceOf(environment, ["guide", "vllm"], "WORKER_INPUT_FORMAT") ?? "guide",
     outputFormat: choiceOf(environment, ["vllm", "vllm-legacy"], "WORKER_OUTPUT_FORMAT") ?? "vllm",
     rawOutput: flagOf(environment, "RAW_OPENAI_OUTPUT") ?? true,
@@ -101,6 +102,46 @@ function engineOptions(environment: Environment, concurrency: number | undefined
   };
 }
 
+/** DEVICE is worker-vllm's "auto", "cuda" or "cpu", or names of devices. */
+function placementOptions(environment: Environment): PlacementOptions {
+  const device = textOf(environment, "DEVICE");
+  const layers = textOf(environment, "N_GPU_LAYERS", "GPU_LAYERS");
+  const utilization = numberOf(environment, "GPU_MEMORY_UTILIZATION");
+  const splitMode = choiceOf(environment, ["none", "layer", "row", "tensor"], "SPLIT_MODE");
+  const split = textOf(environment, "TENSOR_SPLIT");
+  return {
+    ...(device !== undefined && { device: deviceOf(device) }),
+    ...(layers !== undefined && { gpuLayers: layersOf(environment, layers) }),
+    ...(utilization !== undefined && { gpuMemoryUtilization: utilizationOf(utilization) }),
+    ...(splitMode !== undefined && { splitMode }),
+    ...(split !== undefined && { tensorSplit: sharesOf(split) }),
+  };
+}
+
+function deviceOf(given: string): string | readonly string[] {
+  const lower = given.toLowerCase();
+  if (lower === "cuda") return "gpu";
+  if (lower === "auto" || lower === "gpu" || lower === "cpu") return lower;
+  return given.split(",").map((name) => name.trim());
+}
+
+function layersOf(environment: Environment, given: string): number | "all" | "auto" {
+  const lower = given.toLowerCase();
+  if (lower === "all" || lower === "-1") return "all";
+  return lower === "auto" ? lower : (integerOf(environment, 0, "N_GPU_LAYERS", "GPU_LAYERS") ?? 0);
+}
+
+function utilizationOf(given: number): number {
+  if (given >= 0.01 && given <= 1) return given;
+  throw wrong("GPU_MEMORY_UTILIZATION", "a number from 0.01 to 1", String(given));
+}
+
+function sharesOf(given: string): readonly number[] {
+  const shares = given.split(",").map((text) => (text.trim() === "" ? Number.NaN : Number(text)));
+  if (shares.every((share) => share >= 0)) return shares;
+  throw wrong("TENSOR_SPLIT", "a number for each GPU, such as 3,1", given);
+}
+
 /** "8192", "8k"; "auto" and -1 leave it to the engine. */
 function lengthOf(environment: Environment): number | undefined {
   const given = textOf(environment, "MAX_MODEL_LEN");
@@ -113,16 +154,18 @@ function lengthOf(environment: Environment): number | undefined {
 }
 
 function kvTypeOf(environment: Environment): EngineOptions["kvType"] {
-  const given = choiceOf(environment, ["auto", "fp8", "f16", "f32", "q8_0"], "KV_CACHE_DTYPE");
+  const given = choiceOf(environment, ["auto", "fp8", "bfloat16", ...kvTypes], "KV_CACHE_DTYPE");
   if (given === "auto") return undefined;
-  return given === "fp8" ? "q8_0" : given;
+  if (given === "fp8") return "q8_0";
+  return given === "bfloat16" ? "bf16" : given;
 }
 
 function foldersOf(environment: Environment): readonly string[] {
   const base = textOf(environment, "BASE_PATH") ?? "/runpod-volume";
   const home = textOf(environment, "HF_HOME");
   const cache = textOf(environment, "HUGGINGFACE_HUB_CACHE", "HF_HUB_CACHE");
-  const folders = [cache, home && `${home}/hub`, `${base}/huggingface-cache/hub`, `${base}/models`, base];
+  const volume = [`${base}/huggingface-cache/hub`, `${base}/models`, base];
+  const folders = [textOf(environment, "DOWNLOAD_DIR"), cache, home && `${home}/hub`, ...volume];
   return [...new Set(folders.filter((folder) => folder !== undefined))];
 }
 

@@ -1,7 +1,7 @@
 // The guide's contract: {prompt, system_prompt, params} becomes one object with the
 // text, the model and the tokens that were counted; a stream is objects of text.
 import type { GenerationEvent, Usage } from "../engine/events.js";
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { ApiError, wrongField } from "../openai/api-error.js";
 import { constraintFields, takeConstraint } from "../openai/constraints.js";
 import {

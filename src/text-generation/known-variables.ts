@@ -5,7 +5,7 @@ import { InferenceError } from "../errors.js";
 import { type Environment, firstOf } from "./environment.js";
 
 /** No effect here; why, by group. */
-const withoutEffect: readonly (readonly [reason: string, names: readonly string[]])[] = [
+export const withoutEffect: readonly (readonly [reason: string, names: readonly string[]])[] = [
   [
     "a GGUF file carries its own tokenizer",
     [
@@ -38,7 +38,6 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
       "USE_V2_BLOCK_MANAGER",
       "MAX_SEQ_LEN_TO_CAPTURE",
       "ENFORCE_EAGER",
-      "GPU_MEMORY_UTILIZATION",
       "PYTORCH_ALLOC_CONF",
       "PYTORCH_CUDA_ALLOC_CONF",
     ],
@@ -69,10 +68,6 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
     ],
   ],
   [
-    "models are not downloaded by this worker",
-    ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "DOWNLOAD_DIR", "HF_HUB_OFFLINE"],
-  ],
-  [
     "usage always tells cached tokens, and nothing of prompts is logged",
     [
       "DISABLE_LOG_STATS",
@@ -99,7 +94,7 @@ const withoutEffect: readonly (readonly [reason: string, names: readonly string[
 ];
 
 /** Would change answers; what to do instead. */
-const refused: readonly (readonly [names: readonly string[], advice: string])[] = [
+export const refused: readonly (readonly [names: readonly string[], advice: string])[] = [
   [["ENABLE_LORA", "LORA_MODULES"], "adapters are not selectable per request yet; unset it"],
   [
     ["SPECULATIVE_CONFIG", "SPECULATIVE_MODEL", "SPECULATIVE_METHOD", "NUM_SPECULATIVE_TOKENS"],
@@ -115,11 +110,11 @@ const refused: readonly (readonly [names: readonly string[], advice: string])[] 
     ["EXCLUDE_TOOLS_WHEN_TOOL_CHOICE_NONE", "RETURN_TOKENS_AS_TOKEN_IDS", "ENABLE_FORCE_INCLUDE_USAGE"],
     "requests say so themselves; unset it",
   ],
-  [["CPU_OFFLOAD_GB"], "weights that do not fit stay on the CPU by themselves; unset it"],
+  [["CPU_OFFLOAD_GB"], "N_GPU_LAYERS=auto leaves on the CPU what does not fit; unset it"],
 ];
 
 /** Values of variables that are otherwise without effect, for files this worker cannot read. */
-const refusedValues: readonly (readonly [name: string, values: readonly string[]])[] = [
+export const refusedValues: readonly (readonly [name: string, values: readonly string[]])[] = [
   ["QUANTIZATION", ["squeezellm", "gptq", "bitsandbytes"]],
   ["LOAD_FORMAT", ["tensorizer", "bitsandbytes", "npcache", "pt"]],
 ];
@@ -150,7 +145,7 @@ export function refuseVariables(environment: Environment): void {
     if (value === undefined || !values.includes(value.toLowerCase())) continue;
     throw new InferenceError(
       "INVALID_OPTION",
-      `${name}=${value} is not supported: models are GGUF files; name one of them and unset it`,
+      `${name}=${value} is not supported: this format of weights is not read; name another model and unset it`,
     );
   }
 }

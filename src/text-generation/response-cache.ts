@@ -3,7 +3,7 @@
 // The least recently used leave first, by count and by bytes.
 import { createHash } from "node:crypto";
 import type { GenerateResult, GenerationEvent } from "../engine/events.js";
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { cancelledBy } from "../errors.js";
 import type { Run } from "../openai/text-model.js";
 

@@ -5,30 +5,35 @@ import { loadModel, type Model } from "../engine/model.js";
 import { InferenceError } from "../errors.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { TextGenerationConfig } from "./config.js";
-import { findModel } from "./model-source.js";
+import type { Say } from "./download-log.js";
+import type { Environment } from "./environment.js";
 import { type CacheFigures, ResponseCache } from "./response-cache.js";
-
-/** Says something in the worker's log. */
-export type Say = (level: "info" | "warn", message: string) => void;
+import { workerModel } from "./worker-model.js";
 
 const warmUpTokens = 2;
 
 export class TextGenerationService {
   readonly #config: TextGenerationConfig;
+  readonly #environment: Environment;
   readonly #say: Say;
   #model: Model | undefined;
   #engine: Engine | undefined;
   #cache: ResponseCache | undefined;
   #served: TextModel | undefined;
 
-  constructor(config: TextGenerationConfig, say: Say) {
+  /** @param environment the hub's and the platform's variables, read where a model is pulled */
+  constructor(config: TextGenerationConfig, environment: Environment, say: Say) {
     this.#config = config;
+    this.#environment = environment;
     this.#say = say;
   }
 
-  /** @throws InferenceError where there is no model, or it cannot be served as configured */
-  async load(): Promise<void> {
-    const { model: reference, folders, revision, chatTemplate, gpus, onCpu, engine, notes } = this.#config;
+  /**
+   * @param signal ends a download and a load
+   * @throws InferenceError where there is no model, or it cannot be served as configured
+   */
+  async load(signal?: AbortSignal): Promise<void> {
+    const { model: reference, chatTemplate, gpus, placement, engine, notes } = this.#config;
     for (const note of notes) this.#say("info", note);
     if (reference === undefined) {
       this.#say(
@@ -36,10 +41,12 @@ export class TextGenerationService {
         "MODEL_NAME is not set: serving the small story model of the package, which knows nothing else.",
       );
     }
-    const found = await findModel(reference, folders, revision);
+    const say: Say = (level, message) => this.#say(level, message);
+    const found = await workerModel(this.#config, this.#environment, say, signal);
     const model = await loadModel(found.path, {
+      signal,
       ...(chatTemplate !== undefined && { chatTemplate }),
-      ...(onCpu && { gpuLayers: 0 }),
+      ...placement,
     });
     this.#model = model;
     refuseGpus(gpus, model.info.devices);
@@ -86,6 +93,11 @@ export class TextGenerationService {
   get model(): TextModel {
     if (this.#served === undefined) throw new InferenceError("MODEL_CLOSED", "the model is not loaded yet");
     return this.#served;
+  }
+
+  /** Whether there is an engine that takes no requests any more. */
+  get isBroken(): boolean {
+    return this.#engine !== undefined && !this.#engine.healthy;
   }
 
   get engine(): Engine {

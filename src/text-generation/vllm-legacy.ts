@@ -1,7 +1,7 @@
 // worker-vllm's old native format: {choices: [{tokens}], usage: {input, output}},
 // streamed in chunks that grow from few tokens to many.
 import type { TextDeltaEvent, Usage } from "../engine/events.js";
-import type { GenerateRequest } from "../engine/request.js";
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { bytesText } from "../openai/answer-parts.js";
 import { wrongField } from "../openai/api-error.js";
 import type { Body } from "../openai/fields.js";

@@ -1,6 +1,6 @@
 // The text-generation worker as options for serverless.start(): what goes wrong
 // with its environment or its model is told to the platform by its preparation.
-import { InferenceError } from "../errors.js";
+import { type ErrorCode, InferenceError } from "../errors.js";
 import { type LogLevel, setLogListener } from "../log.js";
 import type { JobLog, StartOptions } from "../serverless/contract.js";
 import { readTextGenerationConfig, type TextGenerationConfig } from "./config.js";
@@ -20,6 +20,9 @@ const lineLevels: Readonly<Record<LogLevel, keyof JobLog>> = {
 /** llama.cpp wonders at what the engine chooses on purpose. */
 const chosen = /^llama_init_from_model: model default pooling_type/;
 
+/** Errors of a request that may be the engine's end. */
+const enders: ReadonlySet<ErrorCode> = new Set(["ENGINE_BROKEN", "DEVICE_FAILED", "OUT_OF_MEMORY"]);
+
 /** A worker that generates text. */
 export interface TextGenerationWorker {
   readonly options: StartOptions;
@@ -29,19 +32,24 @@ export interface TextGenerationWorker {
 
 /**
  * @param environment worker-vllm's variables and our own
- * @param onBroken told when the engine can do nothing more; the process is to end
+ * @param onBroken told when the engine can do nothing more, and by which error; the process is to end
  */
-export function textGenerationWorker(environment: Environment, onBroken: () => void): TextGenerationWorker {
+export function textGenerationWorker(
+  environment: Environment,
+  onBroken: (code: ErrorCode) => void,
+): TextGenerationWorker {
   let service: TextGenerationService | undefined;
   let handler: ReturnType<typeof textGenerationHandler> | undefined;
   const onFailure = (thrown: unknown) => {
-    if (thrown instanceof InferenceError && thrown.code === "ENGINE_BROKEN") onBroken();
+    if (!(thrown instanceof InferenceError)) return;
+    const isBroken = thrown.code === "ENGINE_BROKEN" || service?.isBroken === true;
+    if (isBroken && enders.has(thrown.code)) onBroken(thrown.code);
   };
-  const prepare = async (log: JobLog) => {
+  const prepare = async (log: JobLog, signal: AbortSignal) => {
     const config: TextGenerationConfig = readTextGenerationConfig(environment);
     setLogListener(({ level, text }) => log[chosen.test(text) ? "debug" : lineLevels[level]](text));
-    service = new TextGenerationService(config, (level, message) => log[level](message));
-    await service.load();
+    service = new TextGenerationService(config, environment, (level, message) => log[level](message));
+    await service.load(signal);
     const { model } = service;
     const onUnknown = unknownFields(config.strictFields, (message) => log.warn(message));
     handler = textGenerationHandler({ model: () => model, config, onFailure, onUnknown });

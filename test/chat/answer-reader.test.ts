@@ -6,7 +6,7 @@ import type { AnswerDelta, AnswerFormat, ParsedAnswer } from "../../src/chat/ans
 import { AnswerReader } from "../../src/chat/answer-reader.js";
 import type { ChatMessage, Conversation } from "../../src/chat/messages.js";
 import { ChatRenderer } from "../../src/chat/renderer.js";
-import { chatProgram } from "../../src/native.js";
+import { chatProgram } from "../../src/native-addon.js";
 import { seededRandom } from "../helpers/embedded.js";
 import { templateNames, templateText } from "../helpers/templates.js";
 
@@ -273,7 +273,7 @@ describe("an answer", () => {
       if (format === undefined) throw new Error("the template has a format");
       const long = "All is <well> said the owl. ".repeat(400);
       const text = `<think>\n${long}</think>\n\n${long}`;
-      const { parsed, asked, deltas } = await heard(own, { text, format }, () => 4);
+      const { parsed, asked, deltas } = await heard(own, { text, format }, () => 4, true);
       expect(parsed.content.trim() === long.trim()).toBe(true);
       expect(parsed.reasoning.trim() === long.trim()).toBe(true);
       expect(asked).toBeLessThan(40); // of 5,600 pieces

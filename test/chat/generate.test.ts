@@ -63,10 +63,13 @@ describe("generate({ messages })", () => {
 
   it("takes a prompt or messages", async () => {
     await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
+      // @ts-expect-error: neither
       await expect(engine.generate({})).rejects.toThrow("prompt or messages must be given");
+      // @ts-expect-error: both
       await expect(engine.generate({ prompt: "x", messages })).rejects.toThrow(
         "give prompt or messages, not both",
       );
+      // @ts-expect-error: of conversations only
       await expect(engine.generate({ prompt: "x", chatVariables: {} })).rejects.toThrow(
         "chatVariables must come with",
       );

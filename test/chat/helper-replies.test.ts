@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Conversation } from "../../src/chat/messages.js";
 import { ChatRenderer } from "../../src/chat/renderer.js";
 import { embeddedModelPath, loadModel } from "../../src/index.js";
-import { chatProgram } from "../../src/native.js";
+import { chatProgram } from "../../src/native-addon.js";
 import { caught } from "../helpers/caught.js";
 import { withEngine } from "../helpers/embedded.js";
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChatMessage, Conversation } from "../../src/chat/messages.js";
 import { ChatRenderer } from "../../src/chat/renderer.js";
 import { embeddedModelPath, InferenceError, loadModel, type Model } from "../../src/index.js";
-import { chatProgram } from "../../src/native.js";
+import { chatProgram } from "../../src/native-addon.js";
 import { caught } from "../helpers/caught.js";
 import { templateNames, templateText } from "../helpers/templates.js";
 
@@ -169,7 +169,11 @@ describe("variables and refusals", () => {
     ["{{ [1] | tojson(sort_keys=true) }}", "could not be run: NotImplemented: tojson sort_keys=true"],
     ["{% for x in %}", "could not be read: Unexpected token: %}"],
     ["{% if x %}a", "could not be read: Unexpected token type, as where a block has no end"],
-    ["{% include 'x' %}", "could not be read: Unknown statement: include"],
+    ["{% include 'x' %}", "could not be read: Unknown statement: include (line 1)"],
+    [
+      "{{ 1 }}\n{{ 2 }}\n{% include 'x' %}\n{{ 3 }}",
+      "could not be read: Unknown statement: include (line 3)",
+    ],
     ["{{ 1 // 0 }}", "could not be read: Unexpected token: /"],
     ["{# never ends", "could not be read: missing end of comment tag, near ...{# never ends..."],
   ])("tells of %j what is wrong before where", async (template, said) => {

@@ -6,7 +6,7 @@ import type { ChatMessage } from "../../src/chat/messages.js";
 import { ChatRenderer } from "../../src/chat/renderer.js";
 import { chatTemplateNames, chatTemplateText } from "../../src/chat/templates.js";
 import { InferenceError } from "../../src/errors.js";
-import { chatProgram } from "../../src/native.js";
+import { chatProgram } from "../../src/native-addon.js";
 import { caught } from "../helpers/caught.js";
 import { templateNames, templateText } from "../helpers/templates.js";
 

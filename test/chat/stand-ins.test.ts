@@ -14,7 +14,7 @@ import {
   loadModel,
   type Model,
 } from "../../src/index.js";
-import { chatProgram } from "../../src/native.js";
+import { chatProgram } from "../../src/native-addon.js";
 import { loadEmbedded } from "../helpers/embedded.js";
 import { templateNames, templateText } from "../helpers/templates.js";
 import { validator } from "../helpers/valid-json.js";

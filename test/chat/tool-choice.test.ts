@@ -6,7 +6,7 @@ import type { AnswerFormat } from "../../src/chat/answer.js";
 import type { Conversation } from "../../src/chat/messages.js";
 import { ChatRenderer } from "../../src/chat/renderer.js";
 import { type Engine, loadModel, type Model } from "../../src/index.js";
-import { chatProgram } from "../../src/native.js";
+import { chatProgram } from "../../src/native-addon.js";
 import { templateNames, templateText } from "../helpers/templates.js";
 
 /** Has no place for tools, or an unknown form of calls: refused, as tools.test.ts shows. */

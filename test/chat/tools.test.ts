@@ -222,7 +222,8 @@ describe("thoughts", () => {
 
 describe("what cannot be", () => {
   it.each([
-    [{ tools: [] }, "tools must be an array of 1 to 128 tools"],
+    [{ tools: Array(129).fill(clock) }, "tools must be an array of at most 128 tools"],
+    [{ tools: [], toolChoice: "required" }, 'toolChoice must be "auto" or "none" where tools is empty'],
     [{ tools: [{ name: "a b" }] }, "tools[0].name must be a name of 1 to 64 letters"],
     [
       { tools: [{ name: "a", parameters: { type: "array" } }] },
@@ -259,6 +260,7 @@ describe("what cannot be", () => {
     await withTemplate(direct, async (model) => {
       await withEngine(model, small, async (engine) => {
         for (const option of [{ tools: [clock] }, { splitReasoning: true }]) {
+          // @ts-expect-error: of conversations only
           const error = await caught(() => engine.generate({ prompt: "a", ...option }));
           expect(error.message).toMatch(/must come with messages/);
         }

@@ -1,7 +1,7 @@
 // `infernode generate` as a process: what is on stdout, on stderr, and the code.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -121,6 +121,18 @@ describe("infernode generate", () => {
     [["generate", "--no-such-flag"], "unknown option '--no-such-flag'"],
     [["generate", "--prompt", "a", "words"], "give the prompt as words or as --prompt, not both"],
     [["no-such-command"], "unknown command 'no-such-command'"],
+    [["run", "model.gguf"], "unknown command 'run'\n(Did you mean infernode chat?)"],
+    [["download", "acme/fox"], "unknown command 'download'\n(Did you mean infernode pull acme/fox?)"],
+    [["cache", "prune", "--older-than", "soon"], "Expected a time such as 12h, 30d or 8w."],
+    [["cache", "prune", "--max-size", "small"], "Expected a size such as 50GB or 20GiB."],
+    [["inspect", "hf:acme"], "the model must be hf:owner/name[:file-or-quantization][@revision]"],
+    [["inspect"], "missing required argument 'model'\n(Such as infernode inspect my-model.gguf.)"],
+    [["serve"], "unknown command 'serve'\n(Did you mean infernode worker --rp_serve_api?)"],
+    [["-m", "model.gguf"], "unknown option '-m'\n(Did you mean infernode chat model.gguf?)"],
+    [[embeddedModelPath()], `(Did you mean infernode chat ${embeddedModelPath()}?)`],
+    [["genrate"], "unknown command 'genrate'\n(Did you mean generate?)"],
+    [["generate", "--temprature", "1"], "unknown option '--temprature'\n(Did you mean --temperature?)"],
+    [["generate", embeddedModelPath()], `the model is given as -m ${embeddedModelPath()}`],
   ])("%j is used wrongly: code 2, one sentence, stdout clean", { timeout }, async (args, sentence) => {
     const { code, stdout, stderr } = await runCommand(args);
     expect(stderr).toContain(sentence);
@@ -200,10 +212,26 @@ describe("infernode --help", () => {
     }
   });
 
-  it("is shown on stderr with code 2 when no command is given", { timeout }, async () => {
+  it("tells the versions of the package and of llama.cpp", { timeout }, async () => {
+    const { code, stdout } = await runCommand(["--version"]);
+    const versionIn = (file: string) => JSON.parse(readFileSync(file, "utf8")).version;
+    const pin = versionIn("third_party/llama.cpp.json");
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `${versionIn("package.json")} (llama.cpp ${pin})\n`,
+    });
+  });
+
+  it("is not needed for the first three things to do", { timeout }, async () => {
     const { code, stdout, stderr } = await runCommand([]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain("Usage: infernode");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout.split("\n").length).toBeLessThan(20);
+    const commands = [...stdout.matchAll(/infernode (\w+)/g)].map(([, command]) => command);
+    const help = await runCommand(["--help"]);
+    for (const command of ["generate", "chat", "worker"]) {
+      expect(commands).toContain(command);
+      expect(help.stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+    }
   });
 });
 

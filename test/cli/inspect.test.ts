@@ -25,6 +25,7 @@ describe("infernode inspect", () => {
     expect(report.metadata["general.architecture"]).toBe("llama");
     expect(report.tensors.length).toBeGreaterThan(10);
     expect(report.memory).toMatchObject({ slots: 8, contextLength: 1024 });
+    expect(report.memory.freeBytes).toBeGreaterThan(0);
   });
 
   it("still shows the header of a model it cannot load, and says why", { timeout }, async () => {

@@ -28,6 +28,25 @@ async function ran(input: object, environment: Readonly<Record<string, string>> 
   return { code: await ended, text: said.text };
 }
 
+describe("arguments of infernode worker", { timeout }, () => {
+  it.each([
+    [["--port", "8000"], "unknown flag --port; did you mean --rp_api_port?"],
+    [["--rp_serve_ap"], "unknown flag --rp_serve_ap; did you mean --rp_serve_api?"],
+    [["--rp_serve_api", "--frobnicate"], "unknown flag --frobnicate"],
+    [["my-model.gguf"], "the model is named by MODEL_NAME"],
+  ])("refuses %j with 2", async (args, sentence) => {
+    const { said, ended } = start(args, {});
+    expect(await ended).toBe(2);
+    expect(said.text).toContain(sentence);
+  });
+
+  it("says what to do where there is no job", async () => {
+    const { said, ended } = start([], {});
+    expect(await ended).toBe(1);
+    expect(said.text).toContain("No job to run: pass --test_input '{\"input\": {…}}'");
+  });
+});
+
 describe("infernode worker", { timeout }, () => {
   it("runs one job that it is given", async () => {
     const { code, text } = await ran({ prompt: "Tell me a story.", params: { max_tokens: 4 } });

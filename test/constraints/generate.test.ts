@@ -144,20 +144,20 @@ describe("a bad constraint", () => {
     throw new Error("not this one");
   };
   const trap = new Proxy({}, { ownKeys: throws });
-  const circle: { self?: object } = {};
-  circle.self = circle;
+  const circle: { type: string; properties?: object } = { type: "object" };
+  circle.properties = circle;
   it.each([
     [{ grammar: "" }, "grammar must be GBNF text of at most 256 KiB"],
     [{ jsonSchema: [] }, "jsonSchema must be a JSON schema"],
     [{ jsonSchema: circle }, "jsonSchema must be a JSON schema of at most 256 KiB and 64 levels"],
     [{ jsonSchema: { const: 1n } }, "jsonSchema must be a JSON schema"],
     [{ jsonSchema: { const: { toJSON: throws } } }, "jsonSchema must be a JSON schema"],
-    [{ jsonSchema: { toJSON: () => null } }, "jsonSchema must be a JSON schema"],
+    [{ jsonSchema: { type: "null", toJSON: () => null } }, "jsonSchema must be a JSON schema"],
     [{ jsonSchema: trap }, "levels, all of it JSON, got an object"],
     [{ jsonSchema: { const: "\ud800" } }, "jsonSchema must be well-formed text"],
-    [{ regex: /a/i }, "with no flags but u and s"],
+    [{ regex: /a/i }, "regex has the flag i, which is not supported; write both cases, such as [aA]"],
     [{ regex: "(?<=a)" }, "regex looks behind"],
-    [{ choice: [] }, "choice must be 1 to 1024 non-empty strings"],
+    [{ choice: [] }, "choice must be an array of 1 to 1024 non-empty strings"],
     [{ choice: ["\ud800"] }, "choice[0] must be well-formed text"],
     [{ choice: ["a"], regex: "a" }, "give one of regex and choice, not both"],
   ])("is refused at once: %#", async (constraint, reason) => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type EngineOptions,
   embeddedModelPath,
+  type GenerateOptions,
   type GenerateRequest,
   loadModel,
   type Model,
@@ -43,7 +44,7 @@ async function run(target: Model, speculation: EngineOptions["speculation"], req
   });
 }
 
-const greedy = (count: number, more: Partial<GenerateRequest> = {}): GenerateRequest[] =>
+const greedy = (count: number, more: GenerateOptions = {}): GenerateRequest[] =>
   prompts.slice(0, count).map((prompt) => ({
     prompt,
     maxTokens: 100,
@@ -84,8 +85,14 @@ describe("a draft model", () => {
 
   it("keeps seeds, grammars, choices and log probabilities", async () => {
     const requests: GenerateRequest[] = [
-      { prompt: prompts[0], maxTokens: 60, temperature: 0.8, seed: 9, ignoreEos: true, n: 2 },
-      { prompt: prompts[1], maxTokens: 60, temperature: 0, regex: "( (cat|dog|bird)){20}", logProbs: 2 },
+      { prompt: prompts[0] ?? "", maxTokens: 60, temperature: 0.8, seed: 9, ignoreEos: true, n: 2 },
+      {
+        prompt: prompts[1] ?? "",
+        maxTokens: 60,
+        temperature: 0,
+        regex: "( (cat|dog|bird)){20}",
+        logProbs: 2,
+      },
     ];
     const plain = await run(model, false, requests);
     const drafted = await run(model, { draftModel: model, draftTokens: 4 }, requests);

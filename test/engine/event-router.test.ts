@@ -6,6 +6,9 @@ import { nativeEnd } from "../helpers/fake-engine.js";
 
 class Reader {
   readonly seen: unknown[] = [];
+  accept(): void {
+    this.seen.push("accepted");
+  }
   deliver(text: string, tokens: readonly number[]): void {
     this.seen.push([text, tokens]);
   }
@@ -27,6 +30,7 @@ describe("EventRouter", () => {
       Uint32Array.of(1, 3, 4, 4),
       [],
       [],
+      [],
     );
     expect(one.seen).toEqual([
       ["a", [10]],
@@ -43,10 +47,21 @@ describe("EventRouter", () => {
     const reader = new Reader();
     router.add(1, reader);
     const call = () =>
-      router.dispatch(Float64Array.of(1), ["a"], Int32Array.of(10), Uint32Array.of(1), [nativeEnd()], []);
+      router.dispatch(Float64Array.of(1), ["a"], Int32Array.of(10), Uint32Array.of(1), [nativeEnd()], [], []);
     call();
     call();
     expect(reader.seen).toEqual([["a", [10]], "stop"]);
+  });
+
+  it("tells an acceptance before the deltas and the end of the same call", () => {
+    const router = new EventRouter();
+    const [one, two] = [new Reader(), new Reader()];
+    router.add(1, one);
+    router.add(2, two);
+    const [ids, tokens, ends] = [Float64Array.of(1), Int32Array.of(10), Uint32Array.of(1)];
+    router.dispatch(ids, ["a"], tokens, ends, [nativeEnd()], [], [2, 1]);
+    expect(one.seen).toEqual(["accepted", ["a", [10]], "stop"]);
+    expect(two.seen).toEqual(["accepted"]);
   });
 
   it("ignores ids it does not know", () => {
@@ -58,6 +73,7 @@ describe("EventRouter", () => {
       Uint32Array.of(1),
       [nativeEnd({ id: 5 })],
       [],
+      [5],
     );
   });
 });

@@ -34,11 +34,16 @@ const largeRegex = "a{2000}".repeat(101);
 
 const failures: readonly [name: string, code: string, make: () => Generation, path?: readonly unknown[]][] = [
   ["a wrong option", "INVALID_OPTION", () => engine.generate({ prompt, maxTokens: -3 }), ["maxTokens"]],
-  ["a wrong item", "INVALID_OPTION", () => engine.generate({ prompt, stop: ["a", ""] }), ["stop"]],
-  ["an unknown option", "INVALID_OPTION", () => engine.generate({ prompt, maxTokes: 3 } as never)],
+  ["a wrong item", "INVALID_OPTION", () => engine.generate({ prompt, stop: ["a", ""] }), ["stop", 1]],
+  [
+    "an unknown option",
+    "INVALID_OPTION",
+    () => engine.generate({ prompt, maxTokes: 3 } as never),
+    ["maxTokes"],
+  ],
   ["no request", "INVALID_OPTION", () => engine.generate(undefined as never)],
   ["a request that cannot be read", "INVALID_OPTION", () => engine.generate(looking)],
-  ["prompt and messages", "INVALID_OPTION", () => engine.generate({ prompt, messages })],
+  ["prompt and messages", "INVALID_OPTION", () => engine.generate({ prompt, messages } as never)],
   ["more choices than queueLimit", "INVALID_OPTION", () => engine.generate({ prompt, n: 5 }), ["n"]],
   [
     "an adapter that is not there",

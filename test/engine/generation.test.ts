@@ -1,6 +1,6 @@
 // A generation as iterable and promise, against a host without an addon.
 import { describe, expect, it } from "vitest";
-import type { Choice } from "../../src/engine/choice.js";
+import type { AnswerReading, Choice } from "../../src/engine/choice.js";
 import type { GenerationEvent } from "../../src/engine/events.js";
 import { Generation } from "../../src/engine/generation.js";
 import { GenerationRecord } from "../../src/engine/generation-record.js";
@@ -11,6 +11,7 @@ function begin() {
   const host = new FakeHost();
   const record = new GenerationRecord([1], host);
   const [choice] = record.choices as [Choice];
+  choice.accept();
   return { host, record, choice, run: new Generation(record, 9n) };
 }
 
@@ -207,6 +208,23 @@ describe("reading", () => {
     expect(host.acknowledged.reduce((sum, tokens) => sum + tokens, 0)).toBe(192);
     choice.finish(nativeEnd());
     await run;
+  });
+
+  it.each([
+    ["iterates", (run: Generation) => void run[Symbol.asyncIterator]().next()],
+    ["awaits", (run: Generation) => void run.then(() => {})],
+    ["streams", (run: Generation) => void run.textStream.getReader().read()],
+  ])("of tokens that are in no event yet is told when somebody %s late", async (_, read) => {
+    const { host, record, choice, run } = begin();
+    const format = { ends: [], words: [] } as unknown as AnswerReading["format"];
+    record.readAnswers({ format, parse: () => new Promise(() => {}) }); // the parser is away
+    for (let token = 0; token < 256; token += 1) choice.deliver("x", [token]);
+    await turn();
+    expect(record.events).toEqual([]);
+    expect(host.acknowledged).toEqual([]);
+    read(run);
+    await turn();
+    expect(host.acknowledged).toEqual([256]);
   });
 });
 

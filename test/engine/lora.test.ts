@@ -13,13 +13,11 @@ import {
   loadModel,
   type Model,
 } from "../../src/index.js";
-import { makeVariant, readGguf, type Tensor, writeGguf } from "../../tools/embedded-model/index.mjs";
+import { makeVariant, readGguf, writeGguf } from "../../tools/embedded-model/index.mjs";
 import { caught } from "../helpers/caught.js";
-import { prompt, seededRandom, withEngine } from "../helpers/embedded.js";
+import { prompt, withEngine } from "../helpers/embedded.js";
+import { adapterFile, alpha, type Changes, floats, pair, rank, targets } from "../helpers/lora-files.js";
 
-const rank = 4;
-const alpha = 8;
-const targets = ["blk.0.attn_q.weight", "blk.1.ffn_down.weight"];
 const greedy = { prompt, temperature: 0, maxTokens: 40, ignoreEos: true, logProbs: 3 };
 
 let folder: string;
@@ -28,74 +26,7 @@ let base: Uint8Array;
 
 const path = (name: string) => join(folder, name);
 
-function floats(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-function random(size: number, seed: number, spread: number): Float32Array {
-  const next = seededRandom(seed);
-  return Float32Array.from({ length: size }, () => (next() * 2 - 1) * spread);
-}
-
-function matrix(name: string): Tensor {
-  const found = readGguf(base).tensors.find((tensor) => tensor.name === name);
-  if (found === undefined) throw new Error(`the model has no ${name}`);
-  return found;
-}
-
-/** ggml's order: a is [inputs, rank], b is [rank, outputs]. */
-function pair(name: string, index: number): { a: Float32Array; b: Float32Array; shape: readonly number[] } {
-  const { shape } = matrix(name);
-  const [inputs = 0, outputs = 0] = shape;
-  return { a: random(inputs * rank, index + 1, 0.3), b: random(rank * outputs, index + 50, 0.3), shape };
-}
-
-function text(key: string, value: string): Buffer {
-  const sized = (part: string) => {
-    const size = Buffer.alloc(8);
-    size.writeBigUInt64LE(BigInt(Buffer.byteLength(part)));
-    return Buffer.concat([size, Buffer.from(part)]);
-  };
-  return Buffer.concat([sized(key), Buffer.from(Uint32Array.of(8).buffer), sized(value)]);
-}
-
-function float(key: string, value: number): Buffer {
-  const head = text(key, "").subarray(0, -12);
-  return Buffer.concat([
-    head,
-    Buffer.from(Uint32Array.of(6).buffer),
-    Buffer.from(Float32Array.of(value).buffer),
-  ]);
-}
-
-interface Changes {
-  readonly architecture?: string;
-  readonly type?: string;
-  readonly without?: string;
-  readonly names?: readonly string[];
-}
-
-function adapter({
-  architecture = "llama",
-  type = "adapter",
-  without = "",
-  names = targets,
-}: Changes): Buffer {
-  const entries = [
-    { key: "general.architecture", value: architecture, bytes: text("general.architecture", architecture) },
-    { key: "general.type", value: type, bytes: text("general.type", type) },
-    { key: "adapter.type", value: "lora", bytes: text("adapter.type", "lora") },
-    { key: "adapter.lora.alpha", value: alpha, bytes: float("adapter.lora.alpha", alpha) },
-  ].filter((entry) => entry.key !== without);
-  const tensors = names.flatMap((name, index): Tensor[] => {
-    const { a, b, shape } = pair(targets[index] ?? "", index);
-    return [
-      { name: `${name}.lora_a`, shape: [shape[0] ?? 0, rank], type: "F32", data: floats(a) },
-      { name: `${name}.lora_b`, shape: [rank, shape[1] ?? 0], type: "F32", data: floats(b) },
-    ].filter((tensor) => tensor.name !== without) as Tensor[];
-  });
-  return writeGguf({ entries, tensors });
-}
+const adapter = (changes: Changes) => adapterFile(base, changes);
 
 /** The model with scale * alpha / rank * B A added to its matrices. */
 function merged(scale: number): Buffer {
@@ -103,7 +34,7 @@ function merged(scale: number): Buffer {
   const changed = tensors.map((tensor) => {
     const index = targets.indexOf(tensor.name);
     if (index < 0) return tensor;
-    const { a, b, shape } = pair(tensor.name, index);
+    const { a, b, shape } = pair(base, tensor.name, index);
     const [inputs = 0, outputs = 0] = shape;
     const values = new Float32Array(Uint8Array.from(tensor.data).buffer);
     for (let row = 0; row < outputs; row += 1) {

@@ -132,7 +132,7 @@ function renamed(bytes: Buffer, from: string, to: string): undefined {
 
 const badFiles: readonly (readonly [string, string, () => string])[] = [
   ["a missing file", "MODEL_NOT_FOUND", () => join(folder, "missing.gguf")],
-  ["a directory", "MODEL_UNREADABLE", () => folder],
+  ["a directory without a model", "MODEL_NOT_FOUND", () => mkdtempSync(join(folder, "empty-"))],
   ["an empty file", "MODEL_TRUNCATED", () => changed("empty.gguf", () => Buffer.alloc(0))],
   ["a text file", "MODEL_NOT_GGUF", () => changed("text.gguf", () => Buffer.from("not a model at all"))],
   [

@@ -85,8 +85,10 @@ describe("a judged request", () => {
     expect(judged({ stop: ["a", "é".repeat(128)] }).stop).toHaveLength(2);
   });
 
-  it("takes a seed as a number or a bigint up to 2^64-1", () => {
+  it("takes a seed as a number, decimal text or a bigint up to 2^64-1", () => {
     expect(judged({ seed: 5 }).seed).toBe(5n);
+    expect(judged({ seed: "5" }).seed).toBe(5n);
+    expect(judged({ seed: "18446744073709551615" }).seed).toBe(2n ** 64n - 1n);
     expect(judged({ seed: 2n ** 64n - 1n }).seed).toBe(2n ** 64n - 1n);
   });
 
@@ -132,13 +134,22 @@ describe("a refused request", () => {
     [{ repeatPenalty: 0 }, "generate(): repeatPenalty must be a number above 0 and at most 10, got 0"],
     [{ presencePenalty: 3 }, "generate(): presencePenalty must be a number from -2 to 2, got 3"],
     [{ penaltyWindow: -2 }, "generate(): penaltyWindow must be an integer from -1 to 2147483647, got -2"],
-    [{ seed: -1 }, "generate(): seed must be an integer from 0 to 2^64-1 (a bigint above 2^53-1), got -1"],
+    [
+      { seed: -1 },
+      "generate(): seed must be an integer from 0 to 2^64-1 (above 2^53-1 a bigint or decimal text), got -1",
+    ],
+    [{ seed: "18446744073709551616" }, /^generate\(\): seed must be .*, got "18446744073709551616"$/],
+    [{ seed: "0x1" }, /^generate\(\): seed must be .*, got "0x1"$/],
+    [{ seed: "" }, /^generate\(\): seed must be .*, got ""$/],
     [{ seed: 2n ** 64n }, /^generate\(\): seed must be .*, got 18446744073709551616n$/],
     [{ seed: 2 ** 53 }, /^generate\(\): seed must be .*, got 9007199254740992$/],
-    [{ stop: "" }, /^generate\(\): stop must be a non-empty string of at most 256 UTF-8 bytes.*, got ""$/],
-    [{ stop: ["ok", ""] }, /^generate\(\): stop must be .*, got an array of 2$/],
+    [
+      { stop: "" },
+      /^generate\(\): stop must be a non-empty string of at most 256 UTF-8 bytes.*, got an empty string$/,
+    ],
+    [{ stop: ["ok", ""] }, /^generate\(\): stop\[1\] must be a non-empty string .*, got an empty string$/],
     [{ stop: "é".repeat(129) }, /^generate\(\): stop must be .*, got a string of 129 characters$/],
-    [{ stop: Array(17).fill("a") }, /^generate\(\): stop must be .* up to 16 of them, got an array of 17$/],
+    [{ stop: Array(17).fill("a") }, "generate(): stop must be at most 16 strings, got an array of 17"],
     [{ stopTokens: [1, 512] }, "generate(): stopTokens[1] must be an integer from 0 to 511, got 512"],
     [{ stopTokens: 1 }, "generate(): stopTokens must be an array of token ids, got 1"],
     [
@@ -180,10 +191,8 @@ describe("a refused request", () => {
     ],
     [{ ignoreEos: "yes" }, 'generate(): ignoreEos must be true or false, got "yes"'],
     [{ signal: "x" }, 'generate(): signal must be an AbortSignal, got "x"'],
-    [
-      { maxtokens: 3 },
-      /^generate\(\): unknown option "maxtokens"; the options are prompt, messages, chatVariables, tools, toolChoice, /,
-    ],
+    [{ maxtokens: 3 }, 'generate(): unknown option "maxtokens"; did you mean maxTokens?'],
+    [{ foo: 3 }, 'generate(): unknown option "foo"; the options are those of docs/options.md'],
   ])("%o is refused by name", async (options, sentence) => {
     const message = await refusal({ prompt: "a", ...options });
     if (typeof sentence === "string") expect(message).toBe(sentence);
@@ -193,21 +202,23 @@ describe("a refused request", () => {
   it.each([
     [undefined, "generate(): prompt or messages must be given, got neither"],
     [5, "generate(): prompt must be a string or an array of token ids, got 5"],
-    [[], "generate(): prompt must be at least one token, got an array of 0"],
+    [[], "generate(): prompt must be at least one token, got an empty array"],
     [[1, 512], "generate(): prompt[1] must be a token id from 0 to 511, got 512"],
     [[1, -1], "generate(): prompt[1] must be a token id from 0 to 511, got -1"],
-    [["a"], "generate(): prompt[0] must be a token id from 0 to 511, got a string of 1 characters"],
+    [["a"], "generate(): prompt[0] must be a token id from 0 to 511, got a string of 1 character"],
     [
       "",
-      "generate(): prompt must be non-empty, since this model adds no begin-of-sequence token, got a string of 0 characters",
+      "generate(): prompt must be non-empty, since this model adds no begin-of-sequence token, got an empty string",
     ],
   ])("a prompt of %j", async (prompt, sentence) => {
     expect(await refusal({ prompt })).toBe(sentence);
   });
 
   it("is refused when it is no object at all", async () => {
-    expect(await refusal(undefined)).toBe("generate(): options must be an object, got nothing");
-    expect(await refusal("prompt")).toBe('generate(): options must be an object, got "prompt"');
+    const expected =
+      'generate(): options must be an object such as { prompt: "…" } or { messages: […] }, got';
+    expect(await refusal(undefined)).toBe(`${expected} nothing`);
+    expect(await refusal("prompt")).toBe(`${expected} a string of 6 characters`);
   });
 });
 

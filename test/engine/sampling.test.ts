@@ -1,7 +1,7 @@
 // The rarer filters through the public door: each changes what is drawn, the
 // same seed draws the same, and minTokens outlasts the model's wish to end.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { GenerateRequest, Model } from "../../src/index.js";
+import type { GenerateOptions, Model } from "../../src/index.js";
 import { caught } from "../helpers/caught.js";
 import { loadEmbedded, prompt, withEngine } from "../helpers/embedded.js";
 
@@ -12,7 +12,7 @@ describe("the rarer filters", () => {
   });
   afterAll(() => model.close());
 
-  const filters: readonly Partial<GenerateRequest>[] = [
+  const filters: readonly GenerateOptions[] = [
     { typicalP: 0.3 },
     { topNSigma: 0.5 },
     { xtcProbability: 1, xtcThreshold: 0.05 },

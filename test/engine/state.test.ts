@@ -142,6 +142,10 @@ describe("the call that saves", () => {
         "saveState(): minTokens must be at most",
       );
       expect(await refusal({ messages: [] })).toContain("saveState(): ");
+      const nothing = await caught(() => engine.saveState(file, undefined as never));
+      expect(nothing.message).toBe(
+        "saveState(): request must say which conversation is saved: saveState(path, { messages })",
+      );
       await engine.saveState(file, { prompt, minTokens: 5, maxTokens: 20, n: 2, choice: ["a", "b"] });
     });
   });
@@ -210,7 +214,9 @@ describe("a state file that does not fit", () => {
     await refused(state, tokenPart.subarray(0, 40));
     await refused(state, Buffer.concat([tokenPart, tokenPart]));
     await writeFile(file, bytes);
-    expect(await refusal(file, { ...exact, slots: 3 }, "STATE_INVALID")).toContain("as many slots, 3");
+    expect(await refusal(file, { ...exact, slots: 3 }, "STATE_INVALID")).toContain(
+      `as many slots, 3; it was saved with ${facts.slots}`,
+    );
   });
 
   it("is refused where the engine is another one", async () => {
@@ -226,13 +232,18 @@ describe("a state file that does not fit", () => {
     expect(await refusal(file, { ...exact, hostCacheBytes: 1000 }, "OUT_OF_MEMORY")).toContain(
       "hostCacheBytes",
     );
-    expect(await refusal(join(folder, "nothing"), exact, "STATE_UNREADABLE")).toContain("cannot be read");
+    expect(await refusal(join(folder, "nothing"), exact, "STATE_UNREADABLE")).toContain(
+      "cannot be read: it does not exist",
+    );
   });
 
   it("and a place that cannot be written, are told by name", async () => {
     await withEngine(model, { slots: 1, contextLength: 512 }, async (engine) => {
       const error = await caught(() => engine.saveState(join(folder, "no", "folder"), { prompt }));
       expect(error.code).toBe("STATE_UNREADABLE");
+      expect(error.message).toBe(
+        `the state file ${join(folder, "no", "folder")} cannot be written: the folder ${join(folder, "no")} does not exist`,
+      );
     });
     await withEngine(model, { slots: 1, promptCache: false }, async (engine) => {
       expect((await caught(() => engine.saveState(join(folder, "x"), { prompt }))).message).toContain(
@@ -247,8 +258,10 @@ describe("an engine that closes meanwhile", () => {
     const file = join(folder, "closing");
     const engine = await model.createEngine(exact);
     const messages = [{ role: "user", content: "Who is Mia?" }];
+    // So many that the engine cannot be done with them before it closes.
+    const texts = Array.from({ length: 200 }, (_, index) => `${index} ${prompt}`);
     const calls = [
-      engine.embed(prompt),
+      engine.embed(texts),
       engine.saveState(file, { prompt }),
       engine.saveState(file, { messages }),
     ];

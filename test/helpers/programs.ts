@@ -18,14 +18,16 @@ export interface Program {
   readonly input?: string;
   /** Added to this process's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** After this many milliseconds it is killed; default a minute. */
+  readonly deadlineMs?: number;
 }
 
-const deadlineMs = 60_000;
+const minuteMs = 60_000;
 
 /** Runs a file, named from the package's root or absolutely. */
 export async function run(
   file: string,
-  { nodeFlags = [], args = [], input, env }: Program = {},
+  { nodeFlags = [], args = [], input, env, deadlineMs = minuteMs }: Program = {},
 ): Promise<Ending> {
   const path = resolve(fileURLToPath(new URL("../..", import.meta.url)), file);
   const child = spawn(process.execPath, [...nodeFlags, path, ...args], {

@@ -84,7 +84,11 @@ std::optional<bool> survives(const BackendLimits& limits, std::int64_t at, std::
   });
   const bool works = !engine.submit(99, {5}, sampled(1), sink.story.control(99));
   engine.close();
-  for (RequestId id = 1; id <= kRequests; ++id) CHECK_EQ(sink.story.story(id).ends.size(), 1u);
+  for (RequestId id = 1; id <= kRequests; ++id) {
+    CHECK_EQ(sink.story.story(id).ends.size(), 1u);
+    CHECK(sink.story.accepted[id] <= 1);
+    CHECK(sink.story.accepted[id] == 1 || sink.story.story(id).tokens.empty());
+  }
   CHECK_EQ(sink.story.story(99).ends.size(), works ? 1u : 0u);
   CHECK_EQ(answered.load(), static_cast<int>(kRequests) + 2);
   return failed ? std::optional(works) : std::nullopt;

@@ -41,8 +41,8 @@ Tokens joined(Tokens first, const Tokens& second) {
   return first;
 }
 
-struct Drafting {
-  explicit Drafting(BackendLimits limits = roomy(4)) {
+struct DraftFixture {
+  explicit DraftFixture(const BackendLimits& limits = roomy(4)) {
     auto owned = std::make_unique<FakeBackend>(limits);
     backend = owned.get();
     model = std::make_unique<DraftModel>(std::move(owned), [this] { return clock; });
@@ -73,7 +73,7 @@ void set_prices(EngineFixture& fixture) {
 }  // namespace
 
 TEST("a draft is what the model says next, in one pass a token after the text is read") {
-  Drafting drafting;
+  DraftFixture drafting;
   const Tokens text = fake_prompt(100, 1);
   const auto drafts = drafting.model->draft(std::vector<DraftReader>{{1, text}}, 5);
   CHECK((drafts == std::vector<Tokens>{greedy(text, 5)}));
@@ -83,7 +83,7 @@ TEST("a draft is what the model says next, in one pass a token after the text is
 }
 
 TEST("what comes true is not computed again, what does not is cut back") {
-  Drafting drafting;
+  DraftFixture drafting;
   Tokens text = fake_prompt(60, 1);
   const Tokens next = greedy(text, 6);
   drafting.model->draft(std::vector<DraftReader>{{1, text}}, 5);
@@ -100,7 +100,7 @@ TEST("what comes true is not computed again, what does not is cut back") {
 }
 
 TEST("requests that lack one token and two still share each pass") {
-  Drafting drafting;
+  DraftFixture drafting;
   const Tokens a = fake_prompt(40, 1), b = fake_prompt(70, 2), c = fake_prompt(90, 3);
   drafting.model->draft(std::vector<DraftReader>{{1, a}, {2, b}, {3, c}}, 4);
   const std::int64_t passes = drafting.model->passes();
@@ -114,7 +114,7 @@ TEST("requests that lack one token and two still share each pass") {
 }
 
 TEST("who begins as an ended request did reads only the rest") {
-  Drafting drafting;
+  DraftFixture drafting;
   const Tokens text = fake_prompt(200, 1);
   drafting.model->draft(std::vector<DraftReader>{{1, text}}, 2);
   const Tokens longer = joined(text, fake_prompt(9, 5));
@@ -124,7 +124,7 @@ TEST("who begins as an ended request did reads only the rest") {
 }
 
 TEST("a long text is read from shortly before its end, and again when the context is full") {
-  Drafting drafting(roomy(2, 400));
+  DraftFixture drafting(roomy(2, 400));
   Tokens text = fake_prompt(3000, 1);
   CHECK_EQ(drafting.model->lag({1, text}), DraftModel::kTail);
   std::mt19937 random(3);
@@ -141,7 +141,7 @@ TEST("a long text is read from shortly before its end, and again when the contex
 }
 
 TEST("random texts of four requests leave the books balanced, and drafts right") {
-  Drafting drafting;
+  DraftFixture drafting;
   std::mt19937_64 random(5);
   std::vector<Tokens> texts;
   for (std::uint64_t i = 0; i < 6; ++i) texts.push_back(fake_prompt(5 + i * 30, i % 4));
@@ -169,7 +169,7 @@ TEST("random texts of four requests leave the books balanced, and drafts right")
 }
 
 TEST("asked of a text that is there, it says in one pass what it would have guessed") {
-  Drafting drafting;
+  DraftFixture drafting;
   const Tokens prompt = fake_prompt(50, 1);
   Tokens text = joined(prompt, greedy(prompt, 12));
   text[text.size() - 4] = text[text.size() - 4] == 9 ? 8 : 9;
@@ -186,7 +186,7 @@ TEST("a window's draft model begins anew where its past is gone") {
   BackendLimits limits = roomy(2);
   limits.cuts = false;
   limits.slack = 4;
-  Drafting drafting(limits);
+  DraftFixture drafting(limits);
   drafting.backend->window = 20;
   Tokens text = fake_prompt(100, 1);
   for (int step = 0; step < 50; ++step) {

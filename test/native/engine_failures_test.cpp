@@ -174,6 +174,7 @@ TEST("books that do not balance break the engine when it falls idle, and are nam
                 [] { return 0.0; });
   backend->computing = [backend](std::size_t) { backend->leak(1); };
   engine.start();
+  CHECK(!engine.broken());
   CHECK(!engine.submit(1, fake_prompt(40, 1), greedy(5), sink.control(1)));
   sink.wait_for_end(1);
   CHECK(sink.story(1).ends.at(0).reason == FinishReason::kLength);
@@ -184,6 +185,7 @@ TEST("books that do not balance break the engine when it falls idle, and are nam
   }
   CHECK(refused->code == ErrorCode::kEngineBroken);
   CHECK(refused->message.find("sequence 1 holds") != std::string::npos);
+  CHECK(engine.broken());
 }
 
 TEST("what stands behind a fork whose state cannot be read ends as if nothing were wrong") {
@@ -246,6 +248,8 @@ TEST("close() ends what was asked of an engine that was never started") {
   fixture.engine->close();
   demands.check_ended(fixture.sink);
   CHECK(fixture.story(9).ends.at(0).reason == FinishReason::kCancelled);
+  CHECK(fixture.sink.accepted.empty());
+  CHECK(!fixture.engine->broken());
 }
 
 TEST("a call that throws breaks the engine and is not made again") {
@@ -265,4 +269,65 @@ TEST("a call that throws breaks the engine and is not made again") {
   demands.check_ended(sink);
   CHECK_EQ(calls, 1);
   CHECK(sink.story(9).ends.at(0).failure.value().message.find("own fault") != std::string::npos);
+}
+
+TEST("a device that fails one pass costs nobody anything") {
+  for (const DecodeStatus status : {DecodeStatus::kDeviceFailed, DecodeStatus::kNoMemory}) {
+    for (const bool pool : {false, true}) {
+      bool reached = true;
+      for (int at = 0; reached; ++at) {
+        const BackendLimits limits = fake_limits(3, 128, 32);
+        EngineFixture fixture(pool ? pooled(limits, 300) : limits, 10, 0, {.keeps_prefixes = true});
+        for (RequestId id = 1; id <= 4; ++id)
+          CHECK(!fixture.submit(id, fake_prompt(40, id), greedy(6)));
+        int passes = 0;
+        fixture.backend->mishap = [&] { return passes++ == at ? status : DecodeStatus::kOk; };
+        CHECK(fixture.run());
+        for (RequestId id = 1; id <= 4; ++id) {
+          CHECK_EQ(fixture.story(id).ends.size(), 1u);
+          CHECK(fixture.story(id).tokens == alone(fake_prompt(40, id), 6));
+        }
+        reached = passes > at;
+      }
+    }
+  }
+}
+
+TEST("a device that fails two passes in a row is lost: each request is told once, and why") {
+  const auto code_of = [](DecodeStatus status) {
+    return status == DecodeStatus::kNoMemory ? ErrorCode::kOutOfMemory : ErrorCode::kDeviceFailed;
+  };
+  for (const DecodeStatus status :
+       {DecodeStatus::kDeviceFailed, DecodeStatus::kNoMemory, DecodeStatus::kLost}) {
+    bool reached = true;
+    for (int at = 0; reached; ++at) {
+      RecordingSink sink;
+      BackendLimits limits = fake_limits(3, 128, 32);
+      limits.facts.where = "Device7";
+      auto owned = std::make_unique<FakeBackend>(limits);
+      std::atomic<int> passes = 0;
+      owned->mishap = [&] { return passes++ >= at ? status : DecodeStatus::kOk; };
+      Engine engine(std::move(owned), std::make_shared<FakeVocab>(50), sink,
+                    {.publish_interval_ms = 0, .check_ledger = true}, [] { return 0.0; });
+      Demands demands;
+      demands.make(engine, sink);
+      engine.start();
+      sink.wait_for_ends(Demands::kRequests);
+      reached = engine.broken();
+      const auto refused = engine.submit(99, fake_prompt(5, 1), greedy(1), sink.control(99));
+      engine.close();
+      demands.check_ended(sink);
+      CHECK_EQ(refused.has_value(), reached);
+      if (!refused) continue;
+      CHECK(refused->code == code_of(status));
+      CHECK(refused->message.find("Device7") != std::string::npos);
+      // At most one pass was tried again.
+      CHECK_EQ(passes.load(), at + (status == DecodeStatus::kLost ? 1 : 2));
+      for (RequestId id = 1; id <= Demands::kRequests; ++id) {
+        const auto& failure = sink.story(id).ends.front().failure;
+        if (failure && failure->code != ErrorCode::kInvalidOption)  // a fork of one that has ended
+          CHECK(failure->code == code_of(status));
+      }
+    }
+  }
 }

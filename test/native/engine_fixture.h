@@ -25,7 +25,9 @@ class RecordingSink final : public EventSink {
   void publish(StepEvents events) override {
     const std::lock_guard lock(mutex);
     ++publications;
+    for (const RequestId id : events.accepted) ++accepted[id];
     for (Delta& delta : events.deltas) {
+      if (accepted[delta.id] != 1) ++deltas_before_acceptance;
       Story& story = stories[delta.id];
       if (delta.token != kNoToken) story.tokens.push_back(delta.token);
       story.text += delta.text;
@@ -65,6 +67,8 @@ class RecordingSink final : public EventSink {
   bool acknowledge = true;  // false: nobody reads
   std::map<RequestId, std::shared_ptr<RequestControl>> controls;
   std::map<RequestId, Story> stories;
+  std::map<RequestId, int> accepted;  // how often each was told
+  std::int64_t deltas_before_acceptance = 0;
   std::int64_t publications = 0;
   std::size_t ended = 0;
   std::mutex mutex;
@@ -84,9 +88,9 @@ struct EngineFixture {
     config.check_ledger = true;
     config.cache = cache;
     config.publish_interval_ms = publish_interval_ms;
-    config.speculates = speculates;
-    config.draft_length = draft_length;
-    config.draft_price = 0.1;
+    config.drafting.guesses = speculates;
+    config.drafting.draft_length = draft_length;
+    config.drafting.draft_price = 0.1;
     engine = std::make_unique<Engine>(
         std::move(owned), std::make_shared<FakeVocab>(limits.vocabulary_size), sink, config,
         [this] { return tick > 0 ? clock += tick : clock; }, std::move(drafts));

@@ -28,6 +28,7 @@ void drive(const Mix& mix, int steps, std::uint64_t seed) {
   const auto below = [&](std::uint64_t bound) { return random() % bound; };
   RequestId next = 1;
   std::vector<RequestId> submitted;
+  std::int64_t idle_steps = 1;  // the last one of run()
   for (int step = 0; step < steps; ++step) {
     const EngineStats stats = fixture.engine->stats();
     if (stats.running + stats.waiting < mix.busy && below(3) > 0) {
@@ -37,11 +38,17 @@ void drive(const Mix& mix, int steps, std::uint64_t seed) {
     }
     if (below(40) == 0 && !submitted.empty()) fixture.cancel(submitted[below(submitted.size())]);
     fixture.clock += 1;
-    fixture.engine->step();
+    idle_steps += fixture.engine->step() ? 0 : 1;
   }
   const EngineStats during = fixture.engine->stats();
   CHECK(fixture.run());
-  for (const RequestId id : submitted) CHECK_EQ(fixture.story(id).ends.size(), 1u);
+  for (const RequestId id : submitted) {
+    CHECK_EQ(fixture.story(id).ends.size(), 1u);
+    CHECK_EQ(fixture.sink.accepted[id], 1);
+  }
+  CHECK_EQ(fixture.sink.deltas_before_acceptance, 0);
+  // One for each step, and one where the engine was idle: before a step came in.
+  CHECK(fixture.sink.publications <= fixture.engine->stats().steps + idle_steps);
   CHECK_EQ(fixture.engine->stats().cache.cells_used, 0);
   CHECK_EQ(fixture.backend->rule_breaks, 0);
   const double padding =
@@ -207,6 +214,9 @@ class SharingDrive {
       const Story& story = fixture_.story(id);
       CHECK_EQ(story.ends.size(), 1u);
       const FinishReason reason = story.ends.at(0).reason;
+      const bool fork_came_late = reason == FinishReason::kError &&
+                                  story.ends.at(0).failure->code == ErrorCode::kInvalidOption;
+      CHECK_EQ(fixture_.sink.accepted[id], fork_came_late ? 0 : 1);
       if (reason == FinishReason::kError) {
         const bool failed = story.ends.at(0).failure->code == ErrorCode::kDecodeFailed;
         if (failed && how_.mishap > 0) continue;
@@ -225,6 +235,7 @@ class SharingDrive {
       CHECK(alone.story(id).tokens == story.tokens);
     }
     CHECK(forked > 3);
+    CHECK_EQ(fixture_.sink.deltas_before_acceptance, 0);
   }
 
   const Sharing how_;

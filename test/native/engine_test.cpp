@@ -254,7 +254,7 @@ TEST("nothing is held back when the engine stops computing") {
 
 TEST("prompts that would round differently share no pass, short ones do") {
   BackendLimits limits = fake_limits(4, 512, 512);
-  limits.wide_rows = 64;
+  limits.facts.wide_rows = 64;
   EngineFixture fixture(limits);
   fixture.submit(1, fake_prompt(100, 1), 1);
   fixture.submit(2, fake_prompt(130, 2), 1);  // would leave 30 rows behind
@@ -269,7 +269,7 @@ TEST("no pass has more rows than the backend takes, wherever its rounding change
   for (const std::int32_t chunk : {3, 16, 63, 64, 100}) {
     for (const std::int32_t wide : {1, 2, 64}) {
       BackendLimits limits = fake_limits(3, 256, chunk);
-      limits.wide_rows = wide;
+      limits.facts.wide_rows = wide;
       EngineFixture fixture(limits);
       // The short prompt leaves part of the step's budget to the long ones.
       for (RequestId id = 1; id <= 9; ++id)

@@ -249,7 +249,7 @@ class FakeBackend final : public Backend {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
       history(row.sequence).push_back(row.token + set_ * limits_.vocabulary_size);
-      if (status == DecodeStatus::kFailed) std::ranges::fill(history(row.sequence), 0);
+      if (spoils(status)) std::ranges::fill(history(row.sequence), 0);
       keep_cells(row.sequence);
       if (window == 0) continue;
       const Position kept = resident(row.sequence) - window - limits_.slack;

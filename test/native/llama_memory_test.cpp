@@ -225,7 +225,7 @@ TEST("weights of every type lie where the backend puts them") {
       continue;
     const std::string bytes = of_type(*type).file();
     const std::string path = folder.write("type.gguf", bytes);
-    const WeightMemory said = LlamaDryRun(parsed(bytes, bytes.size()), 0).weights();
+    const WeightMemory said = LlamaDryRun(parsed(bytes, bytes.size()), {}).weights();
     for (const bool memory_map : {true, false}) {
       const Allocated real = allocated_by([&] { loaded(path, memory_map); });
       const std::string name(type->name);
@@ -234,7 +234,7 @@ TEST("weights of every type lie where the backend puts them") {
       if (!memory_map || said.repacked == 0)
         check_close("weights", name, said.mappable, real.weights);
     }
-    CHECK_EQ(said.gpu, 0u);
+    CHECK_EQ(said.on_devices(), 0u);
     ++types;
   }
   CHECK(types >= 25);
@@ -262,7 +262,7 @@ TEST("large weights are refused by what the backend copies, no more and no less"
     }
     const std::string header = file.header();
     const std::vector<GgufFile> parts = parsed(header, 64 * kGiB);
-    const WeightMemory said = LlamaDryRun(parts, 0).weights();
+    const WeightMemory said = LlamaDryRun(parts, {}).weights();
     // The small model of this type says whether the backend repacks it.
     const std::string small = of_type(*gguf_tensor_type(number)).file();
     const TemporaryFolder folder;

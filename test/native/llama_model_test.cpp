@@ -71,9 +71,22 @@ TEST("a folder without backends is refused and the runtime can start afterwards"
   const TemporaryFolder folder;
   CHECK(refusal_of([&] { start_llama_runtime(folder.path()); }).says("No CPU backend"));
   CHECK(llama_devices().empty());
-  start_llama_runtime(INFERNODE_TEST_BACKENDS);
+  start_llama_runtime(INFERNODE_TEST_BACKENDS, {folder.path() + "/missing.so"});
   CHECK_EQ(llama_devices().at(0).name, "CPU");
   CHECK(llama_devices().at(0).memory_total > 0);
+}
+
+TEST("the first sink gets the lines of the start, a later one does not") {
+  std::string heard;
+  const auto hear = [&](int, std::string_view line) { heard += std::string(line) + "\n"; };
+  set_llama_log_sink(hear);
+  set_llama_log_sink({});
+  CHECK(heard.find("loaded CPU backend from ") != std::string::npos);
+  CHECK(heard.find("/missing.so: ") != std::string::npos);
+  heard.clear();
+  set_llama_log_sink(hear);
+  set_llama_log_sink({});
+  CHECK_EQ(heard, "");
 }
 
 TEST("a model tells its shape, special tokens and place") {

@@ -8,6 +8,7 @@
 #include "ggml.h"
 #include "gguf.h"
 #include "llama.h"
+#include "model/model_source.h"
 #include "model/synthetic_file.h"
 #include "synthetic_fixture.h"
 
@@ -109,10 +110,10 @@ TEST("a file's bytes are the same in whatever pieces and order they are read") {
 TEST("the stream and the written file give these bytes") {
   const auto file = file_of(tiny("q4_0"));
   const std::string expected = whole(*file);
-  CHECK(content(open_synthetic(file).get()) == expected);
+  CHECK(content(ModelSource(file).open_stream().get()) == expected);
   const auto read = [&](std::uint64_t at, std::span<char> out) { file->read(at, out); };
   CHECK(content(open_written(file->size(), read, "written").get()) == expected);
-  const FileHandle stream = open_synthetic(file);
+  const FileHandle stream = ModelSource(file).open_stream();
   CHECK_EQ(std::fseek(stream.get(), -100, SEEK_END), 0);
   CHECK(content(stream.get()) == expected.substr(expected.size() - 100));
   CHECK(std::fseek(stream.get(), -1, SEEK_SET) != 0);
@@ -129,7 +130,7 @@ TEST("seeds and tensors differ, equal seeds do not") {
 TEST("llama.cpp reads the header, and the weights are spread as planned") {
   for (const char* type : kTypes) {
     const auto file = file_of(tiny(type));
-    const FileHandle stream = open_synthetic(file);
+    const FileHandle stream = ModelSource(file).open_stream();
     gguf_context* header =
         gguf_init_from_file_ptr(stream.get(), {.no_alloc = true, .ctx = nullptr});
     CHECK(header != nullptr);

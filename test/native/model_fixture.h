@@ -101,6 +101,7 @@ class SteppedEngine {
     EngineConfig config;
     config.check_ledger = true;
     config.cache = cache;
+    config.publish_interval_ms = 0;  // each step tells what it computed
     return config;
   }
 

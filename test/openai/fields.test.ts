@@ -47,6 +47,12 @@ describe("the fields of a request", () => {
     expect([...served].sort()).toEqual([...inCode].sort());
   });
 
+  it("may be an empty list of tools, as if left out", () => {
+    for (const fields of [{}, { tool_choice: "auto" }, { tool_choice: "none" }]) {
+      expect(Object.keys(chat({ tools: [], ...fields }))).not.toContain("tools");
+    }
+  });
+
   it("are refused by name for what is not served", () => {
     const wrong: readonly [object, string][] = [
       [{ prompt_logprobs: 0 }, "prompt_logprobs is not supported"],
@@ -56,7 +62,8 @@ describe("the fields of a request", () => {
       [{ add_special_tokens: true }, "add_special_tokens is not supported"],
       [{ documents: "x" }, "documents must be a list of objects"],
       [{ cache_salt: "" }, "cache_salt must be a non-empty string"],
-      [{ tools: [] }, "tools must be a list of at least one function"],
+      [{ tools: {} }, "tools must be a list of functions"],
+      [{ tools: [], tool_choice: "required" }, "tool_choice must come with tools"],
       [{ tool_choice: "auto" }, "tool_choice must come with tools"],
       [{ tool_choice: "required" }, "tool_choice must come with tools"],
       [{ reasoning_format: "x" }, 'reasoning_format must be "none" or "auto"'],

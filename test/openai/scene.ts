@@ -34,7 +34,7 @@ export async function openApi(environment: Readonly<Record<string, string>> = {}
     MAX_NUM_SEQS: "4",
     ...environment,
   });
-  const service = new TextGenerationService(config, () => {});
+  const service = new TextGenerationService(config, {}, () => {});
   await service.load();
   const call = async (
     path: string,

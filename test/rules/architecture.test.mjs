@@ -51,6 +51,7 @@ it.each([
     "// a\nconst x = process.env.X;\n",
     "outside src/cli",
   ],
+  ["the hub's client reads the environment", "src/models/hub/a.ts", "// a\nprocess.env.X;\n", "outside src"],
   [
     "a signal is caught in the engine",
     "src/engine/a.ts",
@@ -85,7 +86,38 @@ it.each([
 });
 
 it.each([
+  [
+    "the benchmark knows the inside of what it measures",
+    "src/bench/a.ts",
+    '// a\nimport { f } from "../engine/submissions.js";\n',
+    "the public interface only",
+  ],
+  [
+    "the benchmark knows the worker's sockets",
+    "src/bench/a.ts",
+    '// a\nimport type { F } from "../serverless/wire-client.js";\n',
+    "the public interface only",
+  ],
+  [
+    "the engine imports the benchmark",
+    "src/engine/a.ts",
+    '// a\nimport { f } from "../bench/f.js";\n',
+    "only the command",
+  ],
+])("refuses: %s", (_, name, text, sentence) => {
+  write(name, text);
+  expect(checkArchitecture(folder).findings.join("\n")).toContain(sentence);
+});
+
+it.each([
+  [
+    "the benchmark imports the public interface and the judging of options",
+    "src/bench/a.ts",
+    '// a\nimport { f } from "../index.js";\nimport { g } from "../engine/judge.js";\nimport http from "node:http";\n',
+  ],
+  ["the command line runs the benchmark", "src/cli/a.ts", '// a\nimport { f } from "../bench/f.js";\n'],
   ["a long function in a comment", "src/a.ts", `/*\nfunction f() {\n${lines(70, "g();")}}\n*/\n`],
+  ["the hub's variables", "src/models/hub-environment.ts", "// h\nconst x = process.env.HF_TOKEN;\n"],
   ["the environment in a comment", "src/engine/a.ts", "// process.env is the command line's\n"],
   [
     "braces in strings and templates",

@@ -37,6 +37,13 @@ describe("one local job", () => {
     expect(lines.at(-1)).toBe("WARN   | test_input.json not found, exiting.");
   });
 
+  it("a flag that is almost one of ours is told, others are the program's own", async () => {
+    const { code, lines } = await ran(ok, ["--tst_input", "{}", "--verbose", "mine"]);
+    expect(code).toBe(0);
+    const warnings = lines.filter((line) => line.startsWith("WARN"));
+    expect(warnings).toEqual(["WARN   | --tst_input is no flag of the worker; did you mean --test_input?"]);
+  });
+
   it.each([
     ["", 'test_input.json must be a job as JSON, such as {"input": {}}.'],
     ["{nonsense", 'test_input.json must be a job as JSON, such as {"input": {}}.'],

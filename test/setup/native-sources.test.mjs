@@ -15,7 +15,7 @@ beforeEach(() => {
   copy = mkdtempSync(path.join(os.tmpdir(), "infernode-sources-"));
   cpSync(path.join(root, "CMakeLists.txt"), path.join(copy, "CMakeLists.txt"));
   cpSync(path.join(root, "cmake"), path.join(copy, "cmake"), { recursive: true });
-  for (const name of ["native", "third_party", "node_modules"])
+  for (const name of ["native", "third_party", "node_modules", "package.json"])
     symlinkSync(path.join(root, name), path.join(copy, name));
 });
 afterEach(() => rmSync(copy, { recursive: true, force: true }));

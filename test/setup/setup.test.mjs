@@ -1,6 +1,6 @@
 // The set-up's own parts: missing tools, stamps, the lock, interrupted work.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeCheckout, pathWith } from "./checkout.mjs";
 
@@ -28,6 +28,28 @@ describe("a missing tool", () => {
     const PATH = pathWith(checkout.file("bin"), { cmake: process.execPath });
     const { status } = await checkout.run(requireAll, { PATH, CXX: "/opt/cc" });
     expect(status).toBe(0);
+  });
+});
+
+describe("glslc, which the Vulkan backend needs", () => {
+  const requireGlslc = `
+    const { requireGlslc } = await import("./tools/setup/toolchain.mjs");
+    await requireGlslc();`;
+  // Debian 12's and Debian 13's, as they answer.
+  it.each([
+    [
+      "2023.2",
+      1,
+      /^infernode: glslc 2023\.2 cannot compile llama\.cpp's Vulkan shaders, .*\(2025\.2 can\).*\n$/,
+    ],
+    ["2025.2", 0, /^$/],
+  ])("of version %s", async (version, code, said) => {
+    const glslc = checkout.file("glslc");
+    writeFileSync(glslc, `#!/bin/sh\necho "shaderc ${version}-1"\n`, { mode: 0o755 });
+    const PATH = `${checkout.file(".")}:${process.env.PATH}`;
+    const { status, output } = await checkout.run(requireGlslc, { PATH });
+    expect(output).toMatch(said);
+    expect(status).toBe(code);
   });
 });
 

@@ -122,11 +122,14 @@ async function leaveOne(engine, cancels) {
   ends.left += 1;
 }
 
+let forks = 0; // asked for
+
 /** One generation continued a second time; either of the two may be cancelled. */
 async function forkOne(engine, cancels) {
   const run = engine.generate({ ...makeRequest(), maxTokens: 16 });
   for (let turns = random(12); turns > 0; turns -= 1) await new Promise(setImmediate);
   let fork;
+  forks += 1;
   try {
     fork = engine.fork(run, { seed: random(1000) });
   } catch (error) {
@@ -191,11 +194,13 @@ for (let done = 0; done < total; ) {
 const last = residentMebibytes();
 const growth = 100 * (last / warm - 1);
 const ended = Object.values(ends).reduce((sum, count) => sum + count, 0) - ends.forked;
-const { generatedTokens, failedPasses, preemptions } = engine.stats();
+const { generatedTokens, failedPasses, preemptions, ...figures } = engine.stats();
+const counted = figures.finished + figures.failed + figures.cancelled + figures.refused;
 console.log(JSON.stringify({ ...ends, generatedTokens, failedPasses, preemptions, growthPercent: growth }));
 await engine.close();
 await model.close();
 assert.equal(ended, total, "a request ended more than once or never");
+assert.equal(counted, total + forks, "stats() counts other requests than there were");
 assert.equal(failedPasses, 0);
 assert.ok(ends.forked > total / 50, "forks were hardly tried");
 assert.ok(ends.cancelled > total / 20, "cancelling was hardly tried");

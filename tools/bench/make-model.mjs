@@ -36,7 +36,8 @@ export function ensureModel(name) {
   return file;
 }
 
-function makeModel(shape, vocabularyFile) {
+// The bytes of a GGUF file of that shape (model-shapes.mjs) under the vocabulary of another.
+export function makeModel(shape, vocabularyFile) {
   const tokenizer = readGguf(vocabularyFile).entries.filter(({ key }) => key.startsWith("tokenizer."));
   const tokens = tokenizer.find(({ key }) => key === "tokenizer.ggml.tokens").value.length;
   const normals = normalValues(shape.seed);

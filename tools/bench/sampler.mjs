@@ -42,5 +42,5 @@ function barOf(shape, text) {
 export const bars = ({ text }) => kShapes.map((shape) => barOf(shape, text));
 
 export function report({ text }) {
-  return [`\`\`\`\n${text}\n\`\`\``];
+  return [`\`\`\`text\n${text}\n\`\`\``];
 }

@@ -155,6 +155,24 @@ export function u32Entry(key, value) {
   return { key, value, bytes: Buffer.concat([sized(key), u32s(4, value)]) };
 }
 
+/** @param {string} key @param {number} value @returns {Entry} a 32-bit float of the header */
+export function floatEntry(key, value) {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return { key, value, bytes: Buffer.concat([sized(key), u32s(6), bytes]) };
+}
+
+/** @param {string} key @param {string} value @returns {Entry} a text of the header */
+export function stringEntry(key, value) {
+  return { key, value, bytes: Buffer.concat([sized(key), u32s(8), sized(value)]) };
+}
+
+/** @param {string} key @param {readonly string[]} value @returns {Entry} a list of texts */
+export function stringsEntry(key, value) {
+  const head = Buffer.concat([sized(key), u32s(9, 8), u64s(value.length)]);
+  return { key, value, bytes: Buffer.concat([head, ...value.map(sized)]) };
+}
+
 /** @param {number} size @returns {Buffer} the zeros up to the next aligned place */
 const padding = (size) => Buffer.alloc((ALIGNMENT - (size % ALIGNMENT)) % ALIGNMENT);
 

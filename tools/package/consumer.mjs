@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-const kProgram = `
+export const kProgram = `
   const model = await loadModel(embeddedModelPath());
   const engine = await model.createEngine({ slots: 1, threads: 1 });
   const story = await engine.generate({ prompt: "Once upon a time", maxTokens: 12, temperature: 0 });
@@ -38,13 +38,15 @@ export function makeConsumer(registry, manifest = {}) {
       'npmPreapprovedPackages: ["@infernode/*"]',
       "enableTelemetry: false",
       "enableGlobalCache: false",
+      "globalFolder: .yarn-own", // yarn keeps packages by name and version, which an earlier build had too
       "checksumBehavior: ignore",
       "",
     ].join("\n"),
   );
   for (const [name, text] of Object.entries(kPrograms)) write(name, text);
   const env = { ...process.env, PATH: programs, CI: "1" };
-  for (const name of Object.keys(env)) if (/^(npm_|INFERNODE_)/i.test(name)) delete env[name];
+  for (const name of Object.keys(env)) if (/^(npm_|INFERNODE_|HF_|HUGGING)/i.test(name)) delete env[name];
+  env.HF_HOME = path.join(folder, ".huggingface"); // empty, instead of this machine's models
   return { folder, env, write };
 }
 

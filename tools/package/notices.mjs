@@ -5,15 +5,24 @@ import path from "node:path";
 import { SetupFailure } from "../setup/failure.mjs";
 import { paths, root } from "../setup/paths.mjs";
 
+// Of a package of native files.
+export function nativeNotices() {
+  return readFileSync(path.join(root, "third_party/NOTICES.md"), "utf8");
+}
+
+// Of the main package.
 export function notices() {
-  const parts = [readFileSync(path.join(root, "third_party/NOTICES.md"), "utf8").trimEnd()];
-  for (const name of bundledPackages()) {
-    const { version, license } = JSON.parse(
-      readFileSync(path.join(paths.nodeModules, name, "package.json"), "utf8"),
-    );
-    parts.push(`## ${name} ${version} (${license})\n\n${licenceOf(name)}`);
+  const parts = [nativeNotices().trimEnd()];
+  const packages = bundledPackages();
+  for (const name of packages) {
+    const { version, license } = manifestOf(name);
+    parts.push(`## ${name} ${version} (${license})\n\n${licenceOf(name, packages)}`);
   }
   return `${parts.join("\n\n")}\n`;
+}
+
+function manifestOf(name) {
+  return JSON.parse(readFileSync(path.join(paths.nodeModules, name, "package.json"), "utf8"));
 }
 
 export function bundledPackages() {
@@ -27,9 +36,21 @@ export function bundledPackages() {
   return [...new Set(names.filter(Boolean))].sort();
 }
 
-function licenceOf(name) {
+// A package that was published without its licence file has that of its repository, which
+// another bundled package of the same repository carries.
+function licenceOf(name, packages) {
+  const { repository, license } = manifestOf(name);
+  const isSame = (other) => {
+    const manifest = manifestOf(other);
+    return manifest.repository?.url === repository?.url && manifest.license === license;
+  };
+  const found = licenceFile(name) ?? packages.filter(isSame).map(licenceFile).find(Boolean);
+  if (found === undefined) throw new SetupFailure(`${name} is bundled and has no licence file.`);
+  return readFileSync(found, "utf8").trim();
+}
+
+function licenceFile(name) {
   const folder = path.join(paths.nodeModules, name);
   const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
-  if (file === undefined) throw new SetupFailure(`${name} is bundled and has no licence file in ${folder}.`);
-  return readFileSync(path.join(folder, file), "utf8").trim();
+  return file && path.join(folder, file);
 }

@@ -29,10 +29,16 @@ const forbiddenText = [
   [/(?:^|[\s"'=(:])\/(?:work|root|home\/\w+)\//m, "names a folder of one machine"],
 ];
 
-// Only the command line, the worker's host and the addon's loader, which runs at import and
-// has no caller to hand it a value, may see these; everything else gets values.
-const processFiles = /^src\/(?:cli\/|serverless\/host\.ts$|native-folder\.ts$)/;
+// Only the command line, the worker's host, the addon's loader, which runs at import and has
+// no caller to hand it a value, and the hub's settings, whose variables are Hugging Face's,
+// may see these; everything else gets values.
+const processFiles = /^src\/(?:cli\/|serverless\/host\.ts$|native-folder\.ts$|models\/hub-environment\.ts$)/;
 const cliOnly = /\bprocess\s*\.\s*(?:env|argv)\b|\bprocess\s*\.\s*(?:on|once)\s*\(\s*["'`]SIG/;
+
+// What the benchmark may import of the package: its public interface, errors and the judging of
+// options. It measures engines and endpoints from outside, and only the command line runs it.
+const benchMayImport =
+  /^(?:\.\/[\w-]+\.js|\.\.\/(?:index|errors|thrown|package-root|engine\/judge)\.js|node:[\w/]+|zod|eventsource-parser)$/;
 
 // Functions of native headers that say how something went. Engine::step() may go unheard:
 // whoever steps an engine by hand knows what it has to do.
@@ -98,7 +104,7 @@ function checkSize(file, text, report) {
   if (!language) return;
   for (const { head, line, lines: length } of findFunctions(stripText(text, language))) {
     // A describe() is a chapter of tests, not a function.
-    if (length > kFunctionLines && !/^(?:describe|suite)\b/.test(head)) {
+    if (length > kFunctionLines && !/^(?:describe\w*|suite)\b/.test(head)) {
       report(line, `has a function of ${length} lines, more than ${kFunctionLines}: ${head}`);
     }
   }
@@ -110,8 +116,19 @@ function checkSource(file, text, report) {
   const found = cliOnly.exec(bare);
   if (found && !processFiles.test(file))
     report(lineOf(bare, found.index), "reads the environment, arguments or signals outside src/cli");
+  checkBench(file, bare, report);
   const upward = /from\s+["'](?:\.\.?\/)+cli\//.exec(bare);
   if (upward && !inCli) report(lineOf(bare, upward.index), "imports the command line from below it");
+}
+
+function checkBench(file, bare, report) {
+  const inBench = file.startsWith("src/bench/");
+  for (const { 1: module, index } of bare.matchAll(/(?:from\s+|import\s*\(?\s*)["']([^"']+)["']/g)) {
+    if (inBench && !benchMayImport.test(module))
+      report(lineOf(bare, index), `imports ${module}: the benchmark knows the public interface only`);
+    if (!inBench && !file.startsWith("src/cli/") && /\/bench\//.test(module))
+      report(lineOf(bare, index), "imports the benchmark, which only the command line runs");
+  }
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

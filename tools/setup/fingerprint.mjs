@@ -44,7 +44,7 @@ export function isCurrent(name, print) {
     const stamp = JSON.parse(readFileSync(stampFile(name), "utf8"));
     return (
       stamp.fingerprint === print &&
-      stamp.outputs.every(({ file, size }) => statSync(path.join(root, file)).size === size)
+      stamp.outputs.every(({ file, size }) => statSync(path.resolve(root, file)).size === size)
     );
   } catch {
     return false; // A damaged stamp, or an output that is gone: make it again.
@@ -58,6 +58,8 @@ export function markStale(name) {
 
 export function markCurrent(name, print, outputs = []) {
   mkdirSync(paths.stamps, { recursive: true });
-  const sized = outputs.map((file) => ({ file: path.relative(root, file), size: statSync(file).size }));
+  // Outside of the root: absolute, because several packages' roots share a cache folder.
+  const named = (file) => (file.startsWith(root + path.sep) ? path.relative(root, file) : file);
+  const sized = outputs.map((file) => ({ file: named(file), size: statSync(file).size }));
   writeFileSync(stampFile(name), `${JSON.stringify({ fingerprint: print, outputs: sized }, null, 1)}\n`);
 }

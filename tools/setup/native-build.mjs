@@ -14,22 +14,34 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { findProgram, run } from "./command.mjs";
+import { cudaDefines, verifyLibrary, wishOfEnvironment } from "./cuda-build.mjs";
 import { filesBelow, fingerprint, isCurrent, markCurrent, markStale } from "./fingerprint.mjs";
 import { lockedVersion } from "./packages.mjs";
 import { paths, root } from "./paths.mjs";
 import { say, step } from "./steps.mjs";
-import { requireCmakeVersion, requirePrograms } from "./toolchain.mjs";
+import { requireCmakeVersion, requireGlslc, requirePrograms } from "./toolchain.mjs";
 
 // Environment variables that change what is built.
 const kBuildVariables = ["CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_CUDA_ARCHITECTURES"];
+const kCudaVariables = [
+  "INFERNODE_CUDA_ARCHITECTURES",
+  "INFERNODE_CUDA_NCCL",
+  "INFERNODE_CUDA_PYTHON",
+  "CUDACXX",
+  "CUDAFLAGS",
+  "CUDAHOSTCXX",
+  "CUDA_HOME",
+  "CUDA_PATH",
+];
 const kSwitches = [
   "INFERNODE_CUDA",
+  "INFERNODE_VULKAN",
   "INFERNODE_CPU_ALL_VARIANTS",
   "INFERNODE_WERROR",
   "INFERNODE_CHAT_BRIDGE",
 ];
 
-export const jobs = () => Number(process.env.INFERNODE_JOBS) || os.availableParallelism();
+const jobs = () => Number(process.env.INFERNODE_JOBS) || os.availableParallelism();
 
 // Builds the addon unless it is current. `source` is ensureLlamaSource()'s.
 export async function ensureAddon(source, { nodeInclude } = {}) {
@@ -55,10 +67,12 @@ export async function ensureNativeTests(source) {
 async function buildAddon(source, { nodeInclude }) {
   requirePrograms("cmake", "compiler", "make");
   await requireCmakeVersion();
+  if (process.env.INFERNODE_VULKAN === "1") await requireGlslc();
+  const cuda = process.env.INFERNODE_CUDA === "1" ? wishOfEnvironment() : null;
+  const defines = { ...definesFor(source), ...(cuda && (await cudaDefines(cuda))) };
   markStale("addon");
   dropForeignTree(paths.release);
   await step("configuring the native build", (progress) => {
-    const defines = definesFor(source);
     if (nodeInclude) {
       return configure(paths.release, { ...defines, INFERNODE_NODE_API_INCLUDE: nodeInclude }, progress);
     }
@@ -67,10 +81,12 @@ async function buildAddon(source, { nodeInclude }) {
   await step("compiling (llama.cpp takes minutes the first time)", (progress) =>
     buildTargets(paths.release, ["infernode_addon"], progress),
   );
-  copyRuntime();
+  copyRuntime(paths.release, paths.addonFolder);
+  if (cuda) await verifyLibrary(paths.addonFolder, cuda);
 }
 
-function addonInputs({ tree, folder }) {
+// What the native files are made from, as fingerprint() takes it.
+export function addonInputs({ tree, folder }) {
   const values = {
     tree,
     folder,
@@ -78,14 +94,20 @@ function addonInputs({ tree, folder }) {
     cpu: cpuFlags(),
     addonApi: lockedVersion("node-addon-api"),
     headers: lockedVersion("node-api-headers"),
-    variables: [...kBuildVariables, ...kSwitches].map((name) => process.env[name] ?? ""),
+    variables: [...kBuildVariables, ...kCudaVariables, ...kSwitches].map((name) => process.env[name] ?? ""),
   };
-  const files = filesBelow("CMakeLists.txt", "cmake", "native", "test/native/CMakeLists.txt");
+  const files = filesBelow(
+    "CMakeLists.txt",
+    "cmake",
+    "native",
+    "test/native/CMakeLists.txt",
+    "third_party/headers.json",
+  );
   return { values, files };
 }
 
 // The line CMake reads the instruction sets from: another CPU builds anew.
-function cpuFlags() {
+export function cpuFlags() {
   try {
     return /^flags\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";
   } catch {
@@ -93,9 +115,10 @@ function cpuFlags() {
   }
 }
 
-export function definesFor({ folder, tree }) {
+// `switches` decide before the environment does.
+export function definesFor({ folder, tree }, switches = {}) {
   const defines = { INFERNODE_LLAMA_DIR: folder, INFERNODE_LLAMA_TREE: tree };
-  for (const name of kSwitches) defines[name] = process.env[name] === "1" ? "ON" : "OFF";
+  for (const name of kSwitches) defines[name] = (switches[name] ?? process.env[name] === "1") ? "ON" : "OFF";
   return defines;
 }
 
@@ -127,10 +150,10 @@ export function configure(folder, defines, progress, source = root) {
 
 // A build that was killed may have left half-written objects which make takes
 // for whole ones: if the next build fails, it is tried once more from clean.
-export async function buildTargets(folder, targets, progress) {
+export async function buildTargets(folder, targets, progress, count = jobs()) {
   const marker = path.join(folder, ".building");
   const interrupted = existsSync(marker);
-  const args = ["--build", folder, "--parallel", String(jobs()), "--target", ...targets];
+  const args = ["--build", folder, "--parallel", String(count), "--target", ...targets];
   const build = (extra) =>
     run("cmake", [...args, ...extra], { onLine: progress.line, what: "the native build" });
   writeFileSync(marker, "");
@@ -153,24 +176,22 @@ export function dropForeignTree(folder, source = root) {
   if (home !== source) rmSync(folder, { recursive: true, force: true });
 }
 
-const isOurs = (file) =>
+export const isOurs = (file) =>
   /(^infernode\.node|^infernode-chat|^libinfernode-.*\.(so|dylib))$/.test(path.basename(file));
 
-// Copies by rename: a running process keeps the file it has mapped.
-function copyRuntime() {
-  const made = readFileSync(path.join(paths.release, "runtime-files.txt"), "utf8")
-    .split("\n")
-    .filter(Boolean);
-  mkdirSync(paths.addonFolder, { recursive: true });
+// Copies what a build tree has made, by rename: a running process keeps the file it has mapped.
+export function copyRuntime(tree, folder) {
+  const made = readFileSync(path.join(tree, "runtime-files.txt"), "utf8").split("\n").filter(Boolean);
+  mkdirSync(folder, { recursive: true });
   const names = made.map((file) => path.basename(file));
   for (const file of made) {
-    const target = path.join(paths.addonFolder, path.basename(file));
+    const target = path.join(folder, path.basename(file));
     copyFileSync(file, `${target}.partial`);
     renameSync(`${target}.partial`, target);
   }
-  for (const name of readdirSync(paths.addonFolder)) {
+  for (const name of readdirSync(folder)) {
     if (name.endsWith(".partial") || (isOurs(name) && !names.includes(name))) {
-      rmSync(path.join(paths.addonFolder, name), { force: true });
+      rmSync(path.join(folder, name), { force: true });
     }
   }
 }

@@ -14,10 +14,11 @@ export async function ensurePackages() {
   );
 }
 
-// npm as a child, by the very npm that runs us where there is one.
+// npm as a child, by the very npm that runs us where there is one: pnpm and yarn name
+// themselves in the same variable.
 export function runNpm(args, options) {
   const script = process.env.npm_execpath;
-  if (script?.endsWith(".js")) return run(process.execPath, [script, ...args], options);
+  if (/[\\/]npm(-cli)?\.js$/.test(script ?? "")) return run(process.execPath, [script, ...args], options);
   return run("npm", args, options);
 }
 

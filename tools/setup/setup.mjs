@@ -1,6 +1,7 @@
 // The set-up as one sentence: packages, llama.cpp's sources, the addon, the
 // TypeScript. Every part is skipped when it is current, so a second run
-// builds nothing and an interrupted one goes on where it stopped.
+// builds nothing and an interrupted one goes on where it stopped. The TypeScript
+// comes before the addon: a CUDA build reads the product's table of GPUs.
 
 import { existsSync } from "node:fs";
 import { ensureLlamaSource } from "./llama-source.mjs";
@@ -18,8 +19,8 @@ export function setUpProduct() {
     requireToolsEarly();
     await ensurePackages();
     const source = await ensureLlamaSource();
-    await ensureAddon(source);
     await ensureTypeScript();
+    await ensureAddon(source);
   });
 }
 
@@ -30,9 +31,9 @@ export function setUpTests() {
     requireToolsEarly();
     await ensurePackages();
     const source = await ensureLlamaSource();
+    await ensureTypeScript();
     await ensureAddon(source);
     await ensureNativeTests(source);
-    await ensureTypeScript();
   });
 }
 

@@ -1,7 +1,7 @@
 // Progress on stderr, so that stdout holds nothing but the program's own text.
 // A step that has nothing to do prints nothing. On a terminal a running step
 // keeps one line up to date; elsewhere it prints a line per tenth of the work,
-// and a sign of life when a command is silent for long.
+// and a sign of life with what is done and left when a command is silent for long.
 
 const kSilence = 20_000; // ms without a line before a sign of life
 
@@ -23,7 +23,7 @@ export function say(text) {
 // Runs `work(progress)`; `progress.line` takes each line of a command's output.
 export async function step(title, work) {
   const started = performance.now();
-  const state = { title, started, tenth: 0, printed: started, status: "" };
+  const state = { title, started, tenth: 0, printed: started, status: "", progress: null };
   if (!terminal) say(`${title} ...`);
   const timer = setInterval(() => beat(state), terminal ? 200 : 1000);
   try {
@@ -45,27 +45,46 @@ function beat(state) {
     process.stderr.write(`\r\x1b[2K${text.slice(0, room)}`);
   } else if (performance.now() - state.printed > kSilence) {
     state.printed = performance.now();
-    say(`${state.title}: still at it after ${seconds(state.started)}`);
+    const done =
+      state.progress === null ? "still at it" : summaryOf(state.progress, performance.now() - state.started);
+    say(`${state.title}: ${done} after ${seconds(state.started)}`);
   }
 }
 
 function onLine(state, line) {
   if (verbose) printLine(`  ${line}`);
-  const percent = percentOf(line);
-  if (percent === null) return;
-  state.status = `${percent}% ${line.replace(/^\[[^\]]*\]\s*/, "").replace(/^.*\//, "")}`;
+  const progress = progressOf(line);
+  if (progress === null) return;
+  const percent = Math.floor(100 * progress.share);
+  const summary = summaryOf(progress, performance.now() - state.started);
+  state.progress = progress;
+  state.status = `${summary} ${line.replace(/^\[[^\]]*\]\s*/, "").replace(/^.*\//, "")}`;
   const tenth = Math.floor(percent / 10);
   if (!terminal && !verbose && tenth > state.tenth) {
     state.tenth = tenth;
     state.printed = performance.now();
-    say(`${state.title}: ${percent}% after ${seconds(state.started)}`);
+    say(`${state.title}: ${summary} after ${seconds(state.started)}`);
   }
 }
 
-// Ninja writes "[12/74] ...", make writes "[ 16%] ...".
-function percentOf(line) {
-  const fraction = /^\[(\d+)\/(\d+)\]/.exec(line);
-  if (fraction) return Math.floor((100 * Number(fraction[1])) / Number(fraction[2]));
+// { share, done?, of? } of the work: ninja writes "[12/74] ...", make writes "[ 16%] ...".
+function progressOf(line) {
+  const [, done, of] = (/^\[(\d+)\/(\d+)\]/.exec(line) ?? []).map(Number);
+  if (of > 0) return { share: done / of, done, of };
   const percent = /^\[\s*(\d+)%\]/.exec(line);
-  return percent ? Number(percent[1]) : null;
+  return percent ? { share: Number(percent[1]) / 100 } : null;
+}
+
+// "12 of 74 files, 16%, about 3 min left". `elapsed` is in milliseconds; what is left is
+// reckoned from it as if all files took the same.
+export function summaryOf({ share, done, of }, elapsed) {
+  const files = of === undefined ? "" : `${done} of ${of} files, `;
+  const left = share > 0 && share < 1 ? (elapsed / share) * (1 - share) : 0;
+  const told = elapsed > kSilence / 4 && left > 0 ? `, about ${roughly(left / 1000)} left` : "";
+  return `${files}${Math.floor(100 * share)}%${told}`;
+}
+
+function roughly(seconds) {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -17,6 +17,15 @@ const needs = {
   },
   make: { programs: ["ninja", "make"], what: "ninja or make", packages: { default: "make" } },
   git: { programs: ["git"], what: "git", packages: { default: "git" } },
+  npm: { programs: ["npm"], what: "npm", packages: { default: "npm" } },
+  glslc: {
+    programs: ["glslc"],
+    what: "glslc",
+    packages: {
+      default: "glslc libvulkan-dev spirv-headers",
+      dnf: "glslc vulkan-loader-devel spirv-headers-devel",
+    },
+  },
   tar: { programs: ["tar"], what: "tar", packages: { default: "tar" } },
 };
 
@@ -46,13 +55,35 @@ export function requirePrograms(...names) {
   throw new SetupFailure(`${list} ${missing.length > 1 ? "are" : "is"} missing; ${installHint(missing)}`);
 }
 
-export async function requireCmakeVersion() {
+// As numbers: [3, 25, 1].
+export async function cmakeVersion() {
   const text = await run("cmake", ["--version"], { what: "cmake --version" });
-  const version = (/version (\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number);
+  return (/version (\d+)\.(\d+)(?:\.(\d+))?/.exec(text) ?? []).slice(1).map((part) => Number(part ?? 0));
+}
+
+export async function requireCmakeVersion() {
+  const version = await cmakeVersion();
   const [major, minor] = kOldestCmake;
   if (version[0] > major || (version[0] === major && version[1] >= minor)) return;
   throw new SetupFailure(
     `cmake ${major}.${minor} or newer is needed, and this is ${version.join(".")}; ${installHint([needs.cmake])}`,
+  );
+}
+
+// The newest glslc that is known to fail on one of llama.cpp's shaders.
+const kGlslcThatFails = [2023, 2];
+
+// For the Vulkan backend, whose shaders glslc compiles.
+export async function requireGlslc() {
+  requirePrograms("glslc");
+  const text = await run("glslc", ["--version"], { what: "glslc --version" });
+  // Debian's packages answer "shaderc 2025.2-1", shaderc's own builds "shaderc v2025.2 ...".
+  const [year, part] = (/shaderc v?(\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number);
+  const [failing, last] = kGlslcThatFails;
+  if (year === undefined || year > failing || (year === failing && part > last)) return;
+  throw new SetupFailure(
+    `glslc ${year}.${part} cannot compile llama.cpp's Vulkan shaders, as every one up to ${failing}.${last}; ` +
+      "install a newer one (2025.2 can) and put it first on the PATH.",
   );
 }
 

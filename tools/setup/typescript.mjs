@@ -3,7 +3,8 @@
 // it. Importing zod as it comes costs 80 ms at each start, this costs 12. The declarations
 // become one file that imports nothing, and its copy for CommonJS. dist holds nothing but
 // this output.
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
 import path from "node:path";
 import { run } from "./command.mjs";
 import { filesBelow, fingerprint, isCurrent, markCurrent, markStale } from "./fingerprint.mjs";
@@ -18,7 +19,9 @@ export async function ensureTypeScript() {
       bundler: lockedVersion("rolldown"),
       declarations: lockedVersion("rolldown-plugin-dts"),
     },
-    files: filesBelow("src", "tsconfig.json").filter((file) => /\.(ts|json)$/.test(file)),
+    files: filesBelow("src", "tsconfig.json", "tools/setup/typescript.mjs").filter((file) =>
+      /\.(ts|json|mjs)$/.test(file),
+    ),
   });
   if (isCurrent("typescript", print)) return;
   await step("compiling TypeScript", async (progress) => {
@@ -33,19 +36,35 @@ export async function ensureTypeScript() {
   markCurrent("typescript", print, existsSync(paths.dist) ? filesBelow(paths.dist) : []);
 }
 
+// What bundled packages require where it happens to be installed, and do without: an empty
+// module, for the same reason.
+const kAbsent = {
+  name: "absent",
+  resolveId: (id) => (id === "supports-color" ? "\0absent" : null),
+  load: (id) => (id === "\0absent" ? "export {};" : null),
+};
+
 // All entries in one build: what they share is one file that all load, with
 // one addon in it. All chunks lie directly in dist/; src/package-root.ts
 // counts on it.
 async function bundle() {
   const { rolldown } = await import("rolldown");
+  const { esmExternalRequirePlugin } = await import("rolldown/plugins");
   const build = await rolldown({
     input: {
       index: "src/index.ts",
       "cli/main": "src/cli/main.ts",
       "heartbeat-thread": "src/serverless/heartbeat-thread.ts",
+      // Read by the set-up, also in an installed package (tools/setup/cuda-build.mjs).
+      gpus: "src/models/plan/gpus.ts",
+      "cuda-architectures": "src/cuda-architectures.ts",
+      "bench-mock": "src/bench/mock-process.ts",
     },
     platform: "node",
-    external: [/^node:/, "node-gyp-build"],
+    external: ["node-gyp-build"],
+    // require("util") of bundled packages becomes an import. rolldown's own require function
+    // would need import.meta.url, which is empty where a user bundles dist/ into CommonJS.
+    plugins: [esmExternalRequirePlugin({ external: [/^node:/, ...builtinModules] }), kAbsent],
   });
   await build.write({
     dir: paths.dist,
@@ -55,6 +74,9 @@ async function bundle() {
   });
   await build.close();
 }
+
+// Symbol.asyncDispose is in no yearly lib, and a user's settings may leave @types/node out.
+const kDeclarationsHead = '/// <reference lib="esnext.disposable" />\n';
 
 async function bundleDeclarations() {
   const { rolldown } = await import("rolldown");
@@ -67,5 +89,7 @@ async function bundleDeclarations() {
   });
   await build.write({ dir: paths.dist, format: "esm" });
   await build.close();
-  copyFileSync(path.join(paths.dist, "index.d.ts"), path.join(paths.dist, "index.d.cts"));
+  const file = path.join(paths.dist, "index.d.ts"); // the plugin drops a banner
+  const text = kDeclarationsHead + readFileSync(file, "utf8");
+  for (const name of [file, path.join(paths.dist, "index.d.cts")]) writeFileSync(name, text);
 }

@@ -1,0 +1,70 @@
+// The stored tensors of one linear layer, found by suffix and judged by dtype and shape before
+// anybody reads them; and rectangles of two-dimensional tensors. Every error names file and
+// tensor. Refers to the folder, which must outlive it. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint_folder.h"
+
+namespace infernode {
+
+// "\"/models/x/model.safetensors\": tensor 'model.layers.0.mlp.up_proj.qweight'".
+std::string tensor_label(const CheckpointFolder& folder, const StoredTensor& tensor);
+
+class ModuleTensors {
+ public:
+  ModuleTensors(const CheckpointFolder& folder, std::string module)
+      : folder_(folder), module_(std::move(module)) {}
+
+  const CheckpointFolder& folder() const { return folder_; }
+  const std::string& module() const { return module_; }
+
+  const StoredTensor* find(std::string_view suffix) const;  // ".qweight"
+  // Throws Error(kModelCorrupt) where the module lacks it; `beside` is a tensor it has.
+  const StoredTensor& need(std::string_view suffix, const StoredTensor& beside) const;
+  // Throws Error(kModelCorrupt) where dtype or shape differ from what the format demands.
+  void judge(const StoredTensor& tensor, std::initializer_list<TensorDtype> dtypes,
+             const std::vector<std::uint64_t>& shape) const;
+
+ private:
+  const CheckpointFolder& folder_;
+  std::string module_;
+};
+
+[[noreturn]] void throw_corrupt(const CheckpointFolder& folder, const StoredTensor& tensor,
+                                const std::string& sentence);
+
+// Numbers of a two-dimensional tensor: `rows` rows from `first_row` on, of each `columns` from
+// `first_column` on.
+struct Rectangle {
+  std::size_t first_row = 0;
+  std::size_t rows = 0;
+  std::size_t first_column = 0;
+  std::size_t columns = 0;
+};
+
+// Bytes of a rectangle, in rows that begin stride() bytes apart. Where what lies between two
+// rows is cheaper to read than to skip by a system call, it is read too.
+class RectangleBytes {
+ public:
+  void read(const CheckpointFolder& folder, const StoredTensor& tensor, const Rectangle& part);
+
+  std::size_t stride() const { return stride_; }
+  const std::byte* row(std::size_t index) const { return bytes_.data() + index * stride_; }
+  // The same of a tensor of 4-byte words.
+  const std::uint32_t* words(std::size_t index) const {
+    return reinterpret_cast<const std::uint32_t*>(row(index));
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+  std::size_t stride_ = 0;
+};
+
+}  // namespace infernode

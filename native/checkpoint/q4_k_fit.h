@@ -1,0 +1,38 @@
+// Two groups of integer-quantized weights as one Q4_K super-block of 256. Q4_K means
+// d * scale * quant - dmin * minimum with whole numbers from 0 to 63, so the quants stay as
+// they are and only two ratios, of the steps and of the offsets, are rounded: to fractions of
+// a table, with d and dmin by least squares. Pure; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace infernode {
+
+// weight = step * quant - offset, of 128 weights that share both.
+struct StepAndOffset {
+  float step = 0;
+  float offset = 0;
+};
+
+struct Q4KFit {
+  std::uint16_t d = 0;  // f16, as dmin
+  std::uint16_t dmin = 0;
+  std::array<std::uint8_t, 2> scales = {};    // of the first 128 weights and the others
+  std::array<std::uint8_t, 2> minimums = {};  // the same
+
+  // What the weights of a half differ by, in units of weights: slope * quant + constant.
+  struct Error {
+    double slope;
+    double constant;
+  };
+  Error error(std::size_t half, double step, double offset) const;
+  // The 16 bytes before the quants.
+  void write_head(std::span<std::uint8_t, 16> out) const;
+};
+
+// Steps and offsets are finite, not negative and at most 65,504.
+Q4KFit fit_q4_k(const StepAndOffset& first, const StepAndOffset& second);
+
+}  // namespace infernode

@@ -1,0 +1,31 @@
+// The checkpoint formats, one file each: they judge the tensors of a module and put its matrix
+// together. Each throws Error(kModelCorrupt), or kModelFormatUnsupported where the tensors say
+// what the config does not. Any thread.
+#pragma once
+
+#include <memory>
+
+#include "checkpoint/format_matrix.h"
+#include "checkpoint/module_tensors.h"
+#include "checkpoint/quantization_config.h"
+#include "checkpoint/quantized_matrix.h"
+
+namespace infernode {
+
+// `shape` is the config's; its dimensions are positive, groups divide columns.
+std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, MatrixShape shape);
+std::unique_ptr<QuantizedMatrix> open_awq_gemv(const ModuleTensors& module, MatrixShape shape);
+// gemv_fast, and llm-awq, which names its zero points differently and may keep bf16.
+std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, MatrixShape shape);
+std::unique_ptr<QuantizedMatrix> open_gptq(const ModuleTensors& module, MatrixShape shape,
+                                           const QuantConfig& config);
+std::unique_ptr<QuantizedMatrix> open_packed(const ModuleTensors& module, MatrixShape shape,
+                                             const QuantConfig& config);
+std::unique_ptr<QuantizedMatrix> open_signed_bytes(const ModuleTensors& module, MatrixShape shape,
+                                                   const QuantConfig& config);
+
+// Throws where `index`, the group of each input, is not input / group: inputs were reordered.
+void judge_group_index(const ModuleTensors& module, const StoredTensor& index,
+                       const MatrixShape& shape);
+
+}  // namespace infernode

@@ -1,0 +1,30 @@
+// Which tokens begin and end texts, told from tokenizer_config.json, special_tokens_map.json,
+// tokenizer.json's post-processor, config.json and generation_config.json, in this order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint_folder.h"
+#include "checkpoint/vocabulary.h"
+
+namespace infernode {
+
+struct SpecialTokens {
+  std::optional<std::uint32_t> bos;
+  std::optional<std::uint32_t> eos;
+  std::optional<std::uint32_t> unknown;
+  std::optional<std::uint32_t> padding;
+  bool add_bos = false;
+  bool add_eos = false;
+  std::vector<std::uint32_t> ends;  // each of them ends a generation; eos is the first
+};
+
+// `tokenizer`: tokenizer.json, where there is one. Throws Error(kModelCorrupt); messages name
+// the file and the key.
+SpecialTokens read_special_tokens(const CheckpointFolder& folder, const Json* tokenizer,
+                                  const Vocabulary& vocabulary);
+
+}  // namespace infernode

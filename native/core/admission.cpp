@@ -1,0 +1,196 @@
+#include "admission.h"
+
+#include <limits>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+// What the caller may do where the context is too short.
+std::string longer(const BackendLimits& limits) {
+  const std::int32_t trained = limits.trained_length;
+  if (trained <= 0) return " or create the engine with a larger contextLength.";
+  const std::string most = std::to_string(trained);
+  if (limits.context_length >= trained) return ": this model takes " + most + " at most.";
+  return " or create the engine with a larger contextLength, at most " + most + " for this model.";
+}
+
+std::string tokens_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " token" : " tokens");
+}
+
+std::string overflow_sentence(const std::string& tokens, const BackendLimits& limits) {
+  return "The prompt has " + tokens + ", the context holds " +
+         std::to_string(limits.context_length) +
+         " and needs one for the answer. Shorten the prompt" + longer(limits);
+}
+
+}  // namespace
+
+Admission::Admission(const Parts& parts, const BackendLimits& limits, std::size_t queue_limit,
+                     Clock clock)
+    : parts_(parts),
+      limits_(limits),
+      queue_limit_(queue_limit),
+      clock_(std::move(clock)),
+      mailbox_(std::numeric_limits<std::size_t>::max()) {}  // admit() counts
+
+void Admission::refuse_as(const Failure& failure) {
+  const std::lock_guard lock(broken_mutex_);
+  broken_ = failure;
+}
+
+bool Admission::broken() const {
+  const std::lock_guard lock(broken_mutex_);
+  return broken_.has_value();
+}
+
+void Admission::check_prompt(std::size_t least_tokens) const {
+  if (least_tokens < static_cast<std::size_t>(limits_.context_length)) return;
+  throw Error(ErrorCode::kContextOverflow,
+              overflow_sentence("at least " + tokens_text(least_tokens), limits_));
+}
+
+std::optional<Failure> Admission::submit(RequestId id, std::vector<TokenId> prompt,
+                                         GenerateParams params,
+                                         std::shared_ptr<RequestControl> control) {
+  if (prompt.empty())
+    return Failure{ErrorCode::kInvalidOption, "must have at least one token", "prompt"};
+  if (prompt.size() >= static_cast<std::size_t>(limits_.context_length)) {
+    return Failure{ErrorCode::kContextOverflow,
+                   overflow_sentence(tokens_text(prompt.size()), limits_)};
+  }
+  const auto room = limits_.context_length - static_cast<std::int32_t>(prompt.size());
+  if (params.min_tokens > room) {
+    return Failure{ErrorCode::kContextOverflow,
+                   "must be at most " + std::to_string(room) + ", got " +
+                       std::to_string(params.min_tokens) + ": the context of " +
+                       std::to_string(limits_.context_length) + " tokens has a prompt of " +
+                       tokens_text(prompt.size()) + ". Shorten it" + longer(limits_),
+                   "minTokens"};
+  }
+  for (const TokenId token : prompt) {
+    if (token >= 0 && token < limits_.vocabulary_size) continue;
+    return Failure{ErrorCode::kInvalidOption,
+                   "must hold tokens of the model's vocabulary, 0 to " +
+                       std::to_string(limits_.vocabulary_size - 1) + ", got " +
+                       std::to_string(token),
+                   "prompt"};
+  }
+  params.cache_salt = cache_key(params.cache_salt, params.adapters);
+  auto request = std::make_unique<Request>(id, std::move(prompt), std::move(params),
+                                           std::move(control), limits_.vocabulary_size);
+  request->times.accepted = clock_();
+  return admit(std::move(request));
+}
+
+std::optional<Failure> Admission::fork(RequestId source, RequestId id, std::uint64_t seed,
+                                       std::shared_ptr<RequestControl> control) {
+  return admit(Fork{source, id, seed, std::move(control), clock_()});
+}
+
+std::optional<Failure> Admission::admit(Arrival arrival) {
+  if (living_.fetch_add(1) >= queue_limit_) {
+    living_.fetch_sub(1);
+    return Failure{ErrorCode::kQueueFull,
+                   "The engine has " + std::to_string(queue_limit_) +
+                       " living requests, its limit; try again later or raise queueLimit."};
+  }
+  Pushed pushed = Pushed::kClosed;
+  try {
+    pushed = mailbox_.push(std::move(arrival));
+  } catch (...) {
+    living_.fetch_sub(1);
+    throw;
+  }
+  if (pushed == Pushed::kAccepted) return std::nullopt;
+  living_.fetch_sub(1);
+  const std::lock_guard lock(broken_mutex_);
+  return broken_.value_or(
+      Failure{ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+}
+
+void Admission::call(Call work) {
+  Call kept = work;
+  if (mailbox_.push(std::move(work)) != Pushed::kAccepted) kept(nullptr);
+}
+
+void Admission::take_arrivals() {
+  if (arrivals_.empty()) arrivals_ = mailbox_.drain();
+  while (taken_ < arrivals_.size()) take(arrivals_[taken_]);
+  arrivals_.clear();
+  taken_ = 0;
+}
+
+void Admission::take(Arrival& arrival) {
+  if (std::holds_alternative<Call>(arrival))
+    return take_call(arrival, mailbox_.closed() ? nullptr : &parts_.cache);
+  try {
+    if (const auto* fork = std::get_if<Fork>(&arrival)) {
+      accept(*fork);
+    } else {
+      auto& request = std::get<std::unique_ptr<Request>>(arrival);
+      parts_.publisher.accepted(request->id, !request->params.embeds);
+      parts_.scheduler.accept(request);
+    }
+    ++taken_;
+  } catch (const std::bad_alloc&) {
+    end_arrival(arrival, FinishReason::kError,
+                Failure{ErrorCode::kOutOfMemory,
+                        "There was no memory for this request; others are not affected."});
+  }
+}
+
+void Admission::take_call(Arrival& arrival, KvCache* cache) {
+  const Call work = std::move(std::get<Call>(arrival));
+  ++taken_;
+  work(cache);
+}
+
+// A fork hears what its source has generated.
+void Admission::accept(const Fork& fork) {
+  const Request* source = parts_.scheduler.find(fork.source);
+  if (source == nullptr) {
+    parts_.publisher.refuse(fork.id, FinishReason::kError,
+                            Failure{ErrorCode::kInvalidOption,
+                                    "The generation to fork had ended; fork one that still runs."});
+    living_.fetch_sub(1);
+    return;
+  }
+  auto request = source->fork(fork.id, fork.seed, fork.control, limits_.vocabulary_size);
+  request->times.accepted = fork.accepted;
+  parts_.cache.hand_over(*source, *request);
+  try {
+    parts_.publisher.accepted(fork.id, true);
+    parts_.publisher.beginning(*request, parts_.chooser.vocab_of(*request));
+    parts_.scheduler.accept(request);
+  } catch (...) {
+    parts_.cache.forget(*request);
+    throw;
+  }
+}
+
+void Admission::end_arrivals(FinishReason reason, const std::optional<Failure>& failure) {
+  do {
+    while (taken_ < arrivals_.size()) end_arrival(arrivals_[taken_], reason, failure);
+    arrivals_ = mailbox_.drain();
+    taken_ = 0;
+  } while (!arrivals_.empty());
+}
+
+void Admission::end_arrival(Arrival& arrival, FinishReason reason, std::optional<Failure> failure) {
+  if (std::holds_alternative<Call>(arrival)) return take_call(arrival, nullptr);
+  if (const auto* fork = std::get_if<Fork>(&arrival)) {
+    parts_.publisher.refuse(fork->id, reason, std::move(failure));
+  } else {
+    Request& request = *std::get<std::unique_ptr<Request>>(arrival);
+    parts_.publisher.end(request, reason, std::move(failure), {}, clock_());
+  }
+  living_.fetch_sub(1);
+  ++taken_;
+}
+
+}  // namespace infernode

@@ -1,0 +1,220 @@
+#include "drafting.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+// Tokens that what the draft model reads is spread over: text may turn sooner.
+constexpr std::int32_t kTokensThatPayReading = 64;
+constexpr std::size_t kLeastAsked = 8;  // tokens worth a pass of the draft model
+constexpr std::int32_t kFailuresUntilSilent = 8;
+
+}  // namespace
+
+Drafting::Drafting(const BackendLimits& limits, DraftingConfig config,
+                   std::unique_ptr<Backend> model, Clock clock)
+    : limits_(limits),
+      config_(config),
+      clock_(std::move(clock)),
+      speculation_(config.draft_length),
+      model_(model ? std::make_unique<DraftModel>(std::move(model), clock_) : nullptr) {}
+
+bool Drafting::may_draft(std::span<Request* const> rows) const {
+  if (!config_.guesses || !limits_.pads_decode) return false;
+  const auto most = static_cast<std::size_t>(limits_.facts.most_speculating);
+  if (rows.empty() || rows.size() > std::min(most, kMostSpeculating)) return false;
+  const auto outputs = static_cast<std::size_t>(limits_.prefill_outputs);
+  return rows.size() * (kMostDrafted + 1) <= outputs &&
+         std::ranges::none_of(rows, [](const Request* request) {
+           return request == nullptr || request->params.embeds;
+         });
+}
+
+std::size_t Drafting::propose(std::span<Request* const> requests, std::size_t most) {
+  most = look_up(requests, most);
+  std::vector<const Guesser*> guessers;
+  for (const Request* request : requests) guessers.push_back(&guesser_of(*request));
+  const std::optional<DraftCost> cost = cost_of_model(requests);
+  const DraftPlan plan = speculation_.plan(guessers, cost);
+  std::size_t length = std::min(most, plan.length);
+  if (plan.model) length = std::min(length, model_->most());
+  if (length == 0 && cost) ask_model(requests, *cost);
+  if (length > 0 && plan.model && !draft_by_model(requests, length)) return 0;
+  for (const Request* request : requests) {
+    Guesser& guesser = guesser_of(*request);
+    guesser.drafted =
+        guesser.modelled.tokens.empty() ? guesser.looked_up.tokens : guesser.modelled.tokens;
+    // Who has no guess computes one for nothing.
+    guesser.drafted.resize(length, request->known.back());
+  }
+  return length;
+}
+
+// What each text has said before in such a place. Returns how many tokens of each request may
+// be guessed: `most`, and no more than it may still say.
+std::size_t Drafting::look_up(std::span<Request* const> requests, std::size_t most) {
+  most = std::min(most, kMostDrafted);
+  for (const Request* request : requests) {
+    const std::int32_t limit = request->params.max_tokens;
+    if (limit > 0)
+      most = std::min(most, static_cast<std::size_t>(limit - request->generated_tokens() - 1));
+    most = std::min(most, static_cast<std::size_t>(limits_.context_length - request->computed - 2));
+    Guesser& guesser = guessers_[request->id];
+    if (guesser.judged == 0) guesser.modelled.rates[0] = speculation_.model_rate();
+    Lookup found = guesser.drafter.draft(request->known, kMostDrafted);
+    guesser.looked_up.renew(std::move(found.tokens), found.matched);
+    guesser.modelled.renew({});
+  }
+  return most;
+}
+
+std::span<const TokenId> Drafting::proposed(const Request& request) const {
+  return guesser_of(request).drafted;
+}
+
+// What the draft model takes for these requests; nothing where it is not to be asked.
+std::optional<DraftCost> Drafting::cost_of_model(std::span<Request* const> requests) const {
+  if (model_ == nullptr || failures_in_a_row_ >= kFailuresUntilSilent) return std::nullopt;
+  const double plain = speculation_.plain_ms(requests.size());
+  const double pass = model_->pass_ms(requests.size());
+  DraftCost cost{pass > 0 ? pass : config_.draft_price * plain, 0};
+  bool any = false;
+  for (const Request* request : requests) {
+    if (guesser_of(*request).model_failed) continue;
+    any = true;
+    // Two tokens are what a draft that came true leaves: no reading.
+    const std::size_t lag = model_->lag({request->id, request->known});
+    if (lag <= 2) continue;
+    std::int32_t to_come = kTokensThatPayReading;
+    const std::int32_t limit = request->params.max_tokens;
+    if (limit > 0) to_come = std::clamp(limit - request->generated_tokens(), 1, to_come);
+    cost.reading_ms += model_reading_ms(lag) / to_come;
+  }
+  return any ? std::optional(cost) : std::nullopt;
+}
+
+double Drafting::model_reading_ms(std::size_t tokens) const {
+  double row = model_->row_ms();
+  if (row <= 0) {
+    const double own = row_ms_ > 0 ? row_ms_ : speculation_.plain_ms(1);
+    row = config_.draft_price * own;
+  }
+  return row * static_cast<double>(tokens);
+}
+
+// Has the draft model guess for those for whom it does so better than their text.
+// False: it failed, which costs them its guesses from now on and nothing else.
+bool Drafting::draft_by_model(std::span<Request* const> requests, std::size_t length) {
+  std::vector<DraftReader> readers;
+  std::vector<Guesser*> guessers;
+  for (const Request* request : requests) {
+    Guesser& guesser = guesser_of(*request);
+    if (!guesser.by_model(length)) continue;
+    readers.push_back({request->id, request->known});
+    guessers.push_back(&guesser);
+  }
+  if (readers.empty()) return true;
+  const double started = clock_();
+  std::vector<std::vector<TokenId>> drafts = model_->draft(readers, length);
+  totals_.draft_ms += clock_() - started;
+  if (drafts.empty()) {
+    model_failed(guessers);
+    return false;
+  }
+  failures_in_a_row_ = 0;
+  for (std::size_t i = 0; i < drafts.size(); ++i) guessers[i]->modelled.renew(std::move(drafts[i]));
+  totals_.model_drafted_tokens += static_cast<std::int64_t>(length * drafts.size());
+  return true;
+}
+
+// Generated tokens of which the draft model was not asked yet.
+std::size_t Drafting::unjudged(const Request& request) const {
+  const auto prompt = static_cast<std::size_t>(request.prompt_tokens);
+  return request.known.size() - std::max(guesser_of(request).judged, prompt);
+}
+
+// Where drafting does not seem to pay: what the draft model would have guessed of the
+// text that is there by now. One pass answers for many tokens.
+void Drafting::ask_model(std::span<Request* const> requests, const DraftCost& cost) {
+  const Request* chosen = nullptr;
+  for (const Request* request : requests) {
+    if (guesser_of(*request).model_failed) continue;
+    if (chosen == nullptr || unjudged(*request) > unjudged(*chosen)) chosen = request;
+  }
+  if (unjudged(*chosen) < kLeastAsked) return;
+  const DraftReader reader{chosen->id, chosen->known};
+  if (!speculation_.may_ask(model_reading_ms(model_->lag(reader)) + cost.pass_ms)) return;
+  const double started = clock_();
+  const std::vector<bool> hits = model_->judge(reader, unjudged(*chosen));
+  const double elapsed = clock_() - started;
+  totals_.draft_ms += elapsed;
+  speculation_.asked(elapsed);
+  Guesser& guesser = guesser_of(*chosen);
+  if (hits.empty()) return model_failed(std::array{&guesser});
+  guesser.judged = chosen->known.size();
+  for (const bool hit : hits) {
+    guesser.modelled.learn(hit);
+    speculation_.judged_model(hit);
+  }
+}
+
+void Drafting::model_failed(std::span<Guesser* const> guessers) {
+  ++totals_.draft_failures;
+  ++failures_in_a_row_;
+  for (Guesser* guesser : guessers) guesser->model_failed = true;
+}
+
+// nullptr: nothing was ever guessed for this request.
+Guesser* Drafting::find(const Request& request) {
+  const auto found = guessers_.find(request.id);
+  return found == guessers_.end() ? nullptr : &found->second;
+}
+
+void Drafting::judge(const Request& request, std::size_t index, TokenId token) {
+  Guesser* guesser = find(request);
+  if (guesser == nullptr) return;
+  static_cast<void>(guesser->looked_up.judge(index, token));  // lookups are judged to learn
+  const std::optional<bool> hit = guesser->modelled.judge(index, token);
+  if (!hit) return;
+  speculation_.judged_model(*hit);
+  guesser->judged = request.known.size() + 1;
+}
+
+void Drafting::accepted(const Request& request) {
+  ++totals_.accepted_tokens;
+  totals_.model_accepted_tokens += guesser_of(request).modelled.tokens.empty() ? 0 : 1;
+}
+
+void Drafting::rest(const Request& request) {
+  if (Guesser* guesser = find(request)) guesser->rest();
+}
+
+void Drafting::leave(const Request& request) {
+  guessers_.erase(request.id);
+  if (model_ != nullptr) model_->leave(request.id);
+}
+
+void Drafting::drafted_pass(std::size_t requests, std::size_t rows, double ms) {
+  speculation_.measured_drafted(requests, rows, ms);
+  totals_.drafted_tokens += static_cast<std::int64_t>((rows - 1) * requests);
+}
+
+DraftingStats Drafting::stats() const {
+  DraftingStats stats = totals_;
+  if (model_ != nullptr) stats.draft_passes = model_->passes();
+  return stats;
+}
+
+void Drafting::check() const {
+  if (model_ != nullptr) model_->check();
+}
+
+void Drafting::interrupt() {
+  if (model_ != nullptr) model_->interrupt();
+}
+
+}  // namespace infernode

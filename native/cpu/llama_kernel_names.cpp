@@ -1,0 +1,18 @@
+// Which of the routines in this folder a CPU variant was compiled with: each is there for some
+// instruction sets only (measured_sets.h), which nobody can tell from outside. Found by its name
+// in the backend's library (llama_runtime.cpp).
+#include "measured_sets.h"
+
+extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kernels() {
+  return ""
+#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX512_VNNI)
+         "small q8_0 batches\n"
+#endif
+#if defined(INFERNODE_MEASURED_AVX2)
+         "attention\n"
+#endif
+#if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
+         "AMX batches\n"
+#endif
+      ;
+}

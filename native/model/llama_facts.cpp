@@ -1,0 +1,58 @@
+#include "model/llama_facts.h"
+
+#include <string>
+#include <vector>
+
+#include "core/types.h"
+
+namespace infernode {
+
+namespace {
+
+// ggml's CPU flash attention computes this many rows of a sequence as a tile,
+// summing in F32 what it sums in F16 for single rows (ops.cpp, v0.5.0).
+constexpr std::int32_t kFlashWideRows = 64;
+// Without it, single rows and all others are two kinds; measured to the bit on
+// F32, F16, Q8_0, Q4_0 and Q4_K weights.
+constexpr std::int32_t kWideRows = 2;
+// A tile of ggml's matrix kernels on GPUs (mmq) is up to so many rows wide: weights are read
+// once for all of them.
+constexpr std::int32_t kDeviceTile = 128;
+
+std::string listed(const std::vector<DeviceMemory>& devices) {
+  std::string names;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (i > 0) names += i + 1 < devices.size() ? ", " : " and ";
+    names += devices[i].name;
+  }
+  return names;
+}
+
+}  // namespace
+
+BackendFacts backend_facts(const LlamaModel& model, bool flash_attention) {
+  BackendFacts facts;
+  const std::vector<DeviceMemory>& devices = model.weight_memory().devices;
+  if (devices.empty()) {
+    facts.wide_rows = flash_attention ? kFlashWideRows : kWideRows;
+    return facts;
+  }
+  facts.where = listed(devices);
+  // Kernels are chosen by the number of rows in a pass, everybody's together: cutting a prompt
+  // here or there makes no row what it would have been in another pass.
+  facts.wide_rows = 1;
+  facts.repeatable = false;
+  facts.cheap_rows = kDeviceTile;
+  return facts;
+}
+
+void check_repeatable(const BackendFacts& facts) {
+  if (facts.repeatable) return;
+  throw Error(ErrorCode::kInvalidOption,
+              "deterministic must be false where " + facts.where +
+                  " computes, got true: a device's kernels round a row differently with the "
+                  "number of rows that share its pass. Load the model with gpuLayers 0, or "
+                  "create the engine without deterministic.");
+}
+
+}  // namespace infernode

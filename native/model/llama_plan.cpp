@@ -1,0 +1,19 @@
+#include "model/llama_plan.h"
+
+#include "model/llama_dry_run.h"
+
+namespace infernode {
+
+std::vector<MemoryNeeded> plan_memory(const LoadOptions& options,
+                                      std::span<const EngineShape> shapes) {
+  const LlamaDryRun dry_run(LlamaModel::read_headers(options), {});
+  const WeightMemory weights = dry_run.weights();
+  std::vector<MemoryNeeded> all;
+  for (const EngineShape& shape : shapes) {
+    all.push_back(dry_run.context(shape));
+    all.back().weight_bytes = weights.sum();
+  }
+  return all;
+}
+
+}  // namespace infernode

@@ -1,0 +1,59 @@
+// See cancellable_worker.h.
+#include "napi/cancellable_worker.h"
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "napi/addon_data.h"
+#include "napi/convert.h"
+
+namespace infernode {
+
+CancellableWorker::CancellableWorker(Napi::Env env, const char* name, WorkerSentences sentences,
+                                     const Napi::Value& listener)
+    : AsyncWorker(env, name),
+      sentences_(std::move(sentences)),
+      deferred_(Napi::Promise::Deferred::New(env)),
+      progress_(env, listener) {}
+
+Napi::Object CancellableWorker::start() {
+  const Napi::Env env = Env();
+  AddonData::of(env).loads.insert(cancelled_);
+  Napi::Object running = Napi::Object::New(env);
+  running.Set("promise", deferred_.Promise());
+  running.Set("cancel",
+              Napi::Function::New(env, [cancelled = cancelled_](const Napi::CallbackInfo&) {
+                cancelled->store(true);
+              }));
+  Queue();
+  return running;
+}
+
+void CancellableWorker::Execute() {
+  try {
+    work(*cancelled_);
+  } catch (const Error& error) {
+    failure_ = Failure{error.code(), error.what()};
+  } catch (const std::bad_alloc&) {
+    failure_ = Failure{ErrorCode::kOutOfMemory, sentences_.out_of_memory};
+  } catch (const std::exception& error) {
+    failure_ = Failure{ErrorCode::kModelLoadFailed, sentences_.failed + ": " + error.what()};
+  }
+  progress_.release();
+}
+
+void CancellableWorker::OnOK() {
+  const Napi::Env env = Env();
+  AddonData::of(env).loads.erase(cancelled_);
+  if (failure_) return deferred_.Reject(error_to(env, *failure_).Value());
+  try {
+    const Napi::Value value = result(env);
+    progress_.finish(env);
+    deferred_.Resolve(value);
+  } catch (const Napi::Error& thrown_by_listener) {
+    deferred_.Reject(thrown_by_listener.Value());
+  }
+}
+
+}  // namespace infernode

@@ -1,0 +1,10 @@
+// The number of the calls that src/native.ts describes. Raised in the same change as native.ts
+// and src/native-interface.ts; src/native-addon.ts refuses an addon with another one;
+// test/native-interface.test.ts tells when.
+#pragma once
+
+namespace infernode {
+
+constexpr const char* kNativeInterface = "infernode native interface 5";
+
+}  // namespace infernode

@@ -1,0 +1,175 @@
+// A benchmark from its judged options to its result: opens the target, measures the client,
+// takes the digest, and runs every load point as often as it is to be repeated. It tells what
+// it has after every repeat, so that nothing measured is lost whatever ends it.
+import { messageOfThrown } from "../thrown.js";
+import { type Calibration, calibrate } from "./calibration.js";
+import { type GreedyDigest, greedyDigest } from "./digest.js";
+import { fieldFormulas } from "./fields.js";
+import { repeatFigures } from "./figures.js";
+import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
+import { type Load, runRepeat } from "./load.js";
+import { amountOf, type JudgedBenchmark, loadsOf } from "./options.js";
+import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
+import { readPrompts } from "./prompt-file.js";
+import type { RequestRecord } from "./record.js";
+import { type Target, TargetFailure } from "./target.js";
+import { Watch } from "./watch.js";
+import { Workload, type WorkloadOptions } from "./workload.js";
+
+/** Why a benchmark ended. */
+export interface BenchmarkEnd {
+  readonly reason: "running" | "finished" | "interrupted" | "failed";
+  /** What failed; null where nothing did. */
+  readonly sentence: string | null;
+}
+
+/** The result's file. */
+export interface BenchmarkResult {
+  readonly schema: "infernode-bench/1";
+  readonly ended: BenchmarkEnd;
+  readonly startedAt: string;
+  readonly machine: MachineIdentity;
+  readonly build: ReturnType<typeof buildIdentity>;
+  readonly target: Target["identity"];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly calibration: readonly Calibration[] | null;
+  readonly greedyDigest: GreedyDigest | null;
+  readonly points: readonly PointResult[];
+  /** By a field's path: its unit and its formula. */
+  readonly fields: typeof fieldFormulas;
+}
+
+/** What a benchmark tells while it runs. */
+export interface BenchmarkNews {
+  /** @param ended requests of this repeat @param expected null: as many as the time lets begin */
+  onRequest?(at: { load: Load; repeat: number; ended: number; expected: number | null }): void;
+  /** A load point is done, or as far as it came. */
+  onPoint?(point: PointResult): void;
+  /** All that is known so far, after each repeat and at the end. */
+  onResult?(result: BenchmarkResult): void;
+}
+
+/** A benchmark's surroundings. */
+export interface BenchmarkCall extends BenchmarkNews {
+  readonly open: (signal: AbortSignal) => Promise<Target>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a benchmark to its end or to the signal; what was measured by then is the result.
+ * @throws what opening the target throws, and INVALID_OPTION of a file of prompts: nothing was
+ *   measured then
+ */
+export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall): Promise<BenchmarkResult> {
+  const prompts = options.prompts === undefined ? undefined : readPrompts(options.prompts);
+  const target = await call.open(call.signal);
+  try {
+    return await new Benchmark(options, { ...options, prompts }, target, call).run();
+  } finally {
+    await target.close();
+  }
+}
+
+class Benchmark {
+  readonly #options: JudgedBenchmark;
+  readonly #workload: WorkloadOptions;
+  readonly #target: Target;
+  readonly #call: BenchmarkCall;
+  readonly #startedAt = new Date().toISOString();
+  readonly #points: PointResult[] = [];
+  #calibration: readonly Calibration[] | null = null;
+  #digest: GreedyDigest | null = null;
+
+  constructor(options: JudgedBenchmark, workload: WorkloadOptions, target: Target, call: BenchmarkCall) {
+    this.#options = options;
+    this.#workload = workload;
+    this.#target = target;
+    this.#call = call;
+  }
+
+  async run(): Promise<BenchmarkResult> {
+    try {
+      await this.#measure();
+    } catch (thrown) {
+      if (!(thrown instanceof TargetFailure)) throw thrown;
+      return this.#tell({ reason: "failed", sentence: messageOfThrown(thrown) });
+    }
+    const reason = this.#call.signal.aborted ? "interrupted" : "finished";
+    return this.#tell({ reason, sentence: null });
+  }
+
+  async #measure(): Promise<void> {
+    const { signal } = this.#call;
+    const isRemote = this.#options.url !== undefined;
+    if (isRemote && this.#options.calibrate) this.#calibration = await calibrate(signal);
+    this.#digest = await greedyDigest(this.#target, signal);
+    for (const load of loadsOf(this.#options)) {
+      if (signal.aborted) return;
+      await this.#point(load);
+    }
+  }
+
+  async #point(load: Load): Promise<void> {
+    const { repeats } = this.#options;
+    const measured: MeasuredRepeat[] = [];
+    const place = this.#points.length;
+    const store = (isComplete: boolean) => {
+      if (measured.length === 0) return;
+      this.#points[place] = pointResult(load, measured, isComplete);
+      this.#tell({ reason: "running", sentence: null });
+    };
+    let isComplete = false;
+    try {
+      for (let repeat = 0; repeat < repeats && !this.#call.signal.aborted; repeat += 1) {
+        store(false);
+        await this.#repeat(load, place, repeat, (each) => measured.push(each));
+      }
+      isComplete = !this.#call.signal.aborted;
+    } finally {
+      store(isComplete);
+      const point = this.#points[place];
+      if (point !== undefined) this.#call.onPoint?.(point);
+    }
+  }
+
+  /** @param keep told what was measured, also where the target was lost midway */
+  async #repeat(
+    load: Load,
+    place: number,
+    repeat: number,
+    keep: (measured: MeasuredRepeat) => void,
+  ): Promise<void> {
+    const { seed, timeout, sloTtft, sloItl } = this.#options;
+    const own = `${seed}/${place}/${repeat}`;
+    const workload = new Workload(this.#workload, this.#target.sizer, own);
+    const amount = amountOf(load, this.#options);
+    const expected = amount.requests === undefined ? null : amount.requests + amount.warmup;
+    const records: RequestRecord[] = [];
+    const next = () => workload.next();
+    const { signal } = this.#call;
+    const watch = new Watch(this.#target);
+    try {
+      const order = { load, amount, next, seed: own, timeoutMs: timeout * 1000, signal };
+      await runRepeat(this.#target, order, (record) => {
+        records.push(record);
+        this.#call.onRequest?.({ load, repeat, ended: records.length, expected });
+      });
+    } finally {
+      const surroundings = watch.stop();
+      const slo = { ttftMs: sloTtft, itlMs: sloItl };
+      if (records.length > 0) keep(repeatFigures(load, records, slo, surroundings));
+    }
+  }
+
+  #tell(ended: BenchmarkEnd): BenchmarkResult {
+    const { apiKey: _, ...options } = this.#options;
+    const result: BenchmarkResult = {
+      ...{ schema: "infernode-bench/1", ended, startedAt: this.#startedAt },
+      ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
+      ...{ calibration: this.#calibration, greedyDigest: this.#digest, points: [...this.#points] },
+      fields: fieldFormulas,
+    };
+    this.#call.onResult?.(result);
+    return result;
+  }
+}

@@ -1,0 +1,305 @@
+// The figures of one repeat, out of its requests. Pure: records and counters in,
+// values out. What each figure is stands in fields.ts, with its formula.
+import type { Load } from "./load.js";
+import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
+import { coefficientOfVariation, type Distribution, distribution } from "./statistics.js";
+import { meanInFlight, steadyWindow, type Window } from "./steady.js";
+import type { TargetCounters } from "./target.js";
+
+/** Limits that a good request keeps. */
+export interface Slo {
+  readonly ttftMs: number;
+  readonly itlMs: number;
+}
+
+/** What was measured beside the requests. */
+export interface Surroundings {
+  /** The engine's counters before and after; null outside this process. */
+  readonly before: TargetCounters | null;
+  readonly after: TargetCounters | null;
+  readonly kvUseMax: number | null;
+  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly cpuShare: number;
+}
+
+/** Rates inside the steady state. */
+export interface Throughput {
+  readonly outputTokensPerSecond: number;
+  readonly inputTokensPerSecond: number;
+  readonly requestsPerSecond: number;
+  readonly goodRequestsPerSecond: number;
+  readonly meanInFlight: number;
+}
+
+/** Latencies of the measured requests that finished. */
+export interface LatencyFigures<Figure = Distribution> {
+  readonly ttftMs: Figure | null;
+  readonly arrivalTtftMs: Figure | null;
+  readonly tpotMs: Figure | null;
+  readonly itlMs: Figure | null;
+  readonly endToEndMs: Figure | null;
+  readonly queueMs: Figure | null;
+  readonly userTokensPerSecond: Figure | null;
+}
+
+/** Raw values behind LatencyFigures, to be pooled over repeats. */
+export type Samples = Readonly<Record<keyof LatencyFigures, readonly number[]>>;
+
+/** One repeat. */
+export interface RepeatFigures {
+  readonly requests: {
+    readonly warmup: number;
+    readonly sent: number;
+    readonly finished: number;
+    readonly failed: number;
+    readonly cancelled: number;
+    readonly good: number;
+    /** All of the repeat, warm-up included, for comparison with the other end's own counts. */
+    readonly all: { readonly sent: number; readonly finished: number; readonly outputTokens: number };
+  };
+  readonly errors: Readonly<Record<string, { readonly count: number; readonly example: string }>>;
+  readonly window: {
+    readonly kind: "steady" | "whole";
+    readonly durationMs: number;
+    readonly isShort: boolean;
+  } | null;
+  readonly throughput: Throughput | null;
+  readonly latency: LatencyFigures;
+  readonly tokens: {
+    readonly promptTokens: Distribution | null;
+    readonly outputTokens: Distribution | null;
+    readonly serverOutputTokens: number | null;
+    readonly clientOutputTokens: number;
+    readonly requestsWithOtherCounts: number;
+    readonly tokensPerEvent: number | null;
+    readonly cachedPromptShare: number | null;
+  };
+  readonly arrivals: {
+    readonly ratePerSecond: number | null;
+    readonly gapVariation: number | null;
+    readonly sendDelayMs: Distribution | null;
+  };
+  readonly engine: EngineFigures | null;
+  readonly client: {
+    readonly eventLoopDelayMs: Surroundings["eventLoopDelayMs"];
+    readonly cpuShare: number;
+    readonly firstTokenErrorMs: Distribution | null;
+  };
+}
+
+/** The engine's own view of a repeat; ratios are null where they would divide by nothing. */
+export interface EngineFigures extends TargetCounters {
+  readonly prefixHitShare: number | null;
+  readonly rowsPerStep: number | null;
+  readonly graphReuseShare: number | null;
+  readonly draftAcceptance: number | null;
+  readonly kvUseMax: number | null;
+}
+
+/** Below this a steady state says little. */
+const shortWindowMs = 10_000;
+
+/** @param records in the order in which they ended, those of the warm-up too */
+export function repeatFigures(
+  load: Load,
+  records: readonly RequestRecord[],
+  slo: Slo,
+  surroundings: Surroundings,
+): { readonly figures: RepeatFigures; readonly samples: Samples } {
+  const measured = records.filter(({ isWarmup }) => !isWarmup);
+  const finished = measured.filter(isFinished);
+  const each = finished.map((record) => ({ record, latency: latencies(record) }));
+  const good = new Set(each.filter(({ latency }) => isGood(latency, slo)).map(({ record }) => record));
+  const samples = samplesOf(each);
+  const steady = steadyWindow(load, records);
+  const window = steady ?? wholeWindow(measured);
+  const durationMs = window === null ? 0 : window.endMs - window.startMs;
+  const figures: RepeatFigures = {
+    requests: countsOf(records, measured, good.size),
+    errors: errorsOf(measured),
+    window: window && {
+      kind: steady === null ? "whole" : "steady",
+      ...{ durationMs, isShort: durationMs < shortWindowMs },
+    },
+    throughput: window && throughputOf(records, good, window),
+    latency: latencyFigures(samples),
+    tokens: tokenFigures(finished),
+    arrivals: arrivalFigures(measured),
+    engine: engineFigures(surroundings),
+    client: {
+      eventLoopDelayMs: surroundings.eventLoopDelayMs,
+      cpuShare: surroundings.cpuShare,
+      firstTokenErrorMs: distribution(firstTokenErrors(finished)),
+    },
+  };
+  return { figures, samples };
+}
+
+/** Distributions of samples, of one repeat or of several together. */
+export function latencyFigures(samples: Samples): LatencyFigures {
+  const { ttftMs, arrivalTtftMs, tpotMs, itlMs, endToEndMs, queueMs, userTokensPerSecond } = samples;
+  return {
+    ttftMs: distribution(ttftMs),
+    arrivalTtftMs: distribution(arrivalTtftMs),
+    tpotMs: distribution(tpotMs),
+    itlMs: distribution(itlMs),
+    endToEndMs: distribution(endToEndMs),
+    queueMs: distribution(queueMs),
+    userTokensPerSecond: distribution(userTokensPerSecond),
+  };
+}
+
+function isFinished({ outcome }: RequestRecord): boolean {
+  return outcome.type === "finished";
+}
+
+/** Whether a request kept both limits: its first token, and 99 % of its gaps. */
+function isGood({ ttftMs, gapsMs }: Latencies, slo: Slo): boolean {
+  if (ttftMs === null || ttftMs > slo.ttftMs) return false;
+  return gapsMs.length === 0 || (distribution(gapsMs)?.p99 ?? 0) <= slo.itlMs;
+}
+
+interface Measured {
+  readonly record: RequestRecord;
+  readonly latency: Latencies;
+}
+
+function samplesOf(each: readonly Measured[]): Samples {
+  const known = (value: (one: Measured) => number | null) => each.map(value).filter((one) => one !== null);
+  return {
+    ttftMs: known(({ latency }) => latency.ttftMs),
+    arrivalTtftMs: known(({ latency }) => latency.arrivalTtftMs),
+    tpotMs: known(({ latency }) => latency.tpotMs),
+    itlMs: each.flatMap(({ latency }) => latency.gapsMs),
+    endToEndMs: each.map(({ latency }) => latency.endToEndMs),
+    queueMs: known(({ record }) => record.queueMs),
+    userTokensPerSecond: known(({ latency }) => latency.userTokensPerSecond),
+  };
+}
+
+function countsOf(
+  records: readonly RequestRecord[],
+  measured: readonly RequestRecord[],
+  good: number,
+): RepeatFigures["requests"] {
+  const count = (type: string) => measured.filter(({ outcome }) => outcome.type === type).length;
+  const finished = records.filter(isFinished);
+  return {
+    warmup: records.length - measured.length,
+    sent: measured.length,
+    ...{ finished: count("finished"), failed: count("failed"), cancelled: count("cancelled"), good },
+    all: {
+      sent: records.length,
+      finished: finished.length,
+      outputTokens: finished.reduce((sum, record) => sum + outputTokens(record), 0),
+    },
+  };
+}
+
+function errorsOf(measured: readonly RequestRecord[]): RepeatFigures["errors"] {
+  const errors: Record<string, { count: number; example: string }> = {};
+  for (const { outcome } of measured) {
+    if (outcome.type !== "failed") continue;
+    errors[outcome.errorClass] ??= { count: 0, example: outcome.sentence };
+    const entry = errors[outcome.errorClass];
+    if (entry !== undefined) entry.count += 1;
+  }
+  return errors;
+}
+
+/** From the first measured request to the last end. */
+function wholeWindow(measured: readonly RequestRecord[]): Window | null {
+  if (measured.length === 0) return null;
+  let startMs = Infinity;
+  let endMs = -Infinity;
+  for (const record of measured) {
+    startMs = Math.min(startMs, record.sentMs);
+    endMs = Math.max(endMs, record.endMs);
+  }
+  return endMs > startMs ? { startMs, endMs } : null;
+}
+
+function throughputOf(
+  records: readonly RequestRecord[],
+  good: ReadonlySet<RequestRecord>,
+  window: Window,
+): Throughput {
+  const isInside = (atMs: number) => atMs >= window.startMs && atMs <= window.endMs;
+  const seconds = (window.endMs - window.startMs) / 1000;
+  const finished = records.filter(isFinished);
+  const ended = finished.filter(({ endMs }) => isInside(endMs));
+  let output = 0;
+  let input = 0;
+  for (const record of finished) {
+    const { arrivalsMs } = record;
+    const inside = arrivalsMs.filter(isInside).length;
+    if (inside > 0) output += (outputTokens(record) * inside) / arrivalsMs.length;
+    if (isInside(arrivalsMs[0] ?? -Infinity)) input += record.usage?.promptTokens ?? 0;
+  }
+  return {
+    outputTokensPerSecond: output / seconds,
+    inputTokensPerSecond: input / seconds,
+    requestsPerSecond: ended.length / seconds,
+    goodRequestsPerSecond: ended.filter((record) => good.has(record)).length / seconds,
+    meanInFlight: meanInFlight(records, window),
+  };
+}
+
+function tokenFigures(finished: readonly RequestRecord[]): RepeatFigures["tokens"] {
+  const told = finished.filter(({ usage }) => usage !== null);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const prompt = told.map(({ usage }) => usage?.promptTokens ?? 0);
+  const cached = told.map(({ usage }) => usage?.cachedPromptTokens ?? null);
+  const isCacheTold = cached.length > 0 && !cached.includes(null);
+  const events = sum(finished.map(({ arrivalsMs }) => arrivalsMs.length));
+  return {
+    promptTokens: distribution(prompt),
+    outputTokens: distribution(finished.map(outputTokens)),
+    serverOutputTokens: told.length === 0 ? null : sum(told.map(outputTokens)),
+    clientOutputTokens: sum(finished.map(({ clientTokens }) => clientTokens)),
+    requestsWithOtherCounts: told.filter((record) => outputTokens(record) !== record.clientTokens).length,
+    tokensPerEvent: events === 0 ? null : sum(finished.map(outputTokens)) / events,
+    cachedPromptShare: isCacheTold ? sum(cached.map((count) => count ?? 0)) / Math.max(sum(prompt), 1) : null,
+  };
+}
+
+function arrivalFigures(measured: readonly RequestRecord[]): RepeatFigures["arrivals"] {
+  const sent = measured.map(({ sentMs }) => sentMs).sort((left, right) => left - right);
+  const gaps = sent.slice(1).map((at, index) => at - (sent[index] ?? at));
+  const spanMs = (sent.at(-1) ?? 0) - (sent[0] ?? 0);
+  return {
+    ratePerSecond: spanMs > 0 ? (gaps.length * 1000) / spanMs : null,
+    gapVariation: coefficientOfVariation(gaps),
+    sendDelayMs: distribution(measured.map(({ sentMs, dueMs }) => sentMs - dueMs)),
+  };
+}
+
+function firstTokenErrors(finished: readonly RequestRecord[]): number[] {
+  return finished.flatMap((record) => {
+    const { ttftMs } = latencies(record);
+    const { engineFirstTokenMs } = record;
+    return ttftMs === null || engineFirstTokenMs === null ? [] : [ttftMs - engineFirstTokenMs];
+  });
+}
+
+const counterNames = [
+  ...["steps", "decodePasses", "prefillPasses", "decodeRows", "promptTokensComputed", "promptTokensCached"],
+  ...["generatedTokens", "draftedTokens", "acceptedTokens", "preemptions", "graphsReused", "finished"],
+  ...["failed", "refused", "cancelled", "planMs", "prefillMs", "decodeMs", "sampleMs", "emitMs"],
+] as readonly (keyof TargetCounters)[];
+
+function engineFigures({ before, after, kvUseMax }: Surroundings): EngineFigures | null {
+  if (before === null || after === null) return null;
+  const entries = counterNames.map((name) => [name, after[name] - before[name]] as const);
+  const counted = Object.fromEntries(entries) as Record<keyof TargetCounters, number>;
+  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null);
+  const { promptTokensCached, promptTokensComputed, decodeRows, steps } = counted;
+  return {
+    ...counted,
+    prefixHitShare: share(promptTokensCached, promptTokensCached + promptTokensComputed),
+    rowsPerStep: share(decodeRows, steps),
+    graphReuseShare: share(counted.graphsReused, counted.decodePasses + counted.prefillPasses),
+    draftAcceptance: share(counted.acceptedTokens, counted.draftedTokens),
+    kvUseMax,
+  };
+}

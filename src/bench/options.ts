@@ -1,0 +1,124 @@
+// What a benchmark is told: types, limits and defaults, judged once before anything is loaded
+// or asked.
+import { z } from "zod";
+import { flag, integer, judge, number, numberAbove, refuseWhole } from "../engine/judge.js";
+import { type Lengths, lengthForms, longest, parseLengths } from "./lengths.js";
+import type { Load } from "./load.js";
+
+const mostRequests = 10_000_000;
+const mostAtOnce = 65_536;
+const defaultConcurrency = [1, 4, 16];
+const defaultSlots = 16;
+const mostSlots = 256;
+/** Tokens of a context beside prompt and answer: tokenizers do not count to the token. */
+const spareTokens = 32;
+
+function lengths() {
+  return z.string(lengthForms).transform((text, context): Lengths => {
+    const parsed = parseLengths(text);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: lengthForms });
+    return z.NEVER;
+  });
+}
+
+function key() {
+  return z.string("a string of one line").regex(/^[\x20-\x7e]+$/, "printable ASCII characters");
+}
+
+/** The options; what is left out has the default that is written here. */
+export const benchmarkSchema = z
+  .strictObject({
+    model: z.string("a model's name").min(1, "a model's name").optional(),
+    url: z
+      .string("an http:// or https:// address")
+      .refine(isWebAddress, "an http:// or https:// address")
+      .optional(),
+    api: z.enum(["chat", "completions"], '"chat" or "completions"').default("chat"),
+    apiKey: key().optional(),
+    concurrency: z.array(integer(1, mostAtOnce), "a list of numbers").optional(),
+    rate: z.array(numberAbove(0, 1e6), "a list of numbers").optional(),
+    arrivals: z.enum(["poisson", "gamma", "constant"], '"poisson", "gamma" or "constant"').default("poisson"),
+    burstiness: numberAbove(0, 1000).default(1),
+    requests: integer(1, mostRequests).optional(),
+    duration: numberAbove(0, 86_400).optional(),
+    warmup: integer(0, mostRequests).optional(),
+    repeats: integer(1, 1000).default(3),
+    seed: integer(0, Number.MAX_SAFE_INTEGER).default(0),
+    promptTokens: lengths().prefault("128"),
+    outputTokens: lengths().prefault("64"),
+    sharedPrefix: number(0, 1).default(0),
+    prompts: z.string("a file's path").min(1, "a file's path").optional(),
+    temperature: number(0, 100).default(0),
+    ignoreEos: flag().default(true),
+    sloTtft: numberAbove(0, 1e9).default(500),
+    sloItl: numberAbove(0, 1e9).default(50),
+    timeout: numberAbove(0, 86_400).default(600),
+    calibrate: flag().default(true),
+    slots: integer(1, mostSlots).optional(),
+    contextLength: integer(16, 2 ** 24).optional(),
+    threads: integer(1, 512).optional(),
+    gpuLayers: z
+      .union([integer(0, 100_000), z.literal("all")], 'an integer from 0 to 100000 or "all"')
+      .optional(),
+    kvType: z.enum(["f16", "f32", "q8_0"], '"f16", "f32" or "q8_0"').optional(),
+  })
+  .superRefine((options, context) => {
+    if (options.requests !== undefined && options.duration !== undefined)
+      refuseWhole(context, "cannot be given with --requests: one of them ends a repeat", ["duration"]);
+    if (options.url !== undefined) {
+      for (const name of ["slots", "contextLength", "threads", "gpuLayers", "kvType"] as const) {
+        if (options[name] !== undefined)
+          refuseWhole(context, "is of engines in this process, and --url names an endpoint", [name]);
+      }
+    }
+    if (options.url === undefined && options.apiKey !== undefined)
+      refuseWhole(context, "needs --url: an engine in this process asks for no key", ["apiKey"]);
+  });
+
+/** As a caller gives them. */
+export type BenchmarkOptions = z.input<typeof benchmarkSchema>;
+
+/** With defaults, frozen. */
+export type JudgedBenchmark = Readonly<z.output<typeof benchmarkSchema>>;
+
+/** @throws InferenceError INVALID_OPTION naming the option */
+export function judgeBenchmark(given: BenchmarkOptions): JudgedBenchmark {
+  return judge("bench()", benchmarkSchema, given);
+}
+
+/** The load points, in the order in which they run. */
+export function loadsOf({ concurrency, rate, arrivals, burstiness }: JudgedBenchmark): readonly Load[] {
+  const levels = concurrency ?? (rate === undefined ? defaultConcurrency : []);
+  return [
+    ...levels.map((level): Load => ({ type: "concurrency", concurrency: level })),
+    ...(rate ?? []).map((each): Load => ({ type: "rate", rate: each, process: arrivals, burstiness })),
+  ];
+}
+
+/** How many requests one repeat of a load point has. */
+export function amountOf(load: Load, { requests, duration: seconds, warmup }: JudgedBenchmark) {
+  const atOnce = load.type === "concurrency" ? load.concurrency : Math.ceil(load.rate);
+  const enough = Math.max(16, 4 * atOnce);
+  return {
+    warmup: warmup ?? atOnce,
+    requests: requests ?? (seconds === undefined ? enough : undefined),
+    seconds,
+  };
+}
+
+/** The shape of an engine that can hold the highest load of the options. */
+export function engineShape(options: JudgedBenchmark) {
+  const atOnce = loadsOf(options).map((load) => (load.type === "concurrency" ? load.concurrency : 0));
+  const highest = Math.max(...atOnce);
+  const needed = longest(options.promptTokens) + longest(options.outputTokens) + spareTokens;
+  return {
+    slots: options.slots ?? Math.min(highest || defaultSlots, mostSlots),
+    contextLength: options.contextLength ?? (options.prompts === undefined ? needed : undefined),
+    queueLimit: Math.min(Math.max(highest, 1024), 65_536),
+  };
+}
+
+function isWebAddress(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}

@@ -1,0 +1,114 @@
+// Statistics over measured numbers: percentiles, distributions, and 95 % confidence intervals
+// over repeats. Pure; inputs are never changed. test/bench/statistics.test.ts compares every
+// function with values that numpy and scipy computed.
+
+/** A measured quantity: how often it was seen, and how it is spread. */
+export interface Distribution {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** The figures of a distribution that are intervals over repeats, too. */
+export const distributionFigures = ["mean", "p50", "p90", "p99", "p999", "max"] as const;
+
+/** The mean of several repeats' values, and the interval that holds the true mean with 95 % confidence. */
+export interface Interval {
+  readonly mean: number;
+  /** Null with fewer than two values: nothing is known of their spread. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** The arithmetic mean. @throws RangeError of no values */
+export function mean(values: ArrayLike<number>): number {
+  if (values.length === 0) throw new RangeError("a mean of no values");
+  let sum = 0;
+  for (let at = 0; at < values.length; at += 1) sum += values[at] ?? 0;
+  return sum / values.length;
+}
+
+/** The sample's standard deviation, with n - 1. @throws RangeError of fewer than two values */
+export function standardDeviation(values: ArrayLike<number>): number {
+  if (values.length < 2) throw new RangeError("a standard deviation of fewer than two values");
+  const centre = mean(values);
+  let squares = 0;
+  for (let at = 0; at < values.length; at += 1) squares += ((values[at] ?? 0) - centre) ** 2;
+  return Math.sqrt(squares / (values.length - 1));
+}
+
+/**
+ * A percentile, linear between the two values beside it: numpy's default, Excel's
+ * PERCENTILE.INC and R's type 7.
+ * @param sorted ascending
+ * @param percent 0 to 100
+ * @throws RangeError of no values
+ */
+export function percentile(sorted: ArrayLike<number>, percent: number): number {
+  if (sorted.length === 0) throw new RangeError("a percentile of no values");
+  const place = (percent / 100) * (sorted.length - 1);
+  const below = Math.floor(place);
+  const low = sorted[below] ?? Number.NaN;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? Number.NaN;
+  return low + (high - low) * (place - below);
+}
+
+/** @returns null of no values */
+export function distribution(values: readonly number[]): Distribution | null {
+  if (values.length === 0) return null;
+  const sorted = Float64Array.from(values).sort();
+  return {
+    count: sorted.length,
+    mean: mean(sorted),
+    p50: percentile(sorted, 50),
+    p90: percentile(sorted, 90),
+    p99: percentile(sorted, 99),
+    p999: percentile(sorted, 99.9),
+    max: sorted[sorted.length - 1] ?? Number.NaN,
+  };
+}
+
+/** The standard deviation as a share of the mean; null with fewer than two values or a mean of 0. */
+export function coefficientOfVariation(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
+  const centre = mean(values);
+  return centre === 0 ? null : standardDeviation(values) / centre;
+}
+
+/** Mean and 95 % interval by Student's t: mean ± t(0.975, n - 1) · s / √n. @throws RangeError of no values */
+export function interval(values: readonly number[]): Interval {
+  const centre = mean(values);
+  if (values.length < 2) return { mean: centre, low: null, high: null };
+  const margin = (studentQuantile(values.length - 1) * standardDeviation(values)) / Math.sqrt(values.length);
+  return { mean: centre, low: centre - margin, high: centre + margin };
+}
+
+/** The 97.5 % quantile of Student's t distribution with 1 to 10 degrees of freedom. */
+const fewDegrees = [
+  12.706204736432095, 4.302652729911275, 3.182446305284263, 2.7764451051977987, 2.5705818366147395,
+  2.4469118511449692, 2.3646242515927844, 2.306004135204166, 2.2621571627409915, 2.2281388519649385,
+];
+
+const normalQuantile = 1.959963984540054;
+
+/**
+ * The 97.5 % quantile of Student's t distribution: two-sided 95 %. Beyond the table it is
+ * Fisher and Cornish's expansion around the normal quantile, exact to 1e-5.
+ */
+export function studentQuantile(degrees: number): number {
+  const tabled = fewDegrees[degrees - 1];
+  if (tabled !== undefined) return tabled;
+  const z = normalQuantile;
+  const terms = [
+    z,
+    (z ** 3 + z) / 4,
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
+    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / 92160,
+  ];
+  return terms.reduce((sum, term, power) => sum + term / degrees ** power, 0);
+}

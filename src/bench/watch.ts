@@ -1,0 +1,56 @@
+// What is watched beside a running repeat: how late this process's event loop is, how much CPU it
+// takes, and how full the engine's KV cache gets.
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Surroundings } from "./figures.js";
+import type { Target } from "./target.js";
+
+const resolutionMs = 5;
+const kvEveryMs = 50;
+const nanosecondsPerMillisecond = 1e6;
+
+/** Watches from its creation until stop(). */
+export class Watch {
+  readonly #target: Target;
+  readonly #before: Surroundings["before"];
+  readonly #delays = monitorEventLoopDelay({ resolution: resolutionMs });
+  readonly #cpuBefore = process.cpuUsage();
+  readonly #startedMs = performance.now();
+  readonly #kvTimer: NodeJS.Timeout;
+  #kvUseMax: number | null = null;
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.#before = target.counters();
+    this.#delays.enable();
+    this.#kvTimer = setInterval(() => this.#look(), kvEveryMs);
+  }
+
+  stop(): Surroundings {
+    this.#look();
+    clearInterval(this.#kvTimer);
+    this.#delays.disable();
+    const { user, system } = process.cpuUsage(this.#cpuBefore);
+    // A timer of 5 ms that fires after 7 was 2 ms late.
+    const late = (nanoseconds: number) =>
+      Math.max(
+        0,
+        (Number.isFinite(nanoseconds) ? nanoseconds : 0) / nanosecondsPerMillisecond - resolutionMs,
+      );
+    return {
+      before: this.#before,
+      after: this.#target.counters(),
+      kvUseMax: this.#kvUseMax,
+      eventLoopDelayMs: {
+        p50: late(this.#delays.percentile(50)),
+        p99: late(this.#delays.percentile(99)),
+        max: late(this.#delays.max),
+      },
+      cpuShare: (user + system) / 1000 / (performance.now() - this.#startedMs),
+    };
+  }
+
+  #look(): void {
+    const use = this.#target.kvUse();
+    if (use !== null) this.#kvUseMax = Math.max(this.#kvUseMax ?? 0, use);
+  }
+}

@@ -1,0 +1,166 @@
+// `infernode bench` as a process: output, news, files and exit codes, with an engine of its
+// own, our own server and endpoints that fail.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { embeddedModelPath } from "../../src/index.js";
+import { startEndpoint } from "../bench/endpoint.js";
+import { runCommand } from "../helpers/programs.js";
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "infernode-bench-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const load = ["--concurrency", "2", "--requests", "4", "--prompt-tokens", "20", "--output-tokens", "4"];
+const own = ["bench", ...load, "--threads", "1"];
+const remote = ["bench", ...load, "--no-calibrate", "--url"];
+
+function read(file: string) {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+vi.setConfig({ testTimeout: 120_000 });
+
+describe("infernode bench", () => {
+  it("prints a table, a line for each load point as news, and writes the file", async () => {
+    const file = join(folder, "own.json");
+    const flags = [...own, "--rate", "40", "--arrivals", "constant", "--json", file];
+    const { code, stdout, stderr } = await runCommand(flags);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const [heading, first, second] = stdout.split("\n");
+    expect(heading).toMatch(/^load +out tok\/s +in tok\/s +req\/s +tok\/s\/user +TTFT ms p50 +p99/);
+    expect(first).toMatch(/^concurrency 2 +[\d.]+ ± [\d.]+ /);
+    expect(second).toMatch(/^40\.0\/s constant +/);
+    expect(stdout).toContain("Answers at temperature 0: sha256 ");
+    const news = stderr.trimEnd().split("\n");
+    expect(news[1]).toMatch(/^infernode: concurrency 2: .*output tokens\/s.*no errors$/);
+    expect(news).toHaveLength(4); // the model, two points, the file
+    const result = read(file);
+    expect(result).toMatchObject({
+      schema: "infernode-bench/1",
+      ended: { reason: "finished", sentence: null },
+    });
+    expect(result.points).toHaveLength(2);
+    expect(result.options).toMatchObject({ concurrency: [2], repeats: 3, seed: 0 });
+  });
+
+  it("with --json alone prints one line of JSON; fewer than three repeats are told", async () => {
+    const flags = [...own, "--repeats", "1"];
+    const [json, table] = await Promise.all([runCommand([...flags, "--json"]), runCommand(flags)]);
+    expect(json.stdout.trimEnd().split("\n")).toHaveLength(1);
+    expect(JSON.parse(json.stdout).points[0].overall.repeats).toBe(1);
+    expect(table.stdout).toContain("Fewer than three repeats (concurrency 2)");
+  });
+
+  it("measures our own server, whose token counts are the client's", async () => {
+    const address = await startWorker();
+    const url = `${address}/openai`;
+    const { code, stdout } = await runCommand([...remote, url, "--api", "completions", "--json"]);
+    expect(code).toBe(0);
+    const { points, target } = JSON.parse(stdout);
+    expect(target).toMatchObject({ type: "endpoint", api: "completions", ignoreEos: true });
+    for (const { requests, tokens } of points[0].repeats) {
+      expect(requests).toMatchObject({ sent: 4, finished: 4, failed: 0 });
+      expect(tokens.serverOutputTokens).toBe(16);
+    }
+  });
+
+  it("at Ctrl-C writes what was measured, marked, and exits with 130", async () => {
+    const file = join(folder, "interrupted.json");
+    const child = spawn(process.execPath, [main, ...own, "--repeats", "1000", "--json", file]);
+    const said = text(child.stdout);
+    child.stderr.resume();
+    while (!existsSync(file)) await pause(20); // it is there once the first of the repeats is done
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([130, null]);
+    const shown = await said;
+    const { ended, points } = read(file);
+    expect(ended).toEqual({ reason: "interrupted", sentence: null });
+    expect(points).toHaveLength(1);
+    expect(points[0].isComplete).toBe(false);
+    expect(points[0].repeats[0].requests).toMatchObject({ sent: 4, finished: 4 });
+    expect(shown).toMatch(/^concurrency 2 \(partial\) /m);
+    expect(shown).toContain("Interrupted: these results are partial.");
+  });
+
+  it("an endpoint that dies midway: code 1, one sentence, what was measured is in the file", async () => {
+    const address = await startEndpoint();
+    const file = join(folder, "died.json");
+    const { code, stdout } = await runCommand([...remote, `${address}/dies-20`, "--json", file]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /Failed, and these results are partial: \d+ requests in a row failed.*ECONNREFUSED/,
+    );
+    const { ended, points } = read(file);
+    expect(ended.reason).toBe("failed");
+    expect(points[0].repeats[0].requests).toMatchObject({ finished: 4 });
+  });
+});
+
+describe("infernode bench, used wrongly", () => {
+  it.each([
+    [["--concurrency", "NaN"], "Expected numbers such as 1,4,16."],
+    [["--concurrency", "1,,2"], "Expected numbers such as 1,4,16."],
+    [["--concurrency", "0"], "--concurrency must be an integer from 1 to 65536, got 0"],
+    [["--requests", "NaN"], "Expected a number."],
+    [["--rate", "-1"], "--rate must be a number above 0"],
+    [["--prompt-tokens", "gauss:1,2"], "--prompt-tokens must be 128, uniform:64,256"],
+    [["--requests", "4", "--duration", "2"], "--duration cannot be given with --requests"],
+    [["--url", "localhost:8000"], "--url must be an http:// or https:// address"],
+    [["--url", "http://localhost:1", "--slots", "4"], "--slots is of engines in this process"],
+    [["--api-key", "secret"], "--api-key needs --url"],
+    [["--url", "http://localhost:1", "--api-key-env", "NO_SUCH"], "the environment has no variable NO_SUCH"],
+    [["--json", "no/such/folder/a.json"], "--json must be a file in a folder that can be written"],
+    [["--prompts", "no-such.jsonl"], "no-such.jsonl cannot be read"],
+    [["--context-length", "4"], "--context-length must be an integer from 16 to"],
+  ])("%j: code 2, one sentence, stdout clean", async (args, sentence) => {
+    const { code, stdout, stderr } = await runCommand(["bench", ...args]);
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toContain("    at ");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it("an unknown model, a dead address and a wrong key: code 1, one sentence", async () => {
+    const address = await startEndpoint();
+    const [model, dead, key] = await Promise.all([
+      runCommand(["bench", "no-such-model.gguf"]),
+      runCommand([...remote, "http://127.0.0.1:1"]),
+      runCommand([...remote, `${address}/locked`, "--api-key", "wrong-key"]),
+    ]);
+    expect(model.stderr).toMatch(/^infernode: .*no-such-model\.gguf.* \[MODEL_NOT_FOUND\]\n$/);
+    expect(dead.stderr).toMatch(
+      /^infernode: nothing answers at http:\/\/127\.0\.0\.1:1\/v1\/models: .*ECONNREFUSED/,
+    );
+    expect(key.stderr).toMatch(
+      /^infernode: .*status 401: Incorrect API key provided: the key is missing or wrong/,
+    );
+    for (const { code, stdout, stderr } of [model, dead, key]) {
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect(stderr).not.toContain("wrong-key");
+    }
+  });
+});
+
+/** @returns the address of a local worker with the embedded model */
+async function startWorker(): Promise<string> {
+  const child = spawn(process.execPath, [main, "worker", "--rp_serve_api", "--rp_api_port", "0"], {
+    env: { ...process.env, MODEL_NAME: embeddedModelPath() },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let said = "";
+  child.stderr.on("data", (chunk) => (said += String(chunk)));
+  child.stdout.on("data", (chunk) => (said += String(chunk)));
+  for (;;) {
+    const [address] = /http:\/\/[\w.]+:[1-9]\d*/.exec(said) ?? [];
+    if (address !== undefined) return address;
+    if (child.exitCode !== null) throw new Error(`the worker ended: ${said}`);
+    await Promise.race([once(child.stderr, "data"), once(child.stdout, "data"), once(child, "close")]);
+  }
+}

@@ -1,0 +1,42 @@
+// Layers and cells over two devices, which are one software device seen twice, each with its
+// own memory as far as llama.cpp knows.
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { embeddedModelPath, loadModel, setLogListener } from "../../src/index.js";
+import { expectAlike, onCpu, rounding } from "../helpers/device-answers.js";
+import { withEngine } from "../helpers/embedded.js";
+import { describeDevice, patience } from "../helpers/software-device.js";
+
+const request = {
+  prompt: "Mia had a red ball. She",
+  maxTokens: 12,
+  temperature: 0,
+  ignoreEos: true,
+  logProbs: 5,
+};
+const shape = { slots: 2, contextLength: 256, prefillChunk: 32 };
+
+describeDevice("two devices", 2, () => {
+  const lines: string[] = [];
+  beforeAll(() => setLogListener(({ text }) => lines.push(text)));
+  afterAll(() => setLogListener(null));
+
+  it("share layers and cells, and say what the CPU says", patience, async () => {
+    const [cpu] = await onCpu([{ engineOptions: shape, requests: [request] }]);
+    const expected = cpu?.answers[0];
+    if (expected === undefined) throw new Error("the CPU gave no answer");
+    await using model = await loadModel(embeddedModelPath());
+    expect(model.info.devices).toEqual(["Vulkan0", "Vulkan1"]);
+    await withEngine(model, shape, async (engine) => {
+      const both = await Promise.all([engine.generate(request), engine.generate(request)]);
+      for (const answer of both) expectAlike(answer, expected, rounding);
+      expect(engine.stats().failedPasses).toBe(0);
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const what of ["model", "KV"]) {
+      for (const device of ["Vulkan0", "Vulkan1"]) {
+        const told = lines.some((line) => new RegExp(`${device} +${what} buffer size`).test(line));
+        expect(told, `${what} on ${device}`).toBe(true);
+      }
+    }
+  });
+});

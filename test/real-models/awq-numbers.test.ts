@@ -1,0 +1,100 @@
+// The judge of numbers on a checkpoint that people have: SmolLM2 as auto-round's AWQ. The
+// reference is transformers' F32 computation of the same dequantised weights, recorded by
+// tools/checkpoints (logits.py first, llama_distance.py), with llama.cpp's own distance on
+// the same bytes beside it. The checkpoint is made by tools/checkpoints/makers, not fetched.
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Engine, loadModel } from "../../src/index.js";
+import { pinnedText, processor, realModelPath, recordedPrompts } from "../helpers/real-models.js";
+
+const minutes = 60_000;
+const textPerToken = 8;
+const textBeside = 64;
+const likeliestTold = 20;
+const timesLlama = 1.05;
+const distanceOfF32 = 0.003;
+
+const checkpoint = fileURLToPath(new URL("../../.build/real-models/smollm2-ar-awq", import.meta.url));
+
+interface Recorded {
+  /** Which of the recorded prompts; all of them where logits.py's record stands as it was written. */
+  readonly prompts?: readonly number[];
+  /** Of llama.cpp itself on the same bytes, by processor() and type; the test is skipped where it is not recorded. */
+  readonly llamaDistance: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly top: readonly (readonly (readonly [token: number, logProb: number])[])[];
+}
+const recorded = JSON.parse(
+  readFileSync(new URL("references/smollm2-ar-awq.json", import.meta.url), "utf8"),
+) as Recorded;
+
+const missing = [checkpoint, realModelPath("smollm2")].filter((each) => !existsSync(each));
+const title = missing.length === 0 ? "SmolLM2 as AWQ" : `SmolLM2 as AWQ: ${missing.join(" and ")} missing`;
+
+describe.skipIf(missing.length > 0)(title, () => {
+  let prompts: readonly (readonly number[])[];
+  beforeAll(async () => {
+    const model = await loadModel(realModelPath("smollm2"));
+    const all = recordedPrompts();
+    const indices = recorded.prompts ?? all.map((_, index) => index);
+    prompts = indices.map((index) => {
+      const { file, at, tokens } = all[index] ?? { file: "", at: 0, tokens: 0 };
+      const characters = [...pinnedText(file)].slice(at, at + textPerToken * tokens + textBeside);
+      return [...model.tokenize(characters.join(""))].slice(0, tokens);
+    });
+    await model.close();
+  }, minutes);
+
+  for (const profile of ["q4_1", "q5_0"] as const) {
+    const theirs = recorded.llamaDistance[processor()]?.[profile];
+    const judged = theirs === undefined ? it.skip : it;
+    const bar = `as ${profile} is at most ${timesLlama} times as far from F32 as llama.cpp on the same bytes`;
+    judged(
+      theirs === undefined ? `${bar}: llama_distance.py has not run on a processor with ${processor()}` : bar,
+      { timeout: 20 * minutes },
+      async () => {
+        expect((await distanceOf(profile, prompts)) / (theirs ?? 0)).toBeLessThan(timesLlama);
+      },
+    );
+  }
+
+  it(`as f32 is at most ${distanceOfF32} from it`, { timeout: 20 * minutes }, async () => {
+    expect(await distanceOf("f32", prompts)).toBeLessThan(distanceOfF32);
+  });
+});
+
+/** Mean of the prompts' root mean squares over the reference's likeliest tokens. */
+async function distanceOf(
+  profile: "q4_1" | "q5_0" | "f32",
+  prompts: readonly (readonly number[])[],
+): Promise<number> {
+  const model = await loadModel(checkpoint, { checkpoint: { profile, cache: false } });
+  const engine = await model.createEngine({ slots: 4, contextLength: 2048 });
+  const distances = await Promise.all(
+    prompts.map(async (prompt, index) =>
+      distance(recorded.top[index] ?? [], await likeliest(engine, prompt)),
+    ),
+  );
+  await engine.close();
+  await model.close();
+  expect(distances).toHaveLength(recorded.top.length);
+  const mean = distances.reduce((sum, each) => sum + each, 0) / distances.length;
+  console.log(`${profile}: ${mean.toFixed(5)}`);
+  return mean;
+}
+
+async function likeliest(engine: Engine, prompt: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const request = { prompt, maxTokens: 1, ignoreEos: true, temperature: 0, cache: false };
+  const { logProbs } = await engine.generate({ ...request, logProbs: likeliestTold });
+  return new Map(logProbs?.[0]?.top.map(({ token, logProb }) => [token, logProb]));
+}
+
+function distance(
+  reference: readonly (readonly [number, number])[],
+  told: ReadonlyMap<number, number>,
+): number {
+  const squares = reference
+    .filter(([token]) => told.has(token))
+    .map(([token, value]) => (value - (told.get(token) ?? Number.NaN)) ** 2);
+  return Math.sqrt(squares.reduce((sum, each) => sum + each, 0) / squares.length);
+}

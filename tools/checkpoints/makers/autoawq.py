@@ -1,0 +1,37 @@
+"""A tiny checkpoint by AutoAWQ itself, on a CPU: autoawq.py SEED OUT GEMM|GEMV|GEMVFast GROUP
+
+Needs setuptools<81, torch 2.6.0, transformers 4.51.3 and autoawq 0.2.9, in an environment of
+its own. Calibrates on the sources of Python's own library: nothing is downloaded.
+"""
+
+import argparse
+import decimal
+import inspect
+import json
+import pathlib
+import statistics
+import sys
+from importlib.metadata import version
+
+import torch
+from awq import AutoAWQForCausalLM
+from transformers import PreTrainedTokenizerFast
+
+seed, out, layout, group = sys.argv[1:5]
+tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{seed}/tokenizer.json", bos_token="<|begin|>", eos_token="<|end|>")
+model = AutoAWQForCausalLM.from_pretrained(seed, device_map="cpu", safetensors=True, torch_dtype=torch.float32)
+sources = [inspect.getsource(module) for module in (argparse, statistics, decimal)]
+texts = [source[at : at + 400] for source in sources for at in range(0, 20000, 2500)]
+quantization = {"zero_point": True, "q_group_size": int(group), "w_bit": 4, "version": layout}
+model.quantize(
+    tokenizer,
+    quant_config=quantization,
+    calib_data=[text for text in texts if len(text) == 400],
+    max_calib_samples=4,
+    max_calib_seq_len=400,
+)
+model.model.half()
+model.save_quantized(out)
+tokenizer.save_pretrained(out)
+versions = {name: version(name) for name in ("autoawq", "transformers", "torch")}
+(pathlib.Path(out) / "made-with.json").write_text(json.dumps(versions) + "\n")
