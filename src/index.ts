@@ -94,7 +94,7 @@ export type {
   CheckpointTensor,
   NativeTensorInfo as TensorInfo,
 } from "./native-checkpoint.js";
-export type { SplitMode } from "./native-devices.js";
+export type { ModelDevice, SplitMode } from "./native-devices.js";
 export type {
   Check,
   ConcurrencyModifier,

@@ -20,6 +20,21 @@ export interface NativePlacement {
   readonly gpuMemoryUtilization: number;
 }
 
+/** What of a loaded model lies on one device. */
+export interface ModelDevice {
+  /** As devices() names it: "CUDA0"; "CPU" is the host's memory. */
+  readonly name: string;
+  /**
+   * The layers that it holds and computes, from 0, ascending. With splitMode "row" and "tensor"
+   * each layer lies on all of the GPUs, a part on each.
+   */
+  readonly layers: readonly number[];
+  /** Whether the output layer, from the last hidden state to the logits, is here too. */
+  readonly hasOutput: boolean;
+  /** Bytes of weights in its memory. Token embeddings are the host's, whatever lies elsewhere. */
+  readonly weightBytes: number;
+}
+
 /** A device that llama.cpp can compute with. */
 export interface NativeDevice {
   /** As options name it: "CUDA0", "Vulkan1", "CPU". */

@@ -8,7 +8,7 @@ import type {
   NativePacker,
   NativeTensorInfo,
 } from "./native-checkpoint.js";
-import type { NativeDeviceCalls, NativePlacement } from "./native-devices.js";
+import type { ModelDevice, NativeDeviceCalls, NativePlacement } from "./native-devices.js";
 import type { NativeBuild } from "./native-interface.js";
 import type { NativePlanCalls } from "./native-plan.js";
 import type { NativeQuantizer } from "./native-quantize.js";
@@ -91,8 +91,8 @@ export interface NativeModelInfo {
   readonly addBos: boolean;
   /** The file's chat template, Jinja text; null where it has none. */
   readonly chatTemplate: string | null;
-  /** Device names the weights are on, e.g. ["CPU"]. */
-  readonly devices: readonly string[];
+  /** What of it lies where: the devices that it was placed on in their order, then the host. */
+  readonly devices: readonly ModelDevice[];
   /** Tells one model file from another; "" where it could not be read. */
   readonly fingerprint: string;
   /** Labels of its rank head over the last token, best first; none: it is no reranker. */

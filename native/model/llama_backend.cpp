@@ -193,8 +193,10 @@ LlamaBackend::~LlamaBackend() {
 }
 
 void LlamaBackend::attach_threads(const LlamaBackend* beside) {
-  const auto& devices = model_->info().devices;
-  if (std::ranges::find(devices, "CPU") != devices.end()) {
+  const std::vector<ModelDevice>& devices = model_->info().devices;
+  const bool on_host = std::ranges::any_of(
+      devices, [](const ModelDevice& device) { return device.name == "CPU" && device.computes(); });
+  if (on_host) {
     cores_ = beside == nullptr ? nullptr : beside->cores_;
     if (cores_ == nullptr) cores_ = std::make_shared<CpuCores::Member>(cpu_cores());
   }

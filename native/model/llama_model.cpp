@@ -16,6 +16,7 @@
 #include "model/host_limits.h"
 #include "model/llama_dry_run.h"
 #include "model/llama_fit.h"
+#include "model/llama_layer_places.h"
 #include "model/llama_memory_sizes.h"
 #include "model/llama_rank_head.h"
 #include "model/llama_runtime.h"
@@ -169,7 +170,12 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& asked,
 
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;
-  Handle handle(load_weights(source, options, map, watch));
+  LlamaLayerPlaces places;
+  Handle handle;
+  {
+    const LlamaLogWatch lines([&](int, std::string_view line) { places.hear(line); });
+    handle.reset(load_weights(source, options, map, watch));
+  }
   refuse_if_cancelled(cancelled, options.path);
   source.rethrow_failure();
   if (handle == nullptr) refuse_load(options.path, capture.errors());
@@ -181,7 +187,8 @@ std::shared_ptr<const LlamaModel> LlamaModel::load(const LoadOptions& asked,
   const std::shared_ptr<LlamaModel> model(
       new LlamaModel(std::move(parts.front()), std::move(handle), std::move(dry_run)));
   model->weights_ = weights;
-  model->describe(options);
+  model->describe();
+  model->info_.devices = places.devices(options.placement, weights, model->info_.layer_count);
   model->info_.fingerprint = fingerprint_of(model->file_, source);
   model->info_.rank_labels = std::move(labels);
   if (checkpoint) model->info_.checkpoint = checkpoint->report();
@@ -201,7 +208,7 @@ LlamaModel::~LlamaModel() = default;
 
 const llama_vocab* LlamaModel::raw_vocab() const { return llama_model_get_vocab(handle_.get()); }
 
-void LlamaModel::describe(const LoadOptions& options) {
+void LlamaModel::describe() {
   const llama_model* model = handle_.get();
   const llama_vocab* vocab = raw_vocab();
   info_.architecture = file_.string("general.architecture");
@@ -229,11 +236,6 @@ void LlamaModel::describe(const LoadOptions& options) {
   const auto* adds_space = space == nullptr ? nullptr : std::get_if<bool>(&space->value);
   adds_space_ =
       llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && (adds_space == nullptr || *adds_space);
-
-  const Placement& placement = options.placement;
-  if (placement.uses_devices()) info_.devices = placement.devices;
-  const bool everything = placement.gpu_layers < 0 || placement.gpu_layers > info_.layer_count;
-  if (info_.devices.empty() || !everything) info_.devices.push_back("CPU");
 }
 
 // llama_tokenize asserts these when it adds special tokens.

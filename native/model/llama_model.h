@@ -22,6 +22,7 @@
 #include "core/rank_head.h"
 #include "core/types.h"
 #include "model/gguf_file.h"
+#include "model/llama_layer_places.h"
 #include "model/memory_estimate.h"
 #include "model/placement.h"
 #include "model/synthetic_shape.h"
@@ -60,7 +61,7 @@ struct ModelInfo {
   bool add_bos = false;
   bool has_chat_template = false;
   std::string chat_template;
-  std::vector<std::string> devices;  // that hold weights, e.g. {"CPU"}
+  std::vector<ModelDevice> devices;  // that hold weights or layers, the host last
   std::string fingerprint;           // see model_fingerprint()
   double load_milliseconds = 0;
   bool recurrent = false;                      // Mamba, RWKV: one state per sequence
@@ -154,7 +155,7 @@ class LlamaModel {
   using Handle = std::unique_ptr<llama_model, Deleter>;
 
   LlamaModel(GgufFile file, Handle handle, std::unique_ptr<const LlamaDryRun> dry_run);
-  void describe(const LoadOptions& options);
+  void describe();
   void check_special_tokens() const;
   void must_be_known(TokenId token) const;
   std::string control_text(TokenId token) const;

@@ -8,6 +8,7 @@
 
 #include "model/cache_kind.h"
 #include "napi/checkpoint_convert.h"
+#include "napi/placement.h"
 #include "napi/state_workers.h"
 
 namespace infernode {
@@ -309,7 +310,7 @@ Napi::Object info_to(Napi::Env env, const LlamaModel& model) {
   object.Set("chatTemplate", info.has_chat_template
                                  ? Napi::Value(Napi::String::New(env, info.chat_template))
                                  : env.Null());
-  object.Set("devices", strings_to(env, info.devices));
+  object.Set("devices", model_devices_to(env, info.devices));
   object.Set("rankLabels", strings_to(env, info.rank_labels));
   object.Set("cacheKind", std::string(cache_kind_name(cache_kind(info))));
   object.Set("checkpoint", checkpoint_to(env, info.checkpoint));

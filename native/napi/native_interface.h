@@ -5,6 +5,6 @@
 
 namespace infernode {
 
-constexpr const char* kNativeInterface = "infernode native interface 5";
+constexpr const char* kNativeInterface = "infernode native interface 6";
 
 }  // namespace infernode

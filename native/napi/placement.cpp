@@ -33,4 +33,20 @@ Placement placement_from(const Napi::Value& value) {
   return placement;
 }
 
+Napi::Array model_devices_to(Napi::Env env, const std::vector<ModelDevice>& devices) {
+  Napi::Array array = Napi::Array::New(env, devices.size());
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    const ModelDevice& device = devices[i];
+    Napi::Array layers = Napi::Array::New(env, device.layers.size());
+    for (std::uint32_t at = 0; at < layers.Length(); ++at) layers.Set(at, device.layers[at]);
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", device.name);
+    object.Set("layers", layers);
+    object.Set("hasOutput", device.has_output);
+    object.Set("weightBytes", static_cast<double>(device.weight_bytes));
+    array.Set(i, object);
+  }
+  return array;
+}
+
 }  // namespace infernode

@@ -1,12 +1,17 @@
-// A placement as JavaScript writes it (NativePlacement in src/native.ts). JavaScript thread only.
+// Where a model is to lie, as JavaScript writes it (NativePlacement), and where it lies
+// (NativeModelDevice; both in src/native-devices.ts). JavaScript thread only.
 #pragma once
 
 #include <napi.h>
 
+#include <vector>
+
+#include "model/llama_layer_places.h"
 #include "model/placement.h"
 
 namespace infernode {
 
 Placement placement_from(const Napi::Value& value);
+Napi::Array model_devices_to(Napi::Env env, const std::vector<ModelDevice>& devices);
 
 }  // namespace infernode

@@ -6,6 +6,7 @@ import type { ChatRenderer } from "../chat/renderer.js";
 import type { SchemaOption } from "../constraints/output-schema.js";
 import { InferenceError, invalidOption, toInferenceError } from "../errors.js";
 import type { NativeEngine, NativeEngineOptions } from "../native.js";
+import type { ModelDevice } from "../native-devices.js";
 import {
   type EmbedInput,
   type EmbedOptions,
@@ -24,6 +25,7 @@ import { cancelledByClosing, endsOf, noneRefused } from "./hidden-runs.js";
 import { asRefusal } from "./judge.js";
 import { KeepAlive } from "./keep-alive.js";
 import type { KvLayout } from "./kv-layout.js";
+import { deviceOfFixedLoras } from "./loras.js";
 import { judgePath } from "./model-path.js";
 import {
   judgeFork,
@@ -58,10 +60,11 @@ export interface ChosenEngineOptions extends NativeEngineOptions {
 }
 
 /** What an engine must know about its model. */
-export interface EngineModel extends Omit<VocabularyLimits, "loras">, RankModel {
+export interface EngineModel extends Omit<VocabularyLimits, "loras" | "fixedLorasOn">, RankModel {
   readonly fingerprint: string;
   /** How the model's file says embeddings are taken; undefined where it says nothing. */
   readonly poolingType?: number | undefined;
+  readonly devices?: readonly ModelDevice[] | undefined;
 }
 
 /** A generation that has begun, or has ended as refused. */
@@ -87,7 +90,8 @@ export class Engine {
   constructor(native: NativeEngine, router: EventRouter, model: EngineModel, chat: ChatRenderer) {
     this.#native = native;
     this.#chat = chat;
-    this.#schema = requestSchema({ ...model, loras: native.options.loras });
+    const { loras } = native.options;
+    this.#schema = requestSchema({ ...model, loras, fixedLorasOn: deviceOfFixedLoras(model.devices) });
     this.#model = model;
     this.#states = new StateFiles(native, model);
     this.#keepAlive = new KeepAlive(native);

@@ -2,6 +2,7 @@
 // handed to the addon as one scale per loaded adapter.
 import { basename, extname } from "node:path";
 import { z } from "zod";
+import type { ModelDevice } from "../native-devices.js";
 import { number } from "./judge.js";
 import { show } from "./shown.js";
 
@@ -46,10 +47,21 @@ export function twice(names: readonly string[]): string | undefined {
 }
 
 /**
+ * The device for whose sake every pass must have the same adapters; undefined: passes may differ.
+ * Where adapters change, llama.cpp makes its scheduler anew, after which passes of its Vulkan
+ * backend write outside of their memory and end the process (v0.5.0, Mesa's software driver).
+ */
+export function deviceOfFixedLoras(devices: readonly ModelDevice[] = []): string | undefined {
+  const computes = ({ layers, hasOutput }: ModelDevice) => layers.length > 0 || hasOutput;
+  return devices.find((device) => /^Vulkan\d/.test(device.name) && computes(device))?.name;
+}
+
+/**
  * The schema of a request's `loras`: its output is a scale for each loaded adapter, or
  * undefined where that is as the engine was made.
+ * @param fixedOn of deviceOfFixedLoras()
  */
-export function choiceSchema(loaded: readonly LoadedLora[]) {
+export function choiceSchema(loaded: readonly LoadedLora[], fixedOn?: string) {
   const names = loaded.map(({ name }) => name);
   const known =
     names.length === 0
@@ -74,6 +86,13 @@ export function choiceSchema(loaded: readonly LoadedLora[]) {
       });
     })
     .transform((chosen) => scalesOf(loaded, chosen))
+    .superRefine((scales, context) => {
+      if (scales === undefined || fixedOn === undefined) return;
+      context.addIssue({
+        code: "custom",
+        message: `as the engine was made, or left out: on ${fixedOn} the adapters cannot change between passes; make an engine for each choice of them`,
+      });
+    })
     .optional();
 }
 

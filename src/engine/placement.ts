@@ -49,7 +49,7 @@ export function placementAmong(
     );
   if (there.length === 0 && typeof device !== "string")
     throw unavailable(`device is ${device.map(show).join(", ")}`);
-  const chosen = typeof device === "string" ? bestOf(there) : named(call, device, there);
+  const chosen = typeof device === "string" ? bestGpus(there) : named(call, device, there);
   if (chosen.length === 0) {
     if (device === "gpu") throw unavailable('device is "gpu"');
     if (judged.asksForLayers) throw unavailable(`gpuLayers is ${spelled(gpuLayers)}`);
@@ -73,15 +73,18 @@ export function usesDevices({ devices, gpuLayers }: NativePlacement): boolean {
   return devices.length > 0 && gpuLayers !== 0;
 }
 
-function isGpu({ type }: NativeDevice): boolean {
+function isGpu({ type }: Pick<NativeDevice, "type">): boolean {
   return type === "gpu" || type === "igpu";
 }
 
-/** All GPUs of one backend: two backends may see the same GPU. */
-function bestOf(gpus: readonly NativeDevice[]): readonly NativeDevice[] {
+type Known = Pick<NativeDevice, "type" | "backend">;
+
+/** All GPUs of the best backend, integrated ones where there are no others: two backends may see the same GPU. */
+export function bestGpus<Gpu extends Known>(devices: readonly Gpu[]): readonly Gpu[] {
+  const gpus = devices.filter(isGpu);
   const discrete = gpus.filter(({ type }) => type === "gpu");
   const candidates = discrete.length > 0 ? discrete : gpus;
-  const rank = ({ backend }: NativeDevice) => {
+  const rank = ({ backend }: Known) => {
     const place = bestBackends.indexOf(backend);
     return place < 0 ? bestBackends.length : place;
   };

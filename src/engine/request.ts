@@ -20,6 +20,8 @@ export interface VocabularyLimits {
   readonly addBos: boolean;
   /** Adapters the engine has loaded. */
   readonly loras: readonly LoadedLora[];
+  /** The device for whose sake no request may change them. */
+  readonly fixedLorasOn?: string | undefined;
 }
 
 const maximumChoices = 128;
@@ -85,7 +87,7 @@ export function requestSchema(limits: VocabularyLimits) {
     parseSpecial: flag().default(false),
     cache: flag().default(true),
     cacheSalt: saltSchema,
-    loras: choiceSchema(limits.loras),
+    loras: choiceSchema(limits.loras, limits.fixedLorasOn),
     signal: abortSignal().optional(),
   };
   return z.strictObject(shape, 'an object such as { prompt: "…" } or { messages: […] }');

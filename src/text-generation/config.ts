@@ -33,8 +33,8 @@ export interface TextGenerationConfig {
   readonly engine: EngineOptions;
   /** Jobs at once at most; the engine's slots bound it too. */
   readonly concurrency: number;
-  /** GPUs there must be. */
-  readonly gpus: number;
+  /** GPUs that the model is to be spread over; undefined: all. */
+  readonly gpus: number | undefined;
   /** Where the model is to lie. */
   readonly placement: PlacementOptions;
   /** Whether a bare prompt is a guide's or worker-vllm's. */
@@ -70,10 +70,7 @@ export function readTextGenerationConfig(environment: Environment): TextGenerati
     chatTemplate: textOf(environment, "CUSTOM_CHAT_TEMPLATE", "CHAT_TEMPLATE"),
     engine: engineOptions(environment, concurrency),
     concurrency: concurrency ?? defaultConcurrency,
-    gpus: Math.max(
-      integerOf(environment, 1, "TENSOR_PARALLEL_SIZE") ?? 1,
-      integerOf(environment, 1, "PIPELINE_PARALLEL_SIZE") ?? 1,
-    ),
+    gpus: gpusOf(environment),
     placement: placementOptions(environment),
     inputFormat: choiceOf(environment, ["guide", "vllm"], "WORKER_INPUT_FORMAT") ?? "guide",
     outputFormat: choiceOf(environment, ["vllm", "vllm-legacy"], "WORKER_OUTPUT_FORMAT") ?? "vllm",
@@ -100,6 +97,14 @@ function engineOptions(environment: Environment, concurrency: number | undefined
     ...(kvType !== undefined && { kvType }),
     ...(promptCache !== undefined && { promptCache }),
   };
+}
+
+/** As vLLM counts them: tensor parallel size times pipeline parallel size. */
+function gpusOf(environment: Environment): number | undefined {
+  const tensor = integerOf(environment, 1, "TENSOR_PARALLEL_SIZE");
+  const pipeline = integerOf(environment, 1, "PIPELINE_PARALLEL_SIZE");
+  if (tensor === undefined && pipeline === undefined) return undefined;
+  return (tensor ?? 1) * (pipeline ?? 1);
 }
 
 /** DEVICE is worker-vllm's "auto", "cuda" or "cpu", or names of devices. */

@@ -1,5 +1,6 @@
 // The text-generation worker's model and engine: found, loaded and warmed once,
 // then shared by all jobs. Owns both.
+import { devices } from "../devices.js";
 import type { Engine } from "../engine/engine.js";
 import { loadModel, type Model } from "../engine/model.js";
 import { InferenceError } from "../errors.js";
@@ -7,6 +8,7 @@ import type { TextModel } from "../openai/text-model.js";
 import type { TextGenerationConfig } from "./config.js";
 import type { Say } from "./download-log.js";
 import type { Environment } from "./environment.js";
+import { onGpus } from "./gpu-count.js";
 import { type CacheFigures, ResponseCache } from "./response-cache.js";
 import { workerModel } from "./worker-model.js";
 
@@ -46,10 +48,9 @@ export class TextGenerationService {
     const model = await loadModel(found.path, {
       signal,
       ...(chatTemplate !== undefined && { chatTemplate }),
-      ...placement,
+      ...(gpus === undefined ? placement : onGpus(gpus, placement, devices())),
     });
     this.#model = model;
-    refuseGpus(gpus, model.info.devices);
     this.#engine = await model.createEngine(fitting(engine, model.info.contextLength, this.#say));
     this.#serve(found.name);
     await this.#engine.generate({
@@ -58,7 +59,9 @@ export class TextGenerationService {
       cache: false,
       ignoreEos: true,
     });
-    this.#say("info", `Serving ${this.model.names.join(", ")} on ${model.info.devices.join(", ")}.`);
+    const computing = model.info.devices.filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput);
+    const where = computing.map(({ name }) => name).join(", ");
+    this.#say("info", `Serving ${this.model.names.join(", ")} on ${where}.`);
   }
 
   #serve(name: string): void {
@@ -130,13 +133,4 @@ function fitting(
   if (contextLength === undefined || contextLength <= trained) return options;
   say("warn", `MAX_MODEL_LEN is ${contextLength}, the model was trained for ${trained}: that is used.`);
   return { ...options, contextLength: trained };
-}
-
-function refuseGpus(wanted: number, devices: readonly string[]): void {
-  const there = devices.filter((device) => !/^cpu$/i.test(device)).length;
-  if (wanted === 1 || wanted <= there) return;
-  throw new InferenceError(
-    "INVALID_OPTION",
-    `TENSOR_PARALLEL_SIZE and PIPELINE_PARALLEL_SIZE must be at most the GPUs there are, ${there}; got ${wanted}`,
-  );
 }

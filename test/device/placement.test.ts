@@ -42,7 +42,10 @@ describeDevice("one device", 1, () => {
     async (gpuLayers, devices, there, here) => {
       lines.length = 0;
       await using model = await loadModel(embeddedModelPath(), { gpuLayers });
-      expect([...model.info.devices].sort()).toEqual(devices);
+      const computing = model.info.devices.filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput);
+      expect(computing.map(({ name }) => name).sort()).toEqual(devices);
+      const layers = model.info.devices.flatMap((device) => device.layers).sort((one, other) => one - other);
+      expect(layers).toEqual(Array.from({ length: model.info.layerCount }, (_, layer) => layer));
       for (const kvLayout of ["streams", "unified"] as const) {
         const shape = { slots: 2, contextLength: 256, prefillChunk: 32, kvLayout };
         await withEngine(model, shape, async (engine) => {

@@ -25,7 +25,10 @@ describeDevice("two devices", 2, () => {
     const expected = cpu?.answers[0];
     if (expected === undefined) throw new Error("the CPU gave no answer");
     await using model = await loadModel(embeddedModelPath());
-    expect(model.info.devices).toEqual(["Vulkan0", "Vulkan1"]);
+    const [first, second, host] = model.info.devices;
+    expect([first?.name, second?.name, host?.name]).toEqual(["Vulkan0", "Vulkan1", "CPU"]);
+    expect([...(first?.layers ?? []), ...(second?.layers ?? [])]).toHaveLength(model.info.layerCount);
+    expect(host).toMatchObject({ layers: [], hasOutput: false });
     await withEngine(model, shape, async (engine) => {
       const both = await Promise.all([engine.generate(request), engine.generate(request)]);
       for (const answer of both) expectAlike(answer, expected, rounding);

@@ -185,6 +185,45 @@ TEST("the embedded model and one pool of cells take what the allocator gives awa
   }
 }
 
+TEST("a model says which layers and how many bytes lie on each device") {
+  LimitedDevices& devices = limited_devices(kGiB);
+  SyntheticShape shape = synthetic_shape("llama");
+  shape.layers = 8;
+  struct Expected {
+    Placement placement;
+    std::string lies;  // layers by device, "o" for the output layer
+  };
+  // By hand, from the order in which llama.cpp hands layers out: the last on devices, each
+  // device's in one run.
+  const std::vector<Expected> all = {
+      {{}, "CPU 01234567o;"},
+      {{{"Limited0"}, kAllLayers}, "Limited0 01234567o; CPU ;"},
+      {{{"Limited1"}, 8}, "Limited1 1234567o; CPU 0;"},
+      {{{"Limited0"}, 1}, "Limited0 o; CPU 01234567;"},
+      {{{"Limited1", "Limited0"}, kAllLayers, SplitMode::kLayer, {2, 1}},
+       "Limited1 012345; Limited0 67o; CPU ;"},
+      {{{"Limited0", "Limited1"}, 4, SplitMode::kLayer, {1, 1}},
+       "Limited0 56; Limited1 7o; CPU 01234;"},
+      {{{"Limited0", "Limited1"}, kAllLayers, SplitMode::kNone, {}, 1},
+       "Limited0 ; Limited1 01234567o; CPU ;"},
+  };
+  for (const Expected& expected : all) {
+    const auto model = load_on(shape, expected.placement);
+    const Lying made = lying(devices);
+    std::string lies;
+    for (const ModelDevice& device : model->info().devices) {
+      lies += (lies.empty() ? "" : " ") + device.name + " ";
+      for (const std::int32_t layer : device.layers) lies += std::to_string(layer);
+      lies += device.has_output ? "o;" : ";";
+      if (device.name == "CPU") continue;
+      const auto index = static_cast<std::size_t>(device.name.back() - '0');
+      CHECK(within(device.weight_bytes, made.at(index)[1], 0.01));
+    }
+    CHECK_EQ(lies, expected.lies);
+    CHECK(model->info().devices.back().weight_bytes > 0);
+  }
+}
+
 TEST("nothing of a model or an engine stays on a device once they are gone") {
   LimitedDevices& devices = limited_devices(kGiB);
   const std::uint64_t before = devices.memory[0].used;

@@ -105,7 +105,10 @@ TEST("a model tells its shape, special tokens and place") {
   CHECK(info.has_chat_template);
   CHECK_EQ(info.chat_template, "{{ messages }}");
   CHECK_EQ(info.devices.size(), 1u);
-  CHECK_EQ(info.devices.at(0), "CPU");
+  CHECK_EQ(info.devices.at(0).name, "CPU");
+  CHECK_EQ(info.devices.at(0).layers.size(), 1u);
+  CHECK(info.devices.at(0).has_output);
+  CHECK_EQ(info.devices.at(0).weight_bytes, info.size_bytes);
   CHECK_EQ(info.parameter_count, model->file().parameter_count());
   CHECK_EQ(info.size_bytes, model->file().weight_bytes());
   CHECK(!info.recurrent);

@@ -174,7 +174,7 @@ describe("a configuration that cannot be served", () => {
     [{ MODEL_NAME: "ollama:llama3" }, "MODEL_NAME must be the path of a model"],
     [
       { TENSOR_PARALLEL_SIZE: "4" },
-      "TENSOR_PARALLEL_SIZE and PIPELINE_PARALLEL_SIZE must be at most the GPUs there are, 0; got 4",
+      "TENSOR_PARALLEL_SIZE times PIPELINE_PARALLEL_SIZE must be at most the GPUs there are, 0; got 4",
     ],
     [
       { MAX_MODEL_LEN: "long" },

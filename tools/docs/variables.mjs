@@ -163,8 +163,13 @@ export const kTextGenerationVariables = [
     "1",
     "`gpuMemoryUtilization` of the model: how much of a GPU `N_GPU_LAYERS=auto` may use.",
   ],
-  ["TENSOR_PARALLEL_SIZE", "number", "1", "GPUs there must be; all are used."],
-  ["PIPELINE_PARALLEL_SIZE", "number", "1", "As `TENSOR_PARALLEL_SIZE`."],
+  [
+    "TENSOR_PARALLEL_SIZE",
+    "number",
+    "all",
+    "GPUs that the model is spread over, times `PIPELINE_PARALLEL_SIZE`.",
+  ],
+  ["PIPELINE_PARALLEL_SIZE", "number", "all", "As `TENSOR_PARALLEL_SIZE`."],
   [
     "SYSTEM_PROMPT",
     "text",

@@ -1,0 +1,41 @@
+// On which device llama.cpp puts each layer of a model. Its interface does not say that; the
+// lines that it logs while it loads do.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/memory_estimate.h"
+#include "model/placement.h"
+
+namespace infernode {
+
+// What of a loaded model lies on one device.
+struct ModelDevice {
+  std::string name;                       // of DeviceInfo; "CPU": the host's memory
+  std::vector<std::int32_t> layers = {};  // from 0, ascending; a layer may be split over several
+  bool has_output = false;                // the output layer too
+  std::uint64_t weight_bytes = 0;
+
+  [[nodiscard]] bool computes() const { return has_output || !layers.empty(); }
+};
+
+class LlamaLayerPlaces {
+ public:
+  // A line of llama.cpp's log; most of them say nothing of layers.
+  void hear(std::string_view line);
+
+  // The placement's devices, in its order, and the host where it has layers or weights.
+  // `layer_count` counts them without the output layer.
+  [[nodiscard]] std::vector<ModelDevice> devices(const Placement& placement,
+                                                 const WeightMemory& weights,
+                                                 std::int32_t layer_count) const;
+
+ private:
+  std::map<std::int32_t, std::string> device_of_;  // by layer, the output layer as the last
+};
+
+}  // namespace infernode
