@@ -120,6 +120,19 @@ std::uint64_t computed_on_devices(const MemoryNeeded& needed) {
   return bytes;
 }
 
+// A device rounds its buffers up, and the graph of a step may be laid out a little wider than
+// the one that a dry run measures: with this, an estimate is never below.
+constexpr std::uint64_t kAlignment = std::uint64_t{64} << 10;
+
+MemoryNeeded with_alignment(MemoryNeeded needed) {
+  for (DeviceMemory& device : needed.devices) {
+    if (device.compute == 0) continue;
+    device.compute += kAlignment;
+    needed.compute_bytes += kAlignment;
+  }
+  return needed;
+}
+
 class ContextSizer {
  public:
   explicit ContextSizer(const Placed& placed) : placed_(placed) {}
@@ -325,7 +338,7 @@ MemoryNeeded LlamaDryRun::context(const EngineShape& shape) const {
   check_state();
   const LlamaLogMute mute;
   const Outline outline = load_outline(label_, header_, file_bytes_, placement_);
-  return ContextSizer({*outline, placement_}).size(shape);
+  return with_alignment(ContextSizer({*outline, placement_}).size(shape));
 }
 
 }  // namespace infernode
