@@ -30,7 +30,7 @@ bool Drafting::may_draft(std::span<Request* const> rows) const {
   const auto outputs = static_cast<std::size_t>(limits_.prefill_outputs);
   return rows.size() * (kMostDrafted + 1) <= outputs &&
          std::ranges::none_of(rows, [](const Request* request) {
-           return request == nullptr || request->params.embeds;
+           return request == nullptr || request->spec.params.embeds;
          });
 }
 
@@ -49,7 +49,7 @@ std::size_t Drafting::propose(std::span<Request* const> requests, std::size_t mo
     guesser.drafted =
         guesser.modelled.tokens.empty() ? guesser.looked_up.tokens : guesser.modelled.tokens;
     // Who has no guess computes one for nothing.
-    guesser.drafted.resize(length, request->known.back());
+    guesser.drafted.resize(length, request->progress.known.back());
   }
   return length;
 }
@@ -59,13 +59,14 @@ std::size_t Drafting::propose(std::span<Request* const> requests, std::size_t mo
 std::size_t Drafting::look_up(std::span<Request* const> requests, std::size_t most) {
   most = std::min(most, kMostDrafted);
   for (const Request* request : requests) {
-    const std::int32_t limit = request->params.max_tokens;
+    const std::int32_t limit = request->spec.params.max_tokens;
     if (limit > 0)
       most = std::min(most, static_cast<std::size_t>(limit - request->generated_tokens() - 1));
-    most = std::min(most, static_cast<std::size_t>(limits_.context_length - request->computed - 2));
-    Guesser& guesser = guessers_[request->id];
+    most = std::min(
+        most, static_cast<std::size_t>(limits_.context_length - request->progress.computed - 2));
+    Guesser& guesser = guessers_[request->spec.id];
     if (guesser.judged == 0) guesser.modelled.rates[0] = speculation_.model_rate();
-    Lookup found = guesser.drafter.draft(request->known, kMostDrafted);
+    Lookup found = guesser.drafter.draft(request->progress.known, kMostDrafted);
     guesser.looked_up.renew(std::move(found.tokens), found.matched);
     guesser.modelled.renew({});
   }
@@ -87,10 +88,10 @@ std::optional<DraftCost> Drafting::cost_of_model(std::span<Request* const> reque
     if (guesser_of(*request).model_failed) continue;
     any = true;
     // Two tokens are what a draft that came true leaves: no reading.
-    const std::size_t lag = model_->lag({request->id, request->known});
+    const std::size_t lag = model_->lag({request->spec.id, request->progress.known});
     if (lag <= 2) continue;
     std::int32_t to_come = kTokensThatPayReading;
-    const std::int32_t limit = request->params.max_tokens;
+    const std::int32_t limit = request->spec.params.max_tokens;
     if (limit > 0) to_come = std::clamp(limit - request->generated_tokens(), 1, to_come);
     cost.reading_ms += model_reading_ms(lag) / to_come;
   }
@@ -114,7 +115,7 @@ bool Drafting::draft_by_model(std::span<Request* const> requests, std::size_t le
   for (const Request* request : requests) {
     Guesser& guesser = guesser_of(*request);
     if (!guesser.by_model(length)) continue;
-    readers.push_back({request->id, request->known});
+    readers.push_back({request->spec.id, request->progress.known});
     guessers.push_back(&guesser);
   }
   if (readers.empty()) return true;
@@ -133,8 +134,8 @@ bool Drafting::draft_by_model(std::span<Request* const> requests, std::size_t le
 
 // Generated tokens of which the draft model was not asked yet.
 std::size_t Drafting::unjudged(const Request& request) const {
-  const auto prompt = static_cast<std::size_t>(request.prompt_tokens);
-  return request.known.size() - std::max(guesser_of(request).judged, prompt);
+  const auto prompt = static_cast<std::size_t>(request.spec.prompt_tokens);
+  return request.progress.known.size() - std::max(guesser_of(request).judged, prompt);
 }
 
 // Where drafting does not seem to pay: what the draft model would have guessed of the
@@ -146,7 +147,7 @@ void Drafting::ask_model(std::span<Request* const> requests, const DraftCost& co
     if (chosen == nullptr || unjudged(*request) > unjudged(*chosen)) chosen = request;
   }
   if (unjudged(*chosen) < kLeastAsked) return;
-  const DraftReader reader{chosen->id, chosen->known};
+  const DraftReader reader{chosen->spec.id, chosen->progress.known};
   if (!speculation_.may_ask(model_reading_ms(model_->lag(reader)) + cost.pass_ms)) return;
   const double started = clock_();
   const std::vector<bool> hits = model_->judge(reader, unjudged(*chosen));
@@ -155,7 +156,7 @@ void Drafting::ask_model(std::span<Request* const> requests, const DraftCost& co
   speculation_.asked(elapsed);
   Guesser& guesser = guesser_of(*chosen);
   if (hits.empty()) return model_failed(std::array{&guesser});
-  guesser.judged = chosen->known.size();
+  guesser.judged = chosen->progress.known.size();
   for (const bool hit : hits) {
     guesser.modelled.learn(hit);
     speculation_.judged_model(hit);
@@ -170,7 +171,7 @@ void Drafting::model_failed(std::span<Guesser* const> guessers) {
 
 // nullptr: nothing was ever guessed for this request.
 Guesser* Drafting::find(const Request& request) {
-  const auto found = guessers_.find(request.id);
+  const auto found = guessers_.find(request.spec.id);
   return found == guessers_.end() ? nullptr : &found->second;
 }
 
@@ -181,7 +182,7 @@ void Drafting::judge(const Request& request, std::size_t index, TokenId token) {
   const std::optional<bool> hit = guesser->modelled.judge(index, token);
   if (!hit) return;
   speculation_.judged_model(*hit);
-  guesser->judged = request.known.size() + 1;
+  guesser->judged = request.progress.known.size() + 1;
 }
 
 void Drafting::accepted(const Request& request) {
@@ -194,8 +195,8 @@ void Drafting::rest(const Request& request) {
 }
 
 void Drafting::leave(const Request& request) {
-  guessers_.erase(request.id);
-  if (model_ != nullptr) model_->leave(request.id);
+  guessers_.erase(request.spec.id);
+  if (model_ != nullptr) model_->leave(request.spec.id);
 }
 
 void Drafting::drafted_pass(std::size_t requests, std::size_t rows, double ms) {

@@ -78,8 +78,8 @@ class Drafting {
 
  private:
   Guesser* find(const Request& request);
-  Guesser& guesser_of(const Request& request) { return guessers_.at(request.id); }
-  const Guesser& guesser_of(const Request& request) const { return guessers_.at(request.id); }
+  Guesser& guesser_of(const Request& request) { return guessers_.at(request.spec.id); }
+  const Guesser& guesser_of(const Request& request) const { return guessers_.at(request.spec.id); }
   std::size_t look_up(std::span<Request* const> requests, std::size_t most);
   [[nodiscard]] std::optional<DraftCost> cost_of_model(std::span<Request* const> requests) const;
   double model_reading_ms(std::size_t tokens) const;

@@ -11,7 +11,7 @@ namespace {
 
 // Why no token could be chosen: as far as can be told, the request's own wishes.
 Failure no_token(const Request& request) {
-  if (request.constraint || !request.params.sampling.logit_bias.empty()) {
+  if (request.output.constraint || !request.spec.params.sampling.logit_bias.empty()) {
     return {
         ErrorCode::kInvalidOption,
         "No token may come here: the biases of tokens forbid every one, or the grammar, schema, "
@@ -33,7 +33,7 @@ Endings::Endings(const Concerned& concerned, std::int32_t context_length, Clock 
     : concerned_(concerned), context_length_(context_length), clock_(std::move(clock)) {}
 
 void Endings::embedded(Request& request, std::span<const float> hidden) {
-  const RankHead* head = request.params.rank_head.get();
+  const RankHead* head = request.spec.params.rank_head.get();
   std::vector<float> embedding =
       head == nullptr ? std::vector<float>(hidden.begin(), hidden.end()) : head->scores(hidden);
   leave(request, true);
@@ -42,7 +42,7 @@ void Endings::embedded(Request& request, std::span<const float> hidden) {
 }
 
 bool Endings::apply(Request& request, TokenChoice choice) {
-  request.suspect = false;
+  request.progress.isolated = false;
   const double now = clock_();
   const bool first = request.times.first_token < 0;
   if (first) request.times.first_token = now;
@@ -63,8 +63,8 @@ bool Endings::apply(Request& request, TokenChoice choice) {
   }
   const auto reason = finish_reason(request, choice);
   if (!choice.ends_generation) {
-    request.known.push_back(choice.token);
-    if (choice.log_probs != nullptr) request.log_probs.push_back(choice.log_probs);
+    request.progress.known.push_back(choice.token);
+    if (choice.log_probs != nullptr) request.output.log_probs.push_back(choice.log_probs);
     ++totals_.generated_tokens;
     concerned_.publisher.token(request, std::move(choice), first);
   }
@@ -76,9 +76,9 @@ bool Endings::apply(Request& request, TokenChoice choice) {
 std::optional<FinishReason> Endings::finish_reason(const Request& request,
                                                    const TokenChoice& choice) const {
   if (choice.ends_generation || choice.text.stopped || choice.complete) return FinishReason::kStop;
-  const std::int32_t limit = request.params.max_tokens;
+  const std::int32_t limit = request.spec.params.max_tokens;
   if (limit > 0 && request.generated_tokens() + 1 >= limit) return FinishReason::kLength;
-  if (static_cast<std::int32_t>(request.known.size()) + 1 >= context_length_)
+  if (static_cast<std::int32_t>(request.progress.known.size()) + 1 >= context_length_)
     return FinishReason::kLength;
   return std::nullopt;
 }
@@ -86,7 +86,7 @@ std::optional<FinishReason> Endings::finish_reason(const Request& request,
 void Endings::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   // In this very step: afterwards, others may have taken its place.
   CachedState state;
-  if (request.params.saves && is_whole(reason)) state = concerned_.cache.take(request);
+  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.take(request);
   leave(request, reason != FinishReason::kError);
   concerned_.publisher.end(request, reason, std::move(failure), std::move(state), clock_());
   remove(request);
@@ -95,9 +95,10 @@ void Endings::end(Request& request, FinishReason reason, std::optional<Failure> 
 // All of an end that may fail: it comes before the end is told, so that what breaks here
 // leaves a living request, whose end is still to come.
 void Endings::leave(Request& request, bool keep_computed) {
-  if (request.sequence != kNoSequence) concerned_.cache.leave(request, keep_computed);
+  if (request.progress.has_place()) concerned_.cache.leave(request, keep_computed);
   concerned_.cache.forget(request);
   concerned_.drafting.leave(request);
+  request.progress.happened(StageEvent::kEnd);
 }
 
 void Endings::remove(Request& request) {

@@ -26,33 +26,34 @@ KvCache::KvCache(Backend& backend, CacheConfig config, Clock clock)
 
 Position KvCache::length(SequenceId sequence) const {
   const Sequence& held = at(sequence);
-  return held.holder != nullptr ? held.holder->computed : static_cast<Position>(held.tokens.size());
+  return held.holder != nullptr ? held.holder->progress.computed
+                                : static_cast<Position>(held.tokens.size());
 }
 
 bool KvCache::shares(const Request& request) const {
-  return request.params.cache && (config_.keeps_prefixes || request.params.siblings);
+  return request.spec.params.cache && (config_.keeps_prefixes || request.spec.params.siblings);
 }
 
 // One row at least must be computed for its logits; exactly computed ones must
 // be as many as round alike.
 Position KvCache::most_reusable(const Request& request) const {
-  const auto known = static_cast<Position>(request.known.size());
+  const auto known = static_cast<Position>(request.progress.known.size());
   const bool wide = config_.exact && known >= limits_.facts.wide_rows;
   return known - (wide ? limits_.facts.wide_rows : 1);
 }
 
 // Of the `matching` first tokens of a source, how many can be had from it now.
 Position KvCache::reusable(const Request& request, SequenceId source, std::size_t matching) const {
-  if (source == request.sequence) return 0;
+  if (source == request.progress.sequence) return 0;
   const Request* holder = at(source).holder;
   Position there = length(source);
-  if (config_.exact && holder != nullptr) there = std::min(there, holder->prompt_tokens);
+  if (config_.exact && holder != nullptr) there = std::min(there, holder->spec.prompt_tokens);
   const Position most = std::min(there, most_reusable(request));
   Position same = std::min(static_cast<Position>(matching), most);
   if (holder != nullptr && matching == prefixes_.length(source)) {
     const auto equal = [&](Position at) {
       const auto index = static_cast<std::size_t>(at);
-      return holder->known[index] == request.known[index];
+      return holder->progress.known[index] == request.progress.known[index];
     };
     while (same < most && equal(same)) ++same;  // what it has generated since
   }
@@ -66,7 +67,8 @@ KvCache::Prefix KvCache::computed_prefix(const Request& request) const {
   const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
     return static_cast<std::size_t>(reusable(request, static_cast<SequenceId>(source), matching));
   };
-  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, usable);
+  const PrefixTree::Match match =
+      prefixes_.match(request.progress.known, request.spec.params.cache_salt, usable);
   if (match.source == PrefixTree::kNone) return {};
   return {static_cast<SequenceId>(match.source), static_cast<Position>(match.length)};
 }
@@ -75,11 +77,14 @@ KvCache::Prefix KvCache::computed_prefix(const Request& request) const {
 // there. Prompts are computed in order of arrival, so nobody waits longer than
 // computing would take.
 bool KvCache::worth_waiting(const Request& request, Position computed) const {
+  // The older one would not run: whoever is isolated runs alone.
+  if (request.progress.isolated) return false;
   const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
     const Request* other = at(static_cast<SequenceId>(source)).holder;
     return static_cast<std::size_t>(coming(request, other, matching));
   };
-  const PrefixTree::Match match = prefixes_.match(request.known, request.params.cache_salt, usable);
+  const PrefixTree::Match match =
+      prefixes_.match(request.progress.known, request.spec.params.cache_salt, usable);
   return static_cast<Position>(match.length) >= computed + kLeastGain;
 }
 
@@ -89,7 +94,7 @@ bool KvCache::pays(Position cells, Position gain) const {
 }
 
 void KvCache::seat(Request& request) {
-  if (!request.saved.empty()) return seat_restored(request);
+  if (request.progress.stage() == Stage::kSetAside) return seat_restored(request);
   if (!limits_.cuts) plan_checkpoints(request);
   if (!shares(request)) return hold(request, choose_place(kNoSequence));
   const Prefix prefix = computed_prefix(request);
@@ -98,7 +103,7 @@ void KvCache::seat(Request& request) {
   SequenceId place = choose_place(prefix.source);
   if (worth_waiting(request, elsewhere ? static_cast<Position>(kept.length) : prefix.length)) {
     hold(request, place != kNoSequence ? place : prefix.source);
-    request.awaiting = true;
+    request.progress.happened(StageEvent::kAwait);
     return;
   }
   const bool idle = prefix.length > 0 && at(prefix.source).holder == nullptr;
@@ -131,19 +136,19 @@ SequenceId KvCache::longest_unused(SequenceId spared) const {
 void KvCache::hold(Request& request, SequenceId sequence) {
   INFERNODE_CHECK(sequence != kNoSequence && at(sequence).holder == nullptr,
                   "a request is seated and there is no place");
-  INFERNODE_CHECK(request.sequence == kNoSequence, "a request takes a second place");
   evict(sequence);
   at(sequence).holder = &request;
-  request.sequence = sequence;
+  request.progress.take_place(sequence);
   ++running_;
   if (pool_) pool_->set_busy(sequence, true);
-  if (shares(request)) prefixes_.put(sequence, request.params.cache_salt, request.known);
+  if (shares(request))
+    prefixes_.put(sequence, request.spec.params.cache_salt, request.progress.known);
 }
 
 void KvCache::seat_restored(Request& request) {
   hold(request, choose_place(kNoSequence));
-  if (put_back(request.sequence, request.saved, request.saved_length))
-    request.computed = request.saved_length;
+  if (put_back(request.progress.sequence, request.progress.saved, request.progress.saved_length))
+    request.progress.computed = request.progress.saved_length;
   forget(request);
 }
 
@@ -159,12 +164,12 @@ void KvCache::take_over(Request& request, Prefix prefix) {
 
 // Brings what is known of a seated request's tokens into its empty sequence.
 void KvCache::fill(Request& request) {
-  request.awaiting = false;
+  if (request.progress.awaits()) request.progress.happened(StageEvent::kGoOn);
   if (restore_kept(request)) return;
   const Prefix prefix = computed_prefix(request);
   if (prefix.length == 0) return;
   if (!pool_ && !pays(2 * length(prefix.source), prefix.length)) return;
-  if (copy(prefix.source, request.sequence, prefix.length)) reuse(request, prefix.length);
+  if (copy(prefix.source, request.progress.sequence, prefix.length)) reuse(request, prefix.length);
 }
 
 void KvCache::reuse(Request& request, Position length) {
@@ -183,7 +188,8 @@ PrefixTree::Match KvCache::kept_prefix(const Request& request, Position computed
     const bool near = matching <= most + static_cast<std::size_t>(std::min(limits_.slack, 1));
     return near ? std::min(matching, most) : 0;
   };
-  const PrefixTree::Match match = host_.match(request.known, request.params.cache_salt, usable);
+  const PrefixTree::Match match =
+      host_.match(request.progress.known, request.spec.params.cache_salt, usable);
   const Position gain = static_cast<Position>(match.length) - computed;
   if (match.source == PrefixTree::kNone || gain < kLeastGain) return {};
   return pays(static_cast<Position>(host_.tokens(match.source).size()), gain) ? match
@@ -195,15 +201,17 @@ bool KvCache::restore(Request& request, PrefixTree::Match kept) {
   const auto cells = static_cast<Position>(host_.tokens(kept.source).size());
   const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
   const StateBytes& state = host_.use(kept.source, moved);
-  if (!backend_.restore(request.sequence, state) || backend_.resident(request.sequence) != cells) {
-    wipe(request.sequence);
+  if (!backend_.restore(request.progress.sequence, state) ||
+      backend_.resident(request.progress.sequence) != cells) {
+    wipe(request.progress.sequence);
     host_.drop(kept.source);  // nobody else need try it
     return false;
   }
-  count_cells(request.sequence);
-  const Position length = backend_.reusable(request.sequence, static_cast<Position>(kept.length));
-  if (length == 0 || !cut(request.sequence, length)) {
-    wipe(request.sequence);
+  count_cells(request.progress.sequence);
+  const Position length =
+      backend_.reusable(request.progress.sequence, static_cast<Position>(kept.length));
+  if (length == 0 || !cut(request.progress.sequence, length)) {
+    wipe(request.progress.sequence);
     return false;
   }
   restored(cells, started);
@@ -238,7 +246,7 @@ void KvCache::restored(Position cells, double started) {
 void KvCache::settle_awaiting() {
   for (Sequence& sequence : sequences_) {
     Request* request = sequence.holder;
-    if (request == nullptr || !request->awaiting) continue;
+    if (request == nullptr || !request->progress.awaits()) continue;
     const Position computed = computed_prefix(*request).length;
     const auto kept = static_cast<Position>(kept_prefix(*request, computed).length);
     if (!worth_waiting(*request, std::max(computed, kept))) fill(*request);
@@ -246,35 +254,37 @@ void KvCache::settle_awaiting() {
 }
 
 void KvCache::let_go(Request& request) {
-  INFERNODE_CHECK(holder(request.sequence) == &request, "a request leaves a place it has not");
-  at(request.sequence).holder = nullptr;
+  INFERNODE_CHECK(holder(request.progress.sequence) == &request,
+                  "a request leaves a place it has not");
+  at(request.progress.sequence).holder = nullptr;
   --running_;
-  if (pool_) pool_->set_busy(request.sequence, false);
-  request.forget_computed();
+  if (pool_) pool_->set_busy(request.progress.sequence, false);
+  request.progress.leave_place();
 }
 
 void KvCache::leave(Request& request, bool keep_computed) {
-  const SequenceId sequence = request.sequence;
-  Position kept = keep_computed && shares(request) ? request.computed : 0;
-  if (config_.exact) kept = std::min(kept, request.prompt_tokens);
+  const SequenceId sequence = request.progress.sequence;
+  Position kept = keep_computed && shares(request) ? request.progress.computed : 0;
+  if (config_.exact) kept = std::min(kept, request.spec.prompt_tokens);
   if (kept < kLeastReuse || !cut(sequence, kept)) kept = 0;
-  std::vector<TokenId> tokens(request.known.begin(), request.known.begin() + kept);
+  std::vector<TokenId> tokens(request.progress.known.begin(),
+                              request.progress.known.begin() + kept);
   let_go(request);
   if (tokens.empty() || redundant(request, tokens)) return empty(sequence);
   drop_contained(request, tokens);
-  prefixes_.put(sequence, request.params.cache_salt, tokens);
-  at(sequence) = {nullptr, std::move(tokens), request.params.cache_salt, ++uses_};
+  prefixes_.put(sequence, request.spec.params.cache_salt, tokens);
+  at(sequence) = {nullptr, std::move(tokens), request.spec.params.cache_salt, ++uses_};
 }
 
 // Whether another sequence has all of these tokens.
 bool KvCache::redundant(const Request& request, std::span<const TokenId> tokens) const {
   if (!limits_.cuts) return false;
-  const SequenceId own = request.sequence;
+  const SequenceId own = request.progress.sequence;
   const auto there = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
     const auto other = static_cast<SequenceId>(source);
     return other == own ? 0 : std::min(matching, static_cast<std::size_t>(length(other)));
   };
-  return prefixes_.match(tokens, request.params.cache_salt, there).length == tokens.size();
+  return prefixes_.match(tokens, request.spec.params.cache_salt, there).length == tokens.size();
 }
 
 // Empties the unheld sequences that hold a beginning of these tokens and no
@@ -285,33 +295,35 @@ void KvCache::drop_contained(const Request& request, std::span<const TokenId> to
     return other.holder == nullptr && other.tokens.size() == matching ? matching : 0;
   };
   while (limits_.cuts) {
-    const PrefixTree::Match match = prefixes_.match(tokens, request.params.cache_salt, contained);
+    const PrefixTree::Match match =
+        prefixes_.match(tokens, request.spec.params.cache_salt, contained);
     if (match.source == PrefixTree::kNone) return;
     empty(static_cast<SequenceId>(match.source));
   }
 }
 
 void KvCache::set_aside(Request& request) {
-  if (request.computed > 0) {
-    request.saved = read_state(request.sequence, host_.room());
-    request.saved_length = request.computed;
-    host_.reserve(request.saved.size());
+  if (request.progress.computed > 0) {
+    request.progress.saved = read_state(request.progress.sequence, host_.room());
+    request.progress.saved_length = request.progress.computed;
+    host_.reserve(request.progress.saved.size());
   }
-  const SequenceId sequence = request.sequence;
+  const SequenceId sequence = request.progress.sequence;
   let_go(request);
+  if (!request.progress.saved.empty()) request.progress.happened(StageEvent::kSave);
   empty(sequence);
 }
 
 void KvCache::clear(Request& request) {
-  if (request.sequence == kNoSequence) return;
-  touched(request.sequence);
-  wipe(request.sequence);
-  request.computed = 0;
+  if (!request.progress.has_place()) return;
+  touched(request.progress.sequence);
+  wipe(request.progress.sequence);
+  request.progress.computed = 0;
 }
 
 void KvCache::forget(Request& request) {
-  host_.release(request.saved.size());
-  request.saved = {};
+  host_.release(request.progress.saved.size());
+  request.progress.saved = {};
 }
 
 // Gives an unheld prefix's place away; host memory keeps it if it can.
@@ -347,15 +359,16 @@ bool KvCache::move(SlotMove move) {
   INFERNODE_CHECK(request != nullptr && holder(move.to) == nullptr,
                   "a move needs a holder and a free place");
   evict(move.to);
-  if (request->computed > 0) {
+  if (request->progress.computed > 0) {
     const StateBytes state = read_state(move.from, kAnySize);
     if (state.empty() || !backend_.restore(move.to, state)) return false;
   }
   at(move.to).holder = request;
-  request->sequence = move.to;
+  request->progress.sequence = move.to;
   at(move.from).holder = nullptr;
   empty(move.from);
-  if (shares(*request)) prefixes_.put(move.to, request->params.cache_salt, request->known);
+  if (shares(*request))
+    prefixes_.put(move.to, request->spec.params.cache_salt, request->progress.known);
   return true;
 }
 

@@ -42,7 +42,7 @@ StateBytes KvCache::read_state(SequenceId sequence, std::size_t at_most) const {
 void KvCache::abandon() noexcept {
   for (SequenceId sequence = 0; sequence < size(); ++sequence) {
     Request* request = std::exchange(at(sequence).holder, nullptr);
-    if (request != nullptr) request->forget_computed();
+    if (request != nullptr) request->progress.forget_place();
     if (pool_) pool_->set_busy(sequence, false);
   }
   running_ = 0;

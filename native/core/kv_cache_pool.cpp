@@ -47,17 +47,18 @@ bool KvCache::fits(const Request& request) const {
   if (!pool_) return true;
   const auto of_others = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
     const Request* other = at(static_cast<SequenceId>(source)).holder;
-    if (other == nullptr || !request.saved.empty()) return 0;
+    if (other == nullptr || request.progress.stage() == Stage::kSetAside) return 0;
     return std::min(matching, static_cast<std::size_t>(most_reusable(request)));
   };
-  auto wanted = static_cast<std::int32_t>(request.known.size()) + 1;
+  auto wanted = static_cast<std::int32_t>(request.progress.known.size()) + 1;
   if (shares(request)) {
-    const std::string& salt = request.params.cache_salt;
-    wanted -= static_cast<std::int32_t>(prefixes_.match(request.known, salt, of_others).length);
+    const std::string& salt = request.spec.params.cache_salt;
+    wanted -=
+        static_cast<std::int32_t>(prefixes_.match(request.progress.known, salt, of_others).length);
   }
   for (SequenceId sequence = 0; sequence < size(); ++sequence) {
     const Request* other = holder(sequence);
-    if (other != nullptr) wanted += other->gap() + kGrowth;
+    if (other != nullptr) wanted += other->progress.gap() + kGrowth;
   }
   return wanted <= pool_->size() - pool_->busy();
 }

@@ -14,14 +14,15 @@ constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
 }  // namespace
 
 CachedState KvCache::take(Request& request) {
-  const auto length = static_cast<std::size_t>(request.prompt_tokens);
-  const auto prompt = std::span<const TokenId>(request.known).first(length);
-  const std::string& salt = request.params.cache_salt;
+  const auto length = static_cast<std::size_t>(request.spec.prompt_tokens);
+  const auto prompt = std::span<const TokenId>(request.progress.known).first(length);
+  const std::string& salt = request.spec.params.cache_salt;
   CachedState kept = limits_.cuts ? take_longer(prompt, salt) : take_checkpoint(prompt, salt);
   if (!kept.state.empty()) return kept;
-  if (!cut(request.sequence, request.computed)) return {};  // guesses behind it
-  return {{request.known.begin(), request.known.begin() + request.computed},
-          read_state(request.sequence, kAnySize)};
+  if (!cut(request.progress.sequence, request.progress.computed)) return {};  // guesses behind it
+  return {
+      {request.progress.known.begin(), request.progress.known.begin() + request.progress.computed},
+      read_state(request.progress.sequence, kAnySize)};
 }
 
 // Of an idle sequence that has all of the prompt.

@@ -7,12 +7,13 @@ namespace {
 // Adds the next `count` rows of what the request knows. Logits are wanted where nothing
 // known is left after them.
 void read(Pass& pass, Request& request, std::int32_t count) {
-  for (Position position = request.computed; position < request.computed + count; ++position) {
-    const TokenId token = request.known[static_cast<std::size_t>(position)];
-    pass.rows.push_back({token, request.sequence, position});
+  for (Position position = request.progress.computed; position < request.progress.computed + count;
+       ++position) {
+    const TokenId token = request.progress.known[static_cast<std::size_t>(position)];
+    pass.rows.push_back({token, request.progress.sequence, position});
   }
   pass.requests.push_back(&request);
-  if (request.gap() > count) return;
+  if (request.progress.gap() > count) return;
   pass.rows.back().wants_logits = true;
   pass.ready.push_back({&request, pass.rows.size() - 1});
 }
@@ -30,7 +31,7 @@ Pass decode_pass(std::span<const DecodeRow> rows) {
     }
     pass.requests.push_back(request);
     pass.ready.push_back({request, pass.rows.size() - 1});
-    pass.embeds = pass.embeds || request->params.embeds;
+    pass.embeds = pass.embeds || request->spec.params.embeds;
   }
   pass.generating = static_cast<std::int32_t>(pass.requests.size());
   return pass;
@@ -47,12 +48,13 @@ Pass reading_pass(std::span<const PassShare> shares, std::int32_t generating) {
 Pass guessing_pass(std::span<const GuessedRow> rows) {
   Pass pass;
   for (const auto& [request, guesses] : rows) {
-    Position position = request->computed;
+    Position position = request->progress.computed;
     pass.requests.push_back(request);
     pass.ready.push_back({request, pass.rows.size()});
-    pass.rows.push_back({request->known.back(), request->sequence, position, true});
+    pass.rows.push_back(
+        {request->progress.known.back(), request->progress.sequence, position, true});
     for (const TokenId guess : guesses) {
-      pass.rows.push_back({guess, request->sequence, ++position, true});
+      pass.rows.push_back({guess, request->progress.sequence, ++position, true});
     }
   }
   pass.generating = static_cast<std::int32_t>(pass.requests.size());

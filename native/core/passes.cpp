@@ -79,8 +79,8 @@ void Passes::decode(const std::vector<DecodeRow>& rows) {
   parts_.drafting.plain_pass(pass.requests.size(), *ms);
   std::vector<ReadyRow> sampled;
   for (const ReadyRow& ready : pass.ready) {
-    ++ready.request->computed;
-    if (ready.request->params.embeds) {
+    ++ready.request->progress.computed;
+    if (ready.request->spec.params.embeds) {
       parts_.endings.embedded(*ready.request, parts_.backend.embedding(ready.row));
     } else {
       sampled.push_back(ready);
@@ -124,7 +124,7 @@ void Passes::decode_guessed(const std::vector<DecodeRow>& rows, std::size_t leng
 void Passes::keep_hits(Request& request, std::size_t first) {
   const std::span<const TokenId> guesses = parts_.drafting.proposed(request);
   for (std::size_t i = 0; i <= guesses.size(); ++i) {
-    ++request.computed;
+    ++request.progress.computed;
     TokenChoice choice =
         parts_.chooser.choose(request, parts_.backend.logits(first + i), scratch_.front());
     const bool hit = i < guesses.size() && choice.token == guesses[i];
@@ -134,7 +134,7 @@ void Passes::keep_hits(Request& request, std::size_t first) {
     parts_.drafting.accepted(request);
   }
   parts_.drafting.rest(request);
-  parts_.cache.take_back(request.sequence, request.computed);
+  parts_.cache.take_back(request.progress.sequence, request.progress.computed);
 }
 
 // Of requests whose known tokens are all computed.
@@ -176,7 +176,7 @@ void Passes::read_prompts() {
 bool Passes::share_a_pass(const std::vector<DecodeRow>& rows) const {
   if (!limits_.unified || parts_.scheduler.prompt_rows() == 0) return false;
   return std::ranges::none_of(rows,
-                              [](const DecodeRow& row) { return row.request->params.embeds; });
+                              [](const DecodeRow& row) { return row.request->spec.params.embeds; });
 }
 
 // One pass of the rows that generate and as much of the prompts as there is time and
@@ -202,7 +202,7 @@ bool Passes::read(const std::vector<PassShare>& shares, std::int32_t generating)
   parts_.cache.row_cost(budget_.row_ms());
   parts_.drafting.row_cost(budget_.row_ms());
   for (const auto& [request, count] : shares) {
-    request->computed += count;
+    request->progress.computed += count;
     parts_.cache.reached(*request);
   }
   if (!pass.ready.empty()) sample(pass.ready);
@@ -216,7 +216,7 @@ void Passes::device_failed(DecodeStatus status, std::span<Request* const> reques
   if (gone || ++device_failures_in_a_row_ >= kDeviceFailuresUntilBroken)
     throw DeviceLost(lost_device(status, limits_.facts.where));
   for (Request* request : requests) {
-    request->suspect = true;
+    request->progress.isolated = true;
     parts_.cache.clear(*request);
   }
 }
@@ -240,7 +240,7 @@ void Passes::failed(DecodeStatus status, std::span<Request* const> requests) {
                 "The model failed to compute this request's tokens; others are not affected."});
   }
   for (Request* request : requests) {
-    request->suspect = true;
+    request->progress.isolated = true;
     if (status == DecodeStatus::kFailed) parts_.cache.clear(*request);
   }
 }

@@ -27,26 +27,30 @@ void Publisher::accepted(RequestId id, bool awaited) {
 void Publisher::token(const Request& request, TokenChoice choice, bool first) {
   urgent_ = urgent_ || first;
   events_.deltas.push_back(
-      {request.id, choice.token, std::move(choice.text.text), std::move(choice.log_probs)});
+      {request.spec.id, choice.token, std::move(choice.text.text), std::move(choice.log_probs)});
 }
 
 void Publisher::beginning(const Request& fork, const Vocab& vocab) {
-  TextStream text(fork.params.stop);
+  TextStream text(fork.spec.params.stop);
   for (std::size_t i = 0; i < static_cast<std::size_t>(fork.generated_tokens()); ++i) {
-    const TokenId token = fork.known[static_cast<std::size_t>(fork.prompt_tokens) + i];
-    events_.deltas.push_back({fork.id, token, text.append(vocab.piece(token)).text,
-                              i < fork.log_probs.size() ? fork.log_probs[i] : nullptr});
+    const TokenId token =
+        fork.progress.known[static_cast<std::size_t>(fork.spec.prompt_tokens) + i];
+    events_.deltas.push_back(
+        {fork.spec.id, token, text.append(vocab.piece(token)).text,
+         i < fork.output.log_probs.size() ? fork.output.log_probs[i] : nullptr});
   }
 }
 
 void Publisher::end(Request& request, FinishReason reason, std::optional<Failure> failure,
                     CachedState state, double now) {
-  const Usage usage{request.prompt_tokens, request.cached_prompt_tokens,
+  const Usage usage{request.spec.prompt_tokens, request.progress.cached_prompt_tokens,
                     request.generated_tokens()};
-  End end{request.id, reason, std::move(failure), usage, timings_of(request.times, now), {}, {}};
+  End end{
+      request.spec.id, reason, std::move(failure), usage, timings_of(request.times, now), {}, {}};
   if (!state.state.empty()) end.state = std::make_shared<const CachedState>(std::move(state));
-  std::string rest = request.text.finish();
-  if (!rest.empty()) events_.deltas.push_back({request.id, kNoToken, std::move(rest), nullptr});
+  std::string rest = request.output.text.finish();
+  if (!rest.empty())
+    events_.deltas.push_back({request.spec.id, kNoToken, std::move(rest), nullptr});
   add(std::move(end));
 }
 
@@ -56,8 +60,8 @@ void Publisher::add(End end) {
 }
 
 void Publisher::embedded(const Request& request, std::vector<float> embedding, double now) {
-  const Usage usage{request.prompt_tokens, request.cached_prompt_tokens, 0};
-  add({request.id,
+  const Usage usage{request.spec.prompt_tokens, request.progress.cached_prompt_tokens, 0};
+  add({request.spec.id,
        FinishReason::kStop,
        {},
        usage,

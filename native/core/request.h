@@ -1,7 +1,5 @@
-// One generation's progress. There are no phases: a request has known tokens
-// (prompt and generated) and computed ones (positions in the KV cache), and
-// the scheduler closes the gap. The engine thread owns a Request; the caller
-// keeps only its RequestControl.
+// One request, in three parts: what was asked, how far it is, what it says. The engine thread
+// owns it; the caller keeps only its RequestControl.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "constraint.h"
 #include "log_probs.h"
 #include "sampler.h"
+#include "stage.h"
 #include "text_stream.h"
 #include "types.h"
 
@@ -38,26 +37,19 @@ struct RequestTimes {  // milliseconds of the engine's clock
   double last_token = -1;
 };
 
-class Request {
- public:
-  Request(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
-          std::shared_ptr<RequestControl> control, std::int32_t vocabulary_size);
+// What was asked. Never changes.
+struct RequestSpec {
+  RequestId id = 0;
+  GenerateParams params;
+  std::int32_t prompt_tokens = 0;
+  std::shared_ptr<RequestControl> control;
+};
 
-  // The same generation so far, to go on with random numbers of its own. It
-  // holds no place and has computed nothing.
-  std::unique_ptr<Request> fork(RequestId id, std::uint64_t seed,
-                                std::shared_ptr<RequestControl> control,
-                                std::int32_t vocabulary_size) const;
-
-  const RequestId id;
-  const GenerateParams params;
-  const std::int32_t prompt_tokens;
-  const std::shared_ptr<RequestControl> control;
-
+// How far a request is: its stage, and within it how many of its known tokens (prompt and
+// generated) are computed (positions in the KV cache). The scheduler closes that gap.
+struct Progress {
   std::vector<TokenId> known;  // the prompt, then what was generated
-  // One per generated token, where asked for.
-  std::vector<std::shared_ptr<const LogProbs>> log_probs;
-  Position computed = 0;  // known[0, computed) are in the KV cache
+  Position computed = 0;       // known[0, computed) are in the KV cache
   SequenceId sequence = kNoSequence;
   std::vector<std::uint8_t> saved;  // known[0, saved_length) while preempted
   Position saved_length = 0;
@@ -66,23 +58,76 @@ class Request {
   std::int32_t cached_prompt_tokens = 0;
   // Where its state will be kept for others, ascending; prefill stops there.
   std::vector<Position> checkpoints;
-  bool awaiting = false;  // an older request computes this one's beginning
-  bool suspect = false;   // was in a failing pass: computed alone next
+  bool isolated = false;  // was in a failing pass: computed alone next, and never awaits
   bool paused = false;    // its consumer lags; set at each step's start
+
+  [[nodiscard]] Stage stage() const { return stage_; }
+  // What cannot happen in its stage breaks the engine.
+  void happened(StageEvent event) {
+    const std::optional<Stage> next = next_stage(stage_, event);
+    INFERNODE_CHECK(next, "something happens to a request that its stage excludes");
+    stage_ = *next;
+  }
+
+  // Known tokens that are not computed yet. One is a decode row; more are
+  // prefilled, the last of them with logits.
+  [[nodiscard]] std::int32_t gap() const {
+    return static_cast<std::int32_t>(known.size()) - computed;
+  }
+  [[nodiscard]] bool has_place() const { return sequence != kNoSequence; }
+  [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
+  [[nodiscard]] bool awaits() const { return stage_ == Stage::kAwaiting; }
+
+  void take_place(SequenceId place) {
+    happened(StageEvent::kSeat);
+    sequence = place;
+  }
+  void leave_place() {
+    happened(StageEvent::kLeave);
+    forget_place();
+  }
+  // Checks nothing: for when the books are what broke.
+  void forget_place() noexcept {
+    stage_ = Stage::kQueued;
+    computed = 0;
+    sequence = kNoSequence;
+    checkpoints.clear();
+  }
+
+ private:
+  Stage stage_ = Stage::kQueued;
+};
+
+// What a request says: how its tokens are chosen, and how they become text.
+struct Output {
   Sampler sampler;
   TextStream text;
   std::optional<Constraint> constraint;
+  // One per generated token, where asked for.
+  std::vector<std::shared_ptr<const LogProbs>> log_probs;
+};
+
+class Request {
+ public:
+  Request(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
+          std::shared_ptr<RequestControl> control, std::int32_t vocabulary_size);
+
+  // The same generation so far, to go on with random numbers of its own. It
+  // holds no place and has computed nothing.
+  [[nodiscard]] std::unique_ptr<Request> fork(RequestId id, std::uint64_t seed,
+                                              std::shared_ptr<RequestControl> control,
+                                              std::int32_t vocabulary_size) const;
+
+  const RequestSpec spec;
+  Progress progress;
+  Output output;
   RequestTimes times;
 
-  std::int32_t generated_tokens() const {
-    return static_cast<std::int32_t>(known.size()) - prompt_tokens;
+  [[nodiscard]] std::int32_t generated_tokens() const {
+    return static_cast<std::int32_t>(progress.known.size()) - spec.prompt_tokens;
   }
-  // Known tokens that are not computed yet. One is a decode row; more are
-  // prefilled, the last of them with logits.
-  std::int32_t gap() const { return static_cast<std::int32_t>(known.size()) - computed; }
-  [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
   [[nodiscard]] bool cancelled() const {
-    return control->cancelled.load(std::memory_order_relaxed);
+    return spec.control->cancelled.load(std::memory_order_relaxed);
   }
   // True while the consumer lags too far behind. Arms the wake-up before it
   // looks a second time, so an acknowledgement in between is never lost.
@@ -90,15 +135,8 @@ class Request {
 
   // The first `length` known tokens are there without computing them.
   void reuse(Position length) {
-    computed = length;
-    if (times.first_token < 0) cached_prompt_tokens = std::min(length, prompt_tokens);
-  }
-  // The sequence is another's; everything known must be recomputed.
-  void forget_computed() {
-    computed = 0;
-    sequence = kNoSequence;
-    awaiting = false;
-    checkpoints.clear();
+    progress.computed = length;
+    if (times.first_token < 0) progress.cached_prompt_tokens = std::min(length, spec.prompt_tokens);
   }
 };
 

@@ -23,14 +23,14 @@ Scheduler::Scheduler(const BackendLimits& limits, const KvCache& cache)
     : limits_(limits), cache_(cache) {}
 
 void Scheduler::accept(std::unique_ptr<Request>& request) {
-  request->arrival = next_arrival_++;
+  request->progress.arrival = next_arrival_++;
   living_.push_back(std::move(request));
 }
 
 std::vector<Request*> Scheduler::review() {
   std::vector<Request*> cancelled;
   for (const auto& request : living_) {
-    request->paused = request->lagging();
+    request->progress.paused = request->lagging();
     if (request->cancelled()) cancelled.push_back(request.get());
   }
   return cancelled;
@@ -43,11 +43,11 @@ std::int32_t Scheduler::waiting() const {
 std::vector<Request*> Scheduler::paused_in_the_way() const {
   std::int32_t wanted = -cache_.free_places();
   for (const auto& request : living_) {
-    if (request->sequence == kNoSequence && !request->paused) ++wanted;
+    if (!request->progress.has_place() && !request->progress.paused) ++wanted;
   }
   std::vector<Request*> found;
   for (auto it = living_.rbegin(); it != living_.rend() && wanted > 0; ++it) {
-    if (!(*it)->paused || (*it)->sequence == kNoSequence) continue;
+    if (!(*it)->progress.paused || !(*it)->progress.has_place()) continue;
     found.push_back(it->get());
     --wanted;
   }
@@ -58,36 +58,36 @@ std::vector<Request*> Scheduler::admissible() const {
   std::vector<Request*> admitted;
   for (const auto& request : living_) {
     if (static_cast<std::int32_t>(admitted.size()) == cache_.free_places()) break;
-    if (request->sequence == kNoSequence && !request->paused) admitted.push_back(request.get());
+    if (!request->progress.has_place() && !request->progress.paused)
+      admitted.push_back(request.get());
   }
   return admitted;
 }
 
-// Nobody who awaits an older request: alone it would compute nothing, and the older one
-// would not run.
-Request* Scheduler::suspect() const {
+Request* Scheduler::isolated() const {
   for (const auto& request : living_) {
-    if (!request->suspect || request->awaiting) continue;
-    if (request->sequence != kNoSequence && !request->paused) return request.get();
+    const Progress& progress = request->progress;
+    if (progress.isolated && progress.has_place() && !progress.paused) return request.get();
   }
   return nullptr;
 }
 
-// While a suspect runs, it runs alone, so that only it can fail.
+// While an isolated request runs, it runs alone, so that only it can fail.
 bool Scheduler::runs(const Request& request) const {
-  if (request.sequence == kNoSequence || request.paused) return false;
-  if (request.params.adapters != turn_) return false;
-  const Request* alone = suspect();
+  if (!request.progress.has_place() || request.progress.paused) return false;
+  if (request.spec.params.adapters != turn_) return false;
+  const Request* alone = isolated();
   return alone == nullptr || alone == &request;
 }
 
 // Of those that would compute something, in order of arrival.
 std::vector<AdapterScales> Scheduler::adapters_in_use() const {
-  if (const Request* alone = suspect()) return {alone->params.adapters};
+  if (const Request* alone = isolated()) return {alone->spec.params.adapters};
   std::vector<AdapterScales> found;
   for (const auto& request : living_) {
-    if (request->sequence == kNoSequence || request->paused || request->awaiting) continue;
-    const AdapterScales& adapters = request->params.adapters;
+    if (!request->progress.has_place() || request->progress.paused || request->progress.awaits())
+      continue;
+    const AdapterScales& adapters = request->spec.params.adapters;
     if (std::ranges::find(found, adapters) == found.end()) found.push_back(adapters);
   }
   return found;
@@ -117,17 +117,19 @@ bool Scheduler::take_turn() {
 
 bool Scheduler::generates() const {
   return std::ranges::any_of(living_, [](const auto& request) {
-    return request->sequence != kNoSequence && !request->paused && request->ready_to_decode();
+    return request->progress.has_place() && !request->progress.paused &&
+           request->progress.ready_to_decode();
   });
 }
 
 std::vector<SequenceId> Scheduler::decoding_slots() const {
   std::vector<SequenceId> decoding;
-  const Request* alone = suspect();
+  const Request* alone = isolated();
   for (SequenceId slot = 0; slot < cache_.size(); ++slot) {
     const Request* request = cache_.holder(slot);
-    if (request == nullptr || request->paused || !request->ready_to_decode()) continue;
-    if (request->params.adapters != turn_ || (alone != nullptr && alone != request)) continue;
+    if (request == nullptr || request->progress.paused || !request->progress.ready_to_decode())
+      continue;
+    if (request->spec.params.adapters != turn_ || (alone != nullptr && alone != request)) continue;
     decoding.push_back(slot);
   }
   return decoding;
@@ -162,17 +164,18 @@ std::vector<DecodeRow> Scheduler::plan_decode() const {
       rows.push_back({{0, hole, cache_.length(hole)}, nullptr});
     }
     Request* request = cache_.holder(slot);
-    rows.push_back({{request->known.back(), slot, request->computed}, request});
+    rows.push_back({{request->progress.known.back(), slot, request->progress.computed}, request});
   }
   return rows;
 }
 
 // Rows a request still wants prefilled; none when its next row is a decode row.
 std::int32_t Scheduler::wanted_rows(const Request& request) const {
-  if (!runs(request) || request.awaiting || request.gap() <= 1) return 0;
-  const std::int32_t gap = request.gap() - (request.params.embeds ? 1 : 0);  // its last row decodes
-  if (request.checkpoints.empty()) return gap;
-  return std::min(gap, request.checkpoints.front() - request.computed);
+  if (!runs(request) || request.progress.awaits() || request.progress.gap() <= 1) return 0;
+  const std::int32_t gap =
+      request.progress.gap() - (request.spec.params.embeds ? 1 : 0);  // its last row decodes
+  if (request.progress.checkpoints.empty()) return gap;
+  return std::min(gap, request.progress.checkpoints.front() - request.progress.computed);
 }
 
 // Cuts a prompt so that its rows stay on one side of wide_rows, as they would
@@ -239,18 +242,18 @@ std::vector<PrefillGroup> Scheduler::plan_prefill(std::int32_t budget) const {
   }
   std::vector<PrefillGroup> groups;
   for (const auto& seed : living_) {  // the oldest prompt first
-    if (seed->sequence == kNoSequence) continue;
-    while (budget > 0 && gaps[static_cast<std::size_t>(seed->sequence)] > 0) {
+    if (!seed->progress.has_place()) continue;
+    while (budget > 0 && gaps[static_cast<std::size_t>(seed->progress.sequence)] > 0) {
       const std::int32_t capacity = std::min(budget, limits_.prefill_capacity);
-      PrefillGroup group = plan_group(seed->sequence, capacity, gaps);
+      PrefillGroup group = plan_group(seed->progress.sequence, capacity, gaps);
       for (const Request* request : group.requests) {
-        gaps[static_cast<std::size_t>(request->sequence)] -= group.count;
+        gaps[static_cast<std::size_t>(request->progress.sequence)] -= group.count;
       }
       budget -= group.count * static_cast<std::int32_t>(group.requests.size());
       groups.push_back(std::move(group));
       // What is left of a prompt by one row is a decode row.
       for (const Request* request : groups.back().requests) {
-        std::int32_t& gap = gaps[static_cast<std::size_t>(request->sequence)];
+        std::int32_t& gap = gaps[static_cast<std::size_t>(request->progress.sequence)];
         if (gap == 1) gap = 0;
       }
     }
@@ -281,15 +284,16 @@ std::vector<PassShare> Scheduler::plan_shared(const std::vector<DecodeRow>& deco
     shares.push_back({request.get(), count});
     room -= count;
   }
-  std::ranges::sort(shares, {}, [](const PassShare& share) { return share.request->sequence; });
+  std::ranges::sort(shares, {},
+                    [](const PassShare& share) { return share.request->progress.sequence; });
   return shares;
 }
 
 Request* Scheduler::first_to_leave() const {
   Request* youngest = nullptr;
   for (auto it = living_.rbegin(); it != living_.rend(); ++it) {
-    if ((*it)->sequence == kNoSequence) continue;
-    if ((*it)->paused) return it->get();
+    if (!(*it)->progress.has_place()) continue;
+    if ((*it)->progress.paused) return it->get();
     if (youngest == nullptr) youngest = it->get();
   }
   return youngest;
@@ -297,7 +301,7 @@ Request* Scheduler::first_to_leave() const {
 
 const Request* Scheduler::find(RequestId id) const {
   const auto found =
-      std::ranges::find(living_, id, [](const auto& request) { return request->id; });
+      std::ranges::find(living_, id, [](const auto& request) { return request->spec.id; });
   return found == living_.end() ? nullptr : found->get();
 }
 
@@ -312,14 +316,14 @@ std::unique_ptr<Request> Scheduler::remove(Request& request) {
 
 bool Scheduler::any_running() const {
   return std::ranges::any_of(living_, [](const auto& request) {
-    return request->sequence != kNoSequence && !request->paused;
+    return request->progress.has_place() && !request->progress.paused;
   });
 }
 
 bool Scheduler::runnable() const {
   if (any_running()) return true;
   return std::ranges::any_of(living_, [](const auto& request) {
-    return request->sequence == kNoSequence && !request->paused;
+    return !request->progress.has_place() && !request->progress.paused;
   });
 }
 

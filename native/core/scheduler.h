@@ -99,7 +99,7 @@ class Scheduler {
   const std::vector<std::unique_ptr<Request>>& living() const { return living_; }
 
  private:
-  Request* suspect() const;
+  Request* isolated() const;
   [[nodiscard]] bool runs(const Request& request) const;
   std::vector<AdapterScales> adapters_in_use() const;
   std::vector<SequenceId> decoding_slots() const;

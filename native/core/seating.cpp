@@ -54,7 +54,7 @@ void Seating::choose_turn() {
 bool Seating::finds_room(const Request& request) {
   while (cache_.running() > 0 && !cache_.fits(request)) {
     Request* leaving = scheduler_.first_to_leave();
-    if (!leaving->paused) return false;
+    if (!leaving->progress.paused) return false;
     set_aside(*leaving);
   }
   return true;

@@ -36,16 +36,16 @@ TokenChoice TokenChooser::choose(Request& request, std::span<float> logits,
 
 void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScratch& scratch,
                           TokenChoice& choice) const {
-  const std::int32_t log_probs = request.params.log_probs;
-  if (log_probs >= 0 || request.constraint) scratch.raw.assign(logits.begin(), logits.end());
-  if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
-  choice.token = request.sampler.sample(logits, scratch);
-  if (request.constraint) obey(request, logits, scratch, choice);
+  const std::int32_t log_probs = request.spec.params.log_probs;
+  if (log_probs >= 0 || request.output.constraint) scratch.raw.assign(logits.begin(), logits.end());
+  if (request.generated_tokens() < request.spec.params.min_tokens) forbid_ends(request, logits);
+  choice.token = request.output.sampler.sample(logits, scratch);
+  if (request.output.constraint) obey(request, logits, scratch, choice);
   if (choice.token == kNoToken) return;
-  request.sampler.accept(choice.token);
+  request.output.sampler.accept(choice.token);
   choice.ends_generation = ends_generation(request, choice.token);
   if (choice.ends_generation) return;
-  choice.text = request.text.append(vocab_of(request).piece(choice.token));
+  choice.text = request.output.text.append(vocab_of(request).piece(choice.token));
   if (log_probs >= 0) {
     choice.log_probs = std::make_shared<const LogProbs>(
         log_probs_of(scratch.raw, choice.token, log_probs, scratch));
@@ -56,7 +56,7 @@ void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScra
 // allowed, and the others need not be.
 void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
                         TokenChoice& choice) const {
-  Constraint& constraint = *request.constraint;
+  Constraint& constraint = *request.output.constraint;
   const Vocab& vocab = vocab_of(request);
   if (!constraint.binds()) return constraint.watch(vocab.piece(choice.token));
   const auto permitted = [&] {
@@ -69,7 +69,7 @@ void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratc
     choice.masked = true;
     std::ranges::copy(scratch.raw, logits.begin());
     mask(request, logits, scratch);
-    choice.token = request.sampler.sample(logits, scratch);
+    choice.token = request.output.sampler.sample(logits, scratch);
     // A vocabulary that cannot spell what should follow; a text that is whole ends.
     if (choice.token == kNoToken) choice.complete = constraint.may_end();
   }
@@ -80,21 +80,21 @@ void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratc
 
 void TokenChooser::mask(const Request& request, std::span<float> logits,
                         const SamplerScratch& scratch) const {
-  request.constraint->mask(logits);
-  const bool whole = request.constraint->may_end();
+  request.output.constraint->mask(logits);
+  const bool whole = request.output.constraint->may_end();
   const auto judge = [&](TokenId token) {
     if (token < 0 || static_cast<std::size_t>(token) >= logits.size()) return;
     const auto index = static_cast<std::size_t>(token);
     logits[index] = whole ? scratch.raw[index] : kForbidden;
   };
-  if (!request.params.ignore_eos) std::ranges::for_each(end_tokens_, judge);
-  std::ranges::for_each(request.params.stop_tokens, judge);
-  if (request.generated_tokens() < request.params.min_tokens) forbid_ends(request, logits);
+  if (!request.spec.params.ignore_eos) std::ranges::for_each(end_tokens_, judge);
+  std::ranges::for_each(request.spec.params.stop_tokens, judge);
+  if (request.generated_tokens() < request.spec.params.min_tokens) forbid_ends(request, logits);
 }
 
 bool TokenChooser::ends_generation(const Request& request, TokenId token) const {
-  const auto& stops = request.params.stop_tokens;
-  return (!request.params.ignore_eos && vocab_->is_end_of_generation(token)) ||
+  const auto& stops = request.spec.params.stop_tokens;
+  return (!request.spec.params.ignore_eos && vocab_->is_end_of_generation(token)) ||
          std::ranges::find(stops, token) != stops.end();
 }
 
@@ -103,8 +103,8 @@ void TokenChooser::forbid_ends(const Request& request, std::span<float> logits) 
     if (token >= 0 && static_cast<std::size_t>(token) < logits.size())
       logits[static_cast<std::size_t>(token)] = kForbidden;
   };
-  if (!request.params.ignore_eos) std::ranges::for_each(end_tokens_, forbid);
-  std::ranges::for_each(request.params.stop_tokens, forbid);
+  if (!request.spec.params.ignore_eos) std::ranges::for_each(end_tokens_, forbid);
+  std::ranges::for_each(request.spec.params.stop_tokens, forbid);
 }
 
 }  // namespace infernode

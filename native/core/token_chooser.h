@@ -35,7 +35,7 @@ class TokenChooser {
 
   // The texts of a request's tokens.
   const Vocab& vocab_of(const Request& request) const {
-    return request.params.vocab ? *request.params.vocab : *vocab_;
+    return request.spec.params.vocab ? *request.spec.params.vocab : *vocab_;
   }
 
  private:

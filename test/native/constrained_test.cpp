@@ -84,7 +84,7 @@ TEST("draws under a grammar follow the model's distribution over what is allowed
   std::vector<int> seen(50);
   int masked = 0;
   for (int i = 0; i < kDraws; ++i) {
-    request.constraint.emplace(automaton(kOdd));
+    request.output.constraint.emplace(automaton(kOdd));
     std::vector<float> logits = row;
     const TokenChoice choice = chooser.choose(request, logits, scratch);
     ++seen[static_cast<std::size_t>(choice.token)];

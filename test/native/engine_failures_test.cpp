@@ -56,7 +56,7 @@ struct Demands {
 
 }  // namespace
 
-TEST("a suspect that awaits an older request does not keep it from running") {
+TEST("an isolated request does not wait for an older one, which would not run") {
   EngineFixture fixture(fake_limits(2, 1024, 64), 1000, 0, {.keeps_prefixes = true});
   const std::vector<TokenId> older = fake_prompt(100, 1);
   fixture.sink.acknowledge = false;
@@ -69,7 +69,7 @@ TEST("a suspect that awaits an older request does not keep it from running") {
   CHECK(!fixture.submit(3, alike, greedy(50)));
   while (fixture.story(3).tokens.size() < 3) fixture.engine->step();
   fixture.backend->poison(fixture.story(2).tokens.back(), DecodeStatus::kFailed);
-  fixture.engine->step();                       // both are suspects now
+  fixture.engine->step();                       // both are isolated now
   fixture.sink.control(1)->acknowledged = 257;  // the oldest goes on
   fixture.backend->poison(fake_prompt(90, 2)[0], DecodeStatus::kNoRoom);
   fixture.engine->step();  // the youngest gives way

@@ -1,0 +1,45 @@
+// The stages of a request's life, and what may happen in each: one table, from which nobody
+// departs. Two facts are independent of it: whether a request is paused, because its consumer
+// lags, and whether it is isolated, computed alone after a failing pass.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace infernode {
+
+enum class Stage : std::uint8_t {
+  kQueued,     // has no place
+  kSetAside,   // has no place; its state is kept in host memory
+  kAwaiting,   // has a place, in which it computes nothing: an older request computes its beginning
+  kComputing,  // has a place
+  kEnded,
+};
+
+enum class StageEvent : std::uint8_t {
+  kSeat,   // gets a place
+  kAwait,  // leaves its beginning to an older request
+  kGoOn,   // waits no longer
+  kLeave,  // loses its place and what is computed there
+  kSave,   // its state is in host memory
+  kEnd,
+};
+
+// Nothing: that cannot happen in this stage.
+constexpr std::optional<Stage> next_stage(Stage stage, StageEvent event) {
+  using enum Stage;
+  using Row = std::array<std::optional<Stage>, 6>;
+  constexpr std::optional<Stage> kNever = std::nullopt;
+  constexpr std::array<Row, 5> kNext = {
+      //   seat        await      go on       leave    save       end
+      Row{kComputing, kNever, kNever, kNever, kSetAside, kEnded},  // queued
+      Row{kComputing, kNever, kNever, kNever, kNever, kEnded},     // set aside
+      Row{kNever, kNever, kComputing, kQueued, kNever, kEnded},    // awaiting
+      Row{kNever, kAwaiting, kNever, kQueued, kNever, kEnded},     // computing
+      Row{kNever, kNever, kNever, kNever, kNever, kNever},         // ended
+  };
+  return kNext[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
+}
+
+}  // namespace infernode
