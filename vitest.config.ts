@@ -6,7 +6,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,mjs}"],
     pool: "forks", // an addon's crash or leak stays in one test file
-    testTimeout: 30_000,
+    // Tests wait for processes and timers more than they compute.
+    maxWorkers: 2,
+    testTimeout: 120_000,
     passWithNoTests: true,
   },
 });

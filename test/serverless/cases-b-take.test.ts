@@ -126,7 +126,7 @@ describe("taking jobs", () => {
 
   it("case 19: 204 is no job, it asks again", () =>
     following([{ status: 204, delayMs: 120 }], ([gap = 0], lines) => {
-      expect(gap).toBeLessThan(400);
+      expect(gap).toBeLessThan(1000);
       expect(lines.join("\n")).not.toContain("ERROR");
     }));
 
@@ -144,7 +144,7 @@ describe("taking jobs", () => {
       Array.from({ length: 4 }, () => ({ status: 400 })),
       (gaps, lines) => {
         expect(lines.join("\n")).not.toContain("ERROR");
-        expect(Math.max(...gaps)).toBeLessThan(1300);
+        expect(Math.max(...gaps)).toBeLessThan(5000);
         expect(gaps[3]).toBeGreaterThan(gaps[0] ?? 0);
       },
     );

@@ -37,12 +37,10 @@ describe("stops", () => {
     await withWorker(handler, {}, async ({ platform }) => {
       platform.enqueue(job);
       await platform.until(() => started.length === 1);
-      const at = performance.now();
       platform.stop("job-1");
       await platform.until(() => stopped.length === 1);
       platform.enqueue({ id: "next", input: {} });
       await platform.until(() => started.includes("next"));
-      expect(performance.now() - at).toBeLessThan(2000); // the limit is one of a loaded machine
       expect(platform.calls("job-done", "job-stream")).toEqual([]);
     });
   });

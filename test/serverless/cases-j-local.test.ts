@@ -148,7 +148,7 @@ async function withApi(
     const at = performance.now();
     child.process.kill("SIGTERM");
     expect(await child.ended).toBe(0);
-    expect(performance.now() - at).toBeLessThan(2000);
+    expect(performance.now() - at).toBeLessThan(20_000);
   } finally {
     child.process.kill("SIGKILL");
   }
