@@ -1,6 +1,7 @@
 // Each direction between src's folders that ARCHITECTURE.md states is checked: a project with
 // that document and imports that it forbids, judged at once by dependency-cruiser.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -162,9 +163,26 @@ it("does not take comments and strings for imports", async () => {
 it("says so where a source was not read", async () => {
   write({ "src/engine/a.ts": "// a\n" });
   const found = await directionFindings(folder, ["src/engine/a.ts", "src/engine/unread.ts"]);
-  expect(found.join("\n")).toContain("src/engine/unread.ts: dependency-cruiser read none of it");
+  expect(found.join("\n")).toContain("src/engine/unread.ts: dependency-cruiser did not read it");
 });
 
 it("names a source that cannot be parsed", async () => {
   await expect(judge({ "src/engine/a.ts": "// a\nimport {\n" })).rejects.toThrow("src/engine/a.ts");
+});
+
+// dependency-cruiser finds its parser beside itself; the rules do not, where they were copied to.
+it("refuses to judge without the parser", async () => {
+  const below = mkdtempSync(path.join(folder, "copy-"));
+  write({ ...project, "src/engine/a.ts": "// a\n" }, below);
+  cpSync(path.join(root, "tools/rules"), path.join(below, "tools/rules"), { recursive: true });
+  mkdirSync(path.join(below, "node_modules"));
+  symlinkSync(
+    path.join(root, "node_modules/dependency-cruiser"),
+    path.join(below, "node_modules/dependency-cruiser"),
+  );
+  spawnSync("git", ["init", "--quiet", below]);
+  const main = path.join(below, "tools/rules/main.mjs");
+  const { status, stdout } = spawnSync(process.execPath, [main, below], { encoding: "utf8" });
+  expect(stdout).toContain("@swc/core, which parses src for the rules, cannot be loaded: run `npm ci`");
+  expect(status).toBe(1);
 });

@@ -15,6 +15,7 @@ const literal = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 export async function directionFindings(folder, files) {
   const sources = files.filter((file) => /^src\/.*\.ts$/.test(file));
   if (sources.length === 0) return [];
+  await requireParser();
   const findings = [];
   const { output } = await cruise(["src"], {
     baseDir: folder,
@@ -29,17 +30,23 @@ export async function directionFindings(folder, files) {
     validate: true,
     ruleSet: { forbidden: allowedImports(folder).flatMap(rulesOf) },
   });
-  // Without its parser dependency-cruiser skips TypeScript in silence.
   const read = new Set(output.modules.map(({ source }) => source));
   const unread = sources.filter((file) => !read.has(file));
-  if (unread.length > 0)
-    findings.push(
-      `${unread[0]}: dependency-cruiser read none of it; is @swc/core installed for this machine?`,
-    );
+  if (unread.length > 0) findings.push(`${unread[0]}: dependency-cruiser did not read it`);
   for (const { from, to, rule } of output.summary.violations)
     findings.push(`${from}: imports ${to}: ${kDocument} does not let ${rule.name} import it`);
   for (const module of output.modules) findings.push(...unseenImports(folder, module));
   return findings;
+}
+
+// Without its parser dependency-cruiser takes another in silence, which misses imports.
+async function requireParser() {
+  try {
+    await import("@swc/core");
+  } catch (cause) {
+    const advice = "run `npm ci`, which must not leave out optional packages";
+    throw new Error(`@swc/core, which parses src for the rules, cannot be loaded: ${advice}`, { cause });
+  }
 }
 
 // dependency-cruiser does not see types that are written as import("./a.js").A.
