@@ -267,7 +267,7 @@ const rows: readonly Row[] = [
     "greedyDigest.sha256",
     "value",
     "",
-    "SHA-256 of the JSON array of the answers' texts at temperature 0, one after the other; recorded, not judged",
+    "SHA-256 of the JSON array of the answers' texts at temperature 0, one after the other; judged by infernode bench compare",
   ],
   ["greedyDigest.prompts", "value", "requests", "answers in the digest"],
   ["greedyDigest.outputTokens", "value", "tokens", "tokens of each"],

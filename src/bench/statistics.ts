@@ -1,6 +1,7 @@
 // Statistics over measured numbers: percentiles, distributions, and 95 % confidence intervals
 // over repeats. Pure; inputs are never changed. test/bench/statistics.test.ts compares every
 // function with values that numpy and scipy computed.
+import { studentQuantile } from "./student.js";
 
 /** A measured quantity: how often it was seen, and how it is spread. */
 export interface Distribution {
@@ -85,30 +86,4 @@ export function interval(values: readonly number[]): Interval {
   if (values.length < 2) return { mean: centre, low: null, high: null };
   const margin = (studentQuantile(values.length - 1) * standardDeviation(values)) / Math.sqrt(values.length);
   return { mean: centre, low: centre - margin, high: centre + margin };
-}
-
-/** The 97.5 % quantile of Student's t distribution with 1 to 10 degrees of freedom. */
-const fewDegrees = [
-  12.706204736432095, 4.302652729911275, 3.182446305284263, 2.7764451051977987, 2.5705818366147395,
-  2.4469118511449692, 2.3646242515927844, 2.306004135204166, 2.2621571627409915, 2.2281388519649385,
-];
-
-const normalQuantile = 1.959963984540054;
-
-/**
- * The 97.5 % quantile of Student's t distribution: two-sided 95 %. Beyond the table it is
- * Fisher and Cornish's expansion around the normal quantile, exact to 1e-5.
- */
-export function studentQuantile(degrees: number): number {
-  const tabled = fewDegrees[degrees - 1];
-  if (tabled !== undefined) return tabled;
-  const z = normalQuantile;
-  const terms = [
-    z,
-    (z ** 3 + z) / 4,
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
-    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / 92160,
-  ];
-  return terms.reduce((sum, term, power) => sum + term / degrees ** power, 0);
 }

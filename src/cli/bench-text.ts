@@ -128,7 +128,7 @@ function percentile(value: PooledDistribution | null, name: "mean" | "p50" | "p9
 }
 
 /** Three digits that count. */
-function number(value: number | undefined): string {
+export function number(value: number | undefined): string {
   if (value === undefined) return "-";
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -15,6 +15,7 @@ import { ResultFile } from "../bench/result-file.js";
 import { type Target, TargetFailure } from "../bench/target.js";
 import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
+import { benchCompareCommand } from "./bench-compare.js";
 import { benchmarkProgress } from "./bench-progress.js";
 import { benchmarkText } from "./bench-text.js";
 import { modelForms, parseNumber } from "./flags.js";
@@ -38,6 +39,8 @@ export function benchCommand(): Command {
   for (const flag of [...targetFlags(), ...loadFlags(), ...workloadFlags(), ...engineFlags()])
     command.addOption(flag);
   return command
+    .enablePositionalOptions() // --json of a command below is its own
+    .addCommand(benchCompareCommand())
     .option("--json [file]", "write the result to a file, or print it as JSON instead of the table")
     .action(async (model: string | undefined, flags: Flags) => {
       process.exitCode = await bench(model, flags);

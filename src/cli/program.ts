@@ -39,6 +39,7 @@ export function program(version: string): Command {
     .version(version, "-v, --version", "print the versions of infernode and llama.cpp")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
+    .enablePositionalOptions() // what follows a command is the command's
     .addHelpText("after", examples);
   const commands = [
     chatCommand(),

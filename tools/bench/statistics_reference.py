@@ -32,6 +32,27 @@ def interval(values):
     return {"mean": float(np.mean(values)), "low": float(low), "high": float(high)}
 
 
+def welch(first, second):
+    test = stats.ttest_ind(second, first, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    return {
+        "first": first,
+        "second": second,
+        "difference": float(np.mean(second) - np.mean(first)),
+        "low": float(low),
+        "high": float(high),
+        "p": float(test.pvalue),
+    }
+
+
+def pairs(random):
+    for sizes, scale, shift in [((2, 2), 1, 3), ((3, 3), 1, 0), ((3, 5), 4, 6), ((12, 40), 2, 0.2), ((4, 4), 0.01, 5)]:
+        yield [
+            (100 + shift * side + scale * (1 + side) * random.standard_normal(size)).tolist()
+            for side, size in enumerate(sizes)
+        ]
+
+
 def closed_loop(random):
     """Requests of four streams, the first of each for warming up, two of them failed."""
     records = []
@@ -147,6 +168,16 @@ def main():
             for shape in (0.2, 0.5, 1, 4)
         ],
         "normalQuantiles": {"shares": shares.tolist(), "quantiles": stats.norm.ppf(shares).tolist()},
+        "welch": [welch(*pair) for pair in pairs(np.random.default_rng(52))],
+        "tails": [
+            {"t": t, "degrees": degrees, "p": float(2 * stats.t.sf(t, degrees)), "quantile": float(stats.t.ppf(0.975, degrees))}
+            for t in (0.0, 0.3, 1.0, 2.5, 6.0, 40.0)
+            for degrees in (1, 1.7, 2, 3.4, 9, 60.5, 900)
+        ],
+        "adjusted": [
+            {"values": values, "adjusted": stats.false_discovery_control(values).tolist()}
+            for values in ([0.2], [0.01, 0.02, 0.03, 0.5, 0.9], [0.04, 0.001, 0.04, 0.0004, 1.0, 0.3])
+        ],
         "closedLoop": {"streams": STREAMS, "slo": SLO, "records": records, "figures": figures(records)},
     }
     path = pathlib.Path(__file__).parents[2] / "test/bench/statistics-reference.json"

@@ -3,7 +3,7 @@
 
 // The spine of the core, lowest first. Each may include those below it; the
 // other core files are leaves, which know the types and each other.
-const spine = [
+export const kSpine = [
   "types",
   "backend",
   "draft_model",
@@ -79,9 +79,9 @@ function judgeAngled(folder, noun, header) {
 function judgeSpine(noun, target) {
   // engine_<chapter>.cpp are chapters of the engine, and so for the cache.
   const whole = ["engine", "kv_cache"].find((name) => noun.startsWith(`${name}_`));
-  const own = spine.indexOf(whole ?? noun);
-  const other = spine.indexOf(target);
-  if (noun === target || spine[own] === target || other === -1 || other === 0) return null;
+  const own = kSpine.indexOf(whole ?? noun);
+  const other = kSpine.indexOf(target);
+  if (noun === target || kSpine[own] === target || other === -1 || other === 0) return null;
   if (own === -1) return `includes ${target}.h: a leaf of the core knows the types only`;
   return own > other ? null : `includes ${target}.h, which stands above it`;
 }

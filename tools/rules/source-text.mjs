@@ -1,21 +1,17 @@
-// C++ and TypeScript as the architecture rules see them: text whose comments
-// and literals are blanked out, line for line, and the functions found in it
-// by matching braces. An honest approximation, not a parser: it knows strings,
-// templates, regular expressions, raw strings and digit separators.
+// C++ as the architecture rules see it: text whose comments and literals are blanked out, line
+// for line, and the functions found in it by matching braces. An honest approximation, not a
+// parser: it knows strings, raw strings and digit separators.
 
 const blank = (text) => text.replace(/[^\n]/g, " ");
 
-const kRegexMayFollow = /(?:^|[=([{,;:!&|?+\-*%<>~^}]|\breturn|\btypeof|\bcase|=>)\s*$/;
-
 // One pattern per thing to blank; the first that matches at a place wins.
-const sharedPatterns = [/\/\/[^\n]*/y, /\/\*[\s\S]*?\*\//y, /"(?:[^"\\\n]|\\[\s\S])*"/y];
-const cppPatterns = [
+const patterns = [
   /R"([^(\s]*)\([\s\S]*?\)\1"/y,
   /(?<![0-9a-fA-F])'(?:[^'\\\n]|\\.)+'/y,
-  ...sharedPatterns,
+  /\/\/[^\n]*/y,
+  /\/\*[\s\S]*?\*\//y,
+  /"(?:[^"\\\n]|\\[\s\S])*"/y,
 ];
-const tsPatterns = [/'(?:[^'\\\n]|\\[\s\S])*'/y, ...sharedPatterns];
-const regexLiteral = /\/(?![*/])(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y;
 
 function matchAt(pattern, text, at) {
   pattern.lastIndex = at;
@@ -23,24 +19,14 @@ function matchAt(pattern, text, at) {
 }
 
 // Comments and literals become spaces; everything else keeps its place.
-export function stripText(text, language) {
-  const patterns = language === "cpp" ? cppPatterns : tsPatterns;
+export function stripText(text) {
   let out = "";
   let at = 0;
   while (at < text.length) {
-    if (language === "ts" && text[at] === "`") {
-      const end = templateEnd(text, at);
-      out += blank(text.slice(at, end));
-      at = end;
-      continue;
-    }
     let found = null;
     for (const pattern of patterns) {
       found = matchAt(pattern, text, at);
       if (found) break;
-    }
-    if (!found && language === "ts" && text[at] === "/" && kRegexMayFollow.test(out.slice(-40))) {
-      found = matchAt(regexLiteral, text, at);
     }
     out += found ? blank(found) : text[at];
     at += found ? found.length : 1;
@@ -48,24 +34,10 @@ export function stripText(text, language) {
   return out;
 }
 
-// The place after the template literal that begins at `start`.
-function templateEnd(text, start) {
-  let depth = 0;
-  for (let at = start + 1; at < text.length; at++) {
-    if (text[at] === "\\") at++;
-    else if (depth === 0 && text[at] === "`") return at + 1;
-    else if (text.startsWith("${", at)) depth++;
-    else if (depth > 0 && text[at] === "{" && text[at - 1] !== "$") depth++;
-    else if (depth > 0 && text[at] === "}") depth--;
-    else if (depth > 0 && text[at] === "`") at = templateEnd(text, at) - 1;
-  }
-  return text.length;
-}
-
 const kControl =
   /^\s*(?:\}?\s*(?:else|if|for|while|switch|catch|do|try|namespace|class|struct|union|enum|interface|extern)\b)/;
 const kFunctionHead =
-  /(?:\)\s*(?:const|noexcept|override|final|mutable|async|&|\s)*(?:->[^{;]*|:[^;]*)?|=>)\s*$/;
+  /(?:\)\s*(?:const|noexcept|override|final|mutable|async|&|\s)*(?:->[^{;]*|:[^;]*)?)\s*$/;
 
 // The functions of stripped text: { head, line, lines } with 1-based lines.
 export function findFunctions(stripped) {

@@ -1,0 +1,27 @@
+// `npm run rules`: the architecture as an executable check. Prints one line per broken rule and
+// exits 1, or says what it has looked at. Sizes of TypeScript are Biome's (`npm run lint`).
+//   node tools/rules/main.mjs [folder]
+import path from "node:path";
+import { checkArchitecture } from "./architecture.mjs";
+import { directionFindings } from "./directions.mjs";
+import { packagesOf, readDocument } from "./document.mjs";
+import { trackedFiles } from "./files.mjs";
+import { treeFindings } from "./tree.mjs";
+
+const folder = path.resolve(process.argv[2] ?? ".");
+const files = trackedFiles(folder);
+const findings = [];
+try {
+  findings.push(...checkArchitecture(folder, files).findings);
+  findings.push(...treeFindings(readDocument(folder), files, packagesOf(folder)));
+  findings.push(...(await directionFindings(folder, files)));
+} catch (error) {
+  findings.push(error.message); // a file that cannot be read or parsed, which the message names
+}
+for (const finding of findings) console.log(finding);
+console.log(
+  findings.length === 0
+    ? `architecture: ${files.length} files keep the rules`
+    : `architecture: ${findings.length} broken`,
+);
+process.exitCode = findings.length === 0 ? 0 : 1;
