@@ -2,7 +2,7 @@
 import type { BenchmarkResult } from "../bench/benchmark.js";
 import type { Difference } from "../bench/comparable.js";
 import { type Change, type Comparison, falseAlarms } from "../bench/compare.js";
-import { loadText, number } from "./bench-text.js";
+import { digits, loadText } from "../bench/remarks.js";
 import { table } from "./format.js";
 
 const heading = ["load", "figure", "before", "after", "change", "95 % interval", "p", "verdict"];
@@ -41,8 +41,8 @@ function cells({ load, metric, before, after, change, low, high, adjustedP, verd
   return [
     loadText(load),
     `${metric.name} ${metric.unit}`,
-    number(before),
-    number(after),
+    digits(before),
+    digits(after),
     percent(change),
     low === null ? "-" : `${percent(low)} to ${percent(high)}`,
     adjustedP === null ? "-" : adjustedP < 0.001 ? "<0.001" : adjustedP.toFixed(3),

@@ -6,9 +6,9 @@ import { type Difference, differencesOf, type Identity, identities } from "../be
 import { type Change, type Comparison, compareResults } from "../bench/compare.js";
 import { broken, type FailRule, parseRule } from "../bench/fail-rule.js";
 import { metricNames } from "../bench/metrics.js";
+import { loadText } from "../bench/remarks.js";
 import { readResult } from "../bench/result-reader.js";
 import { comparisonText } from "./bench-compare-text.js";
-import { loadText } from "./bench-text.js";
 import { parseNumber } from "./flags.js";
 import { exitCodes, notice, print, refusal } from "./terminal.js";
 

@@ -11,11 +11,11 @@ import {
   judgeBenchmark,
   loadsOf,
 } from "../bench/options.js";
-import { ResultFile } from "../bench/result-file.js";
 import { type Target, TargetFailure } from "../bench/target.js";
 import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
 import { benchCompareCommand } from "./bench-compare.js";
+import { BenchFiles } from "./bench-files.js";
 import { benchmarkProgress } from "./bench-progress.js";
 import { benchmarkText } from "./bench-text.js";
 import { modelForms, parseNumber } from "./flags.js";
@@ -26,6 +26,8 @@ import { exitCodes, listenForInterruption, notice, print, refusal } from "./term
 type Flags = Omit<BenchmarkOptions, "model"> & {
   readonly apiKeyEnv?: string;
   readonly json?: string | true;
+  readonly csv?: string;
+  readonly html?: string;
 };
 
 /** The command; it sets the process's exit code. */
@@ -42,6 +44,8 @@ export function benchCommand(): Command {
     .enablePositionalOptions() // --json of a command below is its own
     .addCommand(benchCompareCommand())
     .option("--json [file]", "write the result to a file, or print it as JSON instead of the table")
+    .option("--csv <file>", "write a line for each repeat of each load point")
+    .option("--html <file>", "write a report with charts: one file without scripts or requests")
     .action(async (model: string | undefined, flags: Flags) => {
       process.exitCode = await bench(model, flags);
     });
@@ -126,21 +130,24 @@ function parseList(text: string): number[] {
   return values;
 }
 
-async function bench(model: string | undefined, { json, apiKeyEnv, ...flags }: Flags): Promise<number> {
+async function bench(
+  model: string | undefined,
+  { json, csv, html, apiKeyEnv, ...flags }: Flags,
+): Promise<number> {
   const options = judgeBenchmark({ ...flags, model, ...keyOf(apiKeyEnv, flags) });
-  const file = typeof json === "string" ? new ResultFile(json) : undefined;
+  const files = new BenchFiles({ json: json === true ? undefined : json, csv, html });
   const interruption = listenForInterruption();
   const { signal } = interruption;
   try {
     const result = await runBenchmark(options, {
       ...benchmarkProgress(loadsOf(options).length * options.repeats),
       ...{ open: opener(options), signal },
-      onResult: (known) => file?.write(known),
+      onResult: (known) => files.keep(known),
     });
     const text = json === true ? JSON.stringify(result) : benchmarkText(result);
     await print(`${text}\n`, new AbortController().signal);
     if (result.ended.sentence !== null) notice(`the results are partial: ${result.ended.sentence}`);
-    if (file !== undefined) notice(`result written to ${file.path}`);
+    for (const path of await files.finish(result)) notice(`written: ${path}`);
     return codeOf(result);
   } catch (thrown) {
     if (interruption.interrupted() && isCancelled(thrown)) {

@@ -2,7 +2,7 @@
 // own, our own server and endpoints that fail.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -29,8 +29,21 @@ vi.setConfig({ testTimeout: 120_000 });
 
 describe("infernode bench", () => {
   it("prints a table, a line for each load point as news, and writes the file", async () => {
-    const file = join(folder, "own.json");
-    const flags = [...own, "--rate", "40", "--arrivals", "constant", "--json", file];
+    const [file, csv, html] = ["own.json", "own.csv", "own.html"].map((name) => join(folder, name));
+    if (!file || !csv || !html) return expect.fail("no paths");
+    const flags = [
+      ...own,
+      "--rate",
+      "40",
+      "--arrivals",
+      "constant",
+      "--json",
+      file,
+      "--csv",
+      csv,
+      "--html",
+      html,
+    ];
     const { code, stdout, stderr } = await runCommand(flags);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     const [heading, first, second] = stdout.split("\n");
@@ -40,7 +53,10 @@ describe("infernode bench", () => {
     expect(stdout).toContain("Answers at temperature 0: sha256 ");
     const news = stderr.trimEnd().split("\n");
     expect(news[1]).toMatch(/^infernode: concurrency 2: .*output tokens\/s.*no errors$/);
-    expect(news).toHaveLength(4); // the model, two points, the file
+    expect(news).toHaveLength(6); // the model, two points, the files
+    expect(news.slice(3)).toEqual([file, csv, html].map((path) => `infernode: written: ${path}`));
+    expect(readFileSync(csv, "utf8").trimEnd().split("\r\n")).toHaveLength(1 + 2 * 3);
+    expect(readFileSync(html, "utf8")).toMatch(/^<!doctype html>[\s\S]*<svg [\s\S]*<\/html>\n$/);
     const result = read(file);
     expect(result).toMatchObject({
       schema: "infernode-bench/1",
@@ -103,6 +119,17 @@ describe("infernode bench", () => {
   });
 });
 
+it("charts are loaded for reports alone: no file imports them at its start", () => {
+  const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+  const scripts = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".js"),
+  );
+  expect(scripts).toContain("html-report.js");
+  const texts = scripts.map((name) => readFileSync(join(dist, name), "utf8"));
+  expect(texts.filter((script) => /^import[^(;]*html-report\.js/m.test(script))).toEqual([]);
+  expect(texts.filter((script) => /import\("[./]*html-report\.js"\)/.test(script))).toHaveLength(1);
+});
+
 describe("infernode bench, used wrongly", () => {
   it.each([
     [["--concurrency", "NaN"], "Expected numbers such as 1,4,16."],
@@ -117,6 +144,8 @@ describe("infernode bench, used wrongly", () => {
     [["--api-key", "secret"], "--api-key needs --url"],
     [["--url", "http://localhost:1", "--api-key-env", "NO_SUCH"], "the environment has no variable NO_SUCH"],
     [["--json", "no/such/folder/a.json"], "--json must be a file in a folder that can be written"],
+    [["--csv", "."], "--csv must be a file's path"],
+    [["--html", "no/such/folder/a.html"], "--html must be a file in a folder that can be written"],
     [["--prompts", "no-such.jsonl"], "no-such.jsonl cannot be read"],
     [["--context-length", "4"], "--context-length must be an integer from 16 to"],
   ])("%j: code 2, one sentence, stdout clean", async (args, sentence) => {

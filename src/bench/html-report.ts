@@ -1,0 +1,145 @@
+// A result as one HTML file: charts, the table, and what a reader must know. No script, and nothing
+// is loaded from anywhere; light and dark follow the reader's system, paper is always light.
+import type { BenchmarkResult } from "./benchmark.js";
+import { dotChart, lineChart } from "./charts.js";
+import { deviceCount, frontierOf, kneeOf, type Offer, offersOf } from "./frontier.js";
+import type { PointResult } from "./point.js";
+import { pointCells, pointHeading } from "./point-cells.js";
+import { loadText, remarksOn } from "./remarks.js";
+import { reportStyle } from "./report-style.js";
+
+/** The whole file. */
+export function htmlReport(result: BenchmarkResult): string {
+  const title = `Benchmark of ${modelName(result)}`;
+  const parts = [
+    `<h1>${escaped(title)}</h1>`,
+    `<p>${escaped(`${result.startedAt}, infernode ${result.build.infernode} (llama.cpp ${result.build.llamaCpp})`)}</p>`,
+    ...loadSections(result),
+    ...frontierSection(result),
+    "<h2>All load points</h2>",
+    `<div class="wide">${table([pointHeading, ...result.points.map(pointCells)])}</div>`,
+    `<ul>${remarksOn(result)
+      .map((line) => `<li>${escaped(line)}</li>`)
+      .join("")}</ul>`,
+    "<h2>What was measured, and where</h2>",
+    factTable({ ...result.machine }, "The client's machine"),
+    factTable(result.target, "Target"),
+    factTable(result.options, "Options"),
+  ];
+  return [
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<meta name="color-scheme" content="light dark">\n<title>${escaped(title)}</title>`,
+    `<style>${reportStyle}</style>\n</head>\n<body>\n<main>\n${parts.join("\n")}\n</main>\n</body>\n</html>\n`,
+  ].join("\n");
+}
+
+/** Charts of the closed loops and of the rates, whichever there are. */
+function loadSections({ points }: BenchmarkResult): readonly string[] {
+  const closed = points.filter(({ load }) => load.type === "concurrency");
+  const open = points.filter(({ load }) => load.type !== "concurrency");
+  return [...loadCharts(closed, "requests in flight"), ...loadCharts(open, "requests per second")];
+}
+
+function loadCharts(points: readonly PointResult[], placesName: string): readonly string[] {
+  if (points.length === 0) return [];
+  const places = points.map(({ load }) =>
+    load.type === "concurrency" ? String(load.concurrency) : loadText(load),
+  );
+  const chart = (title: string, valuesName: string, lines: Parameters<typeof lineChart>[0]["lines"]) =>
+    figure(title, lineChart({ places, placesName, valuesName, lines }));
+  const output = points.map(({ overall }) => overall.throughput?.outputTokensPerSecond);
+  const throughput = [
+    { name: "output tokens/s", values: output.map((each) => each?.mean ?? null), colour: 1 },
+    {
+      name: "95 % interval, low",
+      values: output.map((each) => each?.low ?? null),
+      colour: 3,
+      isDashed: true,
+    },
+    {
+      name: "95 % interval, high",
+      values: output.map((each) => each?.high ?? null),
+      colour: 3,
+      isDashed: true,
+    },
+  ];
+  return [
+    `<h2>By ${placesName}</h2>`,
+    chart(`Throughput by ${placesName}`, "tokens/s", throughput),
+    chart(`Time to the first token by ${placesName}`, "ms", percentiles(points, "ttftMs")),
+    chart(`Time between tokens by ${placesName}`, "ms", percentiles(points, "itlMs")),
+    chart(`Time to the answer's end by ${placesName}`, "ms", percentiles(points, "endToEndMs")),
+  ];
+}
+
+function percentiles(points: readonly PointResult[], field: "ttftMs" | "itlMs" | "endToEndMs") {
+  return (["p50", "p90", "p99"] as const).map((name, index) => ({
+    name,
+    values: points.map(({ overall }) => overall.latency[field]?.[name] ?? null),
+    colour: index + 1,
+  }));
+}
+
+function frontierSection(result: BenchmarkResult): readonly string[] {
+  const offers = offersOf(result);
+  if (offers.length === 0) return [];
+  const frontier = frontierOf(offers);
+  const knee = kneeOf(frontier);
+  const devices = deviceCount(result);
+  const dot = (offer: Offer) => ({
+    ...{ name: loadText(offer.load), x: offer.userTokensPerSecond, y: offer.gpuTokensPerSecond },
+  });
+  const svg = dotChart({
+    xName: "output tokens/s per user",
+    yName: devices === 1 ? "output tokens/s per GPU or machine" : `output tokens/s per GPU, of ${devices}`,
+    dots: offers.map(dot),
+    joined: frontier.map(dot),
+    marked: knee === null ? null : dot(knee),
+  });
+  const sentence =
+    knee === null
+      ? "No knee: it takes three load points of which none is beaten in both, and one above the line between the others."
+      : `The knee is at ${loadText(knee.load)}: beyond it, more of the one costs much of the other.`;
+  return ["<h2>What a user gets against what a GPU yields</h2>", figure(sentence, svg)];
+}
+
+function modelName({ target }: BenchmarkResult): string {
+  const { model } = target;
+  if (typeof model === "string") return model;
+  const { name, description } = (model ?? {}) as { readonly name?: string; readonly description?: string };
+  return [name, description].filter(Boolean).join(", ");
+}
+
+/** The sentence is the drawing's name for those that do not see it. */
+function figure(caption: string, svg: string): string {
+  const named = svg.replace("<svg ", `<svg role="img" aria-label="${escaped(caption)}" `);
+  return `<figure>${named}<figcaption>${escaped(caption)}</figcaption></figure>`;
+}
+
+function table([heading = [], ...rows]: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
+  return `<table><thead>${row(heading, "th")}</thead><tbody>${rows.map((cells) => row(cells, "td")).join("")}</tbody></table>`;
+}
+
+function factTable(facts: Readonly<Record<string, unknown>>, caption: string): string {
+  const rows = Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      return `<tr><th>${escaped(name)}</th><td>${escaped(text)}</td></tr>`;
+    });
+  return `<table class="facts"><caption>${escaped(caption)}</caption><tbody>${rows.join("")}</tbody></table>`;
+}
+
+function escaped(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    "&": "amp",
+    "<": "lt",
+    ">": "gt",
+    '"': "quot",
+    "'": "#39",
+  };
+  return text.replace(/[&<>"']/g, (character) => `&${names[character]};`);
+}

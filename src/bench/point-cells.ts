@@ -1,0 +1,54 @@
+// A load point as a line of a table and as a sentence. Pure: values in, text out.
+import type { PointResult, PooledDistribution } from "./point.js";
+import { digits, errorText, loadText } from "./remarks.js";
+import type { Interval } from "./statistics.js";
+
+/** The table's heading. */
+export const pointHeading: readonly string[] = [
+  ...["load", "out tok/s", "in tok/s", "req/s", "tok/s/user", "TTFT ms p50", "p99", "ITL ms p50", "p99"],
+  ...["TPOT ms p50", "end ms p50", "p99", "good", "good/s", "errors"],
+];
+
+/** One load point in one line, while others still run. */
+export function pointLine(point: PointResult): string {
+  const { overall, load } = point;
+  const { throughput, latency } = overall;
+  const parts = [
+    `${withInterval(throughput?.outputTokensPerSecond)} output tokens/s`,
+    `${withInterval(throughput?.requestsPerSecond)} requests/s`,
+    `first token p50 ${percentile(latency.ttftMs, "p50")} ms, p99 ${percentile(latency.ttftMs, "p99")} ms`,
+    `between tokens p50 ${percentile(latency.itlMs, "p50")} ms, p99 ${percentile(latency.itlMs, "p99")} ms`,
+    overall.failed === 0 ? "no errors" : `${overall.failed} errors (${errorText(point)})`,
+  ];
+  return `${loadText(load)}${point.isComplete ? "" : " (partial)"}: ${parts.join(", ")}`;
+}
+
+/** The cells below it. */
+export function pointCells(point: PointResult): string[] {
+  const { throughput, latency, goodShare } = point.overall;
+  return [
+    `${loadText(point.load)}${point.isComplete ? "" : " (partial)"}`,
+    withInterval(throughput?.outputTokensPerSecond),
+    withInterval(throughput?.inputTokensPerSecond),
+    withInterval(throughput?.requestsPerSecond),
+    percentile(latency.userTokensPerSecond, "mean"),
+    ...(["p50", "p99"] as const).map((name) => percentile(latency.ttftMs, name)),
+    ...(["p50", "p99"] as const).map((name) => percentile(latency.itlMs, name)),
+    percentile(latency.tpotMs, "p50"),
+    ...(["p50", "p99"] as const).map((name) => percentile(latency.endToEndMs, name)),
+    goodShare === null ? "-" : `${(goodShare * 100).toFixed(0)} %`,
+    withInterval(throughput?.goodRequestsPerSecond),
+    errorText(point),
+  ];
+}
+
+function withInterval(value: Interval | undefined): string {
+  if (value === undefined) return "-";
+  return value.high === null
+    ? digits(value.mean)
+    : `${digits(value.mean)} ± ${digits(value.high - value.mean)}`;
+}
+
+function percentile(value: PooledDistribution | null, name: "mean" | "p50" | "p99"): string {
+  return digits(value?.[name]);
+}

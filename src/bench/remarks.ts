@@ -1,0 +1,82 @@
+// What a reader of a result must know besides its figures, as sentences; the table and the report
+// print them. Pure: values in, text out.
+import type { BenchmarkResult } from "./benchmark.js";
+import type { Calibration } from "./calibration.js";
+import type { Load } from "./load.js";
+import type { PointResult } from "./point.js";
+
+/** A load point's name. */
+export function loadText(load: Load): string {
+  if (load.type === "concurrency") return `concurrency ${load.concurrency}`;
+  return `${digits(load.rate)}/s ${load.process}${load.process === "gamma" ? ` ${load.burstiness}` : ""}`;
+}
+
+/** Three digits that count; "-" where there is no value. */
+export function digits(value: number | null | undefined): string {
+  if (value === undefined || value === null) return "-";
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** "3 http-503, 1 timeout"; "0" without errors. */
+export function errorText({ repeats }: PointResult): string {
+  const counts = new Map<string, number>();
+  for (const { errors } of repeats) {
+    for (const [name, { count }] of Object.entries(errors)) counts.set(name, (counts.get(name) ?? 0) + count);
+  }
+  return counts.size === 0 ? "0" : [...counts].map(([name, count]) => `${count} ${name}`).join(", ");
+}
+
+/** All sentences, in the order in which they are printed. */
+export function remarksOn({ points, calibration, greedyDigest, ended }: BenchmarkResult): readonly string[] {
+  return [
+    ...new Set(points.flatMap(pointRemarks)),
+    ...(calibration ?? []).map(calibrationLine),
+    ...points.flatMap(clientLine),
+    ...(greedyDigest === null ? [] : [`Answers at temperature 0: sha256 ${greedyDigest.sha256}`]),
+    ...endLines(ended),
+  ];
+}
+
+/** What a reader of the table must know. */
+function pointRemarks({ overall, repeats, load }: PointResult): string[] {
+  const all: string[] = [];
+  if (overall.repeats < 3)
+    all.push(`Fewer than three repeats (${loadText(load)}): how far its figures are chance is not known.`);
+  if (repeats.some(({ window }) => window?.kind === "whole"))
+    all.push(
+      `No steady state (${loadText(load)}): its rates include beginning and end; use more --requests.`,
+    );
+  else if (repeats.some(({ window }) => window?.isShort))
+    all.push("Steady states shorter than 10 s: use --duration or more --requests for figures to publish.");
+  const differing = repeats.reduce((sum, { tokens }) => sum + tokens.requestsWithOtherCounts, 0);
+  if (differing > 0)
+    all.push(
+      `Events and tokens differ in number in ${differing} requests (${loadText(load)}); the other end's counts are used.`,
+    );
+  if (repeats.some(({ tokens, requests }) => tokens.serverOutputTokens === null && requests.finished > 0))
+    all.push("The endpoint tells no token counts: events are counted as tokens, and prompts not at all.");
+  return all;
+}
+
+function calibrationLine({ streams, ttftErrorMs, itlErrorMs }: Calibration): string {
+  const text = (name: "p50" | "p99") =>
+    `${name} ${digits(ttftErrorMs?.[name])} ms to the first token, ${digits(itlErrorMs?.[name])} ms between tokens`;
+  return `This client's own error at ${streams} ${streams === 1 ? "stream" : "streams"}: ${text("p50")}; ${text("p99")}.`;
+}
+
+function clientLine({ load, repeats }: PointResult): string[] {
+  const late = Math.max(...repeats.map(({ client }) => client.eventLoopDelayMs.p99));
+  const errors = repeats
+    .map(({ client }) => client.firstTokenErrorMs?.p50)
+    .filter((each) => each !== undefined);
+  const own =
+    errors.length === 0
+      ? ""
+      : `, first tokens seen ${digits(Math.max(...errors))} ms (p50) after the engine had them`;
+  return [`Event loop at ${loadText(load)}: p99 ${digits(late)} ms late${own}.`];
+}
+
+function endLines({ reason, sentence }: BenchmarkResult["ended"]): string[] {
+  if (reason === "interrupted") return ["Interrupted: these results are partial."];
+  return reason === "failed" ? [`Failed, and these results are partial: ${sentence}`] : [];
+}

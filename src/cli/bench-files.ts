@@ -1,0 +1,45 @@
+// The files that one benchmark writes: JSON after each repeat, the others at the end. Charts are a
+// large library, which is loaded only where a report is wanted.
+import type { BenchmarkResult } from "../bench/benchmark.js";
+import { csvOf } from "../bench/csv.js";
+import { OutputFile } from "../bench/output-file.js";
+
+/** Their paths, as flags name them. */
+export interface BenchPaths {
+  readonly json: string | undefined;
+  readonly csv: string | undefined;
+  readonly html: string | undefined;
+}
+
+/** Files that can be written to. */
+export class BenchFiles {
+  readonly #json: OutputFile | undefined;
+  readonly #csv: OutputFile | undefined;
+  readonly #html: OutputFile | undefined;
+
+  /** @throws InferenceError INVALID_OPTION where one of them cannot be written */
+  constructor({ json, csv, html }: BenchPaths) {
+    this.#json = fileAt("--json", json);
+    this.#csv = fileAt("--csv", csv);
+    this.#html = fileAt("--html", html);
+  }
+
+  /** Keeps what is known so far, whatever ends the process. */
+  keep(result: BenchmarkResult): void {
+    this.#json?.write(`${JSON.stringify(result, null, 1)}\n`);
+  }
+
+  /** Writes the rest. @returns all files that were written */
+  async finish(result: BenchmarkResult): Promise<readonly string[]> {
+    this.#csv?.write(csvOf(result));
+    if (this.#html !== undefined) {
+      const { htmlReport } = await import("../bench/html-report.js");
+      this.#html.write(htmlReport(result));
+    }
+    return [this.#json, this.#csv, this.#html].flatMap((file) => file?.path ?? []);
+  }
+}
+
+function fileAt(flag: string, path: string | undefined): OutputFile | undefined {
+  return path === undefined ? undefined : new OutputFile(flag, path);
+}
