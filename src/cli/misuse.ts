@@ -6,8 +6,7 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["run", "infernode chat"],
   ["complete", "infernode generate"],
   ["completion", "infernode generate"],
-  ["serve", "infernode worker --rp_serve_api"],
-  ["server", "infernode worker --rp_serve_api"],
+  ["server", "infernode serve"],
   ["start", "infernode worker"],
   ["show", "infernode inspect"],
 ]);

@@ -11,6 +11,7 @@ import { inspectCommand } from "./inspect.js";
 import { listCommand } from "./list.js";
 import { planCommand } from "./plan.js";
 import { pullCommand } from "./pull.js";
+import { serveCommand } from "./serve.js";
 import { workerCommand } from "./worker.js";
 
 const examples = `
@@ -25,6 +26,7 @@ Examples:
   infernode doctor                                this machine's devices, and what is wrong
   infernode pull hf:owner/name:Q4_K_M             downloads a model
   infernode convert ./checkpoint --out model.gguf
+  infernode serve model.gguf                      OpenAI's API on 127.0.0.1:8000
   MODEL_NAME=model.gguf infernode worker          serves jobs of the platform
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C.`;
@@ -51,6 +53,7 @@ export function program(version: string): Command {
     pullCommand(),
     listCommand(),
     cacheCommand(),
+    serveCommand(),
     workerCommand(),
     buildCommand(),
     doctorCommand(),

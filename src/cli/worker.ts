@@ -8,7 +8,7 @@ import { textGenerationWorker } from "../text-generation/worker.js";
 import { exitCodes } from "./terminal.js";
 
 /** What the process ends with when the engine has stopped by this error. */
-function exitCodeOf(code: ErrorCode): number {
+export function exitCodeOf(code: ErrorCode): number {
   if (code === "DEVICE_FAILED") return exitCodes.deviceFailed;
   return code === "OUT_OF_MEMORY" ? exitCodes.deviceMemory : exitCodes.failure;
 }

@@ -26,6 +26,7 @@ const others: ReadonlyMap<string, readonly string[]> = new Map([
   ["chatVariables", ["chat_template_kwargs"]],
   ["splitReasoning", ["reasoning_format"]],
   ["addSpecial", ["add_special_tokens"]],
+  ["inputs", ["input"]],
 ]);
 
 /** @returns the body's name of an option's path */

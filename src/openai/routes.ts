@@ -7,6 +7,7 @@ import { chatChunks, chatCompletion } from "./chat-answer.js";
 import { chatRequest } from "./chat-request.js";
 import { completion, completionChunks, type PromptRun } from "./completion-answer.js";
 import { completionRequest } from "./completion-request.js";
+import { embeddings } from "./embeddings.js";
 import {
   type Body,
   booleanField,
@@ -36,7 +37,7 @@ export interface ApiCall {
   readonly onUnknown?: OnUnknown | undefined;
 }
 
-const notThere = ["/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/rerank", "/v1/score", "/pooling"];
+const notThere = ["/v1/responses", "/v1/messages", "/v1/rerank", "/v1/score", "/pooling"];
 
 /** @throws ApiError */
 export async function answer(model: TextModel, call: ApiCall): Promise<Answer> {
@@ -65,6 +66,8 @@ async function routed(
       return chat(model, bodyOf(method, body), signal, onUnknown);
     case "/v1/completions":
       return completions(model, bodyOf(method, body), signal, onUnknown);
+    case "/v1/embeddings":
+      return embedded(model, bodyOf(method, body), signal, onUnknown);
     default:
       if (route.startsWith("/v1/models/"))
         return { type: "object", object: oneModel(model, route.slice(11)) };
@@ -134,6 +137,16 @@ async function completions(
   }
 }
 
+async function embedded(
+  model: TextModel,
+  body: Body,
+  signal: AbortSignal | undefined,
+  onUnknown: OnUnknown,
+): Promise<Answer> {
+  const served = identified(named(model, body.model), textField(body, "request_id"));
+  return { type: "object", object: await embeddings(served, body, signal, onUnknown) };
+}
+
 function textOf(model: TextModel, prompt: unknown): string {
   if (typeof prompt === "string") return prompt;
   return bytesText(
@@ -153,9 +166,13 @@ function common(model: TextModel, body: Body, onUnknown: OnUnknown) {
   const includeUsage = booleanField(options, "include_usage", path("include_usage")) ?? false;
   const name = "continuous_usage_stats";
   if (booleanField(options, name, path(name)) === true && includeUsage) refuseField(path(name));
-  const answerId = textField(body, "request_id");
-  const served = named(model, body.model);
-  return { served: answerId ? { ...bound(served), answerId } : served, stream, includeUsage };
+  const served = identified(named(model, body.model), textField(body, "request_id"));
+  return { served, stream, includeUsage };
+}
+
+/** The model, whose answer is called as the request wants it. */
+function identified(model: TextModel, answerId: string | undefined): TextModel {
+  return answerId ? { ...bound(model), answerId } : model;
 }
 
 const streamFields: ReadonlySet<string> = new Set([
@@ -184,6 +201,7 @@ function bound(model: TextModel): TextModel {
     contextLength,
     tokenBytes: (token) => model.tokenBytes(token),
     generate: (request) => model.generate(request),
+    embed: (inputs, options) => model.embed(inputs, options),
   };
 }
 

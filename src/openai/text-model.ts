@@ -1,4 +1,5 @@
-// What the API needs of a model: its names, its tokens' texts, and generations.
+// What the API needs of a model: its names, its tokens' texts, generations and embeddings.
+import type { EmbedInput, EmbedOptions, EmbedResult } from "../engine/embed.js";
 import type { GenerateResult, GenerationEvent } from "../engine/events.js";
 import type { GenerateRequest } from "../engine/generate-request.js";
 
@@ -20,4 +21,6 @@ export interface TextModel {
   /** A token's bytes, perhaps a part of a character. */
   tokenBytes(token: number): Uint8Array;
   generate(request: GenerateRequest): Run;
+  /** As Engine.embed(). */
+  embed(inputs: EmbedInput | readonly EmbedInput[], options: EmbedOptions): Promise<EmbedResult>;
 }

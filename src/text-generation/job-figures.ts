@@ -21,6 +21,7 @@ export function counted(model: TextModel, context: JobContext): TextModel {
     contextLength,
     tokenBytes: (token) => model.tokenBytes(token),
     generate: (request) => watched(model.generate(request), tell),
+    embed: (inputs, options) => model.embed(inputs, options),
   };
 }
 

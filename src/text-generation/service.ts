@@ -89,6 +89,7 @@ export class TextGenerationService {
         return bytes;
       },
       generate: (request) => cache.generate(request),
+      embed: (inputs, options) => engine.embed(inputs, options),
     };
   }
 

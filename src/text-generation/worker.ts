@@ -2,6 +2,7 @@
 // with its environment or its model is told to the platform by its preparation.
 import { type ErrorCode, InferenceError } from "../errors.js";
 import { type LogLevel, setLogListener } from "../log.js";
+import type { OnUnknown } from "../openai/fields.js";
 import type { JobLog, StartOptions } from "../serverless/contract.js";
 import { readTextGenerationConfig, type TextGenerationConfig } from "./config.js";
 import type { Environment } from "./environment.js";
@@ -28,6 +29,8 @@ export interface TextGenerationWorker {
   readonly options: StartOptions;
   /** The model and engine, once prepared. */
   readonly service: () => TextGenerationService | undefined;
+  /** Told of fields in requests that nobody defines, as the handler tells it. */
+  readonly onUnknown: OnUnknown;
 }
 
 /**
@@ -40,6 +43,7 @@ export function textGenerationWorker(
 ): TextGenerationWorker {
   let service: TextGenerationService | undefined;
   let handler: ReturnType<typeof textGenerationHandler> | undefined;
+  let onUnknown: OnUnknown = () => {};
   const onFailure = (thrown: unknown) => {
     if (!(thrown instanceof InferenceError)) return;
     const isBroken = thrown.code === "ENGINE_BROKEN" || service?.isBroken === true;
@@ -51,7 +55,7 @@ export function textGenerationWorker(
     service = new TextGenerationService(config, environment, (level, message) => log[level](message));
     await service.load(signal);
     const { model } = service;
-    const onUnknown = unknownFields(config.strictFields, (message) => log.warn(message));
+    onUnknown = unknownFields(config.strictFields, (message) => log.warn(message));
     handler = textGenerationHandler({ model: () => model, config, onFailure, onUnknown });
   };
   const options: StartOptions = {
@@ -63,5 +67,5 @@ export function textGenerationWorker(
     concurrencyModifier: () => service?.concurrency ?? 1,
     returnAggregateStream: true,
   };
-  return { options, service: () => service };
+  return { options, service: () => service, onUnknown: (path) => onUnknown(path) };
 }

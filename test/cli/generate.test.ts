@@ -127,7 +127,7 @@ describe("infernode generate", () => {
     [["cache", "prune", "--max-size", "small"], "Expected a size such as 50GB or 20GiB."],
     [["inspect", "hf:acme"], "the model must be hf:owner/name[:file-or-quantization][@revision]"],
     [["inspect"], "missing required argument 'model'\n(Such as infernode inspect my-model.gguf.)"],
-    [["serve"], "unknown command 'serve'\n(Did you mean infernode worker --rp_serve_api?)"],
+    [["server"], "unknown command 'server'\n(Did you mean serve?)"],
     [["-m", "model.gguf"], "unknown option '-m'\n(Did you mean infernode chat model.gguf?)"],
     [[embeddedModelPath()], `(Did you mean infernode chat ${embeddedModelPath()}?)`],
     [["genrate"], "unknown command 'genrate'\n(Did you mean generate?)"],

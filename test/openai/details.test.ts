@@ -29,6 +29,7 @@ function served(by: Engine = engine): TextModel {
     contextLength: by.options.contextLength,
     tokenBytes: (token) => model.tokenBytes(token),
     generate: (request) => by.generate(request),
+    embed: (inputs, options) => by.embed(inputs, options),
   };
 }
 

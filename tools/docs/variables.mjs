@@ -232,6 +232,13 @@ export const kPackageVariables = [
     "–",
     "Where cuBLAS and the CUDA runtime are, before CUDA_HOME, CUDA_PATH and pip's packages are looked at.",
   ],
+  ["PORT", "0 to 65535", "8000", "Where `infernode serve` listens; `--port` counts more."],
+  [
+    "INFERNODE_API_KEY",
+    "keys, by commas",
+    "–",
+    "Keys of `infernode serve`, beside those of `--api-key` and `--api-key-file`.",
+  ],
   ["XDG_STATE_HOME", "absolute path", "`~/.local/state`", "`infernode chat` keeps typed messages below it."],
   [
     "BASE_PATH",

@@ -1,6 +1,6 @@
 // Builds dist/ from src/: declarations by tsc, which also judges the types, and
-// JavaScript by rolldown, which puts what is used of zod, commander, prom-client and echarts into
-// it. Importing zod as it comes costs 80 ms at each start, this costs 12. The declarations
+// JavaScript by rolldown, which puts what is used of zod, commander, hono, prom-client and echarts
+// into it. Importing zod as it comes costs 80 ms at each start, this costs 12. The declarations
 // become one file that imports nothing, and its copy for CommonJS. dist holds nothing but
 // this output.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";

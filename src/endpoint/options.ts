@@ -1,0 +1,57 @@
+// What `infernode serve` is told beside what it serves, and what may not be: an address that
+// others reach, with nobody at the door.
+import { InferenceError } from "../errors.js";
+import { KeyRing } from "../http/keys.js";
+
+export interface ServeOptions {
+  /** Address to bind. */
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  /** Keys of which each request must carry one. */
+  readonly keys: readonly string[];
+  /** Whether something in front of this server decides who may call. */
+  readonly behindGateway: boolean;
+  /** Origins of web pages that may call. */
+  readonly origins: readonly string[];
+  /** Requests that may wait beside those that run. */
+  readonly maxQueue: number;
+  /** Bytes of a request's body. */
+  readonly maxBodyBytes: number;
+  /** Milliseconds that what is under way gets to end after SIGTERM. */
+  readonly drainMs: number;
+}
+
+/** Options that were judged. */
+export interface JudgedServeOptions extends ServeOptions {
+  readonly ring: KeyRing;
+  /** Whether only this machine reaches the address. */
+  readonly isLocal: boolean;
+}
+
+/** @throws InferenceError INVALID_OPTION */
+export function judgeServeOptions(options: ServeOptions): JudgedServeOptions {
+  const ring = new KeyRing(options.keys);
+  const isLocal = isLoopback(options.host);
+  for (const origin of options.origins) judgeOrigin(origin);
+  if (!isLocal && ring.isEmpty && !options.behindGateway) {
+    throw new InferenceError(
+      "INVALID_OPTION",
+      `--host ${options.host} is reached by other machines, so requests must carry a key: give --api-key-file, ` +
+        "INFERNODE_API_KEY or --api-key; or --behind-gateway where something in front decides who may call",
+    );
+  }
+  return { ...options, ring, isLocal: isLocal && !options.behindGateway };
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/i.test(host);
+}
+
+function judgeOrigin(origin: string): void {
+  if (origin === "*" || (URL.canParse(origin) && new URL(origin).origin === origin)) return;
+  throw new InferenceError(
+    "INVALID_OPTION",
+    `--cors must be an origin such as https://app.example (scheme, host and port, no path) or *, got ${JSON.stringify(origin)}`,
+  );
+}

@@ -1,0 +1,173 @@
+// A server from its start to its end: listens at once, so that probes see it load; serves;
+// and when it is told to leave finishes what it has. @returns the exit code.
+import { setMaxListeners } from "node:events";
+import { sleep } from "../backoff.js";
+import { isErrorCode } from "../errors.js";
+import { Admission } from "../http/admission.js";
+import { createApp, type ServerState } from "../http/app.js";
+import { type Listener, type ListenOptions, listen } from "../http/listener.js";
+import type { OpenaiParts } from "../http/openai-routes.js";
+import { readConfig, type WorkerConfig } from "../serverless/config.js";
+import type { Host } from "../serverless/host.js";
+import { listenForLeaving, type Stoppable } from "../serverless/leaving.js";
+import { preparedLocally } from "../serverless/local-mode.js";
+import { Logger } from "../serverless/logger.js";
+import { unlessLeaving } from "../serverless/preparing.js";
+import { messageOfThrown } from "../thrown.js";
+import type { JudgedServeOptions } from "./options.js";
+import type { Served } from "./served.js";
+
+/** Milliseconds that clients get; tests have less patience. */
+export interface ServerTimes extends Omit<ListenOptions, "host" | "port"> {
+  readonly stallMs: number;
+  /** That a request waits for the model. */
+  readonly loadingMs: number;
+}
+
+const usualTimes: ServerTimes = {
+  headersMs: 15_000,
+  requestMs: 60_000,
+  idleMs: 75_000,
+  stallMs: 300_000,
+  loadingMs: 10_000,
+};
+
+/** Requests under way before it is known how many the engine computes at once. */
+const atFirst = 8;
+
+export class Server implements Stoppable {
+  readonly #served: Served;
+  readonly #options: JudgedServeOptions;
+  readonly #config: WorkerConfig;
+  readonly #logger: Logger;
+  readonly #times: ServerTimes;
+  readonly #admission: Admission;
+  readonly #ending = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #loaded = new AbortController();
+  #listener: Listener | undefined;
+
+  /** @param times other than the usual ones, for tests */
+  constructor(served: Served, options: JudgedServeOptions, host: Host, times: Partial<ServerTimes> = {}) {
+    this.#served = served;
+    this.#options = options;
+    this.#config = readConfig(host.environment);
+    this.#logger = new Logger((line) => host.write(line), this.#config.logLevel, false);
+    this.#times = { ...usualTimes, ...times };
+    // As many listeners as there are requests.
+    for (const { signal } of [this.#ending, this.#stopping, this.#loaded]) setMaxListeners(0, signal);
+    this.#admission = new Admission(
+      () =>
+        (this.#loaded.signal.aborted ? (served.text?.concurrency() ?? atFirst) : atFirst) + options.maxQueue,
+    );
+  }
+
+  /** The port it listens on; undefined before. */
+  get port(): number | undefined {
+    return this.#listener?.port;
+  }
+
+  /** Requests under way. */
+  get jobs(): number {
+    return this.#admission.living;
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async failAll(reason: string): Promise<void> {
+    this.stop();
+    this.#ending.abort(reason);
+    await this.#admission.drained();
+  }
+
+  async run(host: Host): Promise<number> {
+    const leaving = listenForLeaving(this, this.#config, this.#logger, host);
+    try {
+      if (!(await this.#listening())) return 1;
+      const { options } = this.#served;
+      const prepared = await unlessLeaving(leaving, (signal) =>
+        preparedLocally(options, this.#logger, signal),
+      );
+      if (!prepared) return 1;
+      if (!this.#stopping.signal.aborted) {
+        this.#loaded.abort();
+        this.#tellReady();
+        await leaving.asked;
+      }
+      await Promise.race([this.#drained(), leaving.forced]);
+      return leaving.code();
+    } finally {
+      leaving.stop();
+      await this.#listener?.close();
+      await this.#served.close();
+    }
+  }
+
+  async #drained(): Promise<void> {
+    const done = new AbortController();
+    void this.#admission.drained().then(() => done.abort());
+    await sleep(this.#options.drainMs, done.signal);
+    if (done.signal.aborted) return;
+    this.#logger.warn(`${this.jobs} requests did not end within ${this.#options.drainMs} ms and are failed.`);
+    await this.failAll("the server is shutting down");
+  }
+
+  async #listening(): Promise<boolean> {
+    const { host, port } = this.#options;
+    const app = createApp({
+      guard: { keys: this.#options.ring, origins: this.#options.origins, isLocal: this.#options.isLocal },
+      state: () => this.#state,
+      loaded: () => sleep(this.#times.loadingMs, this.#loaded.signal, this.#stopping.signal),
+      figures: () => this.#figures(),
+      openai: this.#openai(),
+      more: () => {},
+    });
+    try {
+      this.#listener = await listen((request) => app.fetch(request), { host, port, ...this.#times });
+    } catch (thrown) {
+      this.#logger.error(`The server cannot listen on ${host}:${port}: ${messageOfThrown(thrown)}`);
+      return false;
+    }
+    return true;
+  }
+
+  #tellReady(): void {
+    const { host, ring } = this.#options;
+    const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+    const key = ring.isEmpty ? "no key is needed" : "a key is needed";
+    this.#logger.info(`Serving on http://${name}:${this.port} (${key}).`);
+  }
+
+  get #state(): ServerState {
+    if (this.#stopping.signal.aborted) return "draining";
+    if (!this.#loaded.signal.aborted) return "loading";
+    return this.#served.text?.isBroken() ? "broken" : "ready";
+  }
+
+  #figures(): Readonly<Record<string, unknown>> {
+    const requests = { under_way: this.#admission.living, limit: this.#admission.limit };
+    if (!this.#loaded.signal.aborted || this.#served.text === undefined) return { requests };
+    const { running, waiting } = this.#served.text.stats();
+    return { models: this.#served.text.model().names, requests, engine: { running, waiting } };
+  }
+
+  #openai(): OpenaiParts | undefined {
+    const { text } = this.#served;
+    if (text === undefined) return undefined;
+    return {
+      model: text.model,
+      admission: this.#admission,
+      limitBytes: this.#options.maxBodyBytes,
+      stallMs: this.#times.stallMs,
+      ending: this.#ending.signal,
+      onUnknown: text.onUnknown,
+      onFailure: (error) => {
+        this.#logger.error(`A request failed: ${error.message}`);
+        const code = error.code?.toUpperCase();
+        if (text.isBroken() && isErrorCode(code)) text.onBroken(code);
+      },
+    };
+  }
+}

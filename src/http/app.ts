@@ -1,0 +1,91 @@
+// The server's routes as one function of a web Request: who may call, whether the server is
+// ready, and whose route it is. Knows no socket; the endpoint adds its routes.
+import { Hono } from "hono";
+import { ApiError, toApiError } from "../openai/api-error.js";
+import { crossOrigin, type GuardOptions, guard, openPaths } from "./guard.js";
+import { type OpenaiParts, openaiReply, shuttingDown, wrongMethod } from "./openai-routes.js";
+import { errorReply, jsonReply } from "./replies.js";
+
+/** What the server can do now. */
+export type ServerState = "loading" | "ready" | "draining" | "broken";
+
+export interface AppParts {
+  readonly guard: GuardOptions;
+  readonly state: () => ServerState;
+  /** Resolves when the state is no longer "loading", or after a while that requests may wait for it. */
+  readonly loaded: () => Promise<void>;
+  /** Told beside the state in /health. */
+  readonly figures: () => Readonly<Record<string, unknown>>;
+  /** Undefined: there is no model behind /v1. */
+  readonly openai: OpenaiParts | undefined;
+  /** Adds the endpoint's routes. */
+  readonly more: (app: Hono) => void;
+}
+
+/** By the state: RunPod's load balancer reads 204 as "is starting" and anything but 2xx as broken. */
+const pingStatuses: Readonly<Record<ServerState, number>> = {
+  loading: 204,
+  ready: 200,
+  draining: 503,
+  broken: 503,
+};
+
+const loading = new ApiError(503, "the model is being loaded; send this request again later", {
+  code: "model_loading",
+});
+const broken = new ApiError(503, "the engine has stopped by an error; the server is to be started again", {
+  code: "engine_broken",
+});
+const noModel = new ApiError(
+  404,
+  "this server runs a handler, not a model; its jobs are at /v2/ENDPOINT/run, and /v2/ENDPOINT/openai/v1 where the handler speaks it",
+  { code: "route_not_found" },
+);
+
+export function createApp({ guard: guarding, state, loaded, figures, openai, more }: AppParts): Hono {
+  const app = new Hono();
+  if (guarding.origins.length > 0) app.use(crossOrigin(guarding.origins));
+  app.use(guard(guarding));
+  app.get("/ping", () => new Response(null, { status: pingStatuses[state()] }));
+  app.get("/health", () => {
+    const now = state();
+    return jsonReply(now === "ready" ? 200 : 503, { status: now, ...figures() });
+  });
+  app.use(async (context, next) => {
+    if (openPaths.has(context.req.path)) return wrongMethodReply(context.req.path, context.req.method);
+    if (state() === "loading") await loaded();
+    const now = state();
+    if (now === "loading") return errorReply(loading);
+    if (now === "broken") return errorReply(broken);
+    if (now === "draining" && startsWork(context.req.method, context.req.path))
+      return errorReply(shuttingDown);
+    return next();
+  });
+  app.all("/v1/*", (context) =>
+    openai === undefined
+      ? errorReply(noModel)
+      : openaiReply(openai, context.req.path.replace(/(.)\/$/, "$1"), context.req.raw),
+  );
+  more(app);
+  app.notFound(({ req }) => errorReply(noRoute(req.method, req.path)));
+  app.onError((thrown) => errorReply(toApiError(thrown)));
+  return app;
+}
+
+/** Jobs can be asked for, cancelled and streamed until the end. */
+function startsWork(method: string, path: string): boolean {
+  if (path.startsWith("/v1/")) return method !== "GET";
+  return /^\/v2\/[^/]+\/(?:run|runsync|openai|retry)(?:\/|$)/.test(path);
+}
+
+function wrongMethodReply(path: string, method: string): Response {
+  return errorReply(wrongMethod(path, "GET", method), { Allow: "GET, HEAD" });
+}
+
+function noRoute(method: string, path: string): ApiError {
+  return new ApiError(
+    404,
+    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /health and /ping`,
+    { code: "route_not_found" },
+  );
+}

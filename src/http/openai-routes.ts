@@ -1,0 +1,134 @@
+// /v1 over the pure routes of src/openai: reads the body, writes the answer. A client that
+// leaves ends its generation, and a request that finds too many others is refused before
+// its body is read.
+import { ApiError, toApiError } from "../openai/api-error.js";
+import type { OnUnknown } from "../openai/fields.js";
+import { answer } from "../openai/routes.js";
+import type { TextModel } from "../openai/text-model.js";
+import type { Admission } from "./admission.js";
+import { readJson } from "./body.js";
+import { doneEvent, errorReply, eventReply, jsonReply } from "./replies.js";
+
+export interface OpenaiParts {
+  readonly model: () => TextModel;
+  readonly admission: Admission;
+  readonly limitBytes: number;
+  /** Milliseconds that the client of a stream may take nothing. */
+  readonly stallMs: number;
+  /** Aborts when what is under way is to end at once. */
+  readonly ending: AbortSignal;
+  readonly onUnknown: OnUnknown;
+  /** Told of every failure that is not the request's own fault. */
+  readonly onFailure: (error: ApiError) => void;
+}
+
+/** @param path such as "/v1/models" */
+export async function openaiReply(parts: OpenaiParts, path: string, request: Request): Promise<Response> {
+  const { method } = request;
+  const reads = method === "GET" || method === "HEAD";
+  if (!reads && /^\/v1\/models(?:\/|$)/.test(path))
+    return errorReply(wrongMethod(path, "GET", method), { Allow: "GET, HEAD" });
+  if (reads) return guarded(parts, () => listed(parts, path));
+  const leave = parts.admission.enter();
+  if (leave === undefined) return errorReply(full(parts.admission));
+  const work = new LinkedAbort([request.signal, parts.ending], leave);
+  return guarded(parts, () => generated(parts, path, request, work), work);
+}
+
+async function listed({ model }: OpenaiParts, path: string): Promise<Response> {
+  const given = await answer(model(), { path, method: "GET", body: undefined });
+  if (given.type === "object") return jsonReply(200, given.object);
+  throw new Error("a route without a body gives an object");
+}
+
+async function generated(
+  parts: OpenaiParts,
+  path: string,
+  request: Request,
+  work: LinkedAbort,
+): Promise<Response> {
+  const { model, limitBytes, stallMs, onUnknown } = parts;
+  const { value: body } = await readJson(request, limitBytes);
+  const { signal } = work.abort;
+  const given = await answer(model(), { path, method: request.method, body, signal, onUnknown });
+  if (given.type === "object") {
+    const reply = jsonReply(200, given.object);
+    work.end();
+    return reply;
+  }
+  // A refusal comes with the first chunk, and still has a status of its own.
+  const chunks = given.chunks[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  return eventReply(eventsOf(first, chunks, parts), { abort: work.abort, stallMs, onEnd: () => work.end() });
+}
+
+async function* eventsOf(
+  first: IteratorResult<object>,
+  chunks: AsyncIterator<object>,
+  { ending, onFailure }: OpenaiParts,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for (let next = first; !next.done; next = await chunks.next())
+      yield `data: ${JSON.stringify(next.value)}\n\n`;
+    yield doneEvent;
+  } catch (thrown) {
+    throw told(thrown, ending, onFailure);
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+/** A request's own signal, which others abort until it has ended: as AbortSignal.any(), which long-lived sources keep alive. */
+class LinkedAbort {
+  readonly abort = new AbortController();
+  readonly #sources: readonly AbortSignal[];
+  readonly #onAbort = () => this.abort.abort();
+  readonly #onEnd: () => void;
+
+  constructor(sources: readonly AbortSignal[], onEnd: () => void) {
+    this.#sources = sources;
+    this.#onEnd = onEnd;
+    for (const source of sources) {
+      if (source.aborted) this.abort.abort();
+      source.addEventListener("abort", this.#onAbort);
+    }
+  }
+
+  end(): void {
+    for (const source of this.#sources) source.removeEventListener("abort", this.#onAbort);
+    this.#onEnd();
+  }
+}
+
+async function guarded(
+  { ending, onFailure }: OpenaiParts,
+  reply: () => Promise<Response>,
+  work?: LinkedAbort,
+): Promise<Response> {
+  try {
+    return await reply();
+  } catch (thrown) {
+    work?.end();
+    return errorReply(told(thrown, ending, onFailure));
+  }
+}
+
+/** As the client is to hear of it. */
+function told(thrown: unknown, ending: AbortSignal, onFailure: (error: ApiError) => void): ApiError {
+  if (ending.aborted) return shuttingDown;
+  const error = toApiError(thrown);
+  if (error.status >= 500) onFailure(error);
+  return error;
+}
+
+export const shuttingDown = new ApiError(503, "the server is shutting down", { code: "shutting_down" });
+
+export function wrongMethod(path: string, takes: string, method: string): ApiError {
+  return new ApiError(405, `${path} takes ${takes}, got ${method}`, { code: "method_not_allowed" });
+}
+
+export function full({ limit }: Admission): ApiError {
+  return new ApiError(429, `${limit} requests are under way, which is the limit; send this one again later`, {
+    code: "queue_full",
+  });
+}

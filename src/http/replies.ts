@@ -1,0 +1,87 @@
+// Answers as web Responses: JSON, errors in OpenAI's form, and streams of server-sent
+// events, whose client is the pace: a chunk is made when the last one is on its way.
+import { type ApiError, toApiError } from "../openai/api-error.js";
+
+type HeaderFields = Readonly<Record<string, string>>;
+
+/** Seconds after which a refused request may be sent again. */
+const retrySeconds = 1;
+
+/** @throws for a value that is nested too deeply */
+export function jsonReply(status: number, value: unknown, headers: HeaderFields = {}): Response {
+  return textReply(status, JSON.stringify(value), headers);
+}
+
+/** @param json the whole text */
+export function textReply(status: number, json: string, headers: HeaderFields = {}): Response {
+  return new Response(json, {
+    status,
+    headers: { "Content-Type": "application/json", ...retryAfter(status), ...headers },
+  });
+}
+
+function retryAfter(status: number): HeaderFields {
+  return status === 429 || status === 503 ? { "Retry-After": String(retrySeconds) } : {};
+}
+
+/** {"error": {message, type, param, code}} */
+export function errorReply(error: ApiError, headers: HeaderFields = {}): Response {
+  const allow: HeaderFields = error.status === 405 ? { Allow: "POST" } : {};
+  return jsonReply(error.status, { error: error.object }, { ...allow, ...headers });
+}
+
+export interface EventStreamOptions {
+  /** Told once, when the stream has ended or its client has left. */
+  readonly onEnd: () => void;
+  /** Ends the work behind the stream. */
+  readonly abort: AbortController;
+  /** Milliseconds that a client may take none of what waits for it. */
+  readonly stallMs: number;
+}
+
+/** @param events texts of whole events; what they throw is told as the last event */
+export function eventReply(events: AsyncIterator<string>, options: EventStreamOptions): Response {
+  const { onEnd, abort, stallMs } = options;
+  const encoder = new TextEncoder();
+  let stall: NodeJS.Timeout | undefined;
+  const end = () => {
+    clearTimeout(stall);
+    onEnd();
+  };
+  const leave = () => {
+    abort.abort();
+    void events.return?.()?.catch(() => {});
+    end();
+  };
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      clearTimeout(stall);
+      try {
+        const { done, value } = await events.next();
+        if (!done) controller.enqueue(encoder.encode(value));
+        else {
+          end();
+          return controller.close();
+        }
+      } catch (thrown) {
+        controller.enqueue(encoder.encode(failureEvents(thrown)));
+        end();
+        return controller.close();
+      }
+      stall = setTimeout(() => {
+        leave();
+        controller.error(new Error("the client takes nothing"));
+      }, stallMs).unref();
+    },
+    cancel: leave,
+  });
+  const headers = { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" };
+  return new Response(body, { headers });
+}
+
+/** The event that ends OpenAI's streams. */
+export const doneEvent = "data: [DONE]\n\n";
+
+function failureEvents(thrown: unknown): string {
+  return `data: ${JSON.stringify({ error: toApiError(thrown).object })}\n\n${doneEvent}`;
+}

@@ -1,0 +1,67 @@
+// `infernode serve` as a process: where it listens, what it refuses, how it leaves.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+const timeout = 60_000;
+const command = join(import.meta.dirname, "../../dist/cli/main.js");
+const folder = mkdtempSync(join(tmpdir(), "infernode-serve-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const env = { PATH: process.env.PATH, ...environment };
+  const child = spawn(process.execPath, [command, "serve", ...args], { cwd: folder, env });
+  const said = { text: "" };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said.text += chunk));
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return { child, said, ended };
+}
+
+describe("infernode serve", { timeout }, () => {
+  it("serves where PORT says, by the keys of a file and the environment, until Ctrl-C", async () => {
+    writeFileSync(join(folder, "keys"), "# ours\nfrom-the-file\n");
+    const keys = { PORT: "0", INFERNODE_API_KEY: "from-the-environment, another" };
+    const { child, said, ended } = start(["--api-key-file", "keys", "--served-model-name", "fox"], keys);
+    try {
+      const address = () => /Serving on (\S+) \(a key is needed\)/.exec(said.text)?.[1];
+      while (address() === undefined) await Promise.race([once(child.stdout, "data"), ended]);
+      const get = async (key: string) => {
+        const headers = { Authorization: `Bearer ${key}` };
+        const response = await fetch(`${address()}/v1/models`, { headers });
+        return [response.status, JSON.stringify(await response.json())] as const;
+      };
+      expect((await get("none"))[0]).toBe(401);
+      for (const key of ["from-the-file", "from-the-environment", "another"])
+        expect(await get(key)).toEqual([200, expect.stringContaining('"id":"fox"')]);
+      expect(said.text).not.toContain("from-the-");
+      child.kill("SIGINT");
+      expect(await ended).toBe(0);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  it.each<[readonly string[], Readonly<Record<string, string>>, string]>([
+    [["--host", "0.0.0.0"], {}, "--host 0.0.0.0 is reached by other machines"],
+    [["--port", "70000"], {}, "Expected an integer from 0 to 65535"],
+    [[], { PORT: "http" }, 'PORT must be an integer from 0 to 65535, got "http"'],
+    [["--api-key", ""], {}, "an API key must be 1 to 512 visible ASCII characters"],
+    [["--api-key-file", "nowhere"], {}, "--api-key-file cannot be read: ENOENT"],
+    [["--cors", "app.example"], {}, "--cors must be an origin such as https://app.example"],
+    [["--max-que", "5"], {}, "unknown option '--max-que'\n(Did you mean --max-queue?)"],
+  ])("refuses %j with %j by 2 and one sentence", async (args, environment, sentence) => {
+    const { said, ended } = start(args, environment);
+    expect(await ended).toBe(2);
+    expect(said.text).toContain(sentence);
+    expect(said.text).not.toContain("    at ");
+  });
+
+  it("ends with 1 where its model cannot be had", async () => {
+    const { said, ended } = start(["/nowhere.gguf", "--port", "0"]);
+    expect(await ended).toBe(1);
+    expect(said.text).toContain("/nowhere.gguf");
+  });
+});
