@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { embeddedModelPath } from "../../src/index.js";
-import { runCommand } from "../helpers/programs.js";
+import { run, runCommand } from "../helpers/programs.js";
 
 const timeout = 60_000;
 
@@ -26,6 +26,37 @@ describe("infernode inspect", () => {
     expect(report.tensors.length).toBeGreaterThan(10);
     expect(report.memory).toMatchObject({ slots: 8, contextLength: 1024 });
     expect(report.memory.freeBytes).toBeGreaterThan(0);
+  });
+
+  it("shows what a checkpoint becomes, and where it was packed", { timeout }, async () => {
+    const home = mkdtempSync(join(tmpdir(), "infernode-inspect-"));
+    const inspect = (...args: string[]) =>
+      run("dist/cli/main.js", {
+        args: ["inspect", "test/fixtures/checkpoints/autoawq-gemm-llama", ...args],
+        env: { HF_HOME: home },
+      });
+    const { code, stdout, stderr } = await inspect("--slots", "2");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/general\.architecture +"llama"/);
+    expect(stdout).toMatch(/blk\.0\.attn_q\.weight +q4_1 +64 x 64/);
+    expect(stdout).toContain("Checkpoint: AWQ gemm, 4 bits, groups of 32, asymmetric, loaded from ");
+    expect(stdout).toMatch(
+      /to q4_1: 14 tensors, 5\.00 bits per weight, off by [\d.]+ quantization steps rms/,
+    );
+    expect(stdout).toContain("Memory needed with 2 slots");
+    const json = await inspect("--json");
+    rmSync(home, { recursive: true });
+    expect(json.code, json.stderr).toBe(0);
+    const { tensors, checkpoint } = JSON.parse(json.stdout);
+    expect(tensors).toHaveLength(checkpoint.tensors.length);
+    expect(checkpoint.file.startsWith(home)).toBe(true);
+  });
+
+  it("refuses a folder without a model, naming what it lacks", { timeout }, async () => {
+    const { code, stdout, stderr } = await runCommand(["inspect", "docs"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(/docs.*(config\.json|GGUF)/);
   });
 
   it("still shows the header of a model it cannot load, and says why", { timeout }, async () => {

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { refuseOtherArchitectures } from "../../tools/package/backend-library.mjs";
 import { sourcesAt } from "../../tools/package/manifests.mjs";
 import { isNewer, placeNativeFiles } from "../../tools/package/native-files.mjs";
 import { kThisPlatform } from "../../tools/package/platforms.mjs";
+import { compile, fatBinary } from "../helpers/native-folder.js";
 
 let folder;
 beforeEach(() => {
@@ -26,6 +28,27 @@ function libraryThatNeeds(version) {
   compile("ours.c", "libsystem.so", "-o", "libours.so");
   return path.join(folder, "libours.so");
 }
+
+describe.skipIf(process.platform !== "linux")("a CUDA library", () => {
+  const judged = (kind, held, name) =>
+    refuseOtherArchitectures(compile(folder, "cuda.so", fatBinary(kind, held)), name);
+
+  it.each([
+    ["sass", 90, "cuda-sm90"],
+    ["sass", 86, "cuda-sm86"],
+    ["sass", 80, "vulkan"],
+  ])("with %s of %i is packed as %s", async (kind, held, name) => {
+    await expect(judged(kind, held, name)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ["sass", 80, "cuda-sm90", "SASS 80"],
+    ["sass", 89, "cuda-sm86", "SASS 89"],
+    ["ptx", 90, "cuda-sm90", "PTX 90"],
+  ])("with %s of %i is not packed as %s", async (kind, held, name, told) => {
+    await expect(judged(kind, held, name)).rejects.toThrow(told);
+  });
+});
 
 describe.skipIf(process.platform !== "linux")("a native file", () => {
   const place = (file) => placeNativeFiles([file], path.join(folder, "package"), kThisPlatform);

@@ -4,6 +4,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { run } from "../setup/command.mjs";
+import { spelled } from "../setup/cuda-architectures.mjs";
+import { architecturesIn } from "../setup/cuda-build.mjs";
 import { SetupFailure } from "../setup/failure.mjs";
 import { readPin } from "../setup/llama-source.mjs";
 import { kBackends } from "./manifests.mjs";
@@ -19,6 +21,21 @@ export function backendLibraryIn(folder, name) {
   const file = path.join(folder, `libinfernode-ggml-${name.split("-")[0]}-${pin()}.so`);
   if (!existsSync(file)) throw new SetupFailure(`--backend ${name} needs ${file}, which is missing.`);
   return { platform: platformOf(file), file };
+}
+
+// A package for one architecture holds machine code for it: else npm would install, beside a GPU,
+// a library that the loader refuses. A library without any device code is let through, which is
+// how the matrix tries such packages on machines without CUDA.
+export async function refuseOtherArchitectures(file, name) {
+  const wanted = /^cuda-sm(\d+)$/.exec(name)?.[1];
+  if (wanted === undefined) return;
+  const held = await architecturesIn(file);
+  if (held.sass.length + held.ptx.length === 0) return;
+  if (held.sass.some((each) => each.replace(/[af]$/, "") === wanted)) return;
+  throw new SetupFailure(
+    `${file} holds ${spelled(held)}, and ${name} is for machine code of ${wanted}: ` +
+      `build it with npm run build:cuda -- --arch ${wanted}.`,
+  );
 }
 
 // The platform package's libggml-base, which is loaded by then, must be the one it needs.

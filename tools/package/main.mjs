@@ -16,7 +16,7 @@ import { withLock } from "../setup/lock.mjs";
 import { ensurePackages, runNpm } from "../setup/packages.mjs";
 import { paths, root } from "../setup/paths.mjs";
 import { ensureTypeScript } from "../setup/typescript.mjs";
-import { backendLibraryIn, refuseForeignLibrary } from "./backend-library.mjs";
+import { backendLibraryIn, refuseForeignLibrary, refuseOtherArchitectures } from "./backend-library.mjs";
 import { placeBuildSources } from "./build-sources.mjs";
 import {
   backendManifest,
@@ -97,6 +97,7 @@ function packBackend(given, place) {
   const manifest = backendManifest(platform, name, path.basename(file));
   return pack(manifest.name, manifest, place, async (stage) => {
     await refuseForeignLibrary(file, platform);
+    await refuseOtherArchitectures(file, name);
     await placeNativeFiles([file], stage, platform);
     cpSync(path.join(root, "LICENSE"), path.join(stage, "LICENSE"));
   });

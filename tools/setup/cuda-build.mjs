@@ -105,7 +105,7 @@ export async function verifyLibrary(folder, wish) {
 }
 
 // The product's own reader (src/cuda-architectures.ts), from dist/.
-async function architecturesIn(file) {
+export async function architecturesIn(file) {
   const module = pathToFileURL(path.join(paths.dist, "cuda-architectures.js")).href;
   return (await import(module)).readCudaArchitectures(file);
 }
