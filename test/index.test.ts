@@ -2,9 +2,10 @@
 import { expect, it } from "vitest";
 import * as infernode from "../src/index.js";
 
-it("exports its eight values and no classes that only it can make", () => {
+it("exports its nine values and no classes that only it can make", () => {
   expect(Object.keys(infernode).sort()).toEqual([
     "InferenceError",
+    "devices",
     "embeddedModelPath",
     "inspectModel",
     "loadModel",
