@@ -4,6 +4,7 @@ import { basename, extname } from "node:path";
 import { z } from "zod";
 import type { ModelDevice } from "../native-devices.js";
 import { number } from "./judge.js";
+import { holdsLayers } from "./placement.js";
 import { show } from "./shown.js";
 
 /** Which adapters a request has, and how much of each. */
@@ -52,8 +53,7 @@ export function twice(names: readonly string[]): string | undefined {
  * backend write outside of their memory and end the process (v0.5.0, Mesa's software driver).
  */
 export function deviceOfFixedLoras(devices: readonly ModelDevice[] = []): string | undefined {
-  const computes = ({ layers, hasOutput }: ModelDevice) => layers.length > 0 || hasOutput;
-  return devices.find((device) => /^Vulkan\d/.test(device.name) && computes(device))?.name;
+  return devices.find((device) => /^Vulkan\d/.test(device.name) && holdsLayers(device))?.name;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { InferenceError, invalidOption } from "../errors.js";
 import { whyNoGpu } from "../gpu-problems.js";
 import { native } from "../native-addon.js";
-import type { NativeDevice, NativePlacement } from "../native-devices.js";
+import type { ModelDevice, NativeDevice, NativePlacement } from "../native-devices.js";
 import type { JudgedPlacement } from "./placement-options.js";
 import { show } from "./shown.js";
 
@@ -71,6 +71,11 @@ export function placementAmong(
 /** Whether anything lies elsewhere than in the host's memory. */
 export function usesDevices({ devices, gpuLayers }: NativePlacement): boolean {
   return devices.length > 0 && gpuLayers !== 0;
+}
+
+/** Whether any layer is computed there; the host holds token embeddings without that. */
+export function holdsLayers({ layers, hasOutput }: ModelDevice): boolean {
+  return layers.length > 0 || hasOutput;
 }
 
 function isGpu({ type }: Pick<NativeDevice, "type">): boolean {

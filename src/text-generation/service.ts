@@ -3,6 +3,7 @@
 import { devices } from "../devices.js";
 import type { Engine } from "../engine/engine.js";
 import { loadModel, type Model } from "../engine/model.js";
+import { holdsLayers } from "../engine/placement.js";
 import { InferenceError } from "../errors.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { TextGenerationConfig } from "./config.js";
@@ -59,8 +60,10 @@ export class TextGenerationService {
       cache: false,
       ignoreEos: true,
     });
-    const computing = model.info.devices.filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput);
-    const where = computing.map(({ name }) => name).join(", ");
+    const where = model.info.devices
+      .filter(holdsLayers)
+      .map(({ name }) => name)
+      .join(", ");
     this.#say("info", `Serving ${this.model.names.join(", ")} on ${where}.`);
   }
 
