@@ -36,6 +36,14 @@ constexpr rlim_t kAddressSpace = RLIM_INFINITY;
 constexpr rlim_t kAddressSpace = rlim_t{1} << 30;
 #endif
 
+// What JSON is made of, before the words of one reader.
+inline std::vector<std::string> json_words(std::vector<std::string> own) {
+  std::vector<std::string> words = {"\"", "\\", "\\u0000", "\\ud800", "[",    "]",
+                                    "{",  "}",  ",",       ":",       "null", "true"};
+  words.insert(words.end(), own.begin(), own.end());
+  return words;
+}
+
 struct Reader {
   std::vector<std::string> inputs;               // good ones
   std::vector<std::string> words;                // that mean something to the reader
