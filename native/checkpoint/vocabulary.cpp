@@ -19,7 +19,7 @@ bool looks_special(std::string_view text) {
   if (text == "<pad>" || text == "<mask>" || text == "<2mass>" || text == "[@BOS@]") return true;
   if (text.starts_with("<|") && text.ends_with("|>")) return true;
   if (text.starts_with("<\xef\xbd\x9c") && text.ends_with("\xef\xbd\x9c>")) return true;
-  return text.starts_with("<unused") && text.ends_with(">");
+  return text.starts_with("<unused") && text.ends_with('>');
 }
 
 std::string with_spaces(std::string_view text) {

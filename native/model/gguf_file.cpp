@@ -85,7 +85,7 @@ std::string_view hint_for(std::string_view bytes) {
   }
   if (bytes.starts_with("\x1f\x8b")) return "It is gzip-compressed: unpack it.";
   if (bytes.starts_with("\x28\xb5\x2f\xfd")) return "It is zstd-compressed: unpack it.";
-  if (bytes.starts_with("{") || bytes.starts_with("[")) {
+  if (bytes.starts_with('{') || bytes.starts_with('[')) {
     return "It looks like JSON: name the .gguf file instead.";
   }
   constexpr std::array<std::string_view, 5> kOld = {"lmgg", "fmgg", "tjgg", "algg", "ggml"};

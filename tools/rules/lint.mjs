@@ -5,6 +5,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { clangTidyProgram } from "./clang-tidy.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const compileCommands = path.join(root, ".build/release");
@@ -70,10 +71,11 @@ async function clangTidy() {
   const queue = nativeFiles("cpp").filter((file) => built.has(path.join(root, file)));
   // The commands are the compiler's, which may know warnings clang does not.
   const args = ["-p", compileCommands, "--quiet", "--extra-arg=-Wno-unknown-warning-option"];
+  const program = await clangTidyProgram();
   const results = [];
   const worker = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
-      results.push(await runTool("clang-tidy", [...args, file]));
+      results.push(await runTool(program, [...args, file]));
     }
   };
   await Promise.all(Array.from({ length: os.availableParallelism() }, worker));

@@ -2,6 +2,7 @@
 // tests, instrumented, in a build folder of their own. llama.cpp stays as the
 // release build made it: its code is not ours to judge, and compiling it again
 // would cost minutes. The thread sanitizer takes the core only.
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { runForeground } from "./command.mjs";
 import { runMain, SetupFailure } from "./failure.mjs";
@@ -58,5 +59,5 @@ await runMain(async () => {
   if (!kind) throw new SetupFailure("test-sanitized.mjs takes 'address' or 'thread'.");
   await withLock(() => build(kind, name));
   const env = { ...process.env, ...kind.env };
-  return runForeground("ctest", ["--test-dir", kind.folder, "--output-on-failure"], { env });
+  return runForeground("ctest", ["--test-dir", kind.folder, "--output-on-failure", "--parallel", `${availableParallelism()}`], { env });
 });

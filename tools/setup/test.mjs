@@ -1,12 +1,14 @@
 // `npm test [-- filters]`: sets up what is missing, then runs the native tests
-// (ctest) and vitest. Arguments go to vitest. Ends with one line of counts.
+// (ctest) and vitest. Arguments go to vitest. Ends with a line for each
+// failed test and one of counts.
 import { mkdirSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { runForeground } from "./command.mjs";
 import { runMain } from "./failure.mjs";
 import { paths } from "./paths.mjs";
 import { setUpTests } from "./setup.mjs";
-import { countCtest, countVitest, sumCounts } from "./test-counts.mjs";
+import { countCtest, countVitest, failuresOfCtest, failuresOfVitest, sumCounts } from "./test-counts.mjs";
 
 await runMain(async () => {
   await setUpTests();
@@ -17,9 +19,10 @@ await runMain(async () => {
   rmSync(vitestReport, { force: true });
 
   const env = { ...process.env, GGML_NO_BACKTRACE: "1" };
+  const ctestFlags = ["--test-dir", paths.release, "--output-on-failure", "--no-tests=ignore"];
   const ctest = await runForeground(
     "ctest",
-    ["--test-dir", paths.release, "--output-on-failure", "--no-tests=ignore", "--output-junit", ctestReport],
+    [...ctestFlags, "--parallel", `${availableParallelism()}`, "--output-junit", ctestReport],
     { env },
   );
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`];
@@ -29,6 +32,8 @@ await runMain(async () => {
     { env },
   );
   const counts = sumCounts(countCtest(ctestReport), countVitest(vitestReport));
+  const failures = [...failuresOfCtest(ctestReport), ...failuresOfVitest(vitestReport)];
+  for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
   process.stdout.write(
     `tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
   );
