@@ -17,8 +17,6 @@
 
 namespace infernode {
 
-using StateBytes = std::vector<std::uint8_t>;
-
 class HostTier {
  public:
   using Id = PrefixTree::Source;

@@ -1,28 +1,30 @@
 #include "kv_cache.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
+
+#include "pool_store.h"
+#include "stream_store.h"
 
 namespace infernode {
 
 namespace {
 
 constexpr Position kLeastReuse = 8;  // tokens worth looking at
-constexpr double kNewShare = 0.2;    // of the latest measure in a running mean
-constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
+
+std::unique_ptr<KvStore> make_store(Backend& backend, KvStore::Clock clock) {
+  if (backend.limits().unified) return std::make_unique<PoolStore>(backend, std::move(clock));
+  return std::make_unique<StreamStore>(backend, std::move(clock));
+}
 
 }  // namespace
 
 KvCache::KvCache(Backend& backend, CacheConfig config, Clock clock)
-    : backend_(backend),
-      limits_(backend.limits()),
+    : limits_(backend.limits()),
       config_(config),
-      clock_(std::move(clock)),
+      store_(make_store(backend, std::move(clock))),
       host_(config.host_limit, limits_.cuts),
-      sequences_(static_cast<std::size_t>(limits_.slots + limits_.idle_sequences)) {
-  if (limits_.unified) pool_.emplace(size(), limits_.cells);
-}
+      sequences_(static_cast<std::size_t>(limits_.slots + limits_.idle_sequences)) {}
 
 Position KvCache::length(SequenceId sequence) const {
   const Sequence& held = at(sequence);
@@ -57,7 +59,7 @@ Position KvCache::reusable(const Request& request, SequenceId source, std::size_
     };
     while (same < most && equal(same)) ++same;  // what it has generated since
   }
-  same = backend_.reusable(source, same);
+  same = store_->reusable(source, same);
   // Another's state is copied, which takes it as it is.
   if (!limits_.cuts && holder != nullptr && same != length(source)) return 0;
   return same < kLeastReuse ? 0 : same;
@@ -88,9 +90,9 @@ bool KvCache::worth_waiting(const Request& request, Position computed) const {
   return static_cast<Position>(match.length) >= computed + kLeastGain;
 }
 
-// Whether moving `cells` through host memory costs less than computing `gain`.
-bool KvCache::pays(Position cells, Position gain) const {
-  return row_ms_ <= 0 || cells * cell_ms_ <= gain * row_ms_;
+// Whether so many milliseconds are less than computing `gain` tokens takes.
+bool KvCache::pays(double cost_ms, Position gain) const {
+  return row_ms_ <= 0 || cost_ms <= gain * row_ms_;
 }
 
 void KvCache::seat(Request& request) {
@@ -140,7 +142,7 @@ void KvCache::hold(Request& request, SequenceId sequence) {
   at(sequence).holder = &request;
   request.progress.take_place(sequence);
   ++running_;
-  if (pool_) pool_->set_busy(sequence, true);
+  store_->set_busy(sequence, true);
   if (shares(request))
     prefixes_.put(sequence, request.spec.params.cache_salt, request.progress.known);
 }
@@ -154,9 +156,8 @@ void KvCache::seat_restored(Request& request) {
 
 // The request goes on where an ended one stopped, in its sequence.
 void KvCache::take_over(Request& request, Prefix prefix) {
-  touched(prefix.source);
   if (length(prefix.source) - prefix.length >= kLeastTail) preserve(prefix.source);
-  INFERNODE_CHECK(cut(prefix.source, prefix.length), "a reusable prefix is not");
+  INFERNODE_CHECK(store_->truncate(prefix.source, prefix.length), "a reusable prefix is not");
   at(prefix.source).tokens.clear();
   hold(request, prefix.source);
   reuse(request, prefix.length);
@@ -168,8 +169,10 @@ void KvCache::fill(Request& request) {
   if (restore_kept(request)) return;
   const Prefix prefix = computed_prefix(request);
   if (prefix.length == 0) return;
-  if (!pool_ && !pays(2 * length(prefix.source), prefix.length)) return;
-  if (copy(prefix.source, request.progress.sequence, prefix.length)) reuse(request, prefix.length);
+  if (!pays(store_->copy_ms(length(prefix.source)), prefix.length)) return;
+  if (!store_->copy(prefix.source, request.progress.sequence, prefix.length)) return;
+  ++totals_.copies;
+  reuse(request, prefix.length);
 }
 
 void KvCache::reuse(Request& request, Position length) {
@@ -192,55 +195,29 @@ PrefixTree::Match KvCache::kept_prefix(const Request& request, Position computed
       host_.match(request.progress.known, request.spec.params.cache_salt, usable);
   const Position gain = static_cast<Position>(match.length) - computed;
   if (match.source == PrefixTree::kNone || gain < kLeastGain) return {};
-  return pays(static_cast<Position>(host_.tokens(match.source).size()), gain) ? match
-                                                                              : PrefixTree::Match{};
+  const auto whole = static_cast<Position>(host_.tokens(match.source).size());
+  return pays(store_->transfer_ms(whole), gain) ? match : PrefixTree::Match{};
 }
 
 bool KvCache::restore(Request& request, PrefixTree::Match kept) {
-  const double started = clock_();
+  const double started = store_->now();
   const auto cells = static_cast<Position>(host_.tokens(kept.source).size());
   const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
   const StateBytes& state = host_.use(kept.source, moved);
-  if (!backend_.restore(request.progress.sequence, state) ||
-      backend_.resident(request.progress.sequence) != cells) {
-    wipe(request.progress.sequence);
+  if (!store_->restore(request.progress.sequence, state, cells)) {
     host_.drop(kept.source);  // nobody else need try it
     return false;
   }
-  count_cells(request.progress.sequence);
   const Position length =
-      backend_.reusable(request.progress.sequence, static_cast<Position>(kept.length));
-  if (length == 0 || !cut(request.progress.sequence, length)) {
-    wipe(request.progress.sequence);
+      store_->reusable(request.progress.sequence, static_cast<Position>(kept.length));
+  if (length == 0 || !store_->truncate(request.progress.sequence, length)) {
+    store_->clear(request.progress.sequence);
     return false;
   }
-  restored(cells, started);
+  store_->transferred(cells, started);
   ++totals_.host_restores;
   reuse(request, length);
   return true;
-}
-
-bool KvCache::copy(SequenceId from, SequenceId to, Position length) {
-  if (pool_) return share_cells(from, to, length);
-  if (!limits_.cuts && length != this->length(from)) return false;
-  const double started = clock_();
-  if (copied_from_ != from) {
-    copied_state_ = read_state(from, kAnySize);
-    copied_from_ = from;
-  }
-  if (copied_state_.empty() || !backend_.restore(to, copied_state_)) return false;
-  if (!cut(to, length)) {
-    wipe(to);
-    return false;
-  }
-  restored(this->length(from), started);
-  ++totals_.copies;
-  return true;
-}
-
-void KvCache::restored(Position cells, double started) {
-  const double cost = (clock_() - started) / std::max<Position>(cells, 1);
-  cell_ms_ = cell_ms_ <= 0 ? cost : cell_ms_ + kNewShare * (cost - cell_ms_);
 }
 
 void KvCache::settle_awaiting() {
@@ -258,7 +235,7 @@ void KvCache::let_go(Request& request) {
                   "a request leaves a place it has not");
   at(request.progress.sequence).holder = nullptr;
   --running_;
-  if (pool_) pool_->set_busy(request.progress.sequence, false);
+  store_->set_busy(request.progress.sequence, false);
   request.progress.leave_place();
 }
 
@@ -266,7 +243,7 @@ void KvCache::leave(Request& request, bool keep_computed) {
   const SequenceId sequence = request.progress.sequence;
   Position kept = keep_computed && shares(request) ? request.progress.computed : 0;
   if (config_.exact) kept = std::min(kept, request.spec.prompt_tokens);
-  if (kept < kLeastReuse || !cut(sequence, kept)) kept = 0;
+  if (kept < kLeastReuse || !store_->truncate(sequence, kept)) kept = 0;
   std::vector<TokenId> tokens(request.progress.known.begin(),
                               request.progress.known.begin() + kept);
   let_go(request);
@@ -304,7 +281,7 @@ void KvCache::drop_contained(const Request& request, std::span<const TokenId> to
 
 void KvCache::set_aside(Request& request) {
   if (request.progress.computed > 0) {
-    request.progress.saved = read_state(request.progress.sequence, host_.room());
+    request.progress.saved = store_->save(request.progress.sequence, host_.room());
     request.progress.saved_length = request.progress.computed;
     host_.reserve(request.progress.saved.size());
   }
@@ -316,8 +293,7 @@ void KvCache::set_aside(Request& request) {
 
 void KvCache::clear(Request& request) {
   if (!request.progress.has_place()) return;
-  touched(request.progress.sequence);
-  wipe(request.progress.sequence);
+  store_->clear(request.progress.sequence);
   request.progress.computed = 0;
 }
 
@@ -339,19 +315,13 @@ void KvCache::preserve(SequenceId sequence) {
   if (evicted.tokens.size() < static_cast<std::size_t>(kLeastTail)) return;
   if (limits_.cuts && host_.holds(evicted.tokens, evicted.salt)) return;
   // Or it is lost.
-  static_cast<void>(host_.keep(evicted.tokens, evicted.salt, read_state(sequence, host_.room())));
+  static_cast<void>(host_.keep(evicted.tokens, evicted.salt, store_->save(sequence, host_.room())));
 }
 
 void KvCache::empty(SequenceId sequence) {
-  touched(sequence);
-  wipe(sequence);
+  store_->clear(sequence);
   prefixes_.remove(sequence);
   at(sequence) = {};
-}
-
-// What was read of this sequence is no longer what is in it.
-void KvCache::touched(SequenceId sequence) {
-  if (copied_from_ == sequence) copied_from_ = kNoSequence;
 }
 
 bool KvCache::move(SlotMove move) {
@@ -360,8 +330,8 @@ bool KvCache::move(SlotMove move) {
                   "a move needs a holder and a free place");
   evict(move.to);
   if (request->progress.computed > 0) {
-    const StateBytes state = read_state(move.from, kAnySize);
-    if (state.empty() || !backend_.restore(move.to, state)) return false;
+    const StateBytes state = store_->save(move.from, kAnySize);
+    if (state.empty() || !store_->restore(move.to, state, request->progress.computed)) return false;
   }
   at(move.to).holder = request;
   request->progress.sequence = move.to;

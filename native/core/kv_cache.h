@@ -3,20 +3,20 @@
 // behind until somebody needs the place, or is empty. Requests that begin
 // alike share what is computed: taken over in place, copied from a sequence or
 // from host memory, or awaited while another request computes it.
-// All calls on the backend that move state are made here.
+// What the backend does with sequences is behind a KvStore, which knows their layout.
 // Engine thread only.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "backend.h"
-#include "cell_pool.h"
 #include "host_tier.h"
+#include "kv_store.h"
 #include "prefix_forest.h"
 #include "request.h"
 #include "types.h"
@@ -62,6 +62,8 @@ class KvCache {
   // The backend outlives the cache.
   KvCache(Backend& backend, CacheConfig config, Clock clock);
 
+  // Cells of all sequences.
+  std::int64_t capacity() const { return store_->capacity(); }
   std::int32_t size() const { return static_cast<std::int32_t>(sequences_.size()); }
   std::int32_t running() const { return running_; }
   std::int32_t free_places() const { return limits_.slots - running_; }
@@ -71,9 +73,9 @@ class KvCache {
   Position length(SequenceId sequence) const;
 
   // Begins a step: states read in an earlier one are stale.
-  void begin_step();
-  // Cells a pass may take, idle prefixes giving way, the longest unused first, until
-  // `wanted` are there; where sequences have streams of their own, always `wanted`.
+  void begin_step() { store_->begin_step(); }
+  // Cells a pass may take, at most `wanted`: evicts idle prefixes, the longest unused first,
+  // until there are so many.
   std::int32_t room(std::int32_t wanted);
   // Whether a waiting request can compute what it knows without taking cells from
   // those that run. Not asked when nobody runs.
@@ -101,8 +103,7 @@ class KvCache {
   void take_back(SequenceId sequence, Position from);
   // Drops the state kept for a preempted request.
   void forget(Request& request);
-  // Through host memory: llama.cpp's own copy between streams moves the whole
-  // stream and rebuilds every graph, this moves only the cells in use.
+  // Through host memory.
   [[nodiscard]] bool move(SlotMove move);
   // Takes all sequences from their holders, leaving the backend alone. Throws nothing.
   void abandon() noexcept;
@@ -145,7 +146,7 @@ class KvCache {
   Prefix computed_prefix(const Request& request) const;
   [[nodiscard]] bool worth_waiting(const Request& request, Position computed) const;
   Position coming(const Request& request, const Request* other, std::size_t matching) const;
-  [[nodiscard]] bool pays(Position cells, Position gain) const;
+  [[nodiscard]] bool pays(double cost_ms, Position gain) const;
   PrefixTree::Match kept_prefix(const Request& request, Position computed) const;
   [[nodiscard]] bool redundant(const Request& request, std::span<const TokenId> tokens) const;
 
@@ -164,39 +165,25 @@ class KvCache {
   void fill(Request& request);
   [[nodiscard]] bool restore(Request& request, PrefixTree::Match kept);
   void reuse(Request& request, Position length);
-  [[nodiscard]] bool copy(SequenceId from, SequenceId to, Position length);
-  [[nodiscard]] bool share_cells(SequenceId from, SequenceId to, Position length);
-  std::int32_t free_cells() const;
   SequenceId longest_unused(SequenceId spared) const;
-  [[nodiscard]] bool cut(SequenceId sequence, Position from);
-  void wipe(SequenceId sequence);
-  StateBytes read_state(SequenceId sequence, std::size_t at_most) const;
-  void count_cells(SequenceId sequence);
   [[nodiscard]] bool restore_kept(Request& request);
   [[nodiscard]] bool put_back(SequenceId sequence, std::span<const std::uint8_t> state,
                               Position cells);
-  void restored(Position cells, double started);
   void drop_contained(const Request& request, std::span<const TokenId> tokens);
   void evict(SequenceId sequence);
   void preserve(SequenceId sequence);
   void empty(SequenceId sequence);
-  void touched(SequenceId sequence);
 
-  Backend& backend_;
   const BackendLimits limits_;
   const CacheConfig config_;
-  const Clock clock_;
+  const std::unique_ptr<KvStore> store_;
   HostTier host_;
   PrefixForest prefixes_;
   std::vector<Sequence> sequences_;
-  std::optional<CellPool> pool_;  // where the cells are one
   std::int32_t running_ = 0;
   std::uint64_t uses_ = 0;
   CacheStats totals_;
   double row_ms_ = 0;
-  double cell_ms_ = 0;  // of moving one through host memory
-  SequenceId copied_from_ = kNoSequence;
-  StateBytes copied_state_;
 };
 
 }  // namespace infernode

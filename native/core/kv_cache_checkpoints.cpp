@@ -91,7 +91,7 @@ void KvCache::reached(Request& request) {
   if (host_.holds(tokens, request.spec.params.cache_salt)) return;
   // Or it is lost.
   static_cast<void>(host_.keep(tokens, request.spec.params.cache_salt,
-                               read_state(request.progress.sequence, host_.room())));
+                               store_->save(request.progress.sequence, host_.room())));
 }
 
 // A prompt's end within the slack can be had by cutting when the answer is there.
@@ -101,7 +101,7 @@ bool KvCache::keeps_here(const Request& request) const {
   const std::int32_t most = request.spec.params.max_tokens;
   const bool last = request.progress.checkpoints.size() == 1;
   const bool wanted = !last || most <= 0 || most > limits_.slack;
-  return wanted && pays(request.progress.computed, request.progress.computed);
+  return wanted && pays(store_->transfer_ms(request.progress.computed), request.progress.computed);
 }
 
 // While its source goes on, a state that cannot be cut is gone before the fork
@@ -110,7 +110,7 @@ void KvCache::hand_over(const Request& source, Request& fork) {
   if (limits_.cuts || !shares(fork)) return;
   if (source.progress.has_place()) {
     if (source.progress.gap() > 1) return;  // a prompt that both can have at its end
-    fork.progress.saved = read_state(source.progress.sequence, host_.room());
+    fork.progress.saved = store_->save(source.progress.sequence, host_.room());
     fork.progress.saved_length = source.progress.computed;
   } else if (source.progress.saved.size() <= host_.room()) {
     fork.progress.saved = source.progress.saved;

@@ -1,17 +1,10 @@
 // The ledger's part on states that leave the engine and come back: a conversation
 // saved to a file, read anew into host memory.
 #include <algorithm>
-#include <limits>
 
 #include "kv_cache.h"
 
 namespace infernode {
-
-namespace {
-
-constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
-
-}  // namespace
 
 CachedState KvCache::take(Request& request) {
   const auto length = static_cast<std::size_t>(request.spec.prompt_tokens);
@@ -19,10 +12,11 @@ CachedState KvCache::take(Request& request) {
   const std::string& salt = request.spec.params.cache_salt;
   CachedState kept = limits_.cuts ? take_longer(prompt, salt) : take_checkpoint(prompt, salt);
   if (!kept.state.empty()) return kept;
-  if (!cut(request.progress.sequence, request.progress.computed)) return {};  // guesses behind it
+  if (!store_->truncate(request.progress.sequence, request.progress.computed))
+    return {};  // guesses behind it
   return {
       {request.progress.known.begin(), request.progress.known.begin() + request.progress.computed},
-      read_state(request.progress.sequence, kAnySize)};
+      store_->save(request.progress.sequence, kAnySize)};
 }
 
 // Of an idle sequence that has all of the prompt.
@@ -34,7 +28,7 @@ CachedState KvCache::take_longer(std::span<const TokenId> prompt, const std::str
   const PrefixTree::Match match = prefixes_.match(prompt, salt, idle);
   if (match.source == PrefixTree::kNone) return {};
   const auto sequence = static_cast<SequenceId>(match.source);
-  return {at(sequence).tokens, read_state(sequence, kAnySize)};
+  return {at(sequence).tokens, store_->save(sequence, kAnySize)};
 }
 
 // The longest state that the prompt begins with, if it has nearly all of it.
@@ -52,7 +46,7 @@ CachedState KvCache::take_checkpoint(std::span<const TokenId> prompt,
 
 Given KvCache::give(CachedState state, const std::string& salt) {
   const auto length = static_cast<Position>(state.tokens.size());
-  if (!backend_.has_form(state.state, length)) return Given::kMalformed;
+  if (!store_->has_form(state.state, length)) return Given::kMalformed;
   if (state.state.size() > host_.room()) return Given::kNoRoom;
   const bool kept = host_.keep(std::move(state.tokens), salt, std::move(state.state));
   return kept ? Given::kKept : Given::kNoRoom;

@@ -51,7 +51,7 @@ struct Progress {
   std::vector<TokenId> known;  // the prompt, then what was generated
   Position computed = 0;       // known[0, computed) are in the KV cache
   SequenceId sequence = kNoSequence;
-  std::vector<std::uint8_t> saved;  // known[0, saved_length) while preempted
+  StateBytes saved;  // known[0, saved_length) while preempted
   Position saved_length = 0;
   std::uint64_t arrival = 0;  // order of acceptance
   // Computed for others before, when the request was first seated.

@@ -5,11 +5,7 @@
 namespace infernode {
 
 Seating::Seating(Backend& backend, Scheduler& scheduler, KvCache& cache, Clock clock)
-    : backend_(backend),
-      scheduler_(scheduler),
-      cache_(cache),
-      clock_(std::move(clock)),
-      unified_(backend.limits().unified) {}
+    : backend_(backend), scheduler_(scheduler), cache_(cache), clock_(std::move(clock)) {}
 
 bool Seating::prepare() {
   cache_.begin_step();
@@ -26,12 +22,11 @@ bool Seating::prepare() {
     if (!cache_.move(*wanted)) break;
     ++totals_.sequence_moves;
   }
-  if (unified_) take_cells();
+  take_cells();
   return scheduler_.runnable();
 }
 
-// In one pool, those that generate get a cell each; the youngest give way until there are as
-// many.
+// Each request that generates gets a cell; the youngest are preempted until there are as many.
 void Seating::take_cells() {
   std::int32_t wanted = scheduler_.least_rows();
   while (cache_.room(wanted) < wanted) {

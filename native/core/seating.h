@@ -43,7 +43,6 @@ class Seating {
   Scheduler& scheduler_;
   KvCache& cache_;
   const Clock clock_;
-  const bool unified_;
   bool short_of_room_ = false;  // since a pass found none
   SeatingStats totals_;
 };

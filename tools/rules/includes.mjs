@@ -6,6 +6,9 @@
 export const kSpine = [
   "types",
   "backend",
+  "kv_store",
+  "stream_store",
+  "pool_store",
   "draft_model",
   "token_order",
   "grammar_automaton",
