@@ -86,7 +86,7 @@ std::optional<FinishReason> Endings::finish_reason(const Request& request,
 void Endings::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   // In this very step: afterwards, others may have taken its place.
   CachedState state;
-  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.take(request);
+  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.export_state(request);
   leave(request, reason != FinishReason::kError);
   concerned_.publisher.end(request, reason, std::move(failure), std::move(state), clock_());
   remove(request);

@@ -23,7 +23,7 @@ KvCache::KvCache(Backend& backend, CacheConfig config, Clock clock)
     : limits_(backend.limits()),
       config_(config),
       store_(make_store(backend, std::move(clock))),
-      host_(config.host_limit, limits_.cuts),
+      host_(config.host_limit, limits_.can_truncate),
       sequences_(static_cast<std::size_t>(limits_.slots + limits_.idle_sequences)) {}
 
 Position KvCache::length(SequenceId sequence) const {
@@ -40,7 +40,7 @@ bool KvCache::shares(const Request& request) const {
 // be as many as round alike.
 Position KvCache::most_reusable(const Request& request) const {
   const auto known = static_cast<Position>(request.progress.known.size());
-  const bool wide = config_.exact && known >= limits_.facts.wide_rows;
+  const bool wide = config_.deterministic && known >= limits_.facts.wide_rows;
   return known - (wide ? limits_.facts.wide_rows : 1);
 }
 
@@ -49,7 +49,8 @@ Position KvCache::reusable(const Request& request, SequenceId source, std::size_
   if (source == request.progress.sequence) return 0;
   const Request* holder = at(source).holder;
   Position there = length(source);
-  if (config_.exact && holder != nullptr) there = std::min(there, holder->spec.prompt_tokens);
+  if (config_.deterministic && holder != nullptr)
+    there = std::min(there, holder->spec.prompt_tokens);
   const Position most = std::min(there, most_reusable(request));
   Position same = std::min(static_cast<Position>(matching), most);
   if (holder != nullptr && matching == prefixes_.length(source)) {
@@ -61,7 +62,7 @@ Position KvCache::reusable(const Request& request, SequenceId source, std::size_
   }
   same = store_->reusable(source, same);
   // Another's state is copied, which takes it as it is.
-  if (!limits_.cuts && holder != nullptr && same != length(source)) return 0;
+  if (!limits_.can_truncate && holder != nullptr && same != length(source)) return 0;
   return same < kLeastReuse ? 0 : same;
 }
 
@@ -97,7 +98,7 @@ bool KvCache::pays(double cost_ms, Position gain) const {
 
 void KvCache::seat(Request& request) {
   if (request.progress.stage() == Stage::kSetAside) return seat_restored(request);
-  if (!limits_.cuts) plan_checkpoints(request);
+  if (!limits_.can_truncate) plan_checkpoints(request);
   if (!shares(request)) return hold(request, choose_place(kNoSequence));
   const Prefix prefix = computed_prefix(request);
   const PrefixTree::Match kept = kept_prefix(request, prefix.length);
@@ -109,7 +110,8 @@ void KvCache::seat(Request& request) {
     return;
   }
   const bool idle = prefix.length > 0 && at(prefix.source).holder == nullptr;
-  const bool whole = idle && limits_.cuts && length(prefix.source) - prefix.length >= kLeastTail;
+  const bool whole =
+      idle && limits_.can_truncate && length(prefix.source) - prefix.length >= kLeastTail;
   if (!elsewhere && (place == kNoSequence || (idle && !whole))) return take_over(request, prefix);
   hold(request, place != kNoSequence ? place : prefix.source);
   fill(request);
@@ -186,7 +188,7 @@ void KvCache::reuse(Request& request, Position length) {
 PrefixTree::Match KvCache::kept_prefix(const Request& request, Position computed) const {
   const auto most = static_cast<std::size_t>(most_reusable(request));
   const auto usable = [&](PrefixTree::Source id, std::size_t matching) -> std::size_t {
-    if (limits_.cuts) return std::min(matching, most);
+    if (limits_.can_truncate) return std::min(matching, most);
     if (matching != host_.tokens(id).size()) return 0;
     const bool near = matching <= most + static_cast<std::size_t>(std::min(limits_.slack, 1));
     return near ? std::min(matching, most) : 0;
@@ -242,7 +244,7 @@ void KvCache::let_go(Request& request) {
 void KvCache::leave(Request& request, bool keep_computed) {
   const SequenceId sequence = request.progress.sequence;
   Position kept = keep_computed && shares(request) ? request.progress.computed : 0;
-  if (config_.exact) kept = std::min(kept, request.spec.prompt_tokens);
+  if (config_.deterministic) kept = std::min(kept, request.spec.prompt_tokens);
   if (kept < kLeastReuse || !store_->truncate(sequence, kept)) kept = 0;
   std::vector<TokenId> tokens(request.progress.known.begin(),
                               request.progress.known.begin() + kept);
@@ -255,7 +257,7 @@ void KvCache::leave(Request& request, bool keep_computed) {
 
 // Whether another sequence has all of these tokens.
 bool KvCache::redundant(const Request& request, std::span<const TokenId> tokens) const {
-  if (!limits_.cuts) return false;
+  if (!limits_.can_truncate) return false;
   const SequenceId own = request.progress.sequence;
   const auto there = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
     const auto other = static_cast<SequenceId>(source);
@@ -271,7 +273,7 @@ void KvCache::drop_contained(const Request& request, std::span<const TokenId> to
     const Sequence& other = at(static_cast<SequenceId>(source));
     return other.holder == nullptr && other.tokens.size() == matching ? matching : 0;
   };
-  while (limits_.cuts) {
+  while (limits_.can_truncate) {
     const PrefixTree::Match match =
         prefixes_.match(tokens, request.spec.params.cache_salt, contained);
     if (match.source == PrefixTree::kNone) return;
@@ -313,7 +315,7 @@ void KvCache::preserve(SequenceId sequence) {
   const Sequence& evicted = at(sequence);
   ++totals_.evictions;
   if (evicted.tokens.size() < static_cast<std::size_t>(kLeastTail)) return;
-  if (limits_.cuts && host_.holds(evicted.tokens, evicted.salt)) return;
+  if (limits_.can_truncate && host_.holds(evicted.tokens, evicted.salt)) return;
   // Or it is lost.
   static_cast<void>(host_.keep(evicted.tokens, evicted.salt, store_->save(sequence, host_.room())));
 }

@@ -34,12 +34,12 @@ struct SlotMove {
 struct CacheConfig {
   bool keeps_prefixes = true;  // false: every prompt is computed whole
   std::size_t host_limit = 0;  // bytes of states in host memory
-  // Only reuse what is computed as the request itself would compute it: rows
-  // of prompts, with enough rows left to round alike.
-  bool exact = false;
+  // Reuse changes no bit of the logits: only prompt rows are reused, since a decode row rounds
+  // differently, and as many rows of a prompt remain to be computed as round alike.
+  bool deterministic = false;
 };
 
-enum class [[nodiscard]] Given{
+enum class [[nodiscard]] StateImport{
     kKept,
     kNoRoom,     // in host memory
     kMalformed,  // it cannot be a state of its tokens
@@ -112,9 +112,9 @@ class KvCache {
   // request left that goes on beyond it, else the request's own. Where states cannot
   // be cut, the one from which the same prompt can go on, if it is kept. Without
   // bytes where the backend cannot read it.
-  CachedState take(Request& request);
+  CachedState export_state(Request& request);
   // Keeps a saved state for those that begin with its tokens.
-  Given give(CachedState state, const std::string& salt);
+  StateImport import_state(CachedState state, const std::string& salt);
 
   // Milliseconds one prompt row costs, for judging whether a copy pays.
   void row_cost(double milliseconds) { row_ms_ = milliseconds; }

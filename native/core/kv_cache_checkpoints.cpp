@@ -67,7 +67,7 @@ Position KvCache::coming(const Request& request, const Request* other, std::size
     return 0;
   if (!other->progress.awaits() && other->progress.gap() <= 1) return 0;
   const Position same = std::min(static_cast<Position>(matching), most_reusable(request));
-  if (limits_.cuts) return same;
+  if (limits_.can_truncate) return same;
   const auto after = std::ranges::upper_bound(other->progress.checkpoints, same);
   return after == other->progress.checkpoints.begin() ? 0 : *(after - 1);
 }
@@ -75,7 +75,7 @@ Position KvCache::coming(const Request& request, const Request* other, std::size
 // Those behind, and those too near for the piece before them to be rounded as
 // part of a longer one.
 void KvCache::drop_checkpoints(Request& request) const {
-  const Position least = config_.exact ? limits_.facts.wide_rows : 1;
+  const Position least = config_.deterministic ? limits_.facts.wide_rows : 1;
   std::erase_if(request.progress.checkpoints,
                 [&](Position stop) { return stop - request.progress.computed < least; });
 }
@@ -107,7 +107,7 @@ bool KvCache::keeps_here(const Request& request) const {
 // While its source goes on, a state that cannot be cut is gone before the fork
 // has a place; so it waits as a preempted request does.
 void KvCache::hand_over(const Request& source, Request& fork) {
-  if (limits_.cuts || !shares(fork)) return;
+  if (limits_.can_truncate || !shares(fork)) return;
   if (source.progress.has_place()) {
     if (source.progress.gap() > 1) return;  // a prompt that both can have at its end
     fork.progress.saved = store_->save(source.progress.sequence, host_.room());

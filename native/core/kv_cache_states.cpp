@@ -6,11 +6,12 @@
 
 namespace infernode {
 
-CachedState KvCache::take(Request& request) {
+CachedState KvCache::export_state(Request& request) {
   const auto length = static_cast<std::size_t>(request.spec.prompt_tokens);
   const auto prompt = std::span<const TokenId>(request.progress.known).first(length);
   const std::string& salt = request.spec.params.cache_salt;
-  CachedState kept = limits_.cuts ? take_longer(prompt, salt) : take_checkpoint(prompt, salt);
+  CachedState kept =
+      limits_.can_truncate ? take_longer(prompt, salt) : take_checkpoint(prompt, salt);
   if (!kept.state.empty()) return kept;
   if (!store_->truncate(request.progress.sequence, request.progress.computed))
     return {};  // guesses behind it
@@ -44,12 +45,12 @@ CachedState KvCache::take_checkpoint(std::span<const TokenId> prompt,
   return {host_.tokens(kept.source), host_.state(kept.source)};
 }
 
-Given KvCache::give(CachedState state, const std::string& salt) {
+StateImport KvCache::import_state(CachedState state, const std::string& salt) {
   const auto length = static_cast<Position>(state.tokens.size());
-  if (!store_->has_form(state.state, length)) return Given::kMalformed;
-  if (state.state.size() > host_.room()) return Given::kNoRoom;
+  if (!store_->has_form(state.state, length)) return StateImport::kMalformed;
+  if (state.state.size() > host_.room()) return StateImport::kNoRoom;
   const bool kept = host_.keep(std::move(state.tokens), salt, std::move(state.state));
-  return kept ? Given::kKept : Given::kNoRoom;
+  return kept ? StateImport::kKept : StateImport::kNoRoom;
 }
 
 }  // namespace infernode

@@ -9,7 +9,7 @@ std::int64_t StreamStore::capacity() const {
 
 bool StreamStore::copy(SequenceId from, SequenceId to, Position length) {
   const Position whole = resident(from);
-  if (!backend_.limits().cuts && length != whole) return false;
+  if (!backend_.limits().can_truncate && length != whole) return false;
   const double started = now();
   if (copied_from_ != from) {
     copied_state_ = save(from, kAnySize);
