@@ -76,6 +76,8 @@ struct Progress {
   }
   [[nodiscard]] bool has_place() const { return sequence != kNoSequence; }
   [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
+  // Whether rows of its prompt are about to be computed, now or once it awaits no longer.
+  [[nodiscard]] bool will_prefill() const { return !paused && (awaits() || gap() > 1); }
   [[nodiscard]] bool awaits() const { return stage_ == Stage::kAwaiting; }
 
   void take_place(SequenceId place) {

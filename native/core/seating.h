@@ -1,5 +1,5 @@
-// Who has a place: seats requests that wait, sets running ones aside where others need their
-// room, gives each set of adapters its turn. Engine thread only.
+// Which requests hold sequences: seats those that wait, preempts running ones where others need
+// their room, gives each set of adapters its turn. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ class Seating {
   [[nodiscard]] bool finds_room(const Request& request);
   void take_cells();
   void choose_turn();
-  void set_aside(Request& request);
+  void preempt(Request& request);
 
   Backend& backend_;
   Scheduler& scheduler_;
