@@ -16,6 +16,8 @@ export interface AppParts {
   readonly loaded: () => Promise<void>;
   /** Told beside the state in /health. */
   readonly figures: () => Readonly<Record<string, unknown>>;
+  /** In Prometheus's text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Undefined: there is no model behind /v1. */
   readonly openai: OpenaiParts | undefined;
   /** Adds the endpoint's routes. */
@@ -42,7 +44,8 @@ const noModel = new ApiError(
   { code: "route_not_found" },
 );
 
-export function createApp({ guard: guarding, state, loaded, figures, openai, more }: AppParts): Hono {
+export function createApp(parts: AppParts): Hono {
+  const { guard: guarding, state, loaded, figures, metrics, openai, more } = parts;
   const app = new Hono();
   if (guarding.origins.length > 0) app.use(crossOrigin(guarding.origins));
   app.use(guard(guarding));
@@ -50,6 +53,10 @@ export function createApp({ guard: guarding, state, loaded, figures, openai, mor
   app.get("/health", () => {
     const now = state();
     return jsonReply(now === "ready" ? 200 : 503, { status: now, ...figures() });
+  });
+  app.get("/metrics", async () => {
+    const { contentType, text } = await metrics();
+    return new Response(text, { headers: { "Content-Type": contentType } });
   });
   app.use(async (context, next) => {
     if (openPaths.has(context.req.path)) return wrongMethodReply(context.req.path, context.req.method);
