@@ -93,12 +93,21 @@ export class TextGenerationService {
         spelt.set(token, bytes);
         return bytes;
       },
+      tokenize: (text, options) => this.#opened.tokenize(text, options),
+      detokenize: (tokens) => this.#opened.detokenize(tokens, { special: true }),
+      renderChat: (messages, options) => this.#opened.renderChat(messages, options),
       generate: (request) => {
         const run = cache.generate(request);
         return this.#observer === undefined ? run : observed(run, this.#observer);
       },
       embed: (inputs, options) => engine.embed(inputs, options),
+      rerank: (request) => engine.rerank(request),
     };
+  }
+
+  get #opened(): Model {
+    if (this.#model === undefined) throw new InferenceError("MODEL_CLOSED", "the model is not loaded yet");
+    return this.#model;
   }
 
   /** The model as the API serves it. */
