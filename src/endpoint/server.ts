@@ -14,6 +14,7 @@ import { preparedLocally } from "../serverless/local-mode.js";
 import { Logger } from "../serverless/logger.js";
 import { unlessLeaving } from "../serverless/preparing.js";
 import { messageOfThrown } from "../thrown.js";
+import { ServerMetrics } from "./metrics.js";
 import type { JudgedServeOptions } from "./options.js";
 import type { Served } from "./served.js";
 
@@ -85,13 +86,15 @@ export class Server implements Stoppable {
   async run(host: Host): Promise<number> {
     const leaving = listenForLeaving(this, this.#config, this.#logger, host);
     try {
-      if (!(await this.#listening())) return 1;
-      const { options } = this.#served;
+      const metrics = await ServerMetrics.create({ requests: () => this.#admission });
+      if (!(await this.#listening(metrics))) return 1;
+      const { options, text } = this.#served;
       const prepared = await unlessLeaving(leaving, (signal) =>
         preparedLocally(options, this.#logger, signal),
       );
       if (!prepared) return 1;
       if (!this.#stopping.signal.aborted) {
+        if (text !== undefined) metrics.add(text);
         this.#loaded.abort();
         this.#tellReady();
         await leaving.asked;
@@ -114,13 +117,14 @@ export class Server implements Stoppable {
     await this.failAll("the server is shutting down");
   }
 
-  async #listening(): Promise<boolean> {
+  async #listening(metrics: ServerMetrics): Promise<boolean> {
     const { host, port } = this.#options;
     const app = createApp({
       guard: { keys: this.#options.ring, origins: this.#options.origins, isLocal: this.#options.isLocal },
       state: () => this.#state,
       loaded: () => sleep(this.#times.loadingMs, this.#loaded.signal, this.#stopping.signal),
       figures: () => this.#figures(),
+      metrics: () => metrics.scrape(),
       openai: this.#openai(),
       more: () => {},
     });
