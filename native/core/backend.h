@@ -49,7 +49,7 @@ struct BackendFacts {
   // differently than one by one; 1: it never does, or nobody knows from where on.
   std::int32_t wide_rows = 1;
   // Whether a row gets the same bits whoever else is in its pass, as far as wide_rows tells:
-  // what EngineConfig's exact cache rests on.
+  // what CacheConfig::deterministic rests on.
   bool repeatable = true;
   // Rows of a prompt that a pass computes in about the time of one: fewer are not worth it.
   std::int32_t cheap_rows = 64;
@@ -71,11 +71,11 @@ struct BackendLimits {
   std::int32_t idle_sequences = 0;  // ids beyond the slots, for what nobody computes with
   // False: rows just computed cannot be taken back, be it padding or guesses.
   bool pads_decode = true;
-  // False: a state is had where it was saved or where reusable() says, and is
-  // therefore kept where it will be wanted (recurrent states, sliding windows).
-  bool cuts = true;
-  // Positions that can be taken back all the same: behind a window they stay
-  // until their place is needed.
+  // False for recurrent and sliding-window models, which cannot truncate to arbitrary positions:
+  // they resume from a saved state, or where reusable() allows.
+  bool can_truncate = true;
+  // The last positions of a sliding window can be truncated all the same, at most so many: older
+  // cells than the window needs stay until they are overwritten.
   Position slack = 0;
   BackendFacts facts = {};
 };

@@ -17,15 +17,13 @@
 
 namespace infernode {
 
-using StateBytes = std::vector<std::uint8_t>;
-
 class HostTier {
  public:
   using Id = PrefixTree::Source;
 
-  // `limit` in bytes. `cuttable`: the beginning of a state can be had from it,
-  // so that a prefix of a kept one need not be kept.
-  HostTier(std::size_t limit, bool cuttable) : limit_(limit), cuttable_(cuttable) {}
+  // `limit` in bytes. `can_truncate`: a restored state can be truncated, so
+  // that a prefix of a kept one need not be kept.
+  HostTier(std::size_t limit, bool can_truncate) : limit_(limit), can_truncate_(can_truncate) {}
 
   // Bytes a new state may have: what is free and what prefixes could give up.
   std::size_t room() const { return limit_ - reserved_; }
@@ -65,7 +63,7 @@ class HostTier {
   void make_room(std::size_t bytes);
 
   const std::size_t limit_;
-  const bool cuttable_;
+  const bool can_truncate_;
   std::size_t reserved_ = 0;
   std::size_t prefix_bytes_ = 0;
   std::map<Id, Entry> entries_;

@@ -149,10 +149,13 @@ struct GenerateParams {
   bool saves = false;                               // ends with the state of its prompt
 };
 
-// All state of some tokens, as bytes of the backend's own.
+// The state of a sequence, as bytes of the backend's own.
+using StateBytes = std::vector<std::uint8_t>;
+
+// All state of some tokens.
 struct CachedState {
   std::vector<TokenId> tokens;
-  std::vector<std::uint8_t> state;
+  StateBytes state;
 };
 
 // Names the cells that requests may share: those of one salt and one set of

@@ -5,12 +5,14 @@ import type { ErrorCode } from "../errors.js";
 import type { OnUnknown } from "../openai/fields.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { WorkerOptions } from "../serverless/contract.js";
+import type { GenerationObserver } from "../text-generation/observed.js";
 
 /** A model once it is loaded. */
 export interface ServedModel {
   readonly model: () => TextModel;
   readonly stats: () => EngineStats;
   readonly isBroken: () => boolean;
+  readonly observe: (observer: GenerationObserver) => void;
   /** Requests it computes at once. */
   readonly concurrency: () => number;
   readonly onUnknown: OnUnknown;

@@ -19,6 +19,7 @@ import { unlessLeaving } from "../serverless/preparing.js";
 import { Webhooks } from "../serverless/webhooks.js";
 import { messageOfThrown } from "../thrown.js";
 import { JobApi } from "./job-api.js";
+import { ServerMetrics } from "./metrics.js";
 import type { JudgedServeOptions } from "./options.js";
 import { addPlatformRoutes, type PlatformParts } from "./platform-routes.js";
 import type { Served } from "./served.js";
@@ -107,13 +108,15 @@ export class Server implements Stoppable {
   async run(host: Host): Promise<number> {
     const leaving = listenForLeaving(this, this.#config, this.#logger, host);
     try {
-      if (!(await this.#listening())) return 1;
-      const { options } = this.#served;
+      const metrics = await ServerMetrics.create({ requests: () => this.#admission });
+      if (!(await this.#listening(metrics))) return 1;
+      const { options, text } = this.#served;
       const prepared = await unlessLeaving(leaving, (signal) =>
         preparedLocally(options, this.#logger, signal),
       );
       if (!prepared) return 1;
       if (!this.#stopping.signal.aborted) {
+        if (text !== undefined) metrics.add(text);
         this.#loaded.abort();
         void this.#jobs.fill();
         this.#tellReady();
@@ -139,7 +142,7 @@ export class Server implements Stoppable {
     await Promise.race([this.#webhooks.settled(), sleep(lastWebhooksMs)]);
   }
 
-  async #listening(): Promise<boolean> {
+  async #listening(metrics: ServerMetrics): Promise<boolean> {
     const { host, port } = this.#options;
     const openai = this.#openai();
     const app = createApp({
@@ -147,6 +150,7 @@ export class Server implements Stoppable {
       state: () => this.#state,
       loaded: () => sleep(this.#times.loadingMs, this.#loaded.signal, this.#stopping.signal),
       figures: () => this.#figures(),
+      metrics: () => metrics.scrape(),
       openai,
       more: (routes) => addPlatformRoutes(routes, this.#platform(openai)),
     });

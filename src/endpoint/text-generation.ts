@@ -23,6 +23,7 @@ export function textGenerationServed(environment: Environment, onBroken: (code: 
       model: () => loaded().model,
       stats: () => loaded().engine.stats(),
       isBroken: () => worker.service()?.isBroken === true,
+      observe: (observer) => loaded().observe(observer),
       concurrency: () => loaded().concurrency,
       onUnknown: (path) => worker.onUnknown(path),
       onBroken,

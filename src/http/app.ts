@@ -1,6 +1,6 @@
 // The server's routes as one function of a web Request: who may call, whether the server is
 // ready, and whose route it is. Knows no socket; the endpoint adds its routes.
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { ApiError, toApiError } from "../openai/api-error.js";
 import { crossOrigin, type GuardOptions, guard, openPaths } from "./guard.js";
 import { type OpenaiParts, openaiReply, shuttingDown, wrongMethod } from "./openai-routes.js";
@@ -16,6 +16,8 @@ export interface AppParts {
   readonly loaded: () => Promise<void>;
   /** Told beside the state in /health. */
   readonly figures: () => Readonly<Record<string, unknown>>;
+  /** In Prometheus's text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Undefined: there is no model behind /v1. */
   readonly openai: OpenaiParts | undefined;
   /** Adds the endpoint's routes. */
@@ -30,6 +32,9 @@ const pingStatuses: Readonly<Record<ServerState, number>> = {
   broken: 503,
 };
 
+/** Routes that vLLM has beside /v1. */
+const besideV1: readonly string[] = ["/tokenize", "/detokenize", "/rerank", "/v2/rerank"];
+
 const loading = new ApiError(503, "the model is being loaded; send this request again later", {
   code: "model_loading",
 });
@@ -42,7 +47,8 @@ const noModel = new ApiError(
   { code: "route_not_found" },
 );
 
-export function createApp({ guard: guarding, state, loaded, figures, openai, more }: AppParts): Hono {
+export function createApp(parts: AppParts): Hono {
+  const { guard: guarding, state, loaded, figures, metrics, openai, more } = parts;
   const app = new Hono();
   if (guarding.origins.length > 0) app.use(crossOrigin(guarding.origins));
   app.use(guard(guarding));
@@ -50,6 +56,10 @@ export function createApp({ guard: guarding, state, loaded, figures, openai, mor
   app.get("/health", () => {
     const now = state();
     return jsonReply(now === "ready" ? 200 : 503, { status: now, ...figures() });
+  });
+  app.get("/metrics", async () => {
+    const { contentType, text } = await metrics();
+    return new Response(text, { headers: { "Content-Type": contentType } });
   });
   app.use(async (context, next) => {
     if (openPaths.has(context.req.path)) return wrongMethodReply(context.req.path, context.req.method);
@@ -61,11 +71,12 @@ export function createApp({ guard: guarding, state, loaded, figures, openai, mor
       return errorReply(shuttingDown);
     return next();
   });
-  app.all("/v1/*", (context) =>
+  const speaksOpenai = (context: Context) =>
     openai === undefined
       ? errorReply(noModel)
-      : openaiReply(openai, context.req.path.replace(/(.)\/$/, "$1"), context.req.raw),
-  );
+      : openaiReply(openai, context.req.path.replace(/(.)\/$/, "$1"), context.req.raw);
+  app.all("/v1/*", speaksOpenai);
+  for (const path of besideV1) app.all(path, speaksOpenai);
   more(app);
   app.notFound(({ req }) => errorReply(noRoute(req.method, req.path)));
   app.onError((thrown) => errorReply(toApiError(thrown)));
@@ -79,7 +90,7 @@ function canWait(path: string): boolean {
 
 /** Jobs can be asked for, cancelled and streamed until the end. */
 function startsWork(method: string, path: string): boolean {
-  if (path.startsWith("/v1/")) return method !== "GET";
+  if (path.startsWith("/v1/") || besideV1.includes(path)) return method !== "GET";
   return /^\/v2\/[^/]+\/(?:run|runsync|openai|retry)(?:\/|$)/.test(path);
 }
 
@@ -90,7 +101,7 @@ function wrongMethodReply(path: string, method: string): Response {
 function noRoute(method: string, path: string): ApiError {
   return new ApiError(
     404,
-    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /health and /ping`,
+    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /tokenize, /detokenize, /rerank, /metrics, /health and /ping`,
     { code: "route_not_found" },
   );
 }

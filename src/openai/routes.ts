@@ -18,7 +18,9 @@ import {
   textField,
 } from "./fields.js";
 import { placedRun } from "./placed-run.js";
-import type { TextModel } from "./text-model.js";
+import { reranked } from "./rerank.js";
+import { changedModel, type TextModel } from "./text-model.js";
+import { detokenized, tokenized } from "./token-routes.js";
 import { withoutReasoning } from "./without-reasoning.js";
 
 /** An answer: one object, or the chunk objects of a stream, which throws an ApiError where it fails. */
@@ -37,7 +39,7 @@ export interface ApiCall {
   readonly onUnknown?: OnUnknown | undefined;
 }
 
-const notThere = ["/v1/responses", "/v1/messages", "/v1/rerank", "/v1/score", "/pooling"];
+const notThere = ["/v1/responses", "/v1/messages", "/v1/score", "/score", "/pooling"];
 
 /** @throws ApiError */
 export async function answer(model: TextModel, call: ApiCall): Promise<Answer> {
@@ -68,6 +70,13 @@ async function routed(
       return completions(model, bodyOf(method, body), signal, onUnknown);
     case "/v1/embeddings":
       return embedded(model, bodyOf(method, body), signal, onUnknown);
+    case "/v1/rerank":
+    case "/v2/rerank":
+    case "/rerank":
+      return ranked(model, bodyOf(method, body), signal, onUnknown);
+    case "/tokenize":
+    case "/detokenize":
+      return tokens(model, route, bodyOf(method, body), onUnknown);
     default:
       if (route.startsWith("/v1/models/"))
         return { type: "object", object: oneModel(model, route.slice(11)) };
@@ -147,6 +156,22 @@ async function embedded(
   return { type: "object", object: await embeddings(served, body, signal, onUnknown) };
 }
 
+async function ranked(
+  model: TextModel,
+  body: Body,
+  signal: AbortSignal | undefined,
+  onUnknown: OnUnknown,
+): Promise<Answer> {
+  const served = identified(named(model, body.model), textField(body, "request_id"));
+  return { type: "object", object: await reranked(served, body, signal, onUnknown) };
+}
+
+async function tokens(model: TextModel, route: string, body: Body, onUnknown: OnUnknown): Promise<Answer> {
+  const served = named(model, body.model);
+  const work = route === "/tokenize" ? tokenized : detokenized;
+  return { type: "object", object: await work(served, body, onUnknown) };
+}
+
 function textOf(model: TextModel, prompt: unknown): string {
   if (typeof prompt === "string") return prompt;
   return bytesText(
@@ -172,7 +197,7 @@ function common(model: TextModel, body: Body, onUnknown: OnUnknown) {
 
 /** The model, whose answer is called as the request wants it. */
 function identified(model: TextModel, answerId: string | undefined): TextModel {
-  return answerId ? { ...bound(model), answerId } : model;
+  return answerId ? changedModel(model, { answerId }) : model;
 }
 
 const streamFields: ReadonlySet<string> = new Set([
@@ -186,23 +211,11 @@ function named(model: TextModel, name: unknown): TextModel {
   if (name === undefined || name === null || name === "") return model;
   if (typeof name !== "string") throw wrongField("model", "a model's name");
   const known = model.names.find((each) => each === name || each.toLowerCase() === name.toLowerCase());
-  if (known !== undefined) return { ...bound(model), name: known };
+  if (known !== undefined) return changedModel(model, { name: known });
   throw new ApiError(404, `the model "${name}" does not exist; there is ${model.names.join(", ")}`, {
     param: "model",
     code: "model_not_found",
   });
-}
-
-function bound(model: TextModel): TextModel {
-  const { name, names, contextLength } = model;
-  return {
-    name,
-    names,
-    contextLength,
-    tokenBytes: (token) => model.tokenBytes(token),
-    generate: (request) => model.generate(request),
-    embed: (inputs, options) => model.embed(inputs, options),
-  };
 }
 
 function modelList(model: TextModel): object {

@@ -1,11 +1,10 @@
 // Tells a job's log what its generations took: tokens, waiting, first token, rate.
 import type { EndEvent, GenerationEvent } from "../engine/events.js";
-import type { Run, TextModel } from "../openai/text-model.js";
+import { changedModel, type Run, type TextModel } from "../openai/text-model.js";
 import type { JobContext } from "../serverless/contract.js";
 
 /** The model, with its generations' figures in the job's line. */
 export function counted(model: TextModel, context: JobContext): TextModel {
-  const { name, names, contextLength } = model;
   const tell = ({ usage, timings }: Pick<EndEvent, "usage" | "timings">) =>
     context.figures({
       promptTokens: usage.promptTokens,
@@ -15,14 +14,7 @@ export function counted(model: TextModel, context: JobContext): TextModel {
       timeToFirstTokenMs: Math.round(timings.timeToFirstTokenMs),
       tokensPerSecond: Math.round(timings.tokensPerSecond * 10) / 10,
     });
-  return {
-    name,
-    names,
-    contextLength,
-    tokenBytes: (token) => model.tokenBytes(token),
-    generate: (request) => watched(model.generate(request), tell),
-    embed: (inputs, options) => model.embed(inputs, options),
-  };
+  return changedModel(model, { generate: (request) => watched(model.generate(request), tell) });
 }
 
 function watched(run: Run, tell: (end: Pick<EndEvent, "usage" | "timings">) => void): Run {

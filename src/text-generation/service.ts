@@ -10,6 +10,7 @@ import type { TextGenerationConfig } from "./config.js";
 import type { Say } from "./download-log.js";
 import type { Environment } from "./environment.js";
 import { onGpus } from "./gpu-count.js";
+import { type GenerationObserver, observed } from "./observed.js";
 import { type CacheFigures, ResponseCache } from "./response-cache.js";
 import { workerModel } from "./worker-model.js";
 
@@ -23,6 +24,7 @@ export class TextGenerationService {
   #engine: Engine | undefined;
   #cache: ResponseCache | undefined;
   #served: TextModel | undefined;
+  #observer: GenerationObserver | undefined;
 
   /** @param environment the hub's and the platform's variables, read where a model is pulled */
   constructor(config: TextGenerationConfig, environment: Environment, say: Say) {
@@ -91,15 +93,32 @@ export class TextGenerationService {
         spelt.set(token, bytes);
         return bytes;
       },
-      generate: (request) => cache.generate(request),
+      tokenize: (text, options) => this.#opened.tokenize(text, options),
+      detokenize: (tokens) => this.#opened.detokenize(tokens, { special: true }),
+      renderChat: (messages, options) => this.#opened.renderChat(messages, options),
+      generate: (request) => {
+        const run = cache.generate(request);
+        return this.#observer === undefined ? run : observed(run, this.#observer);
+      },
       embed: (inputs, options) => engine.embed(inputs, options),
+      rerank: (request) => engine.rerank(request),
     };
+  }
+
+  get #opened(): Model {
+    if (this.#model === undefined) throw new InferenceError("MODEL_CLOSED", "the model is not loaded yet");
+    return this.#model;
   }
 
   /** The model as the API serves it. */
   get model(): TextModel {
     if (this.#served === undefined) throw new InferenceError("MODEL_CLOSED", "the model is not loaded yet");
     return this.#served;
+  }
+
+  /** From now on the observer is told of each generation, whoever asked for it. */
+  observe(observer: GenerationObserver): void {
+    this.#observer = observer;
   }
 
   /** Whether there is an engine that takes no requests any more. */

@@ -190,7 +190,7 @@ TEST("books that do not balance break the engine when it falls idle, and are nam
 
 TEST("what stands behind a fork whose state cannot be read ends as if nothing were wrong") {
   BackendLimits limits = fake_limits(2, 512, 64);
-  limits.cuts = limits.pads_decode = false;
+  limits.can_truncate = limits.pads_decode = false;
   RecordingSink sink;
   auto owned = std::make_unique<ThrowingBackend>(limits);
   ThrowingBackend* backend = owned.get();
@@ -214,10 +214,10 @@ TEST("whatever call of the backend throws, everything that was accepted ends exa
   for (const Thrown thrown : {Thrown::kNoMemory, Thrown::kError, Thrown::kNumber}) {
     for (const bool for_ever : {false, true}) {
       for (const bool pool : {false, true}) {
-        for (const bool cuts : {true, false}) {
-          if (pool && !cuts) continue;
+        for (const bool can_truncate : {true, false}) {
+          if (pool && !can_truncate) continue;
           BackendLimits limits = fake_limits(3, 128, 32);
-          limits.cuts = limits.pads_decode = cuts;
+          limits.can_truncate = limits.pads_decode = can_truncate;
           if (pool) limits = pooled(limits, 160);
           bool reached = true;
           for (std::int64_t at = 0; reached; at += 1 + at / 8) {

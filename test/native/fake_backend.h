@@ -133,7 +133,7 @@ class FakeBackend final : public Backend {
   }
 
   // A sliding window of `window` positions with the limits' slack behind it: older
-  // ones are lost, and lost to saved states too. 0: none; see limits.cuts.
+  // ones are lost, and lost to saved states too. 0: none; see limits.can_truncate.
   Position window = 0;
 
   bool truncate(SequenceId sequence, Position from) override {
@@ -168,7 +168,7 @@ class FakeBackend final : public Backend {
   Position reusable(SequenceId sequence, Position length) const override {
     if (length >= resident(sequence)) return length;
     if (uncut) return 0;
-    if (limits_.cuts) return length;
+    if (limits_.can_truncate) return length;
     const Position there = oldest_.at(static_cast<std::size_t>(sequence));
     return window > 0 && there <= std::max(0, length + 1 - window) ? length : 0;
   }

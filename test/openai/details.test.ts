@@ -29,7 +29,11 @@ function served(by: Engine = engine): TextModel {
     contextLength: by.options.contextLength,
     tokenBytes: (token) => model.tokenBytes(token),
     generate: (request) => by.generate(request),
+    tokenize: (text, options) => model.tokenize(text, options),
+    detokenize: (tokens) => model.detokenize(tokens, { special: true }),
+    renderChat: (messages, options) => model.renderChat(messages, options),
     embed: (inputs, options) => by.embed(inputs, options),
+    rerank: (request) => by.rerank(request),
   };
 }
 

@@ -70,7 +70,7 @@ export function check({ device, small, hasTime, say }) {
       if (!hasTime()) break;
       const shape = { slots: width, contextLength };
       const measured = await withEngine(model, shape, (engine) =>
-        measure(engine, width, small ? 24 : newTokens),
+        measure(engine, width, newTokens),
       );
       const ceiling = await ceilingOf(reference, width, isCpu, description);
       const share = ceiling === null ? null : measured.tokensPerSecond / ceiling;

@@ -59,5 +59,9 @@ await runMain(async () => {
   if (!kind) throw new SetupFailure("test-sanitized.mjs takes 'address' or 'thread'.");
   await withLock(() => build(kind, name));
   const env = { ...process.env, ...kind.env };
-  return runForeground("ctest", ["--test-dir", kind.folder, "--output-on-failure", "--parallel", `${availableParallelism()}`], { env });
+  return runForeground(
+    "ctest",
+    ["--test-dir", kind.folder, "--output-on-failure", "--parallel", `${availableParallelism()}`],
+    { env },
+  );
 });

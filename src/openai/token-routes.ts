@@ -1,0 +1,72 @@
+// /tokenize and /detokenize, as vLLM has them: the ids that a completion or a conversation
+// would be computed from, and the text of ids.
+import { bytesText } from "./answer-parts.js";
+import { wrongField } from "./api-error.js";
+import { chatRequest } from "./chat-request.js";
+import { type Body, booleanField, type OnUnknown, refuseField, tellUnknown } from "./fields.js";
+import type { TextModel } from "./text-model.js";
+
+const completionFields: ReadonlySet<string> = new Set([
+  "model",
+  "prompt",
+  "add_special_tokens",
+  "return_token_strs",
+]);
+const detokenizeFields: ReadonlySet<string> = new Set(["model", "tokens"]);
+/** What only this route reads of a conversation. */
+const ownFields = ["add_generation_prompt", "continue_final_message", "return_token_strs", "chat_template"];
+
+/** @throws ApiError, InferenceError */
+export async function tokenized(model: TextModel, body: Body, onUnknown: OnUnknown): Promise<object> {
+  const tokens = isGiven(body.messages)
+    ? await tokensOfConversation(model, body, onUnknown)
+    : tokensOfPrompt(model, body, onUnknown);
+  const spells = booleanField(body, "return_token_strs") ?? false;
+  return {
+    count: tokens.length,
+    max_model_len: model.contextLength,
+    tokens,
+    token_strs: spells ? tokens.map((token) => bytesText(model.tokenBytes(token))) : null,
+  };
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** As /v1/completions makes them of the same fields. */
+function tokensOfPrompt(model: TextModel, body: Body, onUnknown: OnUnknown): readonly number[] {
+  tellUnknown(body, completionFields, onUnknown);
+  if (typeof body.prompt !== "string") throw wrongField("prompt", "text; or send messages");
+  const addSpecial = booleanField(body, "add_special_tokens");
+  return model.tokenize(body.prompt, addSpecial === undefined ? {} : { addSpecial, parseSpecial: true });
+}
+
+/** As /v1/chat/completions makes them of the same fields. */
+async function tokensOfConversation(
+  model: TextModel,
+  body: Body,
+  onUnknown: OnUnknown,
+): Promise<readonly number[]> {
+  if (booleanField(body, "continue_final_message") === true) refuseField("continue_final_message");
+  if (isGiven(body.chat_template)) refuseField("chat_template");
+  const addGenerationPrompt = booleanField(body, "add_generation_prompt") ?? true;
+  const conversation = Object.fromEntries(Object.entries(body).filter(([name]) => !ownFields.includes(name)));
+  const request = chatRequest(conversation, onUnknown);
+  const { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls } = request;
+  const { prompt } = await model.renderChat(messages, {
+    addGenerationPrompt,
+    variables,
+    tools,
+    toolChoice,
+    parallelToolCalls,
+  });
+  return model.tokenize(prompt, { parseSpecial: true });
+}
+
+/** @throws ApiError, InferenceError */
+export function detokenized(model: TextModel, body: Body, onUnknown: OnUnknown): object {
+  tellUnknown(body, detokenizeFields, onUnknown);
+  if (!Array.isArray(body.tokens)) throw wrongField("tokens", "a list of token ids");
+  return { prompt: model.detokenize(body.tokens as readonly number[]) };
+}
