@@ -20,6 +20,8 @@ interface Flags {
   readonly apiKeyFile?: string;
   readonly behindGateway?: true;
   readonly cors?: readonly string[];
+  readonly endpointId?: string;
+  readonly allowPrivateWebhooks?: true;
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
@@ -36,9 +38,10 @@ const defaultPort = 8000;
 /** The command; it ends the process. */
 export function serveCommand(): Command {
   const command = new Command("serve")
-    .description("serve a model over HTTP by OpenAI's API")
+    .description("serve a model over HTTP by the APIs of OpenAI and RunPod")
     .argument("[model]", `${modelForms} (default: MODEL_NAME, else the small story model)`);
-  for (const flag of [...addressFlags(), ...limitFlags(), ...modelFlags()]) command.addOption(flag);
+  for (const flag of [...addressFlags(), ...jobFlags(), ...limitFlags(), ...modelFlags()])
+    command.addOption(flag);
   return command
     .addHelpText(
       "after",
@@ -73,6 +76,13 @@ function addressFlags(): Option[] {
       "--cors <origin>",
       "web pages of this origin may call, such as https://app.example; can be repeated; * for all",
     ).argParser(collect),
+  ];
+}
+
+function jobFlags(): Option[] {
+  return [
+    new Option("--endpoint-id <id>", "the one endpoint below /v2 (default: every id is this server)"),
+    new Option("--allow-private-webhooks", "jobs' webhooks may be on this machine and in its network"),
   ];
 }
 
@@ -127,6 +137,8 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
     maxBodyBytes: flags.maxBody,
+    endpointId: flags.endpointId,
+    allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
     drainMs: flags.drainTimeout * 1000,
   };
 }
