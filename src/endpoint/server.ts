@@ -115,6 +115,8 @@ export class Server implements Stoppable {
         preparedLocally(options, this.#logger, signal),
       );
       if (!prepared) return 1;
+      if (options.refreshWorker)
+        this.#logger.warn("refreshWorker has no effect: nothing would start this server again.");
       if (!this.#stopping.signal.aborted) {
         if (text !== undefined) metrics.add(text);
         this.#loaded.abort();
