@@ -162,13 +162,13 @@ void Admission::accept(const Fork& fork) {
   }
   auto request = source->fork(fork.id, fork.seed, fork.control, limits_.vocabulary_size);
   request->times.accepted = fork.accepted;
-  parts_.cache.hand_over(*source, *request);
+  parts_.cache.copy_to_fork(*source, *request);
   try {
     parts_.publisher.accepted(fork.id, true);
     parts_.publisher.beginning(*request, parts_.chooser.vocab_of(*request));
     parts_.scheduler.accept(request);
   } catch (...) {
-    parts_.cache.forget(*request);
+    parts_.cache.drop_saved(*request);
     throw;
   }
 }

@@ -1,6 +1,6 @@
 // A second, smaller model that guesses what requests say next: it reads what they
 // know into sequences of its own and goes on greedily. It is told nothing of slots,
-// cuts, moves or forks: before it guesses it compares what it has computed with
+// truncates, moves or forks: before it guesses it compares what it has computed with
 // what the request knows, keeps what they share and reads the rest. Who lags far
 // behind is read from shortly before the end only; what was said long ago is the
 // prompt lookup's to find.

@@ -86,7 +86,7 @@ std::optional<FinishReason> Endings::finish_reason(const Request& request,
 void Endings::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   // In this very step: afterwards, others may have taken its place.
   CachedState state;
-  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.take(request);
+  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.export_state(request);
   leave(request, reason != FinishReason::kError);
   concerned_.publisher.end(request, reason, std::move(failure), std::move(state), clock_());
   remove(request);
@@ -95,8 +95,8 @@ void Endings::end(Request& request, FinishReason reason, std::optional<Failure> 
 // All of an end that may fail: it comes before the end is told, so that what breaks here
 // leaves a living request, whose end is still to come.
 void Endings::leave(Request& request, bool keep_computed) {
-  if (request.progress.has_place()) concerned_.cache.leave(request, keep_computed);
-  concerned_.cache.forget(request);
+  if (request.progress.has_place()) concerned_.cache.release(request, keep_computed);
+  concerned_.cache.drop_saved(request);
   concerned_.drafting.leave(request);
   request.progress.happened(StageEvent::kEnd);
 }

@@ -23,9 +23,7 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       passes_({*backend_, scheduler_, cache_, seating_, drafting_, endings_, chooser_},
               {config.inter_token_latency_ms, config.sampler_helpers}, clock_,
               [this] { return admission_.closed(); }) {
-  totals_.cells_total = limits_.unified
-                            ? limits_.cells
-                            : static_cast<std::int64_t>(limits_.slots) * limits_.context_length;
+  totals_.cells_total = cache_.capacity();
   record_stats();
 }
 

@@ -39,7 +39,8 @@ struct EngineConfig {
   double publish_interval_ms = 10;
   DraftingConfig drafting = {};
   bool check_ledger = false;  // prove the books after each step, not only when it falls idle
-  CacheConfig cache{.keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .exact = false};
+  CacheConfig cache{
+      .keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .deterministic = false};
 };
 
 struct EngineStats : PassStats, DraftingStats, TokenStats, SeatingStats {

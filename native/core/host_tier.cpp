@@ -13,11 +13,11 @@ void HostTier::reserve(std::size_t bytes) {
 
 bool HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state) {
   if (tokens.empty() || state.empty() || state.size() > room()) return false;
-  // What this one contains is of no more use.
+  // Entries that this one contains are of no more use.
   const auto contained = [&](Id id, std::size_t matching) {
     return matching == entries_.at(id).tokens.size() ? matching : 0;
   };
-  while (cuttable_) {
+  while (can_truncate_) {
     const PrefixTree::Match shorter = prefixes_.match(tokens, salt, contained);
     if (shorter.source == PrefixTree::kNone) break;
     drop(shorter.source);
@@ -40,7 +40,7 @@ bool HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateB
 
 bool HostTier::holds(std::span<const TokenId> tokens, const std::string& salt) const {
   const auto usable = [&](Id id, std::size_t matching) {
-    return cuttable_ || matching == entries_.at(id).tokens.size() ? matching : 0;
+    return can_truncate_ || matching == entries_.at(id).tokens.size() ? matching : 0;
   };
   return match(tokens, salt, usable).length == tokens.size();
 }

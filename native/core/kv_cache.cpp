@@ -1,375 +1,228 @@
 #include "kv_cache.h"
 
 #include <algorithm>
-#include <limits>
+#include <span>
 #include <utility>
+#include <vector>
+
+#include "pool_store.h"
+#include "stream_store.h"
 
 namespace infernode {
 
 namespace {
 
-constexpr Position kLeastReuse = 8;  // tokens worth looking at
-constexpr double kNewShare = 0.2;    // of the latest measure in a running mean
-constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
+// Tokens each running request may grow by before the next one is seated, so that it need not be
+// preempted at once.
+constexpr std::int32_t kGrowth = 16;
+
+std::unique_ptr<KvStore> make_store(Backend& backend, KvStore::Clock clock) {
+  if (backend.limits().unified) return std::make_unique<PoolStore>(backend, std::move(clock));
+  return std::make_unique<StreamStore>(backend, std::move(clock));
+}
 
 }  // namespace
 
 KvCache::KvCache(Backend& backend, CacheConfig config, Clock clock)
-    : backend_(backend),
-      limits_(backend.limits()),
-      config_(config),
-      clock_(std::move(clock)),
-      host_(config.host_limit, limits_.cuts),
-      sequences_(static_cast<std::size_t>(limits_.slots + limits_.idle_sequences)) {
-  if (limits_.unified) pool_.emplace(size(), limits_.cells);
-}
+    : limits_(backend.limits()),
+      store_(make_store(backend, std::move(clock))),
+      host_(config.host_limit, limits_.can_truncate),
+      ledger_(limits_, *store_, host_),
+      reuse_(limits_, config, {sequences(), host_, *store_}),
+      checkpoints_(limits_, {sequences(), reuse_, *store_, host_}) {}
 
-Position KvCache::length(SequenceId sequence) const {
-  const Sequence& held = at(sequence);
-  return held.holder != nullptr ? held.holder->progress.computed
-                                : static_cast<Position>(held.tokens.size());
-}
-
-bool KvCache::shares(const Request& request) const {
-  return request.spec.params.cache && (config_.keeps_prefixes || request.spec.params.siblings);
-}
-
-// One row at least must be computed for its logits; exactly computed ones must
-// be as many as round alike.
-Position KvCache::most_reusable(const Request& request) const {
-  const auto known = static_cast<Position>(request.progress.known.size());
-  const bool wide = config_.exact && known >= limits_.facts.wide_rows;
-  return known - (wide ? limits_.facts.wide_rows : 1);
-}
-
-// Of the `matching` first tokens of a source, how many can be had from it now.
-Position KvCache::reusable(const Request& request, SequenceId source, std::size_t matching) const {
-  if (source == request.progress.sequence) return 0;
-  const Request* holder = at(source).holder;
-  Position there = length(source);
-  if (config_.exact && holder != nullptr) there = std::min(there, holder->spec.prompt_tokens);
-  const Position most = std::min(there, most_reusable(request));
-  Position same = std::min(static_cast<Position>(matching), most);
-  if (holder != nullptr && matching == prefixes_.length(source)) {
-    const auto equal = [&](Position at) {
-      const auto index = static_cast<std::size_t>(at);
-      return holder->progress.known[index] == request.progress.known[index];
-    };
-    while (same < most && equal(same)) ++same;  // what it has generated since
+bool KvCache::fits(const Request& request) const {
+  auto wanted = static_cast<std::int32_t>(request.progress.known.size()) + 1;
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    const Request* other = holder(sequence);
+    if (other != nullptr) wanted += other->progress.gap() + kGrowth;
   }
-  same = backend_.reusable(source, same);
-  // Another's state is copied, which takes it as it is.
-  if (!limits_.cuts && holder != nullptr && same != length(source)) return 0;
-  return same < kLeastReuse ? 0 : same;
-}
-
-KvCache::Prefix KvCache::computed_prefix(const Request& request) const {
-  const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
-    return static_cast<std::size_t>(reusable(request, static_cast<SequenceId>(source), matching));
-  };
-  const PrefixTree::Match match =
-      prefixes_.match(request.progress.known, request.spec.params.cache_salt, usable);
-  if (match.source == PrefixTree::kNone) return {};
-  return {static_cast<SequenceId>(match.source), static_cast<Position>(match.length)};
-}
-
-// True when an older request is about to compute more of these tokens than is
-// there. Prompts are computed in order of arrival, so nobody waits longer than
-// computing would take.
-bool KvCache::worth_waiting(const Request& request, Position computed) const {
-  // The older one would not run: whoever is isolated runs alone.
-  if (request.progress.isolated) return false;
-  const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
-    const Request* other = at(static_cast<SequenceId>(source)).holder;
-    return static_cast<std::size_t>(coming(request, other, matching));
-  };
-  const PrefixTree::Match match =
-      prefixes_.match(request.progress.known, request.spec.params.cache_salt, usable);
-  return static_cast<Position>(match.length) >= computed + kLeastGain;
-}
-
-// Whether moving `cells` through host memory costs less than computing `gain`.
-bool KvCache::pays(Position cells, Position gain) const {
-  return row_ms_ <= 0 || cells * cell_ms_ <= gain * row_ms_;
+  const std::int32_t available = store_->available_cells();
+  return wanted <= available || wanted - reuse_.common_with_running(request) <= available;
 }
 
 void KvCache::seat(Request& request) {
-  if (request.progress.stage() == Stage::kSetAside) return seat_restored(request);
-  if (!limits_.cuts) plan_checkpoints(request);
-  if (!shares(request)) return hold(request, choose_place(kNoSequence));
-  const Prefix prefix = computed_prefix(request);
-  const PrefixTree::Match kept = kept_prefix(request, prefix.length);
-  const bool elsewhere = kept.source != PrefixTree::kNone;
-  SequenceId place = choose_place(prefix.source);
-  if (worth_waiting(request, elsewhere ? static_cast<Position>(kept.length) : prefix.length)) {
-    hold(request, place != kNoSequence ? place : prefix.source);
+  if (request.progress.stage() == Stage::kSetAside) return seat_preempted(request);
+  checkpoints_.plan(request);
+  if (!reuse_.shares(request)) return hold(request, sequences().place());
+  const PrefixReuse::Prefix prefix = reuse_.in_sequences(request);
+  const auto saved = static_cast<Position>(reuse_.in_host_memory(request, prefix.length).length);
+  SequenceId place = sequences().place(prefix.source);
+  const bool alone = place == kNoSequence;  // the prefix is the only idle sequence
+  if (alone) place = prefix.source;
+  if (reuse_.worth_awaiting(request, std::max(prefix.length, saved))) {
+    hold(request, place);
     request.progress.happened(StageEvent::kAwait);
     return;
   }
-  const bool idle = prefix.length > 0 && at(prefix.source).holder == nullptr;
-  const bool whole = idle && limits_.cuts && length(prefix.source) - prefix.length >= kLeastTail;
-  if (!elsewhere && (place == kNoSequence || (idle && !whole))) return take_over(request, prefix);
-  hold(request, place != kNoSequence ? place : prefix.source);
+  if (saved == 0 && (alone || worth_taking_over(prefix))) return take_over(request, prefix);
+  hold(request, place);
   fill(request);
 }
 
-// The lowest empty sequence, so that running ones stay dense; else the one
-// longest unused. kNoSequence: there is none but the spared one.
-SequenceId KvCache::choose_place(SequenceId spared) const {
-  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
-    if (at(sequence).holder == nullptr && at(sequence).tokens.empty()) return sequence;
-  }
-  return longest_unused(spared);
+// A state that finds no room is computed anew.
+void KvCache::seat_preempted(Request& request) {
+  hold(request, sequences().place());
+  const Progress& progress = request.progress;
+  const Position length = progress.saved_length;
+  if (room(length) >= length && store_->restore(progress.sequence, progress.saved, length))
+    request.progress.computed = length;
+  drop_saved(request);
 }
 
-// Of the prefixes nobody computes with.
-SequenceId KvCache::longest_unused(SequenceId spared) const {
-  SequenceId oldest = kNoSequence;
-  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
-    const Sequence& kept = at(sequence);
-    if (sequence == spared || kept.holder != nullptr || kept.tokens.empty()) continue;
-    if (oldest == kNoSequence || kept.last_used < at(oldest).last_used) oldest = sequence;
-  }
-  return oldest;
-}
-
-void KvCache::hold(Request& request, SequenceId sequence) {
-  INFERNODE_CHECK(sequence != kNoSequence && at(sequence).holder == nullptr,
-                  "a request is seated and there is no place");
-  evict(sequence);
-  at(sequence).holder = &request;
-  request.progress.take_place(sequence);
-  ++running_;
-  if (pool_) pool_->set_busy(sequence, true);
-  if (shares(request))
-    prefixes_.put(sequence, request.spec.params.cache_salt, request.progress.known);
-}
-
-void KvCache::seat_restored(Request& request) {
-  hold(request, choose_place(kNoSequence));
-  if (put_back(request.progress.sequence, request.progress.saved, request.progress.saved_length))
-    request.progress.computed = request.progress.saved_length;
-  forget(request);
+// Whether nobody holds the prefix's sequence, nor is likely to want what it has beyond the prefix.
+bool KvCache::worth_taking_over(const PrefixReuse::Prefix& prefix) const {
+  if (prefix.length == 0 || holder(prefix.source) != nullptr) return false;
+  return !limits_.can_truncate || length(prefix.source) - prefix.length < kLeastTail;
 }
 
 // The request goes on where an ended one stopped, in its sequence.
-void KvCache::take_over(Request& request, Prefix prefix) {
-  touched(prefix.source);
-  if (length(prefix.source) - prefix.length >= kLeastTail) preserve(prefix.source);
-  INFERNODE_CHECK(cut(prefix.source, prefix.length), "a reusable prefix is not");
-  at(prefix.source).tokens.clear();
-  hold(request, prefix.source);
+void KvCache::take_over(Request& request, const PrefixReuse::Prefix& prefix) {
+  ledger_.take_over(request, prefix.source, prefix.length, reuse_.shares(request));
   reuse(request, prefix.length);
 }
 
-// Brings what is known of a seated request's tokens into its empty sequence.
+void KvCache::hold(Request& request, SequenceId sequence) {
+  ledger_.hold(request, sequence, reuse_.shares(request));
+}
+
+// Restores or copies a seated request's prefix into its empty sequence.
 void KvCache::fill(Request& request) {
   if (request.progress.awaits()) request.progress.happened(StageEvent::kGoOn);
-  if (restore_kept(request)) return;
-  const Prefix prefix = computed_prefix(request);
+  const PrefixTree::Match saved = restorable(request);
+  if (saved.source != PrefixTree::kNone && restore(request, saved)) return;
+  const PrefixReuse::Prefix prefix = reuse_.in_sequences(request);
   if (prefix.length == 0) return;
-  if (!pool_ && !pays(2 * length(prefix.source), prefix.length)) return;
-  if (copy(prefix.source, request.progress.sequence, prefix.length)) reuse(request, prefix.length);
+  if (!reuse_.pays(store_->copy_ms(length(prefix.source)), prefix.length)) return;
+  if (!store_->copy(prefix.source, request.progress.sequence, prefix.length)) return;
+  ++totals_.copies;
+  reuse(request, prefix.length);
 }
 
 void KvCache::reuse(Request& request, Position length) {
   request.reuse(length);
-  drop_checkpoints(request);
+  checkpoints_.drop_passed(request);
   totals_.prompt_tokens_cached += length;
 }
 
-// What host memory has of the request's tokens, if that is enough more than
-// the `computed` in the cache to be worth its price.
-PrefixTree::Match KvCache::kept_prefix(const Request& request, Position computed) const {
-  const auto most = static_cast<std::size_t>(most_reusable(request));
-  const auto usable = [&](PrefixTree::Source id, std::size_t matching) -> std::size_t {
-    if (limits_.cuts) return std::min(matching, most);
-    if (matching != host_.tokens(id).size()) return 0;
-    const bool near = matching <= most + static_cast<std::size_t>(std::min(limits_.slack, 1));
-    return near ? std::min(matching, most) : 0;
+// The entry of host memory to restore, if there are cells for it. Idle prefixes evicted for it go
+// to host memory, where they may displace it: then it is looked for again.
+PrefixTree::Match KvCache::restorable(const Request& request) {
+  const auto find = [&] {
+    return reuse_.in_host_memory(request, reuse_.in_sequences(request).length);
   };
-  const PrefixTree::Match match =
-      host_.match(request.progress.known, request.spec.params.cache_salt, usable);
-  const Position gain = static_cast<Position>(match.length) - computed;
-  if (match.source == PrefixTree::kNone || gain < kLeastGain) return {};
-  return pays(static_cast<Position>(host_.tokens(match.source).size()), gain) ? match
-                                                                              : PrefixTree::Match{};
+  const auto finds_room = [&](const PrefixTree::Match& saved) {
+    return store_->free_cells() >= static_cast<Position>(host_.tokens(saved.source).size());
+  };
+  PrefixTree::Match saved = find();
+  if (saved.source == PrefixTree::kNone || finds_room(saved)) return saved;
+  room(static_cast<Position>(host_.tokens(saved.source).size()));
+  saved = find();
+  return saved.source != PrefixTree::kNone && finds_room(saved) ? saved : PrefixTree::Match{};
 }
 
-bool KvCache::restore(Request& request, PrefixTree::Match kept) {
-  const double started = clock_();
-  const auto cells = static_cast<Position>(host_.tokens(kept.source).size());
-  const bool moved = cells - static_cast<Position>(kept.length) < kLeastTail;
-  const StateBytes& state = host_.use(kept.source, moved);
-  if (!backend_.restore(request.progress.sequence, state) ||
-      backend_.resident(request.progress.sequence) != cells) {
-    wipe(request.progress.sequence);
-    host_.drop(kept.source);  // nobody else need try it
+bool KvCache::restore(Request& request, PrefixTree::Match saved) {
+  const double started = store_->now();
+  const SequenceId sequence = request.progress.sequence;
+  const auto cells = static_cast<Position>(host_.tokens(saved.source).size());
+  const auto wanted = static_cast<Position>(saved.length);
+  if (!store_->restore(sequence, host_.use(saved.source, cells - wanted < kLeastTail), cells)) {
+    host_.drop(saved.source);  // no request need try it again
     return false;
   }
-  count_cells(request.progress.sequence);
-  const Position length =
-      backend_.reusable(request.progress.sequence, static_cast<Position>(kept.length));
-  if (length == 0 || !cut(request.progress.sequence, length)) {
-    wipe(request.progress.sequence);
+  const Position length = store_->reusable(sequence, wanted);
+  if (length == 0 || !store_->truncate(sequence, length)) {
+    store_->clear(sequence);
     return false;
   }
-  restored(cells, started);
+  store_->transferred(cells, started);
   ++totals_.host_restores;
   reuse(request, length);
   return true;
 }
 
-bool KvCache::copy(SequenceId from, SequenceId to, Position length) {
-  if (pool_) return share_cells(from, to, length);
-  if (!limits_.cuts && length != this->length(from)) return false;
-  const double started = clock_();
-  if (copied_from_ != from) {
-    copied_state_ = read_state(from, kAnySize);
-    copied_from_ = from;
-  }
-  if (copied_state_.empty() || !backend_.restore(to, copied_state_)) return false;
-  if (!cut(to, length)) {
-    wipe(to);
-    return false;
-  }
-  restored(this->length(from), started);
-  ++totals_.copies;
-  return true;
-}
-
-void KvCache::restored(Position cells, double started) {
-  const double cost = (clock_() - started) / std::max<Position>(cells, 1);
-  cell_ms_ = cell_ms_ <= 0 ? cost : cell_ms_ + kNewShare * (cost - cell_ms_);
-}
-
-void KvCache::settle_awaiting() {
-  for (Sequence& sequence : sequences_) {
-    Request* request = sequence.holder;
+void KvCache::resume_awaiting() {
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    Request* request = holder(sequence);
     if (request == nullptr || !request->progress.awaits()) continue;
-    const Position computed = computed_prefix(*request).length;
-    const auto kept = static_cast<Position>(kept_prefix(*request, computed).length);
-    if (!worth_waiting(*request, std::max(computed, kept))) fill(*request);
+    const Position computed = reuse_.in_sequences(*request).length;
+    const auto saved = static_cast<Position>(reuse_.in_host_memory(*request, computed).length);
+    if (!reuse_.worth_awaiting(*request, std::max(computed, saved))) fill(*request);
   }
 }
 
-void KvCache::let_go(Request& request) {
-  INFERNODE_CHECK(holder(request.progress.sequence) == &request,
-                  "a request leaves a place it has not");
-  at(request.progress.sequence).holder = nullptr;
-  --running_;
-  if (pool_) pool_->set_busy(request.progress.sequence, false);
-  request.progress.leave_place();
+void KvCache::copy_to_fork(const Request& source, Request& fork) {
+  if (checkpoints_.copy_to_fork(source, fork))
+    totals_.prompt_tokens_cached += fork.progress.cached_prompt_tokens;
 }
 
-void KvCache::leave(Request& request, bool keep_computed) {
-  const SequenceId sequence = request.progress.sequence;
-  Position kept = keep_computed && shares(request) ? request.progress.computed : 0;
-  if (config_.exact) kept = std::min(kept, request.spec.prompt_tokens);
-  if (kept < kLeastReuse || !cut(sequence, kept)) kept = 0;
+void KvCache::release(Request& request, bool keep) {
+  Position kept = keep ? reuse_.worth_keeping(request) : 0;
+  if (kept > 0 && !store_->truncate(request.progress.sequence, kept)) kept = 0;
   std::vector<TokenId> tokens(request.progress.known.begin(),
                               request.progress.known.begin() + kept);
-  let_go(request);
-  if (tokens.empty() || redundant(request, tokens)) return empty(sequence);
-  drop_contained(request, tokens);
-  prefixes_.put(sequence, request.spec.params.cache_salt, tokens);
-  at(sequence) = {nullptr, std::move(tokens), request.spec.params.cache_salt, ++uses_};
+  const SequenceId sequence = ledger_.release(request);
+  const std::string& salt = request.spec.params.cache_salt;
+  if (tokens.empty() || reuse_.held(tokens, salt)) return ledger_.erase(sequence);
+  for (SequenceId other = reuse_.contained(tokens, salt); other != kNoSequence;
+       other = reuse_.contained(tokens, salt))
+    ledger_.erase(other);
+  ledger_.keep(sequence, std::move(tokens), salt);
 }
 
-// Whether another sequence has all of these tokens.
-bool KvCache::redundant(const Request& request, std::span<const TokenId> tokens) const {
-  if (!limits_.cuts) return false;
-  const SequenceId own = request.progress.sequence;
-  const auto there = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
-    const auto other = static_cast<SequenceId>(source);
-    return other == own ? 0 : std::min(matching, static_cast<std::size_t>(length(other)));
-  };
-  return prefixes_.match(tokens, request.spec.params.cache_salt, there).length == tokens.size();
-}
-
-// Empties the unheld sequences that hold a beginning of these tokens and no
-// more.
-void KvCache::drop_contained(const Request& request, std::span<const TokenId> tokens) {
-  const auto contained = [&](PrefixTree::Source source, std::size_t matching) {
-    const Sequence& other = at(static_cast<SequenceId>(source));
-    return other.holder == nullptr && other.tokens.size() == matching ? matching : 0;
-  };
-  while (limits_.cuts) {
-    const PrefixTree::Match match =
-        prefixes_.match(tokens, request.spec.params.cache_salt, contained);
-    if (match.source == PrefixTree::kNone) return;
-    empty(static_cast<SequenceId>(match.source));
+void KvCache::preempt(Request& request) {
+  Progress& progress = request.progress;
+  if (progress.computed > 0) {
+    progress.saved = store_->save(progress.sequence, host_.room());
+    progress.saved_length = progress.computed;
+    host_.reserve(progress.saved.size());
   }
+  const SequenceId sequence = ledger_.release(request);
+  if (!progress.saved.empty()) progress.happened(StageEvent::kSave);
+  ledger_.erase(sequence);
 }
 
-void KvCache::set_aside(Request& request) {
-  if (request.progress.computed > 0) {
-    request.progress.saved = read_state(request.progress.sequence, host_.room());
-    request.progress.saved_length = request.progress.computed;
-    host_.reserve(request.progress.saved.size());
-  }
-  const SequenceId sequence = request.progress.sequence;
-  let_go(request);
-  if (!request.progress.saved.empty()) request.progress.happened(StageEvent::kSave);
-  empty(sequence);
-}
-
-void KvCache::clear(Request& request) {
-  if (!request.progress.has_place()) return;
-  touched(request.progress.sequence);
-  wipe(request.progress.sequence);
-  request.progress.computed = 0;
-}
-
-void KvCache::forget(Request& request) {
+void KvCache::drop_saved(Request& request) {
   host_.release(request.progress.saved.size());
   request.progress.saved = {};
 }
 
-// Gives an unheld prefix's place away; host memory keeps it if it can.
-void KvCache::evict(SequenceId sequence) {
-  if (at(sequence).tokens.empty()) return;
-  preserve(sequence);
-  empty(sequence);
-}
-
-void KvCache::preserve(SequenceId sequence) {
-  const Sequence& evicted = at(sequence);
-  ++totals_.evictions;
-  if (evicted.tokens.size() < static_cast<std::size_t>(kLeastTail)) return;
-  if (limits_.cuts && host_.holds(evicted.tokens, evicted.salt)) return;
-  // Or it is lost.
-  static_cast<void>(host_.keep(evicted.tokens, evicted.salt, read_state(sequence, host_.room())));
-}
-
-void KvCache::empty(SequenceId sequence) {
-  touched(sequence);
-  wipe(sequence);
-  prefixes_.remove(sequence);
-  at(sequence) = {};
-}
-
-// What was read of this sequence is no longer what is in it.
-void KvCache::touched(SequenceId sequence) {
-  if (copied_from_ == sequence) copied_from_ = kNoSequence;
-}
-
-bool KvCache::move(SlotMove move) {
-  Request* request = holder(move.from);
-  INFERNODE_CHECK(request != nullptr && holder(move.to) == nullptr,
-                  "a move needs a holder and a free place");
-  evict(move.to);
-  if (request->progress.computed > 0) {
-    const StateBytes state = read_state(move.from, kAnySize);
-    if (state.empty() || !backend_.restore(move.to, state)) return false;
+CachedState KvCache::export_state(Request& request) {
+  const Progress& progress = request.progress;
+  const auto prompt = std::span<const TokenId>(progress.known)
+                          .first(static_cast<std::size_t>(request.spec.prompt_tokens));
+  const std::string& salt = request.spec.params.cache_salt;
+  if (limits_.can_truncate) {
+    const SequenceId longer = reuse_.idle_with(prompt, salt);
+    CachedState state;
+    if (longer != kNoSequence) state = {sequences().tokens(longer), store_->save(longer, kAnySize)};
+    if (!state.state.empty()) return state;
+  } else {
+    CachedState state = checkpoints_.nearest(prompt, salt);
+    if (!state.state.empty()) return state;
   }
-  at(move.to).holder = request;
-  request->progress.sequence = move.to;
-  at(move.from).holder = nullptr;
-  empty(move.from);
-  if (shares(*request))
-    prefixes_.put(move.to, request->spec.params.cache_salt, request->progress.known);
-  return true;
+  // Behind the computed positions may be guesses.
+  if (!store_->truncate(progress.sequence, progress.computed)) return {};
+  return {{progress.known.begin(), progress.known.begin() + progress.computed},
+          store_->save(progress.sequence, kAnySize)};
+}
+
+StateImport KvCache::import_state(CachedState state, const std::string& salt) {
+  const auto length = static_cast<Position>(state.tokens.size());
+  if (!store_->has_form(state.state, length)) return StateImport::kMalformed;
+  if (state.state.size() > host_.room()) return StateImport::kNoRoom;
+  const bool kept = host_.keep(std::move(state.tokens), salt, std::move(state.state));
+  return kept ? StateImport::kKept : StateImport::kNoRoom;
+}
+
+CacheStats KvCache::stats() const {
+  const CellCounts cells = ledger_.cells();
+  CacheStats stats = totals_;
+  stats.cells_used = cells.busy;
+  stats.cells_cached = cells.idle;
+  stats.evictions = ledger_.evictions();
+  stats.host_bytes = static_cast<std::int64_t>(host_.bytes());
+  return stats;
 }
 
 }  // namespace infernode

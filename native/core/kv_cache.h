@@ -1,45 +1,29 @@
-// Who holds which sequence of the backend and what lies in it: the ledger.
-// A sequence is held by a running request, or keeps what an ended one left
-// behind until somebody needs the place, or is empty. Requests that begin
-// alike share what is computed: taken over in place, copied from a sequence or
-// from host memory, or awaited while another request computes it.
-// All calls on the backend that move state are made here.
+// The KV cache as the engine sees it: seats requests in sequences of the backend with as much of
+// their tokens as is computed somewhere, and keeps what ended requests computed until the place is
+// needed. Ledger knows which request holds which sequence, KvStore the cells, HostTier the states
+// in host memory, PrefixReuse what can be reused, Checkpoints what is saved of states that cannot
+// be truncated; this class decides what happens to a request.
 // Engine thread only.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <optional>
-#include <span>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "backend.h"
-#include "cell_pool.h"
+#include "checkpoints.h"
 #include "host_tier.h"
-#include "prefix_forest.h"
+#include "kv_store.h"
+#include "ledger.h"
+#include "prefix_reuse.h"
 #include "request.h"
+#include "sequence_table.h"
 #include "types.h"
 
 namespace infernode {
 
-constexpr Position kLeastGain = 16;  // tokens worth waiting or asking host memory for
-constexpr Position kLeastTail = 32;  // tokens worth a sequence or a state of their own
-
-struct SlotMove {
-  SequenceId from;
-  SequenceId to;
-};
-
-struct CacheConfig {
-  bool keeps_prefixes = true;  // false: every prompt is computed whole
-  std::size_t host_limit = 0;  // bytes of states in host memory
-  // Only reuse what is computed as the request itself would compute it: rows
-  // of prompts, with enough rows left to round alike.
-  bool exact = false;
-};
-
-enum class [[nodiscard]] Given{
+enum class [[nodiscard]] StateImport{
     kKept,
     kNoRoom,     // in host memory
     kMalformed,  // it cannot be a state of its tokens
@@ -47,11 +31,11 @@ enum class [[nodiscard]] Given{
 
 struct CacheStats {
   std::int64_t cells_used = 0;    // of running requests
-  std::int64_t cells_cached = 0;  // of ended ones, free for whoever needs them
+  std::int64_t cells_cached = 0;  // of ended ones, free for any request that needs them
   std::int64_t prompt_tokens_cached = 0;
   std::int64_t copies = 0;         // of prefixes, between sequences
   std::int64_t evictions = 0;      // prefixes that lost their sequence
-  std::int64_t host_restores = 0;  // prefixes that came back
+  std::int64_t host_restores = 0;  // prefixes restored from host memory
   std::int64_t host_bytes = 0;
 };
 
@@ -61,142 +45,86 @@ class KvCache {
 
   // The backend outlives the cache.
   KvCache(Backend& backend, CacheConfig config, Clock clock);
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
 
-  std::int32_t size() const { return static_cast<std::int32_t>(sequences_.size()); }
-  std::int32_t running() const { return running_; }
-  std::int32_t free_places() const { return limits_.slots - running_; }
-  // nullptr: nobody's.
-  Request* holder(SequenceId sequence) const { return at(sequence).holder; }
-  // Cells in a sequence, whoever's.
-  Position length(SequenceId sequence) const;
+  std::int32_t size() const { return sequences().size(); }
+  std::int64_t capacity() const { return store_->capacity(); }  // cells
+  std::int32_t running() const { return sequences().held(); }
+  std::int32_t free_places() const { return limits_.slots - running(); }
+  // nullptr: no request holds the sequence.
+  Request* holder(SequenceId sequence) const { return sequences().holder(sequence); }
+  // Positions in a sequence, held or idle.
+  Position length(SequenceId sequence) const { return sequences().length(sequence); }
 
   // Begins a step: states read in an earlier one are stale.
-  void begin_step();
-  // Cells a pass may take, idle prefixes giving way, the longest unused first, until
-  // `wanted` are there; where sequences have streams of their own, always `wanted`.
-  std::int32_t room(std::int32_t wanted);
-  // Whether a waiting request can compute what it knows without taking cells from
-  // those that run. Not asked when nobody runs.
+  void begin_step() { store_->begin_step(); }
+  // Cells a pass may take, at most `wanted`: evicts idle prefixes, the least recently used first,
+  // until so many are free.
+  std::int32_t room(std::int32_t wanted) { return ledger_.room(wanted); }
+  // Whether a waiting request can compute all it knows without cells of running requests. Not
+  // asked when none runs.
   [[nodiscard]] bool fits(const Request& request) const;
-  // Gives the request a sequence and as much of its tokens as is computed
-  // somewhere. There must be a free place.
+  // Seats a request in a sequence, with as much of its tokens as is computed somewhere. There
+  // must be a free place.
   void seat(Request& request);
-  // More of a request's prompt is computed: keeps its state at a checkpoint.
-  void reached(Request& request);
-  // Gives those who await another's prefix what is there by now.
-  void settle_awaiting();
-  // A fork gets its source's state where it could not be had later.
-  void hand_over(const Request& source, Request& fork);
+  // More of a request's prompt is computed: saves its state if it stands at a checkpoint.
+  void prefilled(Request& request) { checkpoints_.reached(request); }
+  // Requests that await an older one's prefix get as much as is computed, if no more will come.
+  void resume_awaiting();
+  // A fork gets its source's state if that cannot be had later.
+  void copy_to_fork(const Request& source, Request& fork);
   // The request ends; `keep`: what it computed may serve others.
-  void leave(Request& request, bool keep);
-  // Takes the place of a running request; its state waits in host memory if
-  // there is room.
-  void set_aside(Request& request);
-  // What a failed pass left in its sequence is unknown: it starts anew.
-  void clear(Request& request);
+  void release(Request& request, bool keep);
+  // A running request loses its sequence; its state waits in host memory if there is room.
+  void preempt(Request& request);
+  // A failed pass left unknown state in the request's sequence: all is computed anew.
+  void clear(Request& request) { ledger_.clear(request); }
   // The same of a sequence that a failed pass only padded.
-  void spoilt(SequenceId sequence);
-  // Takes back the rows from `from` on, which were padding or wrong guesses; where the
-  // backend cannot, all of the sequence is given up.
-  void take_back(SequenceId sequence, Position from);
-  // Drops the state kept for a preempted request.
-  void forget(Request& request);
-  // Through host memory: llama.cpp's own copy between streams moves the whole
-  // stream and rebuilds every graph, this moves only the cells in use.
-  [[nodiscard]] bool move(SlotMove move);
-  // Takes all sequences from their holders, leaving the backend alone. Throws nothing.
-  void abandon() noexcept;
+  void clear_padded(SequenceId sequence) { ledger_.clear(sequence); }
+  // Frees the positions from `from` on, which were padding or wrong guesses; where the backend
+  // cannot truncate there, all of the sequence.
+  void roll_back(SequenceId sequence, Position from) { ledger_.roll_back(sequence, from); }
+  // Drops the saved state of a preempted request.
+  void drop_saved(Request& request);
+  // Moves a request to a free sequence, through host memory. False: it is where it was.
+  [[nodiscard]] bool move(SlotMove move) { return ledger_.move(move); }
+  // Takes all sequences from their requests and leaves the backend alone. Throws nothing.
+  void abandon() noexcept { ledger_.abandon(); }
 
-  // The state of a seated request's prompt, which is computed: of what an ended
-  // request left that goes on beyond it, else the request's own. Where states cannot
-  // be cut, the one from which the same prompt can go on, if it is kept. Without
-  // bytes where the backend cannot read it.
-  CachedState take(Request& request);
-  // Keeps a saved state for those that begin with its tokens.
-  Given give(CachedState state, const std::string& salt);
+  // The state of a seated request's computed prompt: of an idle sequence that goes on beyond it,
+  // else the request's own. Where states cannot be truncated, one from which the same prompt can
+  // go on, if it is kept. Without bytes where the backend cannot read it.
+  CachedState export_state(Request& request);
+  // Keeps a saved state for requests that begin with its tokens.
+  StateImport import_state(CachedState state, const std::string& salt);
 
-  // Milliseconds one prompt row costs, for judging whether a copy pays.
-  void row_cost(double milliseconds) { row_ms_ = milliseconds; }
+  // Milliseconds to compute one prompt row, as measured.
+  void row_cost(double milliseconds) { reuse_.row_cost(milliseconds); }
 
   CacheStats stats() const;
-  // Proves that every cell the backend holds has an owner and every owner's
-  // cells are there. Throws BrokenInvariant.
-  void check() const;
+  // Proves that the backend holds as many positions of each sequence as the books say. Throws
+  // BrokenInvariant.
+  void check() const { ledger_.check(); }
 
  private:
-  struct Sequence {
-    Request* holder = nullptr;
-    std::vector<TokenId> tokens;  // what is kept when nobody holds it
-    std::string salt;
-    std::uint64_t last_used = 0;
-  };
-  struct Prefix {
-    SequenceId source = kNoSequence;
-    Position length = 0;
-  };
-
-  Sequence& at(SequenceId sequence) { return sequences_.at(static_cast<std::size_t>(sequence)); }
-  const Sequence& at(SequenceId sequence) const {
-    return sequences_.at(static_cast<std::size_t>(sequence));
-  }
-  [[nodiscard]] bool shares(const Request& request) const;
-  Position most_reusable(const Request& request) const;
-  Position reusable(const Request& request, SequenceId source, std::size_t matching) const;
-  Prefix computed_prefix(const Request& request) const;
-  [[nodiscard]] bool worth_waiting(const Request& request, Position computed) const;
-  Position coming(const Request& request, const Request* other, std::size_t matching) const;
-  [[nodiscard]] bool pays(Position cells, Position gain) const;
-  PrefixTree::Match kept_prefix(const Request& request, Position computed) const;
-  [[nodiscard]] bool redundant(const Request& request, std::span<const TokenId> tokens) const;
-
-  void plan_checkpoints(Request& request);
-  void ask_older(const Request& request);
-  void drop_checkpoints(Request& request) const;
-  [[nodiscard]] bool keeps_here(const Request& request) const;
-  CachedState take_checkpoint(std::span<const TokenId> prompt, const std::string& salt) const;
-  CachedState take_longer(std::span<const TokenId> prompt, const std::string& salt) const;
-
-  SequenceId choose_place(SequenceId spared) const;
+  const SequenceTable& sequences() const { return ledger_.sequences(); }
   void hold(Request& request, SequenceId sequence);
-  void let_go(Request& request);
-  void seat_restored(Request& request);
-  void take_over(Request& request, Prefix prefix);
+  void seat_preempted(Request& request);
+  [[nodiscard]] bool worth_taking_over(const PrefixReuse::Prefix& prefix) const;
+  void take_over(Request& request, const PrefixReuse::Prefix& prefix);
   void fill(Request& request);
-  [[nodiscard]] bool restore(Request& request, PrefixTree::Match kept);
+  PrefixTree::Match restorable(const Request& request);
+  [[nodiscard]] bool restore(Request& request, PrefixTree::Match saved);
   void reuse(Request& request, Position length);
-  [[nodiscard]] bool copy(SequenceId from, SequenceId to, Position length);
-  [[nodiscard]] bool share_cells(SequenceId from, SequenceId to, Position length);
-  std::int32_t free_cells() const;
-  SequenceId longest_unused(SequenceId spared) const;
-  [[nodiscard]] bool cut(SequenceId sequence, Position from);
-  void wipe(SequenceId sequence);
-  StateBytes read_state(SequenceId sequence, std::size_t at_most) const;
-  void count_cells(SequenceId sequence);
-  [[nodiscard]] bool restore_kept(Request& request);
-  [[nodiscard]] bool put_back(SequenceId sequence, std::span<const std::uint8_t> state,
-                              Position cells);
-  void restored(Position cells, double started);
-  void drop_contained(const Request& request, std::span<const TokenId> tokens);
-  void evict(SequenceId sequence);
-  void preserve(SequenceId sequence);
-  void empty(SequenceId sequence);
-  void touched(SequenceId sequence);
 
-  Backend& backend_;
   const BackendLimits limits_;
-  const CacheConfig config_;
-  const Clock clock_;
+  const std::unique_ptr<KvStore> store_;
   HostTier host_;
-  PrefixForest prefixes_;
-  std::vector<Sequence> sequences_;
-  std::optional<CellPool> pool_;  // where the cells are one
-  std::int32_t running_ = 0;
-  std::uint64_t uses_ = 0;
+  Ledger ledger_;
+  PrefixReuse reuse_;
+  const Checkpoints checkpoints_;
   CacheStats totals_;
-  double row_ms_ = 0;
-  double cell_ms_ = 0;  // of moving one through host memory
-  SequenceId copied_from_ = kNoSequence;
-  StateBytes copied_state_;
 };
 
 }  // namespace infernode

@@ -13,18 +13,18 @@ PassRunner::Outcome PassRunner::run(const Pass& pass) {
     return pass.one_row_each ? backend_.decode(pass.rows, pass.embeds)
                              : backend_.prefill(pass.rows);
   });
-  take_back_padding(pass, status);
+  roll_back_padding(pass, status);
   const Outcome outcome{status, clock_() - started};
   count(pass, outcome);
   return outcome;
 }
 
-void PassRunner::take_back_padding(const Pass& pass, DecodeStatus status) {
+void PassRunner::roll_back_padding(const Pass& pass, DecodeStatus status) {
   for (const BatchRow& row : pass.padding) {
     if (spoils(status)) {
-      cache_.spoilt(row.sequence);
+      cache_.clear_padded(row.sequence);
     } else {
-      cache_.take_back(row.sequence, row.position);
+      cache_.roll_back(row.sequence, row.position);
     }
   }
 }

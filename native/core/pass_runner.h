@@ -33,13 +33,13 @@ class PassRunner {
     DecodeStatus status;
     double ms;  // it took
   };
-  // Computes a pass, and takes back the rows that only padded it.
+  // Computes a pass, and rolls back the rows that only padded it.
   Outcome run(const Pass& pass);
 
   const PassStats& stats() const { return totals_; }
 
  private:
-  void take_back_padding(const Pass& pass, DecodeStatus status);
+  void roll_back_padding(const Pass& pass, DecodeStatus status);
   void count(const Pass& pass, const Outcome& outcome);
 
   Backend& backend_;

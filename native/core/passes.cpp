@@ -134,7 +134,7 @@ void Passes::keep_hits(Request& request, std::size_t first) {
     parts_.drafting.accepted(request);
   }
   parts_.drafting.rest(request);
-  parts_.cache.take_back(request.progress.sequence, request.progress.computed);
+  parts_.cache.roll_back(request.progress.sequence, request.progress.computed);
 }
 
 // Of requests whose known tokens are all computed.
@@ -203,7 +203,7 @@ bool Passes::read(const std::vector<PassShare>& shares, std::int32_t generating)
   parts_.drafting.row_cost(budget_.row_ms());
   for (const auto& [request, count] : shares) {
     request->progress.computed += count;
-    parts_.cache.reached(*request);
+    parts_.cache.prefilled(*request);
   }
   if (!pass.ready.empty()) sample(pass.ready);
   return true;

@@ -51,7 +51,7 @@ struct Progress {
   std::vector<TokenId> known;  // the prompt, then what was generated
   Position computed = 0;       // known[0, computed) are in the KV cache
   SequenceId sequence = kNoSequence;
-  std::vector<std::uint8_t> saved;  // known[0, saved_length) while preempted
+  StateBytes saved;  // known[0, saved_length) while preempted
   Position saved_length = 0;
   std::uint64_t arrival = 0;  // order of acceptance
   // Computed for others before, when the request was first seated.
@@ -76,6 +76,8 @@ struct Progress {
   }
   [[nodiscard]] bool has_place() const { return sequence != kNoSequence; }
   [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
+  // Whether rows of its prompt are about to be computed, now or once it awaits no longer.
+  [[nodiscard]] bool will_prefill() const { return !paused && (awaits() || gap() > 1); }
   [[nodiscard]] bool awaits() const { return stage_ == Stage::kAwaiting; }
 
   void take_place(SequenceId place) {

@@ -5,16 +5,12 @@
 namespace infernode {
 
 Seating::Seating(Backend& backend, Scheduler& scheduler, KvCache& cache, Clock clock)
-    : backend_(backend),
-      scheduler_(scheduler),
-      cache_(cache),
-      clock_(std::move(clock)),
-      unified_(backend.limits().unified) {}
+    : backend_(backend), scheduler_(scheduler), cache_(cache), clock_(std::move(clock)) {}
 
 bool Seating::prepare() {
   cache_.begin_step();
-  for (Request* request : scheduler_.paused_in_the_way()) set_aside(*request);
-  cache_.settle_awaiting();
+  for (Request* request : scheduler_.paused_in_the_way()) preempt(*request);
+  cache_.resume_awaiting();
   if (!scheduler_.any_running()) short_of_room_ = false;
   for (Request* request : scheduler_.admissible()) {
     if (short_of_room_ || !finds_room(*request)) break;
@@ -26,17 +22,16 @@ bool Seating::prepare() {
     if (!cache_.move(*wanted)) break;
     ++totals_.sequence_moves;
   }
-  if (unified_) take_cells();
+  take_cells();
   return scheduler_.runnable();
 }
 
-// In one pool, those that generate get a cell each; the youngest give way until there are as
-// many.
+// Each request that generates gets a cell; the youngest are preempted until there are as many.
 void Seating::take_cells() {
   std::int32_t wanted = scheduler_.least_rows();
   while (cache_.room(wanted) < wanted) {
     INFERNODE_CHECK(cache_.running() > 1, "a request alone has no room in all cells");
-    set_aside(*scheduler_.first_to_leave());
+    preempt(*scheduler_.first_to_leave());
     wanted = scheduler_.least_rows();
     if (wanted > 0) continue;
     choose_turn();  // nobody of this one is left
@@ -55,19 +50,19 @@ bool Seating::finds_room(const Request& request) {
   while (cache_.running() > 0 && !cache_.fits(request)) {
     Request* leaving = scheduler_.first_to_leave();
     if (!leaving->progress.paused) return false;
-    set_aside(*leaving);
+    preempt(*leaving);
   }
   return true;
 }
 
-void Seating::set_aside(Request& request) {
-  cache_.set_aside(request);
+void Seating::preempt(Request& request) {
+  cache_.preempt(request);
   ++totals_.preemptions;
 }
 
 void Seating::give_way() {
   short_of_room_ = true;
-  set_aside(*scheduler_.first_to_leave());
+  preempt(*scheduler_.first_to_leave());
 }
 
 }  // namespace infernode

@@ -1,5 +1,5 @@
-// Who has a place: seats requests that wait, sets running ones aside where others need their
-// room, gives each set of adapters its turn. Engine thread only.
+// Which requests hold sequences: seats those that wait, preempts running ones where others need
+// their room, gives each set of adapters its turn. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -37,13 +37,12 @@ class Seating {
   [[nodiscard]] bool finds_room(const Request& request);
   void take_cells();
   void choose_turn();
-  void set_aside(Request& request);
+  void preempt(Request& request);
 
   Backend& backend_;
   Scheduler& scheduler_;
   KvCache& cache_;
   const Clock clock_;
-  const bool unified_;
   bool short_of_room_ = false;  // since a pass found none
   SeatingStats totals_;
 };

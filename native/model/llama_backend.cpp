@@ -142,8 +142,8 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
   limits_.vocabulary_size = model_->vocab().size();
   limits_.facts = backend_facts(*model_, options.flash_attention);
   const CacheKind kind = cache_kind(model_->info());
-  limits_.cuts = kind == CacheKind::kFull;
-  limits_.pads_decode = limits_.cuts || kind == CacheKind::kWindow;
+  limits_.can_truncate = kind == CacheKind::kFull;
+  limits_.pads_decode = limits_.can_truncate || kind == CacheKind::kWindow;
   if (kind == CacheKind::kWindow) window_ = model_->info().sliding_window;
   if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
 }
@@ -336,7 +336,7 @@ void LlamaBackend::share(SequenceId from, SequenceId to, Position length) {
 // Recurrent states cannot be cut. A sliding layer's row at `length` sees the
 // window - 1 positions before it; llama.cpp keeps what it has without holes.
 Position LlamaBackend::reusable(SequenceId sequence, Position length) const {
-  if (limits_.cuts || length == resident(sequence)) return length;
+  if (limits_.can_truncate || length == resident(sequence)) return length;
   if (window_ == 0) return 0;
   const Position oldest = llama_memory_seq_pos_min(llama_get_memory(context_.get()), sequence);
   return oldest <= std::max(0, length + 1 - window_) ? length : 0;

@@ -141,8 +141,8 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   const std::int64_t host_cache = object.Get("hostCacheBytes").As<Napi::Number>().Int64Value();
   options.chooses_host_cache = host_cache < 0;
   options.config.cache.host_limit = static_cast<std::size_t>(std::max<std::int64_t>(0, host_cache));
-  options.config.cache.exact = bool_field(object, "deterministic");
-  options.context.whole_windows = options.config.cache.exact;
+  options.config.cache.deterministic = bool_field(object, "deterministic");
+  options.context.whole_windows = options.config.cache.deterministic;
   const auto loras = object.Get("loras").As<Napi::Array>();
   for (std::uint32_t i = 0; i < loras.Length(); ++i) {
     const auto lora = loras.Get(i).As<Napi::Object>();
@@ -173,7 +173,7 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
   object.Set("kvOffload", options.context.kv_offload);
   object.Set("promptCache", options.config.cache.keeps_prefixes);
   object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
-  object.Set("deterministic", options.config.cache.exact);
+  object.Set("deterministic", options.config.cache.deterministic);
   Napi::Array loras = Napi::Array::New(env, options.context.loras.size());
   for (std::size_t i = 0; i < options.context.loras.size(); ++i) {
     Napi::Object lora = Napi::Object::New(env);

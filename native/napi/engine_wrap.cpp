@@ -89,7 +89,7 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
   void Execute() override {
     try {
       if (models_.draft != nullptr) check_same_vocabulary(*models_.model, *models_.draft);
-      if (options_.config.cache.exact)
+      if (options_.config.cache.deterministic)
         check_repeatable(backend_facts(*models_.model, options_.context.flash_attention));
       check_engine_fits(*models_.model, models_.draft.get(), options_.context);
       if (options_.chooses_host_cache) {

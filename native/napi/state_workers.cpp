@@ -12,13 +12,13 @@ namespace infernode {
 
 namespace {
 
-const char* name_of(Given given) {
-  switch (given) {
-    case Given::kKept:
+const char* name_of(StateImport outcome) {
+  switch (outcome) {
+    case StateImport::kKept:
       return "kept";
-    case Given::kNoRoom:
+    case StateImport::kNoRoom:
       return "no-room";
-    case Given::kMalformed:
+    case StateImport::kMalformed:
       break;
   }
   return "malformed";
@@ -48,7 +48,7 @@ class GiveStateWorker final : public Napi::AsyncWorker {
       std::promise<bool> done;
       engine_->call([&](KvCache* cache) {
         try {
-          if (cache != nullptr) given_ = cache->give(std::move(state_), salt_);
+          if (cache != nullptr) outcome_ = cache->import_state(std::move(state_), salt_);
           done.set_value(cache != nullptr);
         } catch (...) {
           done.set_exception(std::current_exception());
@@ -64,7 +64,7 @@ class GiveStateWorker final : public Napi::AsyncWorker {
 
   void OnOK() override {
     if (failure_) return deferred_.Reject(error_to(Env(), *failure_).Value());
-    deferred_.Resolve(Napi::String::New(Env(), name_of(given_)));
+    deferred_.Resolve(Napi::String::New(Env(), name_of(outcome_)));
   }
 
  private:
@@ -72,7 +72,7 @@ class GiveStateWorker final : public Napi::AsyncWorker {
   std::shared_ptr<Engine> engine_;
   CachedState state_;
   std::string salt_;
-  Given given_ = Given::kKept;
+  StateImport outcome_ = StateImport::kKept;
   std::optional<Failure> failure_;
 };
 

@@ -7,14 +7,19 @@ import { type GreedyDigest, greedyDigest } from "./digest.js";
 import { fieldFormulas } from "./fields.js";
 import { repeatFigures } from "./figures.js";
 import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
-import { type Load, runRepeat } from "./load.js";
-import { amountOf, type JudgedBenchmark, loadsOf } from "./options.js";
+import { type Amount, type Load, runRepeat } from "./load.js";
+import { amountOf, type JudgedBenchmark, loadsOf, usersOf } from "./options.js";
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
-import { readPrompts } from "./prompt-file.js";
 import type { RequestRecord } from "./record.js";
 import { type Target, TargetFailure } from "./target.js";
 import { Watch } from "./watch.js";
-import { Workload, type WorkloadOptions } from "./workload.js";
+import { Workload } from "./workload.js";
+import {
+  longestRequest,
+  readWorkloadFile,
+  type WorkloadFile,
+  type WorkloadFileIdentity,
+} from "./workload-file.js";
 
 /** Why a benchmark ended. */
 export interface BenchmarkEnd {
@@ -32,6 +37,7 @@ export interface BenchmarkResult {
   readonly build: ReturnType<typeof buildIdentity>;
   readonly target: Target["identity"];
   readonly options: Readonly<Record<string, unknown>>;
+  readonly workloadFile: WorkloadFileIdentity | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
   readonly points: readonly PointResult[];
@@ -51,20 +57,21 @@ export interface BenchmarkNews {
 
 /** A benchmark's surroundings. */
 export interface BenchmarkCall extends BenchmarkNews {
-  readonly open: (signal: AbortSignal) => Promise<Target>;
+  /** @param traceTokens of a trace's longest request; undefined without a trace */
+  readonly open: (signal: AbortSignal, traceTokens: number | undefined) => Promise<Target>;
   readonly signal: AbortSignal;
 }
 
 /**
  * Runs a benchmark to its end or to the signal; what was measured by then is the result.
- * @throws what opening the target throws, and INVALID_OPTION of a file of prompts: nothing was
+ * @throws what opening the target throws, and INVALID_OPTION of a file of requests: nothing was
  *   measured then
  */
 export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall): Promise<BenchmarkResult> {
-  const prompts = options.prompts === undefined ? undefined : readPrompts(options.prompts);
-  const target = await call.open(call.signal);
+  const file = readWorkloadFile(options);
+  const target = await call.open(call.signal, longestRequest(file));
   try {
-    return await new Benchmark(options, { ...options, prompts }, target, call).run();
+    return await new Benchmark(options, file, target, call).run();
   } finally {
     await target.close();
   }
@@ -72,7 +79,7 @@ export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall
 
 class Benchmark {
   readonly #options: JudgedBenchmark;
-  readonly #workload: WorkloadOptions;
+  readonly #file: WorkloadFile;
   readonly #target: Target;
   readonly #call: BenchmarkCall;
   readonly #startedAt = new Date().toISOString();
@@ -80,9 +87,9 @@ class Benchmark {
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
 
-  constructor(options: JudgedBenchmark, workload: WorkloadOptions, target: Target, call: BenchmarkCall) {
+  constructor(options: JudgedBenchmark, file: WorkloadFile, target: Target, call: BenchmarkCall) {
     this.#options = options;
-    this.#workload = workload;
+    this.#file = file;
     this.#target = target;
     this.#call = call;
   }
@@ -139,17 +146,22 @@ class Benchmark {
     repeat: number,
     keep: (measured: MeasuredRepeat) => void,
   ): Promise<void> {
-    const { seed, timeout, sloTtft, sloItl } = this.#options;
+    const { seed, timeout, sloTtft, sloItl, turns } = this.#options;
+    const { prompts, trace } = this.#file;
     const own = `${seed}/${place}/${repeat}`;
-    const workload = new Workload(this.#workload, this.#target.sizer, own);
+    const users = usersOf(load, this.#options);
+    const workload = new Workload({ ...this.#options, prompts, trace }, this.#target.sizer, own, users);
     const amount = amountOf(load, this.#options);
-    const expected = amount.requests === undefined ? null : amount.requests + amount.warmup;
+    const expected = expectedOf(load, amount, trace?.length ?? 0);
     const records: RequestRecord[] = [];
     const next = () => workload.next();
     const { signal } = this.#call;
     const watch = new Watch(this.#target);
     try {
-      const order = { load, amount, next, seed: own, timeoutMs: timeout * 1000, signal };
+      const order = {
+        ...{ load, amount, next, seed: own, timeoutMs: timeout * 1000, signal },
+        ...{ needsAnswers: turns !== undefined, traceMs: (trace ?? []).map(({ atMs }) => atMs) },
+      };
       await runRepeat(this.#target, order, (record) => {
         records.push(record);
         this.#call.onRequest?.({ load, repeat, ended: records.length, expected });
@@ -166,10 +178,18 @@ class Benchmark {
     const result: BenchmarkResult = {
       ...{ schema: "infernode-bench/1", ended, startedAt: this.#startedAt },
       ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
+      workloadFile: this.#file.identity,
       ...{ calibration: this.#calibration, greedyDigest: this.#digest, points: [...this.#points] },
       fields: fieldFormulas,
     };
     this.#call.onResult?.(result);
     return result;
   }
+}
+
+/** Requests of a repeat; null: as many as the time lets begin. */
+function expectedOf(load: Load, { warmup, requests, seconds }: Amount, traceLength: number): number | null {
+  if (seconds !== undefined) return null;
+  if (load.type === "trace") return Math.min(traceLength, warmup + (requests ?? traceLength));
+  return requests === undefined ? null : warmup + requests;
 }

@@ -80,7 +80,10 @@ async function calibrationOf(
   const url = new URL(`http://127.0.0.1:${port}/ttft-${ttftMs}/itl-${itlMs}/v1`);
   const options = { url, api: "completions" as const, apiKey: undefined, model: "mock", ignoreEos: false };
   const target = await openEndpoint(options, signal);
-  const ask = { content: { prompt: "Hello" }, outputTokens: tokens, temperature: 0, seed: 0 };
+  const ask = {
+    ...{ content: { prompt: "Hello" }, outputTokens: tokens, temperature: 0, seed: 0 },
+    ...{ turn: null, cancelAt: null, answered: () => {} },
+  };
   const answers: Answer[] = [];
   try {
     await runRepeat(
@@ -88,7 +91,7 @@ async function calibrationOf(
       {
         load: { type: "concurrency", concurrency: streams },
         amount: { warmup: streams, requests, seconds: undefined }, // the warm-up opens the connections
-        ...{ next: () => ask, seed: "", timeoutMs: 60_000, signal },
+        ...{ next: () => ask, needsAnswers: false, traceMs: [], seed: "", timeoutMs: 60_000, signal },
       },
       (record, text) => answers.push({ record, sentMs: text.trim().split(" ").map(Number) }),
     );

@@ -21,7 +21,8 @@ export interface Difference {
 
 /** Options that make another workload of it; of loads, only equal ones are compared. */
 const workloadOptions = [
-  ...["promptTokens", "outputTokens", "sharedPrefix", "prompts", "temperature"],
+  ...["promptTokens", "outputTokens", "sharedPrefix", "temperature", "turns", "users"],
+  ...["cancelRate", "cancelAfter"],
   ...["requests", "duration", "warmup", "sloTtft", "sloItl", "api"],
 ] as const;
 
@@ -38,6 +39,7 @@ export function differencesOf(before: BenchmarkResult, after: BenchmarkResult): 
   return [
     ...compare("model", "model", modelOf),
     ...workloadOptions.flatMap(option("workload")),
+    ...compare("workload", "requests' file", ({ workloadFile }) => workloadFile?.sha256 ?? null),
     ...compare("workload", "ignoreEos", ({ target }) => target.ignoreEos ?? null),
     ...compare("machine", "cpu", ({ machine }) => machine.cpu),
     ...compare("machine", "cpus", ({ machine }) => machine.cpus),

@@ -2,9 +2,9 @@
 // for each figure by which results are compared. Pure.
 import type { BenchmarkResult } from "./benchmark.js";
 import type { RepeatFigures } from "./figures.js";
+import { loadText } from "./load-text.js";
 import { metrics } from "./metrics.js";
 import type { PointResult } from "./point.js";
-import { loadText } from "./remarks.js";
 
 type Cell = string | number | boolean | null;
 
@@ -16,6 +16,7 @@ const columns: readonly (readonly [
   ["load", ({ load }) => loadText(load)],
   ["concurrency", ({ load }) => (load.type === "concurrency" ? load.concurrency : null)],
   ["rate", ({ load }) => (load.type === "rate" ? load.rate : null)],
+  ["trace_speed", ({ load }) => (load.type === "trace" ? load.speed : null)],
   ["repeat", (_, __, at) => at + 1],
   ["complete", ({ isComplete }) => isComplete],
   ["window", (_, { window }) => window?.kind ?? null],
@@ -24,6 +25,7 @@ const columns: readonly (readonly [
   ["finished", (_, { requests }) => requests.finished],
   ["failed", (_, { requests }) => requests.failed],
   ["cancelled", (_, { requests }) => requests.cancelled],
+  ["abandoned", (_, { requests }) => requests.abandoned],
   ["good", (_, { requests }) => requests.good],
   ["prompt_tokens_mean", (_, { tokens }) => tokens.promptTokens?.mean ?? null],
   ["output_tokens_mean", (_, { tokens }) => tokens.outputTokens?.mean ?? null],

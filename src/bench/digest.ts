@@ -1,9 +1,8 @@
 // What the model says at temperature 0, alone: a digest that is the same for two runs of the same
 // model, so that a faster run with other answers does not pass for a faster run.
 import { createHash } from "node:crypto";
-import type { Lengths } from "./lengths.js";
 import { type Target, TargetFailure } from "./target.js";
-import { Workload } from "./workload.js";
+import { Workload, type WorkloadOptions } from "./workload.js";
 
 /** The digest and what it was made of. */
 export interface GreedyDigest {
@@ -15,7 +14,11 @@ export interface GreedyDigest {
 
 const prompts = 4;
 const outputTokens = 24;
-const promptTokens: Lengths = { type: "fixed", tokens: 32 };
+const plain: WorkloadOptions = {
+  promptTokens: { type: "fixed", tokens: 32 },
+  outputTokens: { type: "fixed", tokens: outputTokens },
+  ...{ sharedPrefix: 0, temperature: 0, prompts: undefined, trace: undefined, cancelRate: 0 },
+};
 
 /**
  * Asks one request after the other; also the first proof that the target answers at all.
@@ -23,12 +26,7 @@ const promptTokens: Lengths = { type: "fixed", tokens: 32 };
  * @throws TargetFailure (rejects) where a request fails
  */
 export async function greedyDigest(target: Target, signal: AbortSignal): Promise<GreedyDigest | null> {
-  const options = { promptTokens, sharedPrefix: 0, temperature: 0, prompts: undefined };
-  const workload = new Workload(
-    { ...options, outputTokens: { type: "fixed", tokens: outputTokens } },
-    target.sizer,
-    "greedy digest",
-  );
+  const workload = new Workload(plain, target.sizer, "greedy digest");
   const texts: string[] = [];
   for (let asked = 0; asked < prompts; asked += 1) {
     const { outcome, text } = await target.run(workload.next(), { arrived: () => {} }, signal);

@@ -2,12 +2,11 @@
 // /completions. What the endpoint takes (its model's name, `ignore_eos`) and how many tokens a
 // word is for it, is asked once at the beginning.
 import { Connections, type ExchangeEnd } from "./http-exchange.js";
+import { type PromptSizer, wordText } from "./prompt-text.js";
 import { Random } from "./random.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
 import { AnswerStream } from "./sse.js";
 import { type Target, TargetFailure } from "./target.js";
-import type { PromptSizer } from "./workload.js";
-import { wordText } from "./workload.js";
 
 /** Which of the API's addresses is asked. */
 export type EndpointApi = "chat" | "completions";
@@ -149,6 +148,7 @@ class Opening {
 function wordSizer(tokensPerWord: number, overhead: number): PromptSizer {
   const wordsFor = (tokens: number) => Math.max(1, Math.round((tokens - overhead) / tokensPerWord));
   return {
+    overhead,
     cut: (text, tokens) => text.split(" ").slice(0, wordsFor(tokens)).join(" "),
     wordsFor: (tokens) => Math.max(1, Math.ceil(tokens / tokensPerWord)),
   };

@@ -1,9 +1,9 @@
 // An engine of this process as a benchmark's target, through the package's public interface.
 import { InferenceError } from "../errors.js";
 import { type Engine, loadModel, type Model } from "../index.js";
+import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
 import type { Target, TargetCounters } from "./target.js";
-import type { PromptSizer } from "./workload.js";
 
 /** A model to be opened with an engine. */
 export interface EngineTargetOptions {
@@ -58,9 +58,9 @@ class EngineTarget implements Target {
   }
 
   async run(ask: Ask, progress: Progress, signal: AbortSignal): Promise<Ending> {
-    const { content, outputTokens: maxTokens, temperature, seed } = ask;
+    const { outputTokens: maxTokens, temperature, seed } = ask;
     const shared = { maxTokens, temperature, seed, ignoreEos: this.#ignoreEos, signal };
-    const generation = this.#engine.generate({ ...content, ...shared });
+    const generation = this.#engine.generate({ ...this.#contentOf(ask), ...shared });
     let text = "";
     try {
       for await (const event of generation) {
@@ -78,6 +78,12 @@ class EngineTarget implements Target {
       return { ...nothing, text, outcome: outcomeOf(thrown) };
     }
     throw new Error("the generation had no end event");
+  }
+
+  /** A conversation is one text where the model has no chat template. */
+  #contentOf({ content }: Ask): Ask["content"] {
+    if ("prompt" in content || this.#model.info.chatTemplate !== null) return content;
+    return { prompt: content.messages.map((message) => message.content).join("\n") };
   }
 
   counters(): TargetCounters {
@@ -107,6 +113,7 @@ function outcomeOf(thrown: unknown): Outcome {
 function sizerOf(model: Model): PromptSizer {
   const added = model.info.addBos ? 1 : 0;
   return {
+    overhead: added,
     cut(text, tokens) {
       const ids = model.tokenize(text, { addSpecial: false });
       return model.detokenize(ids.slice(0, Math.max(1, tokens - added)));

@@ -135,6 +135,12 @@ const repeatRows: readonly Row[] = [
   ["requests.failed", "value", "requests", "measured requests that failed, by class in errors"],
   ["requests.cancelled", "value", "requests", "measured requests that Ctrl-C or a lost endpoint ended"],
   [
+    "requests.abandoned",
+    "value",
+    "requests",
+    "measured requests that the client cancelled because --cancel-rate says so; in no latency and no rate",
+  ],
+  [
     "requests.good",
     "value",
     "requests",
@@ -185,6 +191,18 @@ const repeatRows: readonly Row[] = [
     "value",
     "share",
     "prompt tokens that the other end took from a cache / prompt tokens; null where it does not tell",
+  ],
+  [
+    "tokens.abandonedOutputTokens",
+    "value",
+    "tokens",
+    "the client's counts of requests.abandoned until they were cancelled; in no other figure",
+  ],
+  [
+    "turns",
+    "distribution",
+    "requests",
+    "which request of its conversation each finished one was, from 1; null without --turns",
   ],
   [
     "arrivals.ratePerSecond",
@@ -247,6 +265,13 @@ const rows: readonly Row[] = [
   ],
   ["options", "object", "", "the command's options with defaults; no key"],
   [
+    "workloadFile.sha256",
+    "value",
+    "",
+    "of the bytes of --prompts or --trace; workloadFile is null where prompts are drawn",
+  ],
+  ["workloadFile.requests", "value", "requests", "in that file"],
+  [
     "calibration[].streams",
     "value",
     "",
@@ -275,7 +300,7 @@ const rows: readonly Row[] = [
     "points[].load",
     "object",
     "",
-    "type concurrency: streams, each sends when its last answer has ended; type rate: requests per second, process and burstiness of the arrivals",
+    "type concurrency: streams, each sends when its last answer has ended; type rate: requests per second, process and burstiness of the arrivals; type trace: its own times, divided by speed",
   ],
   ["points[].isComplete", "value", "", "whether all its repeats ran to their end"],
   ["points[].overall.repeats", "value", "", "repeats that were measured, partial ones included"],

@@ -53,6 +53,7 @@ export interface RepeatFigures {
     readonly finished: number;
     readonly failed: number;
     readonly cancelled: number;
+    readonly abandoned: number;
     readonly good: number;
     /** All of the repeat, warm-up included, for comparison with the other end's own counts. */
     readonly all: { readonly sent: number; readonly finished: number; readonly outputTokens: number };
@@ -73,7 +74,11 @@ export interface RepeatFigures {
     readonly requestsWithOtherCounts: number;
     readonly tokensPerEvent: number | null;
     readonly cachedPromptShare: number | null;
+    /** Of requests that the client cancelled as its workload says, as the client counted them. */
+    readonly abandonedOutputTokens: number;
   };
+  /** Where finished requests stood in their conversations; null without conversations. */
+  readonly turns: Distribution | null;
   readonly arrivals: {
     readonly ratePerSecond: number | null;
     readonly gapVariation: number | null;
@@ -123,7 +128,8 @@ export function repeatFigures(
     },
     throughput: window && throughputOf(records, good, window),
     latency: latencyFigures(samples),
-    tokens: tokenFigures(finished),
+    tokens: tokenFigures(finished, measured),
+    turns: distribution(finished.map(({ turn }) => turn).filter((turn) => turn !== null)),
     arrivals: arrivalFigures(measured),
     engine: engineFigures(surroundings),
     client: {
@@ -187,7 +193,8 @@ function countsOf(
   return {
     warmup: records.length - measured.length,
     sent: measured.length,
-    ...{ finished: count("finished"), failed: count("failed"), cancelled: count("cancelled"), good },
+    ...{ finished: count("finished"), failed: count("failed"), cancelled: count("cancelled") },
+    ...{ abandoned: count("abandoned"), good },
     all: {
       sent: records.length,
       finished: finished.length,
@@ -245,7 +252,11 @@ function throughputOf(
   };
 }
 
-function tokenFigures(finished: readonly RequestRecord[]): RepeatFigures["tokens"] {
+function tokenFigures(
+  finished: readonly RequestRecord[],
+  measured: readonly RequestRecord[],
+): RepeatFigures["tokens"] {
+  const abandoned = measured.filter(({ outcome }) => outcome.type === "abandoned");
   const told = finished.filter(({ usage }) => usage !== null);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const prompt = told.map(({ usage }) => usage?.promptTokens ?? 0);
@@ -260,6 +271,7 @@ function tokenFigures(finished: readonly RequestRecord[]): RepeatFigures["tokens
     requestsWithOtherCounts: told.filter((record) => outputTokens(record) !== record.clientTokens).length,
     tokensPerEvent: events === 0 ? null : sum(finished.map(outputTokens)) / events,
     cachedPromptShare: isCacheTold ? sum(cached.map((count) => count ?? 0)) / Math.max(sum(prompt), 1) : null,
+    abandonedOutputTokens: sum(abandoned.map(({ clientTokens }) => clientTokens)),
   };
 }
 

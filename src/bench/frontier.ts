@@ -1,5 +1,6 @@
 // What a server offers: tokens per second that each user gets against tokens per second of each
 // GPU. More users at once raise the one and lower the other. Pure.
+import type { ModelDevice } from "../index.js";
 import type { BenchmarkResult } from "./benchmark.js";
 import type { Load } from "./load.js";
 
@@ -11,11 +12,12 @@ export interface Offer {
   readonly gpuTokensPerSecond: number;
 }
 
-/** Devices that generated: GPUs, or one machine where there is none or none is known. */
+/** Devices that hold layers: GPUs, or one machine where there is none or none is known. */
 export function deviceCount({ target }: BenchmarkResult): number {
-  const model = target.model as { readonly devices?: readonly string[] } | string | undefined;
+  const model = target.model as { readonly devices?: readonly ModelDevice[] } | string | undefined;
   if (typeof model !== "object") return 1;
-  return Math.max(1, (model.devices ?? []).filter((name) => !/^CPU\b/i.test(name)).length);
+  const computes = ({ layers, hasOutput }: ModelDevice) => layers.length > 0 || hasOutput;
+  return Math.max(1, (model.devices ?? []).filter((each) => computes(each) && each.name !== "CPU").length);
 }
 
 /** Of each load point that has both figures, in the order in which they ran. */

@@ -3,9 +3,10 @@
 import type { BenchmarkResult } from "./benchmark.js";
 import { dotChart, lineChart } from "./charts.js";
 import { deviceCount, frontierOf, kneeOf, type Offer, offersOf } from "./frontier.js";
+import { loadText } from "./load-text.js";
 import type { PointResult } from "./point.js";
 import { pointCells, pointHeading } from "./point-cells.js";
-import { loadText, remarksOn } from "./remarks.js";
+import { remarksOn } from "./remarks.js";
 import { reportStyle } from "./report-style.js";
 
 /** The whole file. */
@@ -37,8 +38,13 @@ export function htmlReport(result: BenchmarkResult): string {
 /** Charts of the closed loops and of the rates, whichever there are. */
 function loadSections({ points }: BenchmarkResult): readonly string[] {
   const closed = points.filter(({ load }) => load.type === "concurrency");
-  const open = points.filter(({ load }) => load.type !== "concurrency");
-  return [...loadCharts(closed, "requests in flight"), ...loadCharts(open, "requests per second")];
+  const rates = points.filter(({ load }) => load.type === "rate");
+  const traces = points.filter(({ load }) => load.type === "trace");
+  return [
+    ...loadCharts(closed, "requests in flight"),
+    ...loadCharts(rates, "requests per second"),
+    ...loadCharts(traces, "speed of the trace"),
+  ];
 }
 
 function loadCharts(points: readonly PointResult[], placesName: string): readonly string[] {

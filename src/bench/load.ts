@@ -5,13 +5,16 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Arrivals, arrivalTimes } from "./arrivals.js";
 import { Random } from "./random.js";
-import type { Ask, Outcome, RequestRecord } from "./record.js";
+import type { Outcome, PlannedAsk, RequestRecord } from "./record.js";
+import { RequestLimit } from "./request-limit.js";
 import { type Target, TargetFailure } from "./target.js";
 
 /** How one load point loads the target. */
 export type Load =
   | { readonly type: "concurrency"; readonly concurrency: number }
-  | ({ readonly type: "rate" } & Arrivals);
+  | ({ readonly type: "rate" } & Arrivals)
+  /** The times of a trace; speed 2: in half of the time. */
+  | { readonly type: "trace"; readonly speed: number };
 
 /** How much one repeat sends. */
 export interface Amount {
@@ -28,7 +31,11 @@ export interface Repeat {
   readonly load: Load;
   readonly amount: Amount;
   /** Makes the next request. */
-  readonly next: () => Ask;
+  readonly next: () => PlannedAsk;
+  /** Whether requests hold answers of earlier ones, so that none can be made before the run. */
+  readonly needsAnswers: boolean;
+  /** Of a load of type "trace": when each request came, in milliseconds after the first. */
+  readonly traceMs: readonly number[];
   /** Of the arrivals. */
   readonly seed: string;
   /** Milliseconds after which a request has failed. */
@@ -39,8 +46,8 @@ export interface Repeat {
 /** Failures in a row, beyond what is in flight, after which a target counts as lost. */
 const failuresInARow = 10;
 
-/** Requests that were made before the run are at most so many: their text is held in memory. */
-const madeAhead = 20_000;
+/** Requests that are made before the run are at most so many, of at most so much text. */
+const madeAhead = { requests: 20_000, characters: 2 ** 27 };
 
 /**
  * Runs one repeat. @param onEnd told each request as it ends, and its answer
@@ -53,7 +60,7 @@ export async function runRepeat(
 ): Promise<void> {
   const run = new LoadRun(target, repeat, onEnd);
   if (repeat.load.type === "concurrency") await run.closedLoop(repeat.load.concurrency);
-  else await run.scheduled(repeat.load);
+  else await run.scheduled(sendTimes(repeat, repeat.load));
   run.throwIfLost();
 }
 
@@ -63,7 +70,7 @@ class LoadRun {
   readonly #onEnd: (record: RequestRecord, text: string) => void;
   readonly #lost = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #ahead: Ask[] = [];
+  readonly #ahead: PlannedAsk[] = [];
   #sent = 0;
   #failed = 0;
   #inFlight = 0;
@@ -76,10 +83,7 @@ class LoadRun {
     this.#onEnd = onEnd;
     this.#signal = AbortSignal.any([repeat.signal, this.#lost.signal]);
     setMaxListeners(0, this.#signal);
-    const { warmup, requests = 0 } = repeat.amount;
-    const count = Math.min(warmup + requests, madeAhead);
-    for (let made = 0; made < count; made += 1) this.#ahead.push(repeat.next());
-    this.#ahead.reverse(); // taken from the end
+    if (!repeat.needsAnswers) this.#ahead.push(...requestsAhead(repeat).reverse()); // taken from the end
   }
 
   /** Each of the streams sends its next request when its last one has ended. */
@@ -91,10 +95,7 @@ class LoadRun {
   }
 
   /** Requests are sent when they are due, however many are in flight. */
-  async scheduled(arrivals: Arrivals): Promise<void> {
-    const { amount, seed } = this.#repeat;
-    const measured = amount.requests ?? Math.max(1, Math.ceil(arrivals.rate * (amount.seconds ?? 0)));
-    const times = arrivalTimes(arrivals, amount.warmup + measured, new Random(`${seed}/arrivals`));
+  async scheduled(times: readonly number[]): Promise<void> {
     const begin = performance.now();
     const running = new Set<Promise<void>>();
     for (const time of times) {
@@ -131,20 +132,23 @@ class LoadRun {
     this.#inFlight += 1;
     const arrivalsMs: number[] = [];
     let clientTokens = 0;
+    const limit = new RequestLimit(this.#repeat.timeoutMs, ask.cancelAt, this.#signal);
     const arrived = (atMs: number, tokens: number | null) => {
       arrivalsMs.push(atMs);
       clientTokens += tokens ?? 1;
+      limit.sawTokens(clientTokens);
     };
-    const timeout = timeoutAfter(this.#repeat.timeoutMs, this.#signal);
     const sentMs = performance.now();
     if (!isWarmup) this.#measuredSinceMs ??= sentMs;
-    const { text, ...ending } = await this.#target.run(ask, { arrived }, timeout.signal);
-    timeout.clear();
+    const { text, ...ending } = await this.#target.run(ask, { arrived }, limit.signal);
+    limit.clear();
     this.#inFlight -= 1;
-    const outcome = timeout.hasPassed() ? tooLong(this.#repeat.timeoutMs) : ending.outcome;
+    const outcome = limit.outcomeOf(ending.outcome);
     this.#judge(outcome);
     const endMs = performance.now();
-    this.#onEnd({ ...ending, outcome, isWarmup, dueMs, sentMs, endMs, arrivalsMs, clientTokens }, text);
+    ask.answered(outcome.type === "finished" ? text : null);
+    const times = { dueMs, sentMs, endMs, arrivalsMs };
+    this.#onEnd({ ...ending, outcome, isWarmup, turn: ask.turn, ...times, clientTokens }, text);
   }
 
   #judge(outcome: Outcome): void {
@@ -157,30 +161,28 @@ class LoadRun {
   }
 }
 
-function tooLong(timeoutMs: number): Outcome {
-  return {
-    type: "failed",
-    errorClass: "timeout",
-    sentence: `no end within ${timeoutMs / 1000} s (--timeout)`,
-  };
+/** When requests are to be sent, in milliseconds after the run's begin. */
+function sendTimes({ amount, seed, traceMs }: Repeat, load: Exclude<Load, { type: "concurrency" }>) {
+  if (load.type === "trace") {
+    const { warmup, requests = traceMs.length } = amount;
+    return traceMs.slice(0, warmup + requests).map((at) => at / load.speed);
+  }
+  const measured = amount.requests ?? Math.max(1, Math.ceil(load.rate * (amount.seconds ?? 0)));
+  return arrivalTimes(load, amount.warmup + measured, new Random(`${seed}/arrivals`));
 }
 
-/** A signal that aborts with another one, or when the time is over. */
-function timeoutAfter(milliseconds: number, outer: AbortSignal) {
-  const controller = new AbortController();
-  let passed = false;
-  const timer = setTimeout(() => {
-    passed = true;
-    controller.abort();
-  }, milliseconds);
-  const onAbort = () => controller.abort();
-  outer.addEventListener("abort", onAbort, { once: true });
-  if (outer.aborted) onAbort();
-  const clear = () => {
-    clearTimeout(timer);
-    outer.removeEventListener("abort", onAbort);
-  };
-  return { signal: controller.signal, hasPassed: () => passed, clear };
+/** Made before the run, which would be late otherwise. */
+function requestsAhead({ amount, next }: Repeat): PlannedAsk[] {
+  const { warmup, requests = 0 } = amount;
+  const made: PlannedAsk[] = [];
+  let characters = 0;
+  const most = Math.min(warmup + requests, madeAhead.requests);
+  while (made.length < most && characters < madeAhead.characters) {
+    const ask = next();
+    made.push(ask);
+    characters += "prompt" in ask.content ? ask.content.prompt.length : 0;
+  }
+  return made;
 }
 
 /** Never early; timers of Node come up to a millisecond late, and the record says by how much. */

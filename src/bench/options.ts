@@ -12,14 +12,20 @@ const defaultSlots = 16;
 const mostSlots = 256;
 /** Tokens of a context beside prompt and answer: tokenizers do not count to the token. */
 const spareTokens = 32;
+const mostTurns = 1000;
+const turnForms = `4, uniform:2,8, normal:4,2 or lognormal:4,2 (at most ${mostTurns} requests)`;
 
-function lengths() {
-  return z.string(lengthForms).transform((text, context): Lengths => {
+function lengths(forms: string = lengthForms, most = Infinity) {
+  return z.string(forms).transform((text, context): Lengths => {
     const parsed = parseLengths(text);
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: "custom", message: lengthForms });
+    if (parsed !== undefined && longest(parsed) <= most) return parsed;
+    context.addIssue({ code: "custom", message: forms });
     return z.NEVER;
   });
+}
+
+function path() {
+  return z.string("a file's path").min(1, "a file's path");
 }
 
 function key() {
@@ -48,7 +54,13 @@ export const benchmarkSchema = z
     promptTokens: lengths().prefault("128"),
     outputTokens: lengths().prefault("64"),
     sharedPrefix: number(0, 1).default(0),
-    prompts: z.string("a file's path").min(1, "a file's path").optional(),
+    prompts: path().optional(),
+    trace: path().optional(),
+    traceSpeed: z.array(numberAbove(0, 1e6), "a list of numbers").optional(),
+    turns: lengths(turnForms, mostTurns).optional(),
+    users: integer(1, mostAtOnce).optional(),
+    cancelRate: number(0, 1).default(0),
+    cancelAfter: numberAbove(0, 1e9).optional(),
     temperature: number(0, 100).default(0),
     ignoreEos: flag().default(true),
     sloTtft: numberAbove(0, 1e9).default(500),
@@ -64,6 +76,7 @@ export const benchmarkSchema = z
     kvType: z.enum(["f16", "f32", "q8_0"], '"f16", "f32" or "q8_0"').optional(),
   })
   .superRefine((options, context) => {
+    refuseMixedWorkloads(options, context);
     if (options.requests !== undefined && options.duration !== undefined)
       refuseWhole(context, "cannot be given with --requests: one of them ends a repeat", ["duration"]);
     if (options.url !== undefined) {
@@ -75,6 +88,27 @@ export const benchmarkSchema = z
     if (options.url === undefined && options.apiKey !== undefined)
       refuseWhole(context, "needs --url: an engine in this process asks for no key", ["apiKey"]);
   });
+
+/** Options of which one makes another meaningless. */
+function refuseMixedWorkloads(
+  options: Readonly<Record<string, unknown>> & { readonly sharedPrefix: number; readonly cancelRate: number },
+  context: z.RefinementCtx,
+): void {
+  const isGiven = (name: string) => options[name] !== undefined;
+  const refuse = (name: string, problem: string) => refuseWhole(context, problem, [name]);
+  if (isGiven("trace") && isGiven("prompts"))
+    refuse("trace", "cannot be given with --prompts: each of them is the workload");
+  for (const source of ["trace", "prompts"]) {
+    if (!isGiven(source)) continue;
+    const problem = `is of prompts that are drawn, and --${source} names a file of requests`;
+    if (isGiven("turns")) refuse("turns", problem);
+    if (options.sharedPrefix > 0) refuse("sharedPrefix", problem);
+  }
+  if (isGiven("traceSpeed") && !isGiven("trace")) refuse("traceSpeed", "needs --trace");
+  if (isGiven("users") && !isGiven("turns")) refuse("users", "needs --turns: other requests have no users");
+  if (isGiven("cancelAfter") && options.cancelRate === 0)
+    refuse("cancelAfter", "needs --cancel-rate, the share of requests to cancel");
+}
 
 /** As a caller gives them. */
 export type BenchmarkOptions = z.input<typeof benchmarkSchema>;
@@ -88,17 +122,34 @@ export function judgeBenchmark(given: BenchmarkOptions): JudgedBenchmark {
 }
 
 /** The load points, in the order in which they run. */
-export function loadsOf({ concurrency, rate, arrivals, burstiness }: JudgedBenchmark): readonly Load[] {
-  const levels = concurrency ?? (rate === undefined ? defaultConcurrency : []);
+export function loadsOf(options: JudgedBenchmark): readonly Load[] {
+  const { concurrency, rate, arrivals, burstiness, trace, traceSpeed } = options;
+  const isOther = concurrency !== undefined || rate !== undefined;
+  const levels = concurrency ?? (isOther || trace !== undefined ? [] : defaultConcurrency);
+  // A trace's requests at other loads are not at their own times, too, unless these are asked for.
+  const speeds = traceSpeed ?? (trace === undefined || isOther ? [] : [1]);
   return [
     ...levels.map((level): Load => ({ type: "concurrency", concurrency: level })),
     ...(rate ?? []).map((each): Load => ({ type: "rate", rate: each, process: arrivals, burstiness })),
+    ...speeds.map((speed): Load => ({ type: "trace", speed })),
   ];
 }
 
-/** How many requests one repeat of a load point has. */
+/** Conversations at once. */
+export function usersOf(load: Load, { users }: JudgedBenchmark): number {
+  return users ?? atOnceOf(load);
+}
+
+/** Requests in flight; of rates, which have no such number, those of a second. */
+function atOnceOf(load: Load): number {
+  if (load.type === "concurrency") return load.concurrency;
+  return load.type === "rate" ? Math.ceil(load.rate) : 0;
+}
+
+/** How many requests one repeat of a load point has; of a trace, all of its own. */
 export function amountOf(load: Load, { requests, duration: seconds, warmup }: JudgedBenchmark) {
-  const atOnce = load.type === "concurrency" ? load.concurrency : Math.ceil(load.rate);
+  if (load.type === "trace") return { warmup: warmup ?? 0, requests, seconds };
+  const atOnce = atOnceOf(load);
   const enough = Math.max(16, 4 * atOnce);
   return {
     warmup: warmup ?? atOnce,
@@ -107,11 +158,16 @@ export function amountOf(load: Load, { requests, duration: seconds, warmup }: Ju
   };
 }
 
-/** The shape of an engine that can hold the highest load of the options. */
-export function engineShape(options: JudgedBenchmark) {
+/**
+ * The shape of an engine that can hold the highest load of the options.
+ * @param traceTokens of a trace's longest request
+ */
+export function engineShape(options: JudgedBenchmark, traceTokens?: number) {
   const atOnce = loadsOf(options).map((load) => (load.type === "concurrency" ? load.concurrency : 0));
   const highest = Math.max(...atOnce);
-  const needed = longest(options.promptTokens) + longest(options.outputTokens) + spareTokens;
+  const drawn = longest(options.promptTokens) + longest(options.outputTokens) + spareTokens;
+  const turns = options.turns === undefined ? 1 : longest(options.turns);
+  const needed = traceTokens === undefined ? Math.ceil(drawn * turns) : traceTokens + spareTokens;
   return {
     slots: options.slots ?? Math.min(highest || defaultSlots, mostSlots),
     contextLength: options.contextLength ?? (options.prompts === undefined ? needed : undefined),

@@ -1,6 +1,8 @@
 // A load point as a line of a table and as a sentence. Pure: values in, text out.
+
+import { digits, loadText } from "./load-text.js";
 import type { PointResult, PooledDistribution } from "./point.js";
-import { digits, errorText, loadText } from "./remarks.js";
+import { errorText } from "./remarks.js";
 import type { Interval } from "./statistics.js";
 
 /** The table's heading. */

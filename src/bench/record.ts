@@ -12,6 +12,21 @@ export interface Ask {
   readonly seed: number;
 }
 
+/** When the client cancels a request: after so many of its tokens, or so long after it was sent. */
+export type CancelPoint =
+  | { readonly type: "tokens"; readonly tokens: number }
+  | { readonly type: "time"; readonly ms: number };
+
+/** A request of a workload. */
+export interface PlannedAsk extends Ask {
+  /** Its number in its conversation, from 1; null: it is in none. */
+  readonly turn: number | null;
+  /** Null: the client waits for the whole answer. */
+  readonly cancelAt: CancelPoint | null;
+  /** To be told the answer's text when it has ended; null: it did not finish. */
+  readonly answered: (text: string | null) => void;
+}
+
 /** A message of a conversation. */
 export interface AskMessage {
   readonly role: "system" | "user" | "assistant";
@@ -30,7 +45,9 @@ export interface AskUsage {
 export type Outcome =
   | { readonly type: "finished"; readonly finishReason: string }
   | { readonly type: "failed"; readonly errorClass: string; readonly sentence: string }
-  | { readonly type: "cancelled" };
+  | { readonly type: "cancelled" }
+  /** By this client, as its workload says; targets tell "cancelled". */
+  | { readonly type: "abandoned" };
 
 /** What a target tells of a request when it has ended. */
 export interface Ending {
@@ -52,6 +69,8 @@ export interface Progress {
 /** A request that has ended. */
 export interface RequestRecord extends Omit<Ending, "text"> {
   readonly isWarmup: boolean;
+  /** As PlannedAsk.turn. */
+  readonly turn: number | null;
   /** When it was to be sent: by the schedule; in a closed loop, when the one before it had ended. */
   readonly dueMs: number;
   readonly sentMs: number;

@@ -1,21 +1,10 @@
 // What a reader of a result must know besides its figures, as sentences; the table and the report
 // print them. Pure: values in, text out.
+import { achievedLine } from "./achieved.js";
 import type { BenchmarkResult } from "./benchmark.js";
 import type { Calibration } from "./calibration.js";
-import type { Load } from "./load.js";
+import { digits, loadText } from "./load-text.js";
 import type { PointResult } from "./point.js";
-
-/** A load point's name. */
-export function loadText(load: Load): string {
-  if (load.type === "concurrency") return `concurrency ${load.concurrency}`;
-  return `${digits(load.rate)}/s ${load.process}${load.process === "gamma" ? ` ${load.burstiness}` : ""}`;
-}
-
-/** Three digits that count; "-" where there is no value. */
-export function digits(value: number | null | undefined): string {
-  if (value === undefined || value === null) return "-";
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
 
 /** "3 http-503, 1 timeout"; "0" without errors. */
 export function errorText({ repeats }: PointResult): string {
@@ -29,6 +18,7 @@ export function errorText({ repeats }: PointResult): string {
 /** All sentences, in the order in which they are printed. */
 export function remarksOn({ points, calibration, greedyDigest, ended }: BenchmarkResult): readonly string[] {
   return [
+    ...points.flatMap(achievedLine),
     ...new Set(points.flatMap(pointRemarks)),
     ...(calibration ?? []).map(calibrationLine),
     ...points.flatMap(clientLine),

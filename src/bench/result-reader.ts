@@ -30,6 +30,7 @@ const result = z.looseObject({
   build: z.looseObject({ infernode: z.string(), llamaCpp: z.string() }),
   target: z.looseObject({ type: z.enum(["engine", "endpoint"]) }),
   options: z.looseObject({}),
+  workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
   points: z.array(point),
 });

@@ -1,7 +1,7 @@
 // What a benchmark sends its requests to: an engine of this process or an endpoint. The load
 // generator knows nothing else of either.
+import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Progress } from "./record.js";
-import type { PromptSizer } from "./workload.js";
 
 /** Counters of an engine, for differences between two moments. */
 export interface TargetCounters {

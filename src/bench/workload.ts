@@ -1,80 +1,116 @@
-// The requests of one repeat: prompts and lengths drawn from a seed, or read from a file.
-// Prompts of different repeats differ, so that no repeat is served from another's cache.
+// The requests of one repeat: prompts and lengths drawn from a seed, read from a file, or those of a
+// trace; alone or in conversations. Prompts of different repeats differ, so that no repeat is served
+// from another's cache.
 import { createHash } from "node:crypto";
+import { Conversations } from "./conversations.js";
 import { drawLength, type Lengths } from "./lengths.js";
 import type { FilePrompt } from "./prompt-file.js";
+import { type PromptShape, type PromptSizer, PromptText, TraceText } from "./prompt-text.js";
 import { Random } from "./random.js";
-import type { Ask } from "./record.js";
-import { words } from "./words.js";
-
-/** Makes text that a target's tokenizer turns into about so many tokens. */
-export interface PromptSizer {
-  /** @param text at least as long as wanted, words divided by spaces @param tokens from 1 */
-  cut(text: string, tokens: number): string;
-  /** A number of words that is enough for so many tokens. */
-  wordsFor(tokens: number): number;
-}
+import type { CancelPoint, PlannedAsk } from "./record.js";
+import type { TraceRequest } from "./trace-file.js";
 
 /** What requests are made of. */
-export interface WorkloadOptions {
-  readonly promptTokens: Lengths;
+export interface WorkloadOptions extends PromptShape {
   readonly outputTokens: Lengths;
-  /** The share of each prompt that is the same in all of a repeat, 0 to 1. */
-  readonly sharedPrefix: number;
   readonly temperature: number;
   /** Instead of synthetic prompts. */
   readonly prompts: readonly FilePrompt[] | undefined;
+  /** Instead of synthetic prompts and lengths. */
+  readonly trace: readonly TraceRequest[] | undefined;
+  /** Requests of each conversation; undefined: each request stands alone. */
+  readonly turns?: Lengths | undefined;
+  /** The share of requests that the client cancels, 0 to 1. */
+  readonly cancelRate: number;
+  /** Milliseconds after sending at which it cancels; undefined: after a random part of the answer. */
+  readonly cancelAfter?: number | undefined;
 }
+
+type Draft = Omit<PlannedAsk, "temperature" | "seed" | "cancelAt">;
 
 /** Requests by number, made when they are needed; each number once, in ascending order. */
 export class Workload {
   readonly #options: WorkloadOptions;
-  readonly #sizer: PromptSizer;
-  readonly #random: Random;
-  readonly #prefix: string;
+  readonly #draft: (index: number) => Draft;
+  readonly #cancels: Random;
   readonly #seed: number;
   #made = 0;
 
-  /** @param seed of this repeat */
-  constructor(options: WorkloadOptions, sizer: PromptSizer, seed: string) {
+  /** @param seed of this repeat @param users conversations at once */
+  constructor(options: WorkloadOptions, sizer: PromptSizer, seed: string, users = 1) {
     this.#options = options;
-    this.#sizer = sizer;
-    this.#random = new Random(`${seed}/requests`);
+    this.#cancels = new Random(`${seed}/cancels`);
     this.#seed = createHash("sha256").update(seed).digest().readUInt32LE(0);
-    const longest = options.prompts === undefined ? Math.ceil(longestPrefix(options)) : 0;
-    this.#prefix = longest === 0 ? "" : wordText(new Random(`${seed}/prefix`), sizer.wordsFor(longest));
+    this.#draft = drafts(options, sizer, seed, users);
   }
 
-  next(): Ask {
-    const index = this.#made;
+  next(): PlannedAsk {
+    const draft = this.#draft(this.#made);
+    const seed = (this.#seed + this.#made) % 2 ** 31;
     this.#made += 1;
-    const { prompts, outputTokens, temperature } = this.#options;
-    const drawn = drawLength(outputTokens, this.#random);
-    const seed = (this.#seed + index) % 2 ** 31;
-    if (prompts === undefined)
-      return { content: { prompt: this.#prompt() }, outputTokens: drawn, temperature, seed };
-    const prompt = prompts[index % prompts.length];
-    if (prompt === undefined) throw new RangeError("a workload of no prompts");
-    return { content: prompt.content, outputTokens: prompt.outputTokens ?? drawn, temperature, seed };
+    const cancelAt = this.#cancelPoint(draft.outputTokens);
+    return { ...draft, temperature: this.#options.temperature, seed, cancelAt };
   }
 
-  #prompt(): string {
-    const { promptTokens, sharedPrefix } = this.#options;
-    const tokens = drawLength(promptTokens, this.#random);
-    const shared = Math.round(tokens * sharedPrefix);
-    const own = wordText(this.#random, this.#sizer.wordsFor(Math.max(tokens - shared, 1)));
-    const head = shared === 0 ? "" : `${this.#sizer.cut(this.#prefix, shared)} `;
-    return this.#sizer.cut(`${head}${own}`, tokens);
+  /** Of an answer of one token no part is left to be cancelled. */
+  #cancelPoint(outputTokens: number): CancelPoint | null {
+    const { cancelRate, cancelAfter: ms } = this.#options;
+    const [chosen, tokens] = [this.#cancels.uniform(), this.#cancels.integer(1, outputTokens - 1)];
+    if (chosen >= cancelRate) return null;
+    if (ms !== undefined) return { type: "time", ms };
+    return outputTokens > 1 ? { type: "tokens", tokens } : null;
   }
 }
 
-function longestPrefix({ promptTokens, sharedPrefix }: WorkloadOptions): number {
-  if (promptTokens.type === "fixed") return promptTokens.tokens * sharedPrefix;
-  if (promptTokens.type === "uniform") return promptTokens.most * sharedPrefix;
-  return (promptTokens.mean + 4 * promptTokens.deviation) * sharedPrefix;
+const alone = { turn: null, answered: () => {} };
+
+function drafts(
+  options: WorkloadOptions,
+  sizer: PromptSizer,
+  seed: string,
+  users: number,
+): (index: number) => Draft {
+  const { prompts, trace, turns, outputTokens } = options;
+  const random = new Random(`${seed}/requests`);
+  if (trace !== undefined) {
+    const text = new TraceText(sizer, seed);
+    return (index) => {
+      const request = at(trace, index);
+      const content = { prompt: text.of(request) };
+      return { content, outputTokens: Math.max(1, request.outputTokens), ...alone };
+    };
+  }
+  if (prompts !== undefined) {
+    return (index) => {
+      const drawn = drawLength(outputTokens, random);
+      const { content, outputTokens: own } = at(prompts, index);
+      return { content, outputTokens: own ?? drawn, ...alone };
+    };
+  }
+  const text = new PromptText(options, sizer, { random, seed });
+  if (turns === undefined) {
+    return () => {
+      const drawn = drawLength(outputTokens, random);
+      return { content: { prompt: text.withPrefix() }, outputTokens: drawn, ...alone };
+    };
+  }
+  const conversations = new Conversations(
+    {
+      turns: () => drawLength(turns, random),
+      first: () => text.withPrefix(),
+      later: () => text.own(),
+    },
+    users,
+  );
+  return () => {
+    const { number: turn, messages, answered } = conversations.next();
+    return { content: { messages }, outputTokens: drawLength(outputTokens, random), turn, answered };
+  };
 }
 
-/** So many random words. */
-export function wordText(random: Random, count: number): string {
-  return Array.from({ length: count }, () => words[random.integer(0, words.length - 1)]).join(" ");
+/** From the beginning again after the last. */
+function at<Item>(items: readonly Item[], index: number): Item {
+  const item = items[index % items.length];
+  if (item === undefined) throw new RangeError("a workload of no requests");
+  return item;
 }

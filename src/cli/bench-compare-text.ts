@@ -2,7 +2,7 @@
 import type { BenchmarkResult } from "../bench/benchmark.js";
 import type { Difference } from "../bench/comparable.js";
 import { type Change, type Comparison, falseAlarms } from "../bench/compare.js";
-import { digits, loadText } from "../bench/remarks.js";
+import { digits, loadText } from "../bench/load-text.js";
 import { table } from "./format.js";
 
 const heading = ["load", "figure", "before", "after", "change", "95 % interval", "p", "verdict"];

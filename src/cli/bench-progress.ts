@@ -1,8 +1,8 @@
 // How far a benchmark is, on stderr: one line that is rewritten where that is a terminal, and a
 // line for each load point that is done.
 import type { BenchmarkNews } from "../bench/benchmark.js";
+import { loadText } from "../bench/load-text.js";
 import { pointLine } from "../bench/point-cells.js";
-import { loadText } from "../bench/remarks.js";
 import { notice } from "./terminal.js";
 
 const eraseLine = "\r\x1b[K";

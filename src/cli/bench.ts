@@ -1,7 +1,7 @@
 // `infernode bench`: throughput and latency of a model in this process or of an endpoint. The
 // table or the JSON is the output; progress is news. Ctrl-C prints and keeps what was measured.
-import { Command, InvalidArgumentError, Option } from "commander";
-import { type BenchmarkResult, runBenchmark } from "../bench/benchmark.js";
+import { Command } from "commander";
+import { type BenchmarkCall, type BenchmarkResult, runBenchmark } from "../bench/benchmark.js";
 import { openEndpoint } from "../bench/endpoint-target.js";
 import { openEngine } from "../bench/engine-target.js";
 import {
@@ -11,14 +11,15 @@ import {
   judgeBenchmark,
   loadsOf,
 } from "../bench/options.js";
-import { type Target, TargetFailure } from "../bench/target.js";
+import { TargetFailure } from "../bench/target.js";
 import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
 import { benchCompareCommand } from "./bench-compare.js";
 import { BenchFiles } from "./bench-files.js";
+import { benchFlags } from "./bench-flags.js";
 import { benchmarkProgress } from "./bench-progress.js";
 import { benchmarkText } from "./bench-text.js";
-import { modelForms, parseNumber } from "./flags.js";
+import { modelForms } from "./flags.js";
 import { fetched } from "./opened-model.js";
 import { exitCodes, listenForInterruption, notice, print, refusal } from "./terminal.js";
 
@@ -38,8 +39,7 @@ export function benchCommand(): Command {
       "[model]",
       `${modelForms} (default: the small story model); with --url its name there (default: the first listed)`,
     );
-  for (const flag of [...targetFlags(), ...loadFlags(), ...workloadFlags(), ...engineFlags()])
-    command.addOption(flag);
+  for (const flag of benchFlags()) command.addOption(flag);
   return command
     .enablePositionalOptions() // --json of a command below is its own
     .addCommand(benchCompareCommand())
@@ -49,85 +49,6 @@ export function benchCommand(): Command {
     .action(async (model: string | undefined, flags: Flags) => {
       process.exitCode = await bench(model, flags);
     });
-}
-
-function targetFlags(): Option[] {
-  return [
-    new Option("--url <address>", "an endpoint of OpenAI's API, such as http://localhost:8000/v1"),
-    new Option("--api <name>", "the endpoint's address: /chat/completions or /completions")
-      .choices(["chat", "completions"])
-      .default("chat"),
-    new Option("--api-key <key>", "the endpoint's key; other users of this machine may see it"),
-    new Option("--api-key-env <name>", "the environment variable that holds the key"),
-  ];
-}
-
-function loadFlags(): Option[] {
-  return [
-    new Option("--concurrency <list>", "requests in flight, one load point each (default: 1,4,16)").argParser(
-      parseList,
-    ),
-    new Option("--rate <list>", "requests per second, one load point each").argParser(parseList),
-    new Option("--arrivals <process>", "when requests of a rate arrive")
-      .choices(["poisson", "gamma", "constant"])
-      .default("poisson"),
-    numeric("--burstiness <number>", "shape of gamma: below 1 more bursts, above 1 fewer (default: 1)"),
-    numeric(
-      "--requests <count>",
-      "measured requests of a repeat (default: 4 x concurrency or rate, at least 16)",
-    ),
-    numeric("--duration <seconds>", "instead of --requests: seconds in which they begin"),
-    numeric("--warmup <count>", "requests before the measured ones (default: as many as are in flight)"),
-    numeric("--repeats <count>", "runs of each load point, for confidence intervals (default: 3)"),
-    numeric("--slo-ttft <ms>", "a good request's first token comes within (default: 500)"),
-    numeric("--slo-itl <ms>", "and 99 % of its gaps between tokens are at most (default: 50)"),
-    numeric("--timeout <seconds>", "a request that takes longer has failed (default: 600)"),
-    new Option("--no-calibrate", "do not measure this client's own error, which takes seconds"),
-  ];
-}
-
-function workloadFlags(): Option[] {
-  const forms = "N, uniform:LEAST,MOST, normal:MEAN,SD or lognormal:MEAN,SD";
-  return [
-    new Option("--prompt-tokens <length>", `prompt lengths: ${forms} (default: 128)`),
-    new Option("--output-tokens <length>", "answer lengths, likewise (default: 64)"),
-    numeric("--shared-prefix <share>", "share of each prompt that all have in common, 0 to 1 (default: 0)"),
-    new Option("--prompts <file>", "instead: JSONL of {prompt | messages, max_tokens}"),
-    numeric("-t, --temperature <number>", "0 always picks the likeliest token (default: 0)"),
-    numeric("-s, --seed <integer>", "same seed, same requests and arrivals (default: 0)"),
-    new Option("--no-ignore-eos", "let answers end before their length"),
-  ];
-}
-
-function engineFlags(): Option[] {
-  return [
-    numeric(
-      "--slots <count>",
-      "requests computed at once (default: the highest --concurrency, 16 for rates)",
-    ),
-    numeric("-c, --context-length <tokens>", "tokens of prompt and answer (default: what the lengths need)"),
-    numeric("--threads <count>", "CPU threads (default: the CPUs this process may use)"),
-    new Option("--gpu-layers <count>", 'layers to place on the GPU, or "all" (default)').argParser((text) =>
-      text === "all" ? text : parseNumber(text),
-    ),
-    new Option("--kv-type <type>", "number type of the KV cache (default: f16)").choices([
-      "f16",
-      "f32",
-      "q8_0",
-    ]),
-  ];
-}
-
-function numeric(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(parseNumber);
-}
-
-/** "1,4,16". */
-function parseList(text: string): number[] {
-  const values = text.split(",").map((each) => (each.trim() === "" ? Number.NaN : Number(each)));
-  if (values.some((value) => Number.isNaN(value)))
-    throw new InvalidArgumentError("Expected numbers such as 1,4,16.");
-  return values;
 }
 
 async function bench(
@@ -162,18 +83,16 @@ async function bench(
   }
 }
 
-function opener(options: JudgedBenchmark): (signal: AbortSignal) => Promise<Target> {
+function opener(options: JudgedBenchmark): BenchmarkCall["open"] {
   const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey } = options;
   if (url !== undefined) {
     return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos }, signal);
   }
   if (model === undefined) notice("no model given, using the embedded story model");
-  return async (signal) => {
+  return async (signal, traceTokens) => {
     const path = model === undefined ? embeddedModelPath() : await fetched(model, signal);
-    return openEngine(
-      { model: path, threads, gpuLayers, kvType, ignoreEos, ...engineShape(options) },
-      signal,
-    );
+    const shape = engineShape(options, traceTokens);
+    return openEngine({ model: path, threads, gpuLayers, kvType, ignoreEos, ...shape }, signal);
   };
 }
 

@@ -1,6 +1,9 @@
 // Benchmarks of endpoints in processes of their own: counts that are the other end's, lengths
 // that were asked for, errors by class, and endpoints that refuse, cut short or die.
-import { describe, expect, it, vi } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { apiBase } from "../../src/bench/endpoint-target.js";
 import { benchEndpoint, countsOf, startEndpoint } from "./endpoint.js";
 
@@ -85,6 +88,68 @@ describe("a benchmark of an endpoint", () => {
     expect(repeat?.arrivals.sendDelayMs?.count).toBe(40);
     const { ttftMs, arrivalTtftMs } = repeat?.latency ?? {};
     expect(arrivalTtftMs?.mean).toBeGreaterThanOrEqual(ttftMs?.mean ?? Number.NaN);
+  });
+
+  it("replays a trace at its own times, or faster, with its lengths", async () => {
+    const address = await startEndpoint();
+    const folder = mkdtempSync(join(tmpdir(), "infernode-trace-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const trace = join(folder, "trace.jsonl");
+    const times = [0, 40, 50, 300];
+    const line = (timestamp: number) => JSON.stringify({ timestamp, input_length: 101, output_length: 3 });
+    writeFileSync(trace, times.map(line).join("\n"));
+    const given = { trace, traceSpeed: [1, 10], requests: undefined, concurrency: undefined };
+    const { points, workloadFile } = await benchEndpoint(`${address}/plain`, given);
+    expect(workloadFile).toMatchObject({ requests: 4 });
+    expect(points.map(({ load }) => load)).toEqual([
+      { type: "trace", speed: 1 },
+      { type: "trace", speed: 10 },
+    ]);
+    for (const { load, repeats } of points) {
+      const wanted = 300 / (load.type === "trace" ? load.speed : Number.NaN);
+      for (const { requests, tokens, arrivals, window } of repeats) {
+        expect(requests).toMatchObject({ sent: 4, finished: 4, warmup: 0 });
+        expect(tokens.promptTokens?.p50).toBe(101);
+        expect(tokens.outputTokens).toMatchObject({ count: 4, mean: 3 });
+        expect(window?.durationMs).toBeCloseTo(wanted, 6); // by when they were due
+        expect(arrivals.ratePerSecond).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it("cancels a share of the requests at the endpoint, too, and counts them apart", async () => {
+    const address = await startEndpoint();
+    const given = { cancelRate: 0.5, outputTokens: "20", warmup: 0, requests: 16 };
+    const { points, ended } = await benchEndpoint(`${address}/drips`, given);
+    expect(ended.reason).toBe("finished");
+    const repeats = points[0]?.repeats ?? [];
+    const abandoned = repeats.reduce((sum, { requests }) => sum + requests.abandoned, 0);
+    expect(abandoned).toBeGreaterThan(4);
+    for (const { requests, tokens, latency } of repeats) {
+      expect(requests.finished + requests.abandoned).toBe(16);
+      expect(requests).toMatchObject({ cancelled: 0, failed: 0 });
+      expect(tokens.abandonedOutputTokens).toBeGreaterThanOrEqual(requests.abandoned);
+      expect(latency.ttftMs?.count).toBe(requests.finished);
+    }
+    await vi.waitFor(async () => expect((await countsOf(address)).closed).toBe(abandoned));
+  });
+
+  it("by time: a request that is not answered in it is given up, which is no failure", async () => {
+    const address = await startEndpoint();
+    const given = { cancelRate: 1, cancelAfter: 30, warmup: 0, repeats: 1, requests: 40 };
+    const { points, ended } = await benchEndpoint(`${address}/stalls-7`, given);
+    expect(ended.reason).toBe("finished");
+    expect(points[0]?.repeats[0]?.requests).toMatchObject({ sent: 40, abandoned: 40, failed: 0 });
+  });
+
+  it("converses: each request holds the answers before it", async () => {
+    const address = await startEndpoint();
+    const given = { turns: "3", outputTokens: "5", promptTokens: "61", warmup: 0, repeats: 1 };
+    const { points } = await benchEndpoint(`${address}/plain`, { ...given, requests: 9 });
+    const [repeat] = points[0]?.repeats ?? [];
+    expect(repeat?.turns).toMatchObject({ count: 9, mean: 2, max: 3 });
+    // Two tokens a word and seven around them: 27 words a turn and, with its leading space, five or six an answer.
+    expect(repeat?.tokens.promptTokens?.p50).toBe(7 + 2 * (27 + 6 + 27));
   });
 
   it("fails where ten requests in a row take longer than the timeout", async () => {

@@ -23,8 +23,11 @@ function bench(given: BenchmarkOptions, call: Partial<BenchmarkCall> = {}): Prom
   const { threads, gpuLayers, kvType, ignoreEos } = options;
   const model = embeddedModelPath();
   return runBenchmark(options, {
-    open: (signal) =>
-      openEngine({ model, threads, gpuLayers, kvType, ignoreEos, ...engineShape(options) }, signal),
+    open: (signal, traceTokens) =>
+      openEngine(
+        { model, threads, gpuLayers, kvType, ignoreEos, ...engineShape(options, traceTokens) },
+        signal,
+      ),
     signal: new AbortController().signal,
     ...call,
   });
@@ -78,6 +81,42 @@ describe("a benchmark of an engine", () => {
     writeFileSync(prompts, '{"prompt": "The old cat"}\n{"promt": "A ship"}\n');
     await expect(bench({ prompts })).rejects.toThrow(/prompts\.jsonl:2 must be an object such as/);
     await expect(bench({ prompts: `${prompts}.not` })).rejects.toThrow(/cannot be read: ENOENT/);
+  });
+
+  it("conversations are served from the cache of their own turns", async () => {
+    const given = { turns: "4", promptTokens: "30", requests: 12, repeats: 1, warmup: 0 };
+    const { points, target } = await bench(given);
+    const [repeat] = points[0]?.repeats ?? [];
+    expect(repeat?.requests).toMatchObject({ finished: 12, failed: 0 });
+    expect(repeat?.turns).toMatchObject({ count: 12, max: 4 });
+    expect(repeat?.engine?.prefixHitShare).toBeGreaterThan(0.3);
+    // Four turns of 30 + 8 tokens fit without being told.
+    expect(target.engine).toMatchObject({ contextLength: 4 * (30 + 8 + 32) });
+  });
+
+  it("replays a trace: blocks of one name are computed once", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "infernode-trace-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const trace = join(folder, "trace.jsonl");
+    const line = (name: number, index: number) =>
+      JSON.stringify({ timestamp: 2000 * index, input_length: 440, output_length: 2, hash_ids: [name] });
+    writeFileSync(trace, [7, 8, 7, 7].map(line).join("\n"));
+    const given = { trace, traceSpeed: [100], concurrency: undefined, requests: undefined, slots: 4 };
+    const { points, target } = await bench({ ...given, repeats: 1 });
+    const [repeat] = points[0]?.repeats ?? [];
+    expect(repeat?.requests).toMatchObject({ finished: 4, failed: 0 });
+    expect(Math.abs((repeat?.tokens.promptTokens?.mean ?? 0) - 440)).toBeLessThan(4);
+    expect(repeat?.tokens.cachedPromptShare).toBeCloseTo(0.5, 1);
+    expect(target.engine).toMatchObject({ contextLength: 442 + 32 });
+  });
+
+  it("cancels as many requests as the engine says were cancelled", async () => {
+    const given = { cancelRate: 0.5, outputTokens: "48", requests: 16, repeats: 1, warmup: 0 };
+    const { points } = await bench(given);
+    const { requests, engine } = points[0]?.repeats[0] ?? expect.fail("no repeat");
+    expect(requests.abandoned).toBeGreaterThan(0);
+    expect(requests.abandoned + requests.finished).toBe(16);
+    expect(engine?.cancelled).toBe(requests.abandoned);
   });
 
   it("the same model has the same digest at any load, and the same seed the same requests", async () => {

@@ -1,5 +1,8 @@
 // Every field of a result has its formula, and every formula is of a field that results have.
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { runBenchmark } from "../../src/bench/benchmark.js";
 import { calibrate, calibrationCases } from "../../src/bench/calibration.js";
 import { openEngine } from "../../src/bench/engine-target.js";
@@ -37,6 +40,8 @@ describe("the fields of results", { timeout: 120_000 }, () => {
     const seen = new Set<string>();
     const address = await startEndpoint();
     documented(await benchEndpoint(`${address}/plain`), "", seen);
+    documented(await benchEndpoint(`${address}/plain`, { turns: "2" }), "", seen);
+    documented(await benchEndpoint(`${address}/plain`, { prompts: promptFile() }), "", seen);
     const calibration = await calibrate(new AbortController().signal, calibrationCases.slice(0, 1));
     documented({ calibration }, "", seen);
     const options = judgeBenchmark({
@@ -61,3 +66,11 @@ describe("the fields of results", { timeout: 120_000 }, () => {
     ).toEqual([]);
   });
 });
+
+/** @returns the path of a file with one prompt */
+function promptFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "infernode-fields-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "prompts.jsonl"), '{"prompt": "The old cat"}');
+  return join(folder, "prompts.jsonl");
+}

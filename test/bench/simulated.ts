@@ -44,7 +44,15 @@ function records(random: Random, streams: number, slowness: number): RequestReco
       while (arrivalsMs.length < tokens) arrivalsMs.push((arrivalsMs.at(-1) ?? 0) + gap());
       now = (arrivalsMs.at(-1) ?? 0) + 0.5;
       all.push({
-        ...{ isWarmup: turn === 0, dueMs: sentMs, sentMs, endMs: now, arrivalsMs, clientTokens: tokens },
+        ...{
+          turn: null,
+          isWarmup: turn === 0,
+          dueMs: sentMs,
+          sentMs,
+          endMs: now,
+          arrivalsMs,
+          clientTokens: tokens,
+        },
         usage: { promptTokens: 60, cachedPromptTokens: 0, completionTokens: tokens },
         ...{ queueMs: null, engineFirstTokenMs: null, outcome: { type: "finished", finishReason: "length" } },
       });
@@ -79,7 +87,7 @@ export function simulated(simulation: Simulation): BenchmarkResult {
     },
     build: { infernode: "0.1.0", llamaCpp: "v0.5.0" },
     target: { type: "endpoint", url: "http://localhost:8000/v1", api: "chat", model: "fox", ignoreEos: true },
-    ...{ options, calibration: null, points, fields: {} },
+    ...{ options, workloadFile: null, calibration: null, points, fields: {} },
     greedyDigest: { sha256: "a".repeat(64), prompts: 4, outputTokens: 24 },
   };
 }

@@ -50,6 +50,8 @@ describe("infernode bench", () => {
     expect(heading).toMatch(/^load +out tok\/s +in tok\/s +req\/s +tok\/s\/user +TTFT ms p50 +p99/);
     expect(first).toMatch(/^concurrency 2 +[\d.]+ ± [\d.]+ /);
     expect(second).toMatch(/^40\.0\/s constant +/);
+    expect(stdout).toMatch(/^Achieved at concurrency 2: prompts of [\d.]+ tokens .*; answers of 4 tokens/m);
+    expect(stdout).toMatch(/^Achieved at 40\.0\/s constant: .* requests sent per second, gaps varying by/m);
     expect(stdout).toContain("Answers at temperature 0: sha256 ");
     const news = stderr.trimEnd().split("\n");
     expect(news[1]).toMatch(/^infernode: concurrency 2: .*output tokens\/s.*no errors$/);
@@ -147,6 +149,15 @@ describe("infernode bench, used wrongly", () => {
     [["--csv", "."], "--csv must be a file's path"],
     [["--html", "no/such/folder/a.html"], "--html must be a file in a folder that can be written"],
     [["--prompts", "no-such.jsonl"], "no-such.jsonl cannot be read"],
+    [["--trace", "no-such.csv"], "--trace: no-such.csv cannot be read"],
+    [["--trace", main], "main.js:1 must be the heading TIMESTAMP,ContextTokens,GeneratedTokens"],
+    [["--trace", "a", "--prompts", "b"], "--trace cannot be given with --prompts"],
+    [["--trace", "a", "--turns", "2"], "--turns is of prompts that are drawn, and --trace names a file"],
+    [["--trace-speed", "2"], "--trace-speed needs --trace"],
+    [["--turns", "5000"], "--turns must be 4, uniform:2,8"],
+    [["--users", "3"], "--users needs --turns"],
+    [["--cancel-rate", "2"], "--cancel-rate must be a number from 0 to 1, got 2"],
+    [["--cancel-after", "20"], "--cancel-after needs --cancel-rate"],
     [["--context-length", "4"], "--context-length must be an integer from 16 to"],
   ])("%j: code 2, one sentence, stdout clean", async (args, sentence) => {
     const { code, stdout, stderr } = await runCommand(["bench", ...args]);

@@ -184,7 +184,7 @@ TEST("asked of a text that is there, it says in one pass what it would have gues
 
 TEST("a window's draft model begins anew where its past is gone") {
   BackendLimits limits = roomy(2);
-  limits.cuts = false;
+  limits.can_truncate = false;
   limits.slack = 4;
   DraftFixture drafting(limits);
   drafting.backend->window = 20;

@@ -117,10 +117,10 @@ TEST("rows that cannot be taken back out of a sequence cost it all it has") {
   for (RequestId id = 1; id <= 8; ++id)
     CHECK(!fixture.submit(id, fake_prompt(40, id), greedy(id == 4 ? 10 : 60)));
   while (fixture.story(4).ends.empty()) fixture.engine->step();
-  fixture.backend->uncut = true;
+  fixture.backend->only_clears = true;
   for (int step = 0; step < 10; ++step) fixture.engine->step();
   CHECK(fixture.engine->stats().padding_rows > 0);
-  fixture.backend->uncut = false;
+  fixture.backend->only_clears = false;
   std::vector<TokenId> next = fake_prompt(40, 4);
   const std::vector<TokenId>& answer = fixture.story(4).tokens;
   next.insert(next.end(), answer.begin(), answer.end());
@@ -159,7 +159,7 @@ TEST("wrong guesses that cannot be taken back cost the request what it has compu
   auto draft = std::make_unique<FakeBackend>(limits);
   draft->strays = 3;
   EngineFixture fixture(limits, 1000, 0, EngineConfig{}.cache, true, std::move(draft), 4);
-  fixture.backend->uncut = true;
+  fixture.backend->only_clears = true;
   CHECK(!fixture.submit(1, fake_prompt(40, 1), greedy(60)));
   CHECK(fixture.run());
   CHECK(fixture.engine->stats().model_drafted_tokens > 0);
@@ -190,7 +190,7 @@ TEST("books that do not balance break the engine when it falls idle, and are nam
 
 TEST("what stands behind a fork whose state cannot be read ends as if nothing were wrong") {
   BackendLimits limits = fake_limits(2, 512, 64);
-  limits.cuts = limits.pads_decode = false;
+  limits.can_truncate = limits.pads_decode = false;
   RecordingSink sink;
   auto owned = std::make_unique<ThrowingBackend>(limits);
   ThrowingBackend* backend = owned.get();
@@ -214,10 +214,10 @@ TEST("whatever call of the backend throws, everything that was accepted ends exa
   for (const Thrown thrown : {Thrown::kNoMemory, Thrown::kError, Thrown::kNumber}) {
     for (const bool for_ever : {false, true}) {
       for (const bool pool : {false, true}) {
-        for (const bool cuts : {true, false}) {
-          if (pool && !cuts) continue;
+        for (const bool can_truncate : {true, false}) {
+          if (pool && !can_truncate) continue;
           BackendLimits limits = fake_limits(3, 128, 32);
-          limits.cuts = limits.pads_decode = cuts;
+          limits.can_truncate = limits.pads_decode = can_truncate;
           if (pool) limits = pooled(limits, 160);
           bool reached = true;
           for (std::int64_t at = 0; reached; at += 1 + at / 8) {

@@ -62,7 +62,7 @@ void drive(const Mix& mix, int steps, std::uint64_t seed) {
 
 struct Sharing {
   std::int32_t slots;
-  bool cuts;
+  bool can_truncate;
   CacheConfig cache;
   Position window = 0;
   std::size_t drafted = 0;   // tokens a draft model guesses in each step
@@ -121,8 +121,8 @@ class SharingDrive {
 
   BackendLimits limits() const {
     BackendLimits limits = fake_limits(how_.slots, 700, 64);
-    limits.cuts = how_.cuts;
-    limits.pads_decode = how_.cuts || how_.window > 0;
+    limits.can_truncate = how_.can_truncate;
+    limits.pads_decode = how_.can_truncate || how_.window > 0;
     limits.slack = how_.window > 0 ? limits.prefill_capacity : 0;
     limits.unified = how_.cells > 0;
     limits.cells = how_.cells;

@@ -4,7 +4,7 @@
 // preempted. A cell knows the adapters it was computed with, and may be read with no
 // others.
 // Breaks on command: a poisonous token fails every pass that carries it, mishaps fail
-// passes by chance, and sequences may refuse to be cut.
+// passes by chance, and sequences may refuse to be truncated.
 #pragma once
 
 #include <algorithm>
@@ -58,8 +58,8 @@ class FakeBackend final : public Backend {
 
   // Asked before each pass how it is to end, if it is there.
   std::function<DecodeStatus()> mishap;
-  // No sequence can be cut but to nothing.
-  bool uncut = false;
+  // Sequences can be truncated to nothing only.
+  bool only_clears = false;
 
   // Told of each pass's rows as it is computed: a test's clock may go on by them.
   std::function<void(std::size_t)> computing;
@@ -133,7 +133,7 @@ class FakeBackend final : public Backend {
   }
 
   // A sliding window of `window` positions with the limits' slack behind it: older
-  // ones are lost, and lost to saved states too. 0: none; see limits.cuts.
+  // ones are lost, and lost to saved states too. 0: none; see limits.can_truncate.
   Position window = 0;
 
   bool truncate(SequenceId sequence, Position from) override {
@@ -167,8 +167,8 @@ class FakeBackend final : public Backend {
 
   Position reusable(SequenceId sequence, Position length) const override {
     if (length >= resident(sequence)) return length;
-    if (uncut) return 0;
-    if (limits_.cuts) return length;
+    if (only_clears) return 0;
+    if (limits_.can_truncate) return length;
     const Position there = oldest_.at(static_cast<std::size_t>(sequence));
     return window > 0 && there <= std::max(0, length + 1 - window) ? length : 0;
   }

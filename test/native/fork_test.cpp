@@ -74,7 +74,7 @@ TEST("a fork may come before its source has begun, and while it is set aside") {
 
 TEST("a fork of a state that cannot be cut is copied where it stands") {
   BackendLimits limits = fake_limits(3);
-  limits.cuts = limits.pads_decode = false;
+  limits.can_truncate = limits.pads_decode = false;
   EngineFixture fixture(limits);
   CHECK(!fixture.submit(1, fake_prompt(100, 1), 60));
   for (int step = 0; step < 20; ++step) fixture.engine->step();
@@ -88,7 +88,7 @@ TEST("a fork of a state that cannot be cut is copied where it stands") {
 
 TEST("it is kept for a fork that must wait for a place") {
   BackendLimits limits = fake_limits(1);
-  limits.cuts = limits.pads_decode = false;
+  limits.can_truncate = limits.pads_decode = false;
   EngineFixture fixture(limits);
   CHECK(!fixture.submit(1, fake_prompt(100, 1), 60));
   for (int step = 0; step < 20; ++step) fixture.engine->step();

@@ -57,7 +57,7 @@ inline ContextOptions context_of(std::int32_t slots, std::int32_t prefill_chunk 
 
 // Every prompt is computed whole, as llama.cpp's own programs do.
 constexpr CacheConfig kNoPrefixes{
-    .keeps_prefixes = false, .host_limit = std::size_t{1} << 30, .exact = false};
+    .keeps_prefixes = false, .host_limit = std::size_t{1} << 30, .deterministic = false};
 
 // An engine over any backend, stepped by hand; its clock moves a millisecond
 // whenever it is read, so that nothing depends on the machine's speed.

@@ -55,8 +55,9 @@ std::unique_ptr<Backend> backend_of(const std::shared_ptr<const LlamaModel>& mod
 Totals hold(const Run& run, float epsilon) {
   const auto model = load_synthetic(shape_of(run));
   LogitRecord reused;
-  SteppedEngine engine(backend_of(model, run, run.slots, reused), vocab_of(model),
-                       {.keeps_prefixes = true, .host_limit = run.host_bytes, .exact = run.exact});
+  SteppedEngine engine(
+      backend_of(model, run, run.slots, reused), vocab_of(model),
+      {.keeps_prefixes = true, .host_limit = run.host_bytes, .deterministic = run.exact});
   engine.tick = 0;  // no copy is too dear
   const Talk said = talk(engine, random_texts(6, 400));
   CHECK_EQ(reused.contradictions, 0);
@@ -65,7 +66,7 @@ Totals hold(const Run& run, float epsilon) {
   for (const Turn& turn : said.turns) {
     LogitRecord whole;
     SteppedEngine alone(backend_of(model, run, 1, whole), vocab_of(model),
-                        {.keeps_prefixes = false, .host_limit = 0, .exact = run.exact});
+                        {.keeps_prefixes = false, .host_limit = 0, .deterministic = run.exact});
     alone.submit(1, turn.prompt, kGenerated);
     alone.run();
     compare(turn, alone.story(1), reused, whole, epsilon, totals);
@@ -123,8 +124,8 @@ void disturb(const Run& run, float epsilon) {
   if (epsilon <= 0) CHECK_EQ(totals.diverged, 0);
   // The prompts have 360 tokens, the last of each a row of generation. Only where
   // states can be cut does a fork look for its source's when it is seated.
-  const bool cuts = std::string_view(run.architecture) == "qwen3moe";
-  CHECK_EQ(engine.stats().prompt_tokens_computed, cuts ? 600 : 357);
+  const bool can_truncate = std::string_view(run.architecture) == "qwen3moe";
+  CHECK_EQ(engine.stats().prompt_tokens_computed, can_truncate ? 600 : 357);
 }
 
 // Simultaneous requests compute what they have in common once, those after

@@ -19,7 +19,7 @@ using Tokens = std::vector<TokenId>;
 constexpr std::size_t kPlenty = std::size_t{1} << 30;
 
 CacheConfig cache_of(std::size_t host_limit) {
-  return {.keeps_prefixes = true, .host_limit = host_limit, .exact = false};
+  return {.keeps_prefixes = true, .host_limit = host_limit, .deterministic = false};
 }
 
 struct Turn {
@@ -293,11 +293,13 @@ TEST("a state that is not what it said is forgotten, and its prompt computed") {
       CHECK(fixture.run());
       EngineFixture other(limits);
       const CachedState state{fake_prompt(60, 1), std::vector<std::uint8_t>(bytes, 3)};
-      other.engine->call(
-          [&](KvCache* cache) { CHECK(cache->give(state, "") == Given::kMalformed); });
+      other.engine->call([&](KvCache* cache) {
+        CHECK(cache->import_state(state, "") == StateImport::kMalformed);
+      });
       other.run();
       other.backend->credulous = true;
-      other.engine->call([&](KvCache* cache) { CHECK(cache->give(state, "") == Given::kKept); });
+      other.engine->call(
+          [&](KvCache* cache) { CHECK(cache->import_state(state, "") == StateImport::kKept); });
       other.submit(1, fake_prompt(64, 1), 8);
       CHECK(other.run());
       CHECK(other.story(1).tokens == fixture.story(1).tokens);

@@ -29,7 +29,7 @@ Totals hold(const std::string& type, std::int32_t slots, bool exact, float epsil
   };
   LogitRecord reused;
   SteppedEngine engine(backend(slots, reused), vocab_of(model),
-                       {.keeps_prefixes = true, .host_limit = kStateBytes, .exact = exact});
+                       {.keeps_prefixes = true, .host_limit = kStateBytes, .deterministic = exact});
   engine.tick = 0;  // no copy is too dear
   const Talk said = talk(engine, texts);
   CHECK_EQ(reused.contradictions, 0);

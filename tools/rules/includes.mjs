@@ -6,6 +6,9 @@
 export const kSpine = [
   "types",
   "backend",
+  "kv_store",
+  "stream_store",
+  "pool_store",
   "draft_model",
   "token_order",
   "grammar_automaton",
@@ -15,6 +18,10 @@ export const kSpine = [
   "drafting",
   "token_chooser",
   "publisher",
+  "sequence_table",
+  "ledger",
+  "prefix_reuse",
+  "checkpoints",
   "kv_cache",
   "scheduler",
   "pass",
@@ -77,9 +84,8 @@ function judgeAngled(folder, noun, header) {
 }
 
 function judgeSpine(noun, target) {
-  // engine_<chapter>.cpp are chapters of the engine, and so for the cache.
-  const whole = ["engine", "kv_cache"].find((name) => noun.startsWith(`${name}_`));
-  const own = kSpine.indexOf(whole ?? noun);
+  // engine_<chapter>.cpp are chapters of the engine.
+  const own = kSpine.indexOf(noun.startsWith("engine_") ? "engine" : noun);
   const other = kSpine.indexOf(target);
   if (noun === target || kSpine[own] === target || other === -1 || other === 0) return null;
   if (own === -1) return `includes ${target}.h: a leaf of the core knows the types only`;

@@ -1,11 +1,13 @@
 // An endpoint of OpenAI's API in a process of its own that answers at once, and in ways that a
 // benchmark must survive; the address says which: /plain, /no-ignore-eos, /no-usage, /locked (its
 // key is "right"), /busy (after seven requests, every third gets 503), /cut (likewise, answers
-// end early), /dies-N (the process ends after N answers), /stalls-N (no more answers after N).
+// end early), /dies-N (the process ends after N answers), /stalls-N (no more answers after N),
+// /drips (a token every two milliseconds; answers that the client closes early are counted).
 // Counts what it answered, for GET /counts. Tells its port by IPC.
 import { createServer } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 
-const counts = { answers: 0, tokens: 0, refused: 0, cut: 0 };
+const counts = { answers: 0, tokens: 0, refused: 0, cut: 0, closed: 0 };
 let asked = 0;
 
 const server = createServer(async (request, response) => {
@@ -19,7 +21,7 @@ const server = createServer(async (request, response) => {
   answer(mode, JSON.parse(text), response);
 });
 
-function answer(mode, body, response) {
+async function answer(mode, body, response) {
   if (body.model !== "fox") return fail(response, 404, `The model ${body.model} does not exist`);
   if (mode === "no-ignore-eos" && "ignore_eos" in body) {
     return fail(response, 400, "Unrecognized request argument supplied: ignore_eos");
@@ -38,7 +40,14 @@ function answer(mode, body, response) {
   const send = (value) => response.write(`data: ${JSON.stringify(value)}\n\n`);
   const isCut = mode === "cut" && isUnlucky;
   const count = isCut ? 1 : body.max_tokens;
+  let isClosed = false;
+  response.on("close", () => (isClosed = true));
   for (let index = 0; index < count; index += 1) {
+    if (mode === "drips") await pause(2);
+    if (isClosed) {
+      counts.closed += 1;
+      return;
+    }
     const last = index + 1 === count && !isCut;
     const delta = body.messages ? { delta: { content: " né" } } : { text: " né" };
     send({ choices: [{ ...delta, finish_reason: last ? "length" : null }] });

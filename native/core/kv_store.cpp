@@ -1,0 +1,53 @@
+#include "kv_store.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace infernode {
+
+namespace {
+
+constexpr double kNewShare = 0.2;  // of the latest measure in the running mean
+
+}  // namespace
+
+KvStore::KvStore(Backend& backend, Clock clock) : backend_(backend), clock_(std::move(clock)) {}
+
+bool KvStore::truncate(SequenceId sequence, Position from) {
+  if (!backend_.truncate(sequence, from)) return false;
+  changed(sequence);
+  return true;
+}
+
+void KvStore::clear(SequenceId sequence) {
+  INFERNODE_CHECK(truncate(sequence, 0),
+                  "sequence " + std::to_string(sequence) + " cannot be emptied");
+}
+
+StateBytes KvStore::save(SequenceId sequence, std::size_t at_most) const {
+  try {
+    return backend_.save(sequence, at_most);
+  } catch (const BrokenInvariant&) {
+    throw;
+  } catch (...) {
+    return {};
+  }
+}
+
+// A state of other positions than it was said to be is not entered into the books.
+bool KvStore::restore(SequenceId sequence, std::span<const std::uint8_t> state, Position length) {
+  if (backend_.restore(sequence, state) && backend_.resident(sequence) == length) {
+    changed(sequence);
+    return true;
+  }
+  clear(sequence);
+  return false;
+}
+
+void KvStore::transferred(Position length, double started) {
+  const double cost = (clock_() - started) / std::max<Position>(length, 1);
+  position_ms_ = position_ms_ <= 0 ? cost : position_ms_ + kNewShare * (cost - position_ms_);
+}
+
+}  // namespace infernode

@@ -1,0 +1,155 @@
+#include "prefix_reuse.h"
+
+#include <algorithm>
+
+namespace infernode {
+
+namespace {
+
+constexpr Position kLeastReuse = 8;  // tokens worth looking at
+
+SequenceId sequence_of(const PrefixTree::Match& match) {
+  return match.source == PrefixTree::kNone ? kNoSequence : static_cast<SequenceId>(match.source);
+}
+
+}  // namespace
+
+PrefixReuse::PrefixReuse(const BackendLimits& limits, CacheConfig config, const Places& places)
+    : limits_(limits), config_(config), places_(places) {}
+
+bool PrefixReuse::shares(const Request& request) const {
+  return request.spec.params.cache && (config_.keeps_prefixes || request.spec.params.siblings);
+}
+
+// At least one row must be computed for its logits; a deterministic engine computes as many as
+// round alike.
+Position PrefixReuse::most_reusable(const Request& request) const {
+  const auto known = static_cast<Position>(request.progress.known.size());
+  return known - (known >= least_piece() ? least_piece() : 1);
+}
+
+Position PrefixReuse::worth_keeping(const Request& request) const {
+  if (!shares(request)) return 0;
+  const Position computed = request.progress.computed;
+  const Position kept =
+      config_.deterministic ? std::min(computed, request.spec.prompt_tokens) : computed;
+  return kept < kLeastReuse ? 0 : kept;
+}
+
+PrefixTree::Match PrefixReuse::match(const Request& request,
+                                     const PrefixTree::Usable& usable) const {
+  return places_.sequences.match(request.progress.known, request.spec.params.cache_salt, usable);
+}
+
+// Of the `matching` first tokens of a sequence, how many can be reused now.
+Position PrefixReuse::reusable(const Request& request, SequenceId source,
+                               std::size_t matching) const {
+  if (source == request.progress.sequence) return 0;
+  const Request* holder = places_.sequences.holder(source);
+  const Position held = places_.sequences.length(source);
+  const bool prompt_only = config_.deterministic && holder != nullptr;
+  const Position there = prompt_only ? std::min(held, holder->spec.prompt_tokens) : held;
+  const Position most = std::min(there, most_reusable(request));
+  Position same = std::min(static_cast<Position>(matching), most);
+  if (holder != nullptr && matching == places_.sequences.indexed(source)) {
+    const auto equal = [&](Position at) {
+      const auto index = static_cast<std::size_t>(at);
+      return holder->progress.known[index] == request.progress.known[index];
+    };
+    while (same < most && equal(same)) ++same;  // what it has generated since it was indexed
+  }
+  same = places_.store.reusable(source, same);
+  // A running request's state is copied whole.
+  if (!limits_.can_truncate && holder != nullptr && same != held) return 0;
+  return same < kLeastReuse ? 0 : same;
+}
+
+PrefixReuse::Prefix PrefixReuse::in_sequences(const Request& request) const {
+  const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
+    return static_cast<std::size_t>(reusable(request, static_cast<SequenceId>(source), matching));
+  };
+  const PrefixTree::Match found = match(request, usable);
+  return {sequence_of(found), static_cast<Position>(found.length)};
+}
+
+PrefixTree::Match PrefixReuse::in_host_memory(const Request& request, Position computed) const {
+  const auto most = static_cast<std::size_t>(most_reusable(request));
+  const auto usable = [&](PrefixTree::Source id, std::size_t matching) -> std::size_t {
+    if (limits_.can_truncate) return std::min(matching, most);
+    if (matching != places_.host.tokens(id).size()) return 0;
+    const bool near = matching <= most + static_cast<std::size_t>(std::min(limits_.slack, 1));
+    return near ? std::min(matching, most) : 0;
+  };
+  const PrefixTree::Match found =
+      places_.host.match(request.progress.known, request.spec.params.cache_salt, usable);
+  const Position gain = static_cast<Position>(found.length) - computed;
+  if (found.source == PrefixTree::kNone || gain < kLeastGain) return {};
+  const auto whole = static_cast<Position>(places_.host.tokens(found.source).size());
+  return pays(places_.store.transfer_ms(whole), gain) ? found : PrefixTree::Match{};
+}
+
+// Prompts are computed in order of arrival, so nobody waits longer than computing would take. A
+// request that is isolated runs alone, so the older one would not run.
+bool PrefixReuse::worth_awaiting(const Request& request, Position computed) const {
+  if (request.progress.isolated) return false;
+  const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
+    return static_cast<std::size_t>(coming(request, static_cast<SequenceId>(source), matching));
+  };
+  return static_cast<Position>(match(request, usable).length) >= computed + kLeastGain;
+}
+
+// Of the `matching` first tokens of both, how many a sequence's request is about to compute and
+// leave where they can be reused: where states cannot be truncated, up to a checkpoint.
+Position PrefixReuse::coming(const Request& request, SequenceId source,
+                             std::size_t matching) const {
+  const Request* other = places_.sequences.holder(source);
+  if (other == nullptr || other->progress.arrival >= request.progress.arrival) return 0;
+  if (!other->progress.will_prefill()) return 0;
+  const Position same = std::min(static_cast<Position>(matching), most_reusable(request));
+  if (limits_.can_truncate) return same;
+  const auto after = std::ranges::upper_bound(other->progress.checkpoints, same);
+  return after == other->progress.checkpoints.begin() ? 0 : *(after - 1);
+}
+
+// A preempted request's own state is restored into cells of its own.
+Position PrefixReuse::common_with_running(const Request& request) const {
+  if (!shares(request) || request.progress.stage() == Stage::kSetAside) return 0;
+  const auto of_running = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    if (places_.sequences.holder(static_cast<SequenceId>(source)) == nullptr) return 0;
+    return std::min(matching, static_cast<std::size_t>(most_reusable(request)));
+  };
+  return static_cast<Position>(match(request, of_running).length);
+}
+
+bool PrefixReuse::held(std::span<const TokenId> tokens, const std::string& salt) const {
+  if (!limits_.can_truncate) return false;
+  const auto there = [&](PrefixTree::Source source, std::size_t matching) {
+    const Position held = places_.sequences.length(static_cast<SequenceId>(source));
+    return std::min(matching, static_cast<std::size_t>(held));
+  };
+  return places_.sequences.match(tokens, salt, there).length == tokens.size();
+}
+
+SequenceId PrefixReuse::idle_with(std::span<const TokenId> tokens, const std::string& salt) const {
+  const auto all = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    const bool held = places_.sequences.holder(static_cast<SequenceId>(source)) != nullptr;
+    return !held && matching == tokens.size() ? matching : 0;
+  };
+  return sequence_of(places_.sequences.match(tokens, salt, all));
+}
+
+SequenceId PrefixReuse::contained(std::span<const TokenId> tokens, const std::string& salt) const {
+  if (!limits_.can_truncate) return kNoSequence;
+  const auto whole = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
+    const auto sequence = static_cast<SequenceId>(source);
+    const bool idle = places_.sequences.idle(sequence);
+    return idle && places_.sequences.tokens(sequence).size() == matching ? matching : 0;
+  };
+  return sequence_of(places_.sequences.match(tokens, salt, whole));
+}
+
+bool PrefixReuse::pays(double cost_ms, Position gain) const {
+  return row_ms_ <= 0 || cost_ms <= gain * row_ms_;
+}
+
+}  // namespace infernode

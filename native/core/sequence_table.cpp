@@ -1,0 +1,74 @@
+#include "sequence_table.h"
+
+#include <utility>
+
+namespace infernode {
+
+Position SequenceTable::length(SequenceId sequence) const {
+  const Request* request = holder(sequence);
+  return request != nullptr ? request->progress.computed
+                            : static_cast<Position>(at(sequence).tokens.size());
+}
+
+SequenceId SequenceTable::place(SequenceId spared) const {
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    if (holder(sequence) == nullptr && !idle(sequence)) return sequence;
+  }
+  return least_recently_used(spared);
+}
+
+SequenceId SequenceTable::least_recently_used(SequenceId spared) const {
+  SequenceId oldest = kNoSequence;
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    if (sequence == spared || !idle(sequence)) continue;
+    if (oldest == kNoSequence || at(sequence).last_used < at(oldest).last_used) oldest = sequence;
+  }
+  return oldest;
+}
+
+void SequenceTable::hold(SequenceId sequence, Request& request) {
+  INFERNODE_CHECK(holder(sequence) == nullptr && !idle(sequence),
+                  "a request is given a sequence that is not empty");
+  at(sequence).holder = &request;
+  request.progress.take_place(sequence);
+  ++held_;
+}
+
+void SequenceTable::release(Request& request) {
+  const SequenceId sequence = request.progress.sequence;
+  INFERNODE_CHECK(holder(sequence) == &request, "a request leaves a sequence it does not hold");
+  at(sequence).holder = nullptr;
+  --held_;
+  request.progress.leave_place();
+}
+
+void SequenceTable::move(Request& request, SequenceId to) {
+  at(request.progress.sequence).holder = nullptr;
+  at(to).holder = &request;
+  request.progress.sequence = to;
+}
+
+void SequenceTable::keep(SequenceId sequence, std::vector<TokenId> tokens,
+                         const std::string& salt) {
+  prefixes_.put(sequence, salt, tokens);
+  at(sequence) = {nullptr, std::move(tokens), salt, ++uses_};
+}
+
+void SequenceTable::erase(SequenceId sequence) {
+  prefixes_.remove(sequence);
+  at(sequence) = {};
+}
+
+void SequenceTable::abandon() noexcept {
+  for (Sequence& sequence : sequences_) {
+    Request* request = std::exchange(sequence.holder, nullptr);
+    if (request != nullptr) request->progress.forget_place();
+  }
+  held_ = 0;
+}
+
+void SequenceTable::index(const Request& request) {
+  prefixes_.put(request.progress.sequence, request.spec.params.cache_salt, request.progress.known);
+}
+
+}  // namespace infernode

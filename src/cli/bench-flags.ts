@@ -1,0 +1,102 @@
+// The flags of `infernode bench`: what is measured, at which loads, with which requests.
+import { InvalidArgumentError, Option } from "commander";
+import { parseNumber } from "./flags.js";
+
+/** All of them, in the order of the help text. */
+export function benchFlags(): Option[] {
+  return [...targetFlags(), ...loadFlags(), ...workloadFlags(), ...engineFlags()];
+}
+
+function targetFlags(): Option[] {
+  return [
+    new Option("--url <address>", "an endpoint of OpenAI's API, such as http://localhost:8000/v1"),
+    new Option("--api <name>", "the endpoint's address: /chat/completions or /completions")
+      .choices(["chat", "completions"])
+      .default("chat"),
+    new Option("--api-key <key>", "the endpoint's key; other users of this machine may see it"),
+    new Option("--api-key-env <name>", "the environment variable that holds the key"),
+  ];
+}
+
+function loadFlags(): Option[] {
+  return [
+    new Option("--concurrency <list>", "requests in flight, one load point each (default: 1,4,16)").argParser(
+      parseList,
+    ),
+    new Option("--rate <list>", "requests per second, one load point each").argParser(parseList),
+    new Option("--arrivals <process>", "when requests of a rate arrive")
+      .choices(["poisson", "gamma", "constant"])
+      .default("poisson"),
+    numeric("--burstiness <number>", "shape of gamma: below 1 more bursts, above 1 fewer (default: 1)"),
+    numeric(
+      "--requests <count>",
+      "measured requests of a repeat (default: 4 x concurrency or rate, at least 16)",
+    ),
+    numeric("--duration <seconds>", "instead of --requests: seconds in which they begin"),
+    numeric("--warmup <count>", "requests before the measured ones (default: as many as are in flight)"),
+    numeric("--repeats <count>", "runs of each load point, for confidence intervals (default: 3)"),
+    numeric("--slo-ttft <ms>", "a good request's first token comes within (default: 500)"),
+    numeric("--slo-itl <ms>", "and 99 % of its gaps between tokens are at most (default: 50)"),
+    numeric("--timeout <seconds>", "a request that takes longer has failed (default: 600)"),
+    new Option("--no-calibrate", "do not measure this client's own error, which takes seconds"),
+  ];
+}
+
+function workloadFlags(): Option[] {
+  const forms = "N, uniform:LEAST,MOST, normal:MEAN,SD or lognormal:MEAN,SD";
+  return [
+    new Option("--prompt-tokens <length>", `prompt lengths: ${forms} (default: 128)`),
+    new Option("--output-tokens <length>", "answer lengths, likewise (default: 64)"),
+    numeric("--shared-prefix <share>", "share of each prompt that all have in common, 0 to 1 (default: 0)"),
+    new Option("--prompts <file>", "instead: JSONL of {prompt | messages, max_tokens}"),
+    new Option(
+      "--trace <file>",
+      "instead: times and lengths of real traffic, Azure's CSV or Mooncake's JSONL, at its own times",
+    ),
+    new Option(
+      "--trace-speed <list>",
+      "one load point each: 2 replays the trace in half of its time (default: 1)",
+    ).argParser(parseList),
+    new Option("--turns <count>", `requests of each conversation: ${forms} (default: requests stand alone)`),
+    numeric("--users <count>", "conversations at once (default: as many as requests in flight)"),
+    numeric("--cancel-rate <share>", "share of requests that the client cancels, 0 to 1 (default: 0)"),
+    numeric(
+      "--cancel-after <ms>",
+      "and how long after they were sent (default: after a random part of the answer)",
+    ),
+    numeric("-t, --temperature <number>", "0 always picks the likeliest token (default: 0)"),
+    numeric("-s, --seed <integer>", "same seed, same requests and arrivals (default: 0)"),
+    new Option("--no-ignore-eos", "let answers end before their length"),
+  ];
+}
+
+function engineFlags(): Option[] {
+  return [
+    numeric(
+      "--slots <count>",
+      "requests computed at once (default: the highest --concurrency, 16 for rates)",
+    ),
+    numeric("-c, --context-length <tokens>", "tokens of prompt and answer (default: what the lengths need)"),
+    numeric("--threads <count>", "CPU threads (default: the CPUs this process may use)"),
+    new Option("--gpu-layers <count>", 'layers to place on the GPU, or "all" (default)').argParser((text) =>
+      text === "all" ? text : parseNumber(text),
+    ),
+    new Option("--kv-type <type>", "number type of the KV cache (default: f16)").choices([
+      "f16",
+      "f32",
+      "q8_0",
+    ]),
+  ];
+}
+
+function numeric(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parseNumber);
+}
+
+/** "1,4,16". */
+function parseList(text: string): number[] {
+  const values = text.split(",").map((each) => (each.trim() === "" ? Number.NaN : Number(each)));
+  if (values.some((value) => Number.isNaN(value)))
+    throw new InvalidArgumentError("Expected numbers such as 1,4,16.");
+  return values;
+}
