@@ -64,12 +64,12 @@ struct BackendLimits {
   std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
   std::int32_t prefill_outputs = 1;   // rows with logits in one prefill call at most
   std::int32_t vocabulary_size = 0;
-  // One pool of cells for all sequences: those that begin alike share cells, and a
-  // pass takes any rows. False: each sequence has a stream of its own.
+  // One pool of cells for all sequences: sequences that begin alike share cells, and a pass takes
+  // any rows. False: each sequence has a stream of cells of its own.
   bool unified = false;
   std::int32_t cells = 0;           // of the pool; context_length and more
-  std::int32_t idle_sequences = 0;  // ids beyond the slots, for what nobody computes with
-  // False: rows just computed cannot be taken back, be it padding or guesses.
+  std::int32_t idle_sequences = 0;  // ids beyond the slots, for idle prefixes
+  // False: rows just computed cannot be rolled back, be they padding or guesses.
   bool pads_decode = true;
   // False for recurrent and sliding-window models, which cannot truncate to arbitrary positions:
   // they resume from a saved state, or where reusable() allows.
@@ -110,12 +110,12 @@ class Backend {
   // `embeds`: what the logits are computed from. Valid until the next pass.
   virtual std::span<const float> embedding(std::size_t row) = 0;
 
-  // Forgets positions >= from of a sequence. False: this model cannot cut
-  // there; the caller must clear the sequence (from = 0), which never fails.
+  // Frees positions >= from of a sequence. False: this model cannot truncate there; the caller must
+  // clear the sequence (from = 0), which never fails.
   [[nodiscard]] virtual bool truncate(SequenceId sequence, Position from) = 0;
 
-  // How many of a sequence's first `length` positions can be kept exactly by
-  // truncating it there: all of them; fewer where older state is gone; 0.
+  // How many of a sequence's first `length` positions remain, bit for bit, if it is truncated
+  // there: all of them; fewer where older state is gone; 0.
   virtual Position reusable(SequenceId sequence, Position length) const = 0;
 
   // All of one sequence's state as bytes in host memory; empty: it cannot be
@@ -131,8 +131,8 @@ class Backend {
   // Puts a saved state into an empty sequence. False: it stays empty.
   [[nodiscard]] virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
 
-  // An empty sequence gets the first `length` positions of another, in the same
-  // cells. Where the cells are one pool only.
+  // An empty sequence gets the first `length` positions of another, in the same cells. Only where
+  // `unified` is true.
   virtual void share(SequenceId from, SequenceId to, Position length) = 0;
 
   // Positions held for a sequence: 0 when empty, else last position + 1.

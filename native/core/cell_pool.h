@@ -1,8 +1,7 @@
-// The books of one pool of cells that all sequences draw from (the unified
-// layout): which positions of which sequences lie in one cell, how many cells
-// nobody has, and how many are of sequences that compute. It counts; the backend
-// chooses the real places.
-// A value of its owner's thread. Refuses to give more cells than there are.
+// The books of one pool of cells that all sequences draw from (llama.cpp's unified KV cache): which
+// sequences share a cell, how many cells are free, and how many belong to busy sequences, with
+// which a request computes. It only counts; llama.cpp chooses the real cells.
+// Owned by one thread. Refuses to allocate more cells than there are.
 #pragma once
 
 #include <cstdint>
@@ -18,27 +17,26 @@ class CellPool {
 
   std::int32_t size() const { return static_cast<std::int32_t>(cells_.size()); }
   std::int32_t free() const { return static_cast<std::int32_t>(free_.size()); }
-  // Cells of sequences that compute; each is counted once.
+  // Cells of busy sequences; a cell that several share is counted once.
   std::int32_t busy() const { return busy_; }
-  // Positions the sequence has cells for.
+  // Positions of the sequence, each in a cell.
   Position length(SequenceId sequence) const {
     return static_cast<Position>(at(sequence).cells.size());
   }
 
-  // The sequence computes from now on, or keeps what it has for others.
+  // A request begins or ceases to compute with the sequence.
   void set_busy(SequenceId sequence, bool busy);
-  // The sequence has this many positions: takes cells for those that are new, in
-  // none of which another has a part, and lets go of those beyond.
-  // Throws BrokenInvariant when there are not as many.
+  // The sequence has this many positions: allocates unshared cells for new ones, and releases the
+  // cells of positions beyond. Throws BrokenInvariant when too few cells are free.
   void resize(SequenceId sequence, Position length);
-  // An empty sequence gets a part in the first `length` cells of another.
+  // An empty sequence shares the first `length` cells of another.
   void share(SequenceId from, SequenceId to, Position length);
 
  private:
   using Index = std::uint32_t;
   struct Cell {
     std::int32_t sequences = 0;
-    std::int32_t busy = 0;  // of those, how many compute
+    std::int32_t busy = 0;  // of those, how many are busy
   };
   struct Holder {
     std::vector<Index> cells;  // by position

@@ -13,7 +13,7 @@ void HostTier::reserve(std::size_t bytes) {
 
 bool HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state) {
   if (tokens.empty() || state.empty() || state.size() > room()) return false;
-  // What this one contains is of no more use.
+  // Entries that this one contains are of no more use.
   const auto contained = [&](Id id, std::size_t matching) {
     return matching == entries_.at(id).tokens.size() ? matching : 0;
   };

@@ -1,8 +1,7 @@
-// States in host memory, under one budget in bytes: of preempted requests,
-// which must continue to the bit (llama.cpp's kernels round a row differently
-// in a pass of many, so computing it again may change a greedy text), and of
-// prefixes that lost their place in the cache. The first are held until given
-// back; the second go when room is needed, the longest unused first.
+// States in host memory, under one budget in bytes: of preempted requests, which must continue to
+// the bit (llama.cpp's kernels round a row differently in a pass of many, so computing it again may
+// change a greedy text), and of evicted prefixes and checkpoints. A preempted request's state stays
+// until it is released; prefixes are evicted when room is needed, the least recently used first.
 // Engine thread only.
 #pragma once
 
@@ -25,30 +24,29 @@ class HostTier {
   // that a prefix of a kept one need not be kept.
   HostTier(std::size_t limit, bool can_truncate) : limit_(limit), can_truncate_(can_truncate) {}
 
-  // Bytes a new state may have: what is free and what prefixes could give up.
+  // Bytes a new state may have: all that preempted requests do not reserve.
   std::size_t room() const { return limit_ - reserved_; }
   std::size_t bytes() const { return prefix_bytes_ + reserved_; }
   std::size_t entries() const { return entries_.size(); }
 
-  // Counts a preempted request's state, kept by the request itself.
+  // Counts the state of a preempted request, which owns the bytes itself.
   void reserve(std::size_t bytes);
   void release(std::size_t bytes) { reserved_ -= bytes; }
 
-  // Keeps the state of a prefix; false, and it is dropped, when it is larger than the room.
-  // Prefixes of it that were kept before are dropped. Where there is no memory to enter it
-  // into the books, they are closed: nothing is kept any more.
+  // Keeps the state of a prefix. False, and it is dropped, when it is larger than the room. Where
+  // states can be truncated, shorter entries that it contains are dropped. When an allocation fails
+  // meanwhile, all entries are dropped.
   [[nodiscard]] bool keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state);
-  // Whether all of these tokens are kept already, with a state that ends there
-  // where no other is of use.
+  // Whether an entry has all of these tokens; where states cannot be truncated, these and no more.
   [[nodiscard]] bool holds(std::span<const TokenId> tokens, const std::string& salt) const;
 
-  // The longest kept beginning of `prompt`, with the entry that has it.
+  // The entry with the longest usable beginning in common with `prompt`.
   PrefixTree::Match match(std::span<const TokenId> prompt, const std::string& salt,
                           const PrefixTree::Usable& usable) const;
   const std::vector<TokenId>& tokens(Id id) const { return entries_.at(id).tokens; }
   const StateBytes& state(Id id) const { return entries_.at(id).state; }
-  // The state of an entry, which counts as used by that; the first to go when
-  // all of it has a place in the cache again.
+  // The state of an entry, which counts as a use of it. `moved`: all of it will be in the KV cache
+  // again, so that it is the first entry to evict.
   const StateBytes& use(Id id, bool moved);
   // Forgets an entry.
   void drop(Id id);

@@ -1,6 +1,5 @@
-// A prefix tree per salt, so that tenants who salt their requests differently
-// share nothing and can learn nothing of each other from a cache hit. Each
-// source is in one tree. Owned by one thread.
+// A prefix tree per salt, so that tenants with different salts share nothing and cannot learn
+// anything of each other from a cache hit. Each source is in one tree. Owned by one thread.
 #pragma once
 
 #include <map>

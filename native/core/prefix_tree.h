@@ -1,10 +1,8 @@
-// Runs of computed tokens, shared as far as they are equal: whose state begins
-// like this prompt, and for how long? A source is whoever holds such a state
-// (a sequence of the cache, a state in host memory); the tree knows it by a
-// number and never asks what it is. Matches are compared token by token, so
-// two prompts can never be taken for each other.
-// Owned by one thread. Match and insert cost the tokens they look at and the
-// sources they pass.
+// A radix tree over computed tokens: which source begins like this prompt, and for how many
+// tokens? A source is anything with a state of computed tokens (a sequence of the KV cache, an
+// entry of host memory); the tree knows it by a number only. Tokens are compared one by one and
+// nothing is hashed, so two prompts are never mistaken for each other.
+// Owned by one thread. Match and insert cost the tokens they look at and the sources they pass.
 #pragma once
 
 #include <cstddef>
@@ -29,9 +27,9 @@ class PrefixTree {
     std::size_t length = 0;
   };
 
-  // Of the `matching` first tokens of a source, how many are of use; 0: none.
-  // More than `matching` where the source has grown since it was put here and
-  // still agrees.
+  // How many of a source's tokens can be used, of which the first `matching` equal the prompt's;
+  // 0: none. More than `matching` where the source has grown since it was put here and its newer
+  // tokens equal the prompt's, too.
   using Usable = std::function<std::size_t(Source, std::size_t matching)>;
 
   PrefixTree();
@@ -39,15 +37,14 @@ class PrefixTree {
   PrefixTree(const PrefixTree&) = delete;
   PrefixTree& operator=(const PrefixTree&) = delete;
 
-  // The tokens a source holds, in place of those it held before; none removes
-  // it.
+  // Sets the tokens of a source, which replace earlier ones; no tokens remove it.
   void put(Source source, std::span<const TokenId> tokens);
   void remove(Source source) { put(source, {}); }
 
   // Tokens of a source; 0 when it is not in the tree.
   std::size_t length(Source source) const;
   std::size_t sources() const { return lengths_.size(); }
-  // Distinct tokens held: what all sources have in common counts once.
+  // Distinct tokens: a beginning that several sources have in common counts once.
   std::size_t tokens() const { return tokens_; }
 
   // The source with the longest usable beginning in common with `prompt`.

@@ -138,14 +138,14 @@ struct GenerateParams {
   std::vector<TokenId> stop_tokens;  // besides the model's own
   bool embeds = false;               // ends with the last token's embedding, generates nothing
   std::shared_ptr<const RankHead> rank_head;  // of embeds: makes it scores; null: as it is
-  bool cache = true;       // shares what is computed with requests that begin alike
-  std::string cache_salt;  // only with those of the same salt
+  bool cache = true;       // shares computed tokens with requests that begin alike
+  std::string cache_salt;  // only with requests of the same salt
   AdapterScales adapters;  // rows of different ones never share a pass
   std::shared_ptr<GrammarAutomaton> grammar;        // what the text must look like; null: anything
   std::string grammar_prefix;                       // what the grammar's text begins with already
   std::shared_ptr<const GrammarTriggers> triggers;  // from where on it binds; null: at once
   std::shared_ptr<const Vocab> vocab;               // the tokens' texts; null: the engine's
-  bool siblings = false;                            // shares even where the cache keeps no prefixes
+  bool siblings = false;                            // one of several choices, which always share
   bool saves = false;                               // ends with the state of its prompt
 };
 

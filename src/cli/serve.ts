@@ -1,15 +1,19 @@
-// `infernode serve`: a model's text generation over HTTP, by OpenAI's API. Flags become the
-// variables that `infernode worker` reads, which are read here too; keys may come from the
-// command line, a file and the environment together.
+// `infernode serve`: a model's text generation, or a handler of one's own, over HTTP by the APIs
+// of OpenAI and RunPod. Flags become the variables that `infernode worker` reads, which are read
+// here too; keys may come from the command line, a file and the environment together.
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { judgeServeOptions, type ServeOptions } from "../endpoint/options.js";
+import { ownHandlerServed } from "../endpoint/own-handler.js";
+import type { Served } from "../endpoint/served.js";
 import { Server } from "../endpoint/server.js";
 import { textGenerationServed } from "../endpoint/text-generation.js";
 import { keysOf } from "../http/keys.js";
 import { processHost } from "../serverless/host.js";
+import type { Environment } from "../text-generation/environment.js";
 import { messageOfThrown } from "../thrown.js";
 import { modelForms } from "./flags.js";
+import { isProgram, optionsOfProgram } from "./handler-file.js";
 import { refusal } from "./terminal.js";
 import { exitCodeOf } from "./worker.js";
 
@@ -20,6 +24,8 @@ interface Flags {
   readonly apiKeyFile?: string;
   readonly behindGateway?: true;
   readonly cors?: readonly string[];
+  readonly endpointId?: string;
+  readonly allowPrivateWebhooks?: true;
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
@@ -36,9 +42,13 @@ const defaultPort = 8000;
 /** The command; it ends the process. */
 export function serveCommand(): Command {
   const command = new Command("serve")
-    .description("serve a model over HTTP by OpenAI's API")
-    .argument("[model]", `${modelForms} (default: MODEL_NAME, else the small story model)`);
-  for (const flag of [...addressFlags(), ...limitFlags(), ...modelFlags()]) command.addOption(flag);
+    .description("serve a model over HTTP by the APIs of OpenAI and RunPod, or a handler by RunPod's")
+    .argument(
+      "[model]",
+      `${modelForms} (default: MODEL_NAME, else the small story model); or a program with a handler: FILE.js, .mjs, .cjs`,
+    );
+  for (const flag of [...addressFlags(), ...jobFlags(), ...limitFlags(), ...modelFlags()])
+    command.addOption(flag);
   return command
     .addHelpText(
       "after",
@@ -53,11 +63,27 @@ Exit codes: 0 after SIGTERM or Ctrl-C, 1 failure or a broken engine, 2 wrong usa
     .action(async (model: string | undefined, flags: Flags) => {
       const options = judgeServeOptions(serveOptions(flags, process.env.PORT, process.env.INFERNODE_API_KEY));
       const host = processHost();
-      const environment = { ...host.environment, ...variables(model, flags) };
-      // What is under way is failed before the process ends.
-      const served = textGenerationServed(environment, (code) => process.exit(exitCodeOf(code)));
+      const served =
+        model !== undefined && isProgram(model)
+          ? await servedProgram(model, flags)
+          : servedModel({ ...host.environment, ...variables(model, flags) });
       host.end(await new Server(served, options, host).run(host));
     });
+}
+
+function servedModel(environment: Environment): Served {
+  // What is under way is failed before the process ends.
+  return textGenerationServed(environment, (code) => process.exit(exitCodeOf(code)));
+}
+
+async function servedProgram(file: string, flags: Flags): Promise<Served> {
+  const given = modelFlags().find((flag) => flags[flag.attributeName() as keyof Flags] !== undefined);
+  if (given !== undefined) {
+    throw refusal(
+      `${given.long} is a model's, and ${file} is a program; leave it out and say so in the program`,
+    );
+  }
+  return ownHandlerServed(await optionsOfProgram(file));
 }
 
 function addressFlags(): Option[] {
@@ -73,6 +99,13 @@ function addressFlags(): Option[] {
       "--cors <origin>",
       "web pages of this origin may call, such as https://app.example; can be repeated; * for all",
     ).argParser(collect),
+  ];
+}
+
+function jobFlags(): Option[] {
+  return [
+    new Option("--endpoint-id <id>", "the one endpoint below /v2 (default: every id is this server)"),
+    new Option("--allow-private-webhooks", "jobs' webhooks may be on this machine and in its network"),
   ];
 }
 
@@ -127,6 +160,8 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
     maxBodyBytes: flags.maxBody,
+    endpointId: flags.endpointId,
+    allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
     drainMs: flags.drainTimeout * 1000,
   };
 }

@@ -18,6 +18,10 @@ export interface ServeOptions {
   readonly maxQueue: number;
   /** Bytes of a request's body. */
   readonly maxBodyBytes: number;
+  /** The endpoint's id in /v2/ID/…; undefined: any. */
+  readonly endpointId: string | undefined;
+  /** Whether webhooks of jobs may be on this machine or in its network. */
+  readonly allowsPrivateWebhooks: boolean;
   /** Milliseconds that what is under way gets to end after SIGTERM. */
   readonly drainMs: number;
 }
@@ -34,6 +38,7 @@ export function judgeServeOptions(options: ServeOptions): JudgedServeOptions {
   const ring = new KeyRing(options.keys);
   const isLocal = isLoopback(options.host);
   for (const origin of options.origins) judgeOrigin(origin);
+  judgeEndpointId(options.endpointId);
   if (!isLocal && ring.isEmpty && !options.behindGateway) {
     throw new InferenceError(
       "INVALID_OPTION",
@@ -53,5 +58,13 @@ function judgeOrigin(origin: string): void {
   throw new InferenceError(
     "INVALID_OPTION",
     `--cors must be an origin such as https://app.example (scheme, host and port, no path) or *, got ${JSON.stringify(origin)}`,
+  );
+}
+
+function judgeEndpointId(id: string | undefined): void {
+  if (id === undefined || /^[\w-]{1,100}$/.test(id)) return;
+  throw new InferenceError(
+    "INVALID_OPTION",
+    `--endpoint-id must be 1 to 100 letters, digits, - or _, got ${JSON.stringify(id)}`,
   );
 }

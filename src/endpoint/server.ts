@@ -5,17 +5,23 @@ import { sleep } from "../backoff.js";
 import { isErrorCode } from "../errors.js";
 import { Admission } from "../http/admission.js";
 import { createApp, type ServerState } from "../http/app.js";
+import { BodyBudget } from "../http/body-budget.js";
 import { type Listener, type ListenOptions, listen } from "../http/listener.js";
-import type { OpenaiParts } from "../http/openai-routes.js";
+import { type OpenaiParts, shuttingDown } from "../http/openai-routes.js";
+import { Concurrency } from "../serverless/concurrency.js";
 import { readConfig, type WorkerConfig } from "../serverless/config.js";
 import type { Host } from "../serverless/host.js";
 import { listenForLeaving, type Stoppable } from "../serverless/leaving.js";
+import { LocalJobs } from "../serverless/local-jobs.js";
 import { preparedLocally } from "../serverless/local-mode.js";
 import { Logger } from "../serverless/logger.js";
 import { unlessLeaving } from "../serverless/preparing.js";
+import { Webhooks } from "../serverless/webhooks.js";
 import { messageOfThrown } from "../thrown.js";
+import { JobApi } from "./job-api.js";
 import { ServerMetrics } from "./metrics.js";
 import type { JudgedServeOptions } from "./options.js";
+import { addPlatformRoutes, type PlatformParts } from "./platform-routes.js";
 import type { Served } from "./served.js";
 
 /** Milliseconds that clients get; tests have less patience. */
@@ -33,6 +39,10 @@ const usualTimes: ServerTimes = {
   loadingMs: 10_000,
 };
 
+/** Of all bodies of jobs that are being read. */
+const readingBytes = 256_000_000;
+/** Milliseconds that webhooks get at the end to hear of jobs that were failed. */
+const lastWebhooksMs = 2000;
 /** Requests under way before it is known how many the engine computes at once. */
 const atFirst = 8;
 
@@ -43,6 +53,8 @@ export class Server implements Stoppable {
   readonly #logger: Logger;
   readonly #times: ServerTimes;
   readonly #admission: Admission;
+  readonly #jobs: LocalJobs;
+  readonly #webhooks: Webhooks;
   readonly #ending = new AbortController();
   readonly #stopping = new AbortController();
   readonly #loaded = new AbortController();
@@ -61,6 +73,15 @@ export class Server implements Stoppable {
       () =>
         (this.#loaded.signal.aborted ? (served.text?.concurrency() ?? atFirst) : atFirst) + options.maxQueue,
     );
+    const concurrency = new Concurrency(served.options.concurrencyModifier, this.#logger);
+    this.#webhooks = new Webhooks(this.#logger, undefined, undefined, options.allowsPrivateWebhooks);
+    this.#jobs = new LocalJobs({
+      options: served.options,
+      config: this.#config,
+      logger: this.#logger,
+      limit: async () => (this.#loaded.signal.aborted ? concurrency.next() : 0),
+      onEnd: (job) => this.#webhooks.tell(job),
+    });
   }
 
   /** The port it listens on; undefined before. */
@@ -68,19 +89,20 @@ export class Server implements Stoppable {
     return this.#listener?.port;
   }
 
-  /** Requests under way. */
+  /** Requests under way, and jobs that wait or run. */
   get jobs(): number {
-    return this.#admission.living;
+    return this.#admission.living + this.#jobs.jobs;
   }
 
   stop(): void {
     this.#stopping.abort();
+    this.#jobs.stop();
   }
 
   async failAll(reason: string): Promise<void> {
     this.stop();
     this.#ending.abort(reason);
-    await this.#admission.drained();
+    await Promise.all([this.#admission.drained(), this.#jobs.failAll(reason)]);
   }
 
   async run(host: Host): Promise<number> {
@@ -93,12 +115,15 @@ export class Server implements Stoppable {
         preparedLocally(options, this.#logger, signal),
       );
       if (!prepared) return 1;
+      if (options.refreshWorker)
+        this.#logger.warn("refreshWorker has no effect: nothing would start this server again.");
       if (!this.#stopping.signal.aborted) {
         if (text !== undefined) metrics.add(text);
         this.#loaded.abort();
+        void this.#jobs.fill();
         this.#tellReady();
         await leaving.asked;
-      }
+      } else await this.#jobs.failAll(shuttingDown.message); // nothing can run them
       await Promise.race([this.#drained(), leaving.forced]);
       return leaving.code();
     } finally {
@@ -110,23 +135,26 @@ export class Server implements Stoppable {
 
   async #drained(): Promise<void> {
     const done = new AbortController();
-    void this.#admission.drained().then(() => done.abort());
+    const jobs = this.#jobs.drained().then(() => this.#webhooks.settled());
+    void Promise.all([this.#admission.drained(), jobs]).then(() => done.abort());
     await sleep(this.#options.drainMs, done.signal);
     if (done.signal.aborted) return;
     this.#logger.warn(`${this.jobs} requests did not end within ${this.#options.drainMs} ms and are failed.`);
-    await this.failAll("the server is shutting down");
+    await this.failAll(shuttingDown.message);
+    await Promise.race([this.#webhooks.settled(), sleep(lastWebhooksMs)]);
   }
 
   async #listening(metrics: ServerMetrics): Promise<boolean> {
     const { host, port } = this.#options;
+    const openai = this.#openai();
     const app = createApp({
       guard: { keys: this.#options.ring, origins: this.#options.origins, isLocal: this.#options.isLocal },
       state: () => this.#state,
       loaded: () => sleep(this.#times.loadingMs, this.#loaded.signal, this.#stopping.signal),
       figures: () => this.#figures(),
       metrics: () => metrics.scrape(),
-      openai: this.#openai(),
-      more: () => {},
+      openai,
+      more: (routes) => addPlatformRoutes(routes, this.#platform(openai)),
     });
     try {
       this.#listener = await listen((request) => app.fetch(request), { host, port, ...this.#times });
@@ -155,6 +183,18 @@ export class Server implements Stoppable {
     if (!this.#loaded.signal.aborted || this.#served.text === undefined) return { requests };
     const { running, waiting } = this.#served.text.stats();
     return { models: this.#served.text.model().names, requests, engine: { running, waiting } };
+  }
+
+  #platform(openai: OpenaiParts | undefined): PlatformParts {
+    const { maxBodyBytes: limitBytes, endpointId, allowsPrivateWebhooks } = this.#options;
+    const parts = { jobs: this.#jobs, budget: new BodyBudget(readingBytes), limitBytes };
+    const isReady = () => this.#loaded.signal.aborted;
+    return {
+      api: new JobApi({ ...parts, allowsPrivateWebhooks, isReady }),
+      endpointId,
+      openai,
+      calls: { ...parts, stallMs: this.#times.stallMs },
+    };
   }
 
   #openai(): OpenaiParts | undefined {

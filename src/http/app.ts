@@ -63,9 +63,9 @@ export function createApp(parts: AppParts): Hono {
   });
   app.use(async (context, next) => {
     if (openPaths.has(context.req.path)) return wrongMethodReply(context.req.path, context.req.method);
-    if (state() === "loading") await loaded();
+    if (state() === "loading" && !canWait(context.req.path)) await loaded();
     const now = state();
-    if (now === "loading") return errorReply(loading);
+    if (now === "loading" && !canWait(context.req.path)) return errorReply(loading);
     if (now === "broken") return errorReply(broken);
     if (now === "draining" && startsWork(context.req.method, context.req.path))
       return errorReply(shuttingDown);
@@ -81,6 +81,11 @@ export function createApp(parts: AppParts): Hono {
   app.notFound(({ req }) => errorReply(noRoute(req.method, req.path)));
   app.onError((thrown) => errorReply(toApiError(thrown)));
   return app;
+}
+
+/** Jobs wait in their queue until the model is loaded. */
+function canWait(path: string): boolean {
+  return /^\/v2\/[^/]+\/(?!openai(?:\/|$))/.test(path);
 }
 
 /** Jobs can be asked for, cancelled and streamed until the end. */

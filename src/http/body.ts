@@ -13,17 +13,25 @@ const whatToDo = "send a JSON object with Content-Type: application/json";
 
 /** @throws ApiError 413, 415, 400 */
 export async function readJson(request: Request, limitBytes: number): Promise<ReadBody> {
-  refuseForm(request.headers);
-  const bytes = await readBytes(request, limitBytes);
-  const text = decoded(bytes);
-  if (text.trim() === "") return { value: undefined, bytes: bytes.length };
+  const { text, bytes } = await readText(request, limitBytes);
+  if (text.trim() === "") return { value: undefined, bytes };
   try {
-    return { value: JSON.parse(text), bytes: bytes.length };
+    return { value: JSON.parse(text), bytes };
   } catch (thrown) {
     throw new ApiError(400, `the body is no JSON: ${(thrown as Error).message}; ${whatToDo}`, {
       code: "invalid_json",
     });
   }
+}
+
+/** A body that need not be JSON. @throws ApiError 413, 415, 400 */
+export async function readText(
+  request: Request,
+  limitBytes: number,
+): Promise<{ readonly text: string; readonly bytes: number }> {
+  refuseForm(request.headers);
+  const bytes = await readBytes(request, limitBytes);
+  return { text: decoded(bytes), bytes: bytes.length };
 }
 
 /** Compressed bodies are refused, so that a small one cannot become a large one. */

@@ -5,7 +5,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { ofAnotherPage } from "./local-caller.js";
-import type { LocalJob, LocalJobs } from "./local-jobs.js";
+import type { LocalJob } from "./local-job.js";
+import type { LocalJobs } from "./local-jobs.js";
 import { openaiCall } from "./local-openai.js";
 
 export interface ApiRequest {
@@ -243,6 +244,7 @@ export function view(job: LocalJob): Fields {
     ...(output === undefined ? {} : { output }),
     ...(error === undefined ? {} : { error }),
     ...(job.workerId === undefined ? {} : { workerId: job.workerId }),
+    ...(job.retries === 0 ? {} : { retries: job.retries }),
     ...times,
   };
 }
@@ -254,13 +256,7 @@ function progressOf(job: LocalJob): unknown {
 
 /** What came since the last call; the status is the job's once everything was given. */
 async function streamed(job: LocalJob): Promise<Fields> {
-  const until = performance.now() + streamWaitMs;
-  while (!job.ended && job.given === job.outlet.posted.length && performance.now() < until) {
-    await job.changes.next(until - performance.now());
-  }
-  const items = job.outlet.posted.slice(job.given);
-  job.given += items.length;
-  const stream = items.map((json) => ({ output: JSON.parse(json) as unknown }));
+  const stream = await nextItems(job);
   const { id } = job.job;
   if (job.status === "COMPLETED" && !job.outlet.isStream) {
     const error = "Stream not supported, handler must be a generator.";
@@ -268,4 +264,20 @@ async function streamed(job: LocalJob): Promise<Fields> {
   }
   const { error } = job.result ?? {};
   return { id, status: job.status, ...(error === undefined ? {} : { error }), stream };
+}
+
+/** The items that no caller has had yet; waits a second for one. @param signal ends the waiting */
+export async function nextItems(
+  job: LocalJob,
+  ...signals: readonly AbortSignal[]
+): Promise<readonly { readonly output: unknown }[]> {
+  const until = performance.now() + streamWaitMs;
+  const hasLeft = () => signals.some((signal) => signal.aborted);
+  while (!job.ended && job.given === job.outlet.posted.length && performance.now() < until && !hasLeft()) {
+    await job.changes.next(until - performance.now(), ...signals);
+  }
+  if (hasLeft()) return [];
+  const items = job.outlet.posted.slice(job.given);
+  job.given += items.length;
+  return items.map((json) => ({ output: JSON.parse(json) as unknown }));
 }

@@ -1,14 +1,11 @@
-// The jobs of the local HTTP API: waiting, running, and those that ended lately.
+// The jobs of a local HTTP API: waiting, running, and those that ended lately.
 // They run in the order they came, as many at once as there are slots.
 import { Changes } from "./changes.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, WorkerOptions } from "./contract.js";
-import { LocalOutlet } from "./local-outlet.js";
+import { type JobTimes, LocalJob, type LocalStatus } from "./local-job.js";
 import type { Logger } from "./logger.js";
-import type { DoneBody } from "./results.js";
 import { RunningJob } from "./running-job.js";
-
-export type LocalStatus = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED";
 
 /** Ended jobs whose results can still be asked for, and the bytes of those results. */
 const endedLimit = 1000;
@@ -16,59 +13,6 @@ const endedBytesLimit = 64 * 2 ** 20;
 /** Jobs that wait, and the bytes of their requests. */
 const waitingLimit = 10_000;
 const waitingBytesLimit = 64 * 2 ** 20;
-/** Streamed items of one job, which are kept until it is forgotten. */
-const itemsBytesLimit = 64 * 2 ** 20;
-
-/** One job of the API and what became of it so far. */
-export class LocalJob {
-  readonly changes = new Changes();
-  readonly outlet = new LocalOutlet(() => this.changes.notify(), itemsBytesLimit);
-  readonly createdMs = performance.now();
-  startedMs: number | undefined;
-  endedMs: number | undefined;
-  status: LocalStatus = "IN_QUEUE";
-  /** Streamed items that were given to a caller already. */
-  given = 0;
-  running: RunningJob | undefined;
-  /** Who runs it. */
-  workerId: string | undefined;
-  /** As it was submitted; without its input once it has ended. */
-  job: Job;
-  /** Of its request. */
-  readonly bytes: number;
-
-  constructor(job: Job, bytes: number) {
-    this.job = job;
-    this.bytes = bytes;
-  }
-
-  get ended(): boolean {
-    return this.endedMs !== undefined;
-  }
-
-  /** The result's body; undefined until there is one. */
-  get result(): DoneBody | undefined {
-    const json = this.outlet.resultJson;
-    return json === undefined ? undefined : (JSON.parse(json) as DoneBody);
-  }
-
-  /** Resolves at its end or after the time. */
-  async untilEnded(milliseconds = Number.POSITIVE_INFINITY): Promise<void> {
-    const until = performance.now() + milliseconds;
-    while (!this.ended && performance.now() < until) {
-      await this.changes.next(Number.isFinite(until) ? until - performance.now() : undefined);
-    }
-  }
-
-  end(status: LocalStatus): void {
-    const { id, webhook } = this.job;
-    this.status = status;
-    this.endedMs = performance.now();
-    this.running = undefined;
-    this.job = { id, input: null, ...(webhook !== undefined && { webhook }) };
-    this.changes.notify();
-  }
-}
 
 export interface LocalJobsOptions {
   readonly options: WorkerOptions;
@@ -84,6 +28,9 @@ export class LocalJobs {
   readonly #parts: LocalJobsOptions;
   readonly #known = new Map<string, LocalJob>();
   readonly #changes = new Changes();
+  /** Ends since the start, by status. */
+  readonly #ends = new Map<LocalStatus, number>();
+  #retried = 0;
   #stopped = false;
 
   constructor(parts: LocalJobsOptions) {
@@ -103,6 +50,16 @@ export class LocalJobs {
     return this.#with(status).length;
   }
 
+  /** Jobs that ended so since the start, deleted ones too. */
+  total(status: LocalStatus): number {
+    return this.#ends.get(status) ?? 0;
+  }
+
+  /** How many times a job was run again. */
+  get retried(): number {
+    return this.#retried;
+  }
+
   find(id: string): LocalJob | undefined {
     return this.#known.get(id);
   }
@@ -117,12 +74,29 @@ export class LocalJobs {
   }
 
   /** Starts the job, or lets it wait for a slot. @param bytes of its request */
-  async submit(job: Job, bytes = 0): Promise<LocalJob> {
-    const added = new LocalJob(job, bytes);
-    this.#known.delete(job.id);
-    this.#known.set(job.id, added);
-    await this.#fill();
-    return added;
+  async submit(job: Job, bytes = 0, times?: JobTimes): Promise<LocalJob> {
+    return this.#add(new LocalJob(job, bytes, times));
+  }
+
+  /** Runs a job that went wrong again, under its id. @throws Error where its canRunAgain is false */
+  async retry(job: LocalJob): Promise<LocalJob> {
+    if (!job.canRunAgain) throw new Error(`job ${job.job.id} cannot be run again`);
+    this.#retried += 1;
+    return this.#add(job.again());
+  }
+
+  /** Deletes the job after this time, whatever it does then. */
+  keepFor(job: LocalJob, milliseconds: number): void {
+    job.keepFor(milliseconds, () => this.#delete(job));
+  }
+
+  /** Starts jobs that wait as far as there is room; to be called when the limit has grown. */
+  async fill(): Promise<void> {
+    const limit = await this.#parts.limit();
+    for (const job of this.#with("IN_QUEUE")) {
+      if (this.count("IN_PROGRESS") >= limit) return;
+      this.#start(job);
+    }
   }
 
   cancel(job: LocalJob): void {
@@ -160,47 +134,63 @@ export class LocalJobs {
     return [...this.#known.values()].filter((job) => job.status === status);
   }
 
-  async #fill(): Promise<void> {
-    const limit = await this.#parts.limit();
-    for (const job of this.#with("IN_QUEUE")) {
-      if (this.count("IN_PROGRESS") >= limit) return;
-      this.#start(job);
-    }
+  async #add(job: LocalJob): Promise<LocalJob> {
+    const { id } = job.job;
+    this.#known.get(id)?.forget();
+    this.#known.delete(id);
+    this.#known.set(id, job);
+    job.keep(() => this.#delete(job));
+    await this.fill();
+    return job;
   }
 
   #start(job: LocalJob): void {
     const { options, config, logger } = this.#parts;
-    job.running = new RunningJob({ job: job.job, outbox: job.outlet, options, config, logger });
-    job.status = "IN_PROGRESS";
-    job.workerId = config.workerId;
-    job.startedMs = performance.now();
-    void job.running.ended.then(({ type, failed }) => {
-      if (type === "stopped") this.#ended(job, "CANCELLED");
+    const running = new RunningJob({ job: job.job, outbox: job.outlet, options, config, logger });
+    job.start(running, config.workerId, () => {
+      logger.within(job.job, () => logger.warn("It ran for longer than its executionTimeout."));
+      running.stop();
+    });
+    void running.ended.then(({ type, failed }) => {
+      if (type === "stopped") this.#ended(job, job.isOverdue ? "TIMED_OUT" : "CANCELLED");
       else this.#ended(job, failed ? "FAILED" : "COMPLETED");
     });
-    job.running.start();
+    running.start();
   }
 
   #ended(job: LocalJob, status: LocalStatus): void {
     job.end(status);
-    const { id } = job.job;
-    this.#known.delete(id);
-    this.#known.set(id, job); // those that ended are in the order of their ends
-    this.#forgetOld();
+    this.#ends.set(status, this.total(status) + 1);
+    if (!job.isDeleted) {
+      const { id } = job.job;
+      this.#known.delete(id);
+      this.#known.set(id, job); // those that ended are in the order of their ends
+      job.keep(() => this.#delete(job));
+      this.#forgetOld();
+    }
     this.#changes.notify();
-    void this.#fill();
-    this.#parts.onEnd(job);
+    void this.fill();
+    if (!job.isDeleted) this.#parts.onEnd(job);
+  }
+
+  /** A job that does not end by this is stopped, and nobody is told. */
+  #delete(job: LocalJob): void {
+    const { id } = job.job;
+    job.forget();
+    if (this.#known.get(id) === job) this.#known.delete(id);
+    this.cancel(job);
+    job.changes.notify();
   }
 
   /** The job that ended last is kept whatever its size. */
   #forgetOld(): void {
     let count = 0;
     let bytes = 0;
-    for (const [id, job] of [...this.#known].reverse()) {
+    for (const job of [...this.#known.values()].reverse()) {
       if (!job.ended) continue;
       count += 1;
-      bytes += job.outlet.bytes;
-      if (count > 1 && (count > endedLimit || bytes > endedBytesLimit)) this.#known.delete(id);
+      bytes += job.keptBytes;
+      if (count > 1 && (count > endedLimit || bytes > endedBytesLimit)) this.#delete(job);
     }
   }
 }

@@ -4,7 +4,8 @@
 import { randomUUID } from "node:crypto";
 import { asksForEvents } from "./event-text.js";
 import { type ApiAnswer, type ApiRequest, comeLater } from "./local-api.js";
-import type { LocalJob, LocalJobs } from "./local-jobs.js";
+import type { JobTimes, LocalJob } from "./local-job.js";
+import type { LocalJobs } from "./local-jobs.js";
 import { errorObjectOf } from "./results.js";
 
 /** By an error's code, else by its type. */
@@ -19,8 +20,19 @@ const methods: readonly string[] = ["GET", "POST"];
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** How a call's job is called and how long it may take; default: an id of its own, any time. */
+interface CallJob {
+  readonly id: string;
+  readonly times?: JobTimes;
+}
+
 /** @param path below /openai, such as "/v1/models" */
-export async function openaiCall(jobs: LocalJobs, path: string, request: ApiRequest): Promise<ApiAnswer> {
+export async function openaiCall(
+  jobs: LocalJobs,
+  path: string,
+  request: ApiRequest,
+  { id, times }: CallJob = { id: `test-${randomUUID()}` },
+): Promise<ApiAnswer> {
   const { method } = request;
   if (!methods.includes(method)) {
     const Allow = methods.join(", ");
@@ -35,7 +47,7 @@ export async function openaiCall(jobs: LocalJobs, path: string, request: ApiRequ
   const bytes = Buffer.byteLength(text);
   const full = jobs.refusal(bytes);
   if (full !== undefined) return comeLater({ error: errorOf(full, "rate_limit_error") });
-  const job = await jobs.submit({ id: `test-${randomUUID()}`, input }, bytes);
+  const job = await jobs.submit({ id, input }, bytes, times);
   // Who leaves wants no more of it; on the platform that is a stop.
   request.signal?.addEventListener("abort", () => jobs.cancel(job), { once: true });
   if (request.signal?.aborted) jobs.cancel(job);

@@ -10,6 +10,7 @@ import { runOneJob } from "./local-run.js";
 import { serveApi } from "./local-server.js";
 import { Logger } from "./logger.js";
 import { runInProduction } from "./production.js";
+import { takerOfStarts } from "./start-taker.js";
 
 const exitMisused = 2;
 
@@ -18,6 +19,11 @@ const exitMisused = 2;
  * @throws InferenceError INVALID_OPTION
  */
 export async function start(options: StartOptions, host: Host = processHost()): Promise<void> {
+  const take = takerOfStarts();
+  if (take !== undefined) {
+    take(options);
+    return new Promise(() => {}); // as a worker, which ends with the process
+  }
   const judged = judgeStartOptions(options);
   const given = readLocalArguments(host.arguments);
   const config = readConfig(host.environment);

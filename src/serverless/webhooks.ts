@@ -1,12 +1,11 @@
 // Tells the webhooks of local jobs how their jobs ended: what /status says, for every
 // end. A webhook that does not answer with success is told twice more, as the
 // platform does; then the log says so.
-
 import { sleep } from "../backoff.js";
-import { messageOfThrown } from "../thrown.js";
 import { view } from "./local-api.js";
-import type { LocalJob } from "./local-jobs.js";
+import type { LocalJob } from "./local-job.js";
 import type { Logger } from "./logger.js";
+import { postJson } from "./webhook-post.js";
 import { toWireJson } from "./wire-json.js";
 
 const attempts = 3;
@@ -19,12 +18,15 @@ export class Webhooks {
   readonly #logger: Logger;
   readonly #pauseMs: number;
   readonly #bytesLimit: number;
+  readonly #allowsPrivate: boolean;
   readonly #leaving = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #bytes = 0;
 
-  constructor(logger: Logger, pauseMs = betweenMs, bytesLimit = waitingBytesLimit) {
+  /** @param allowsPrivate whether a webhook may be on this machine or in its network */
+  constructor(logger: Logger, pauseMs = betweenMs, bytesLimit = waitingBytesLimit, allowsPrivate = true) {
     this.#logger = logger;
+    this.#allowsPrivate = allowsPrivate;
     this.#pauseMs = pauseMs;
     this.#bytesLimit = bytesLimit;
   }
@@ -51,35 +53,17 @@ export class Webhooks {
 
   /** Never rejects. */
   async #post(url: string, jobId: string, body: string): Promise<void> {
+    const options = { allowsPrivate: this.#allowsPrivate, timeoutMs: attemptMs };
     for (let attempt = 1; ; attempt += 1) {
-      const wrong = await failureOf(url, body);
-      if (wrong === undefined) return;
-      if (attempt === attempts || this.#bytes > this.#bytesLimit) {
+      const posted = await postJson(url, body, options);
+      if (posted.type === "ok") return;
+      if (posted.type === "refused" || attempt === attempts || this.#bytes > this.#bytesLimit) {
         this.#logger.warn(
-          `The webhook of job ${jobId} was not told: ${wrong}, at attempt ${attempt} of ${attempts}.`,
+          `The webhook of job ${jobId} was not told: ${posted.reason}, at attempt ${attempt} of ${attempts}.`,
         );
         return;
       }
       await sleep(this.#pauseMs, this.#leaving.signal);
     }
-  }
-}
-
-/** What went wrong with one attempt. Redirects are not followed: most would turn the POST into a GET. */
-async function failureOf(url: string, body: string): Promise<string | undefined> {
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body,
-      redirect: "manual",
-      signal: AbortSignal.timeout(attemptMs),
-    });
-    await response.body?.cancel();
-    if (response.ok) return undefined;
-    const target = response.headers.get("location");
-    return `it answered ${response.status}${target === null ? "" : `, a redirect to ${target}`}`;
-  } catch (thrown) {
-    return messageOfThrown(thrown);
   }
 }

@@ -37,6 +37,8 @@ export const usualOptions: ServeOptions = {
   origins: [],
   maxQueue: 64,
   maxBodyBytes: 1_000_000,
+  endpointId: undefined,
+  allowsPrivateWebhooks: true,
   drainMs: 20_000,
 };
 

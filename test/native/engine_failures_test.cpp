@@ -117,10 +117,10 @@ TEST("rows that cannot be taken back out of a sequence cost it all it has") {
   for (RequestId id = 1; id <= 8; ++id)
     CHECK(!fixture.submit(id, fake_prompt(40, id), greedy(id == 4 ? 10 : 60)));
   while (fixture.story(4).ends.empty()) fixture.engine->step();
-  fixture.backend->uncut = true;
+  fixture.backend->only_clears = true;
   for (int step = 0; step < 10; ++step) fixture.engine->step();
   CHECK(fixture.engine->stats().padding_rows > 0);
-  fixture.backend->uncut = false;
+  fixture.backend->only_clears = false;
   std::vector<TokenId> next = fake_prompt(40, 4);
   const std::vector<TokenId>& answer = fixture.story(4).tokens;
   next.insert(next.end(), answer.begin(), answer.end());
@@ -159,7 +159,7 @@ TEST("wrong guesses that cannot be taken back cost the request what it has compu
   auto draft = std::make_unique<FakeBackend>(limits);
   draft->strays = 3;
   EngineFixture fixture(limits, 1000, 0, EngineConfig{}.cache, true, std::move(draft), 4);
-  fixture.backend->uncut = true;
+  fixture.backend->only_clears = true;
   CHECK(!fixture.submit(1, fake_prompt(40, 1), greedy(60)));
   CHECK(fixture.run());
   CHECK(fixture.engine->stats().model_drafted_tokens > 0);

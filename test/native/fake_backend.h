@@ -4,7 +4,7 @@
 // preempted. A cell knows the adapters it was computed with, and may be read with no
 // others.
 // Breaks on command: a poisonous token fails every pass that carries it, mishaps fail
-// passes by chance, and sequences may refuse to be cut.
+// passes by chance, and sequences may refuse to be truncated.
 #pragma once
 
 #include <algorithm>
@@ -58,8 +58,8 @@ class FakeBackend final : public Backend {
 
   // Asked before each pass how it is to end, if it is there.
   std::function<DecodeStatus()> mishap;
-  // No sequence can be cut but to nothing.
-  bool uncut = false;
+  // Sequences can be truncated to nothing only.
+  bool only_clears = false;
 
   // Told of each pass's rows as it is computed: a test's clock may go on by them.
   std::function<void(std::size_t)> computing;
@@ -167,7 +167,7 @@ class FakeBackend final : public Backend {
 
   Position reusable(SequenceId sequence, Position length) const override {
     if (length >= resident(sequence)) return length;
-    if (uncut) return 0;
+    if (only_clears) return 0;
     if (limits_.can_truncate) return length;
     const Position there = oldest_.at(static_cast<std::size_t>(sequence));
     return window > 0 && there <= std::max(0, length + 1 - window) ? length : 0;

@@ -8,7 +8,7 @@ import { paths, root } from "../setup/paths.mjs";
 import { modelFiles } from "./models.mjs";
 
 /** What examples import beside infernode, at the versions that they are tested with. */
-export const kExamplePackages = { zod: "^4", openai: "^6", fastify: "^5", valibot: "^1" };
+export const kExamplePackages = { zod: "^4", openai: "^6", "runpod-sdk": "^1", fastify: "^5", valibot: "^1" };
 
 export function cloneProject() {
   const folder = mkdtempSync(path.join(tmpdir(), "infernode-documents-"));

@@ -1,0 +1,151 @@
+// One job of a local HTTP API and what became of it so far: where it is in its life, how
+// long it may run, and until when it can be asked for. The queue is local-jobs.ts's.
+import { Changes } from "./changes.js";
+import type { Job } from "./contract.js";
+import { LocalOutlet } from "./local-outlet.js";
+import type { DoneBody } from "./results.js";
+import type { RunningJob } from "./running-job.js";
+
+export type LocalStatus = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
+
+/** How long a job may take, and how long it is kept. */
+export interface JobTimes {
+  /** Milliseconds it may run; then it is TIMED_OUT. */
+  readonly executionMs: number;
+  /** Milliseconds from its submission to its deletion, whatever it does then. */
+  readonly ttlMs: number;
+  /** Milliseconds from its end to its deletion. */
+  readonly keptMs: number;
+}
+
+/** Streamed items of one job, which are kept until it is deleted. */
+const itemsBytesLimit = 64 * 2 ** 20;
+/** Node's timers end at once where they are to wait for longer. */
+const longestMs = 2 ** 31 - 1;
+
+export class LocalJob {
+  readonly changes = new Changes();
+  readonly outlet = new LocalOutlet(() => this.changes.notify(), itemsBytesLimit);
+  readonly createdMs = performance.now();
+  startedMs: number | undefined;
+  endedMs: number | undefined;
+  status: LocalStatus = "IN_QUEUE";
+  /** Streamed items that were given to a caller already. */
+  given = 0;
+  running: RunningJob | undefined;
+  /** Who runs it. */
+  workerId: string | undefined;
+  /** As it was submitted; without its input once it has ended, unless it can be run again. */
+  job: Job;
+  /** Bytes of its request. */
+  readonly bytes: number;
+  /** Undefined: it may take any time, and cannot be run again. */
+  readonly times: JobTimes | undefined;
+  /** How many times it was run before. */
+  readonly retries: number;
+  /** Whether it ran for longer than it may. */
+  isOverdue = false;
+  /** Whether nobody can ask for it any more. */
+  isDeleted = false;
+  /** When it is deleted at the latest, by performance.now(). */
+  #deletedMs: number;
+  #overdue: NodeJS.Timeout | undefined;
+  #deletion: NodeJS.Timeout | undefined;
+
+  constructor(job: Job, bytes: number, times?: JobTimes, before?: LocalJob) {
+    this.job = job;
+    this.bytes = bytes;
+    this.times = times;
+    this.retries = before === undefined ? 0 : before.retries + 1;
+    const ttlMs = times?.ttlMs ?? Number.POSITIVE_INFINITY;
+    this.#deletedMs = before === undefined ? this.createdMs + ttlMs : before.#deletedMs;
+  }
+
+  /** The same job, to be run once more. */
+  again(): LocalJob {
+    return new LocalJob(this.job, this.bytes, this.times, this);
+  }
+
+  get ended(): boolean {
+    return this.endedMs !== undefined;
+  }
+
+  /** Whether it went wrong and its input is still here. */
+  get canRunAgain(): boolean {
+    return this.times !== undefined && (this.status === "FAILED" || this.status === "TIMED_OUT");
+  }
+
+  /** Bytes of what is kept after its end. */
+  get keptBytes(): number {
+    return this.outlet.bytes + (this.canRunAgain ? this.bytes : 0);
+  }
+
+  /** The result's body; undefined until there is one. */
+  get result(): DoneBody | undefined {
+    if (this.isOverdue) {
+      return { error: `the job ran for longer than its executionTimeout of ${this.times?.executionMs} ms` };
+    }
+    const json = this.outlet.resultJson;
+    return json === undefined ? undefined : (JSON.parse(json) as DoneBody);
+  }
+
+  /** Resolves at its end, after the time or when the signal aborts. */
+  async untilEnded(milliseconds = Number.POSITIVE_INFINITY, signal?: AbortSignal): Promise<void> {
+    const until = performance.now() + milliseconds;
+    const signals = signal === undefined ? [] : [signal];
+    while (!this.ended && performance.now() < until && !signal?.aborted) {
+      await this.changes.next(Number.isFinite(until) ? until - performance.now() : undefined, ...signals);
+    }
+  }
+
+  /** It runs from now on. @param onOverdue told once, where it runs for longer than it may */
+  start(running: RunningJob, workerId: string, onOverdue: () => void): void {
+    this.running = running;
+    this.workerId = workerId;
+    this.status = "IN_PROGRESS";
+    this.startedMs = performance.now();
+    if (this.times === undefined) return;
+    this.#overdue = timer(this.times.executionMs, () => {
+      this.isOverdue = true;
+      onOverdue();
+    });
+  }
+
+  end(status: LocalStatus): void {
+    const { id, webhook } = this.job;
+    clearTimeout(this.#overdue);
+    this.status = status;
+    this.endedMs = performance.now();
+    this.running = undefined;
+    if (!this.canRunAgain) this.job = { id, input: null, ...(webhook !== undefined && { webhook }) };
+    this.changes.notify();
+  }
+
+  /** To be deleted after this time, in place of what was said before. */
+  keepFor(milliseconds: number, onDelete: () => void): void {
+    this.#deletedMs = performance.now() + milliseconds;
+    this.#awaitDeletion(milliseconds, onDelete);
+  }
+
+  /** Starts the clock of its deletion; to be called at its submission and at its end. */
+  keep(onDelete: () => void): void {
+    if (this.times === undefined) return;
+    const leftMs = this.#deletedMs - performance.now();
+    this.#awaitDeletion(this.ended ? Math.min(leftMs, this.times.keptMs) : leftMs, onDelete);
+  }
+
+  #awaitDeletion(milliseconds: number, onDelete: () => void): void {
+    clearTimeout(this.#deletion);
+    this.#deletion = timer(milliseconds, onDelete);
+  }
+
+  /** It is not kept any more. */
+  forget(): void {
+    this.isDeleted = true;
+    clearTimeout(this.#deletion);
+  }
+}
+
+function timer(milliseconds: number, onEnd: () => void): NodeJS.Timeout {
+  return setTimeout(onEnd, Math.min(milliseconds, longestMs)).unref();
+}

@@ -1,0 +1,56 @@
+// A server whose handler is the test's own, and its jobs by RunPod's API.
+import { judgeStartOptions, type StartOptions } from "../../src/serverless/contract.js";
+import { call, json, type Reply, type Scene, type SceneOptions, withServer } from "../http/scene.js";
+
+export interface JobScene extends Scene {
+  /** A request to the endpoint "ep", its body as JSON. */
+  send(method: string, path: string, body?: unknown): Promise<Reply>;
+  /** Asks until a job's status is this one. */
+  until(id: string, status: string): Promise<Reply>;
+}
+
+/** Runs the work with a server of this handler. */
+export async function withHandler(
+  options: StartOptions | StartOptions["handler"],
+  work: (scene: JobScene) => Promise<void>,
+  more: SceneOptions = {},
+): Promise<void> {
+  const given = typeof options === "function" ? { handler: options } : options;
+  const served = { options: judgeStartOptions(given), text: undefined, close: async () => {} };
+  await withServer({ ...more, served }, async (scene) => {
+    const send = (method: string, path: string, body?: unknown) => {
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      return call(`${scene.url}/v2/ep/${path}`, method, text, json);
+    };
+    const until = async (id: string, status: string) => {
+      for (;;) {
+        const reply = await send("GET", `status/${id}`);
+        if (reply.json.status === status) return reply;
+      }
+    };
+    await work({ ...scene, send, until });
+  });
+}
+
+/** What a job asks the handler below for. */
+interface Asked {
+  readonly echo?: unknown;
+  readonly throws?: string;
+  readonly items?: readonly unknown[];
+  readonly hangs?: true;
+  readonly progress?: unknown;
+}
+
+/** Echoes, throws, streams or hangs until it is stopped, as the input says. */
+export const obedient: StartOptions<Asked>["handler"] = async ({ input }, { signal, progress }) => {
+  const { echo, throws, items, hangs, progress: shown } = Object(input) as Asked;
+  if (shown !== undefined) progress(shown);
+  if (throws !== undefined) throw new Error(throws);
+  if (items !== undefined) return generate(items);
+  if (hangs) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  return echo;
+};
+
+async function* generate(items: readonly unknown[]) {
+  yield* items;
+}
