@@ -17,6 +17,7 @@ import { messageOfThrown } from "../thrown.js";
 import { benchCompareCommand } from "./bench-compare.js";
 import { BenchFiles } from "./bench-files.js";
 import { benchFlags } from "./bench-flags.js";
+import { benchGpusCommand } from "./bench-gpus.js";
 import { benchmarkProgress } from "./bench-progress.js";
 import { benchmarkText } from "./bench-text.js";
 import { modelForms } from "./flags.js";
@@ -43,6 +44,7 @@ export function benchCommand(): Command {
   return command
     .enablePositionalOptions() // --json of a command below is its own
     .addCommand(benchCompareCommand())
+    .addCommand(benchGpusCommand())
     .option("--json [file]", "write the result to a file, or print it as JSON instead of the table")
     .option("--csv <file>", "write a line for each repeat of each load point")
     .option("--html <file>", "write a report with charts: one file without scripts or requests")
