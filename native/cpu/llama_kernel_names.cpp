@@ -5,10 +5,11 @@
 
 extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kernels() {
   return ""
-#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX512_VNNI)
-         "small q8_0 batches\n"
+#if defined(INFERNODE_MEASURED_AVX512_VNNI)
+         "panels of q8_0, q5_0, q4_1 and q5_1\n"
 #endif
 #if defined(INFERNODE_MEASURED_AVX2)
+         "small q8_0 batches\n"
          "attention\n"
 #endif
 #if defined(__AMX_INT8__) && defined(__AVX512VNNI__)

@@ -15,11 +15,12 @@
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
+#include "llama_panels.h"
 #include "llamafile/sgemm.h"
 #include "measured_sets.h"
 #include "quants.h"
 
-#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX512_VNNI)
+#if defined(INFERNODE_MEASURED_AVX2)
 #include <immintrin.h>
 #define INFERNODE_Q8_BATCHES 1
 #endif
@@ -108,12 +109,8 @@ void spread(const Matrices& of, std::int64_t j, std::int64_t columns, Spread* va
 
 // Sums of four products of neighbours each, in the order of the lanes.
 __m256i dot(__m256i even, __m256i odd, const Spread& batch) {
-#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
-  return _mm256_dpwssd_epi32(_mm256_madd_epi16(even, load(batch.even)), odd, load(batch.odd));
-#else
   return _mm256_add_epi32(_mm256_madd_epi16(even, load(batch.even)),
                           _mm256_madd_epi16(odd, load(batch.odd)));
-#endif
 }
 
 float sum_of(__m256 x) {
@@ -239,6 +236,12 @@ extern "C" bool llamafile_sgemm(const ggml_compute_params* params, std::int64_t 
               m, n);
     return true;
   }
+#endif
+#ifdef INFERNODE_MEASURED_AVX512_VNNI
+  if (c_type == GGML_TYPE_F32 &&
+      infernode_panels::multiply(*params, m, n, k, a, lda, b, ldb, static_cast<float*>(c), ldc,
+                                 a_type, b_type))
+    return true;
 #endif
   return infernode_upstream_sgemm(params, m, n, k, a, lda, b, ldb, c, ldc, a_type, b_type, c_type);
 }

@@ -1,5 +1,5 @@
 // The instruction sets on which our routines were measured to be faster than ggml's
-// (docs/decisions/0021, 0023). On any other, ggml's own run: a set may bring ggml a routine
+// (docs/decisions/0021, 0023, 0058). On any other, ggml's own run: a set may bring ggml a routine
 // that ours has never been compared with. Known at compile time, for each CPU variant of the
 // backend is compiled for itself. A new measurement adds its set here.
 #pragma once

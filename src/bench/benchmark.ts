@@ -3,6 +3,7 @@
 // it has after every repeat, so that nothing measured is lost whatever ends it.
 import { messageOfThrown } from "../thrown.js";
 import { type Calibration, calibrate } from "./calibration.js";
+import { costOf } from "./cost.js";
 import { type GreedyDigest, greedyDigest } from "./digest.js";
 import { fieldFormulas } from "./fields.js";
 import { repeatFigures } from "./figures.js";
@@ -10,6 +11,7 @@ import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity
 import { type Amount, type Load, runRepeat } from "./load.js";
 import { amountOf, type JudgedBenchmark, loadsOf, usersOf } from "./options.js";
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
+import { gpuNames, type Price, priceOf } from "./price.js";
 import type { RequestRecord } from "./record.js";
 import { type Target, TargetFailure } from "./target.js";
 import { Watch } from "./watch.js";
@@ -38,6 +40,9 @@ export interface BenchmarkResult {
   readonly target: Target["identity"];
   readonly options: Readonly<Record<string, unknown>>;
   readonly workloadFile: WorkloadFileIdentity | null;
+  /** Milliseconds in which the model was loaded, or the endpoint asked what it takes. */
+  readonly openMs: number;
+  readonly price: Price | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
   readonly points: readonly PointResult[];
@@ -69,9 +74,11 @@ export interface BenchmarkCall extends BenchmarkNews {
  */
 export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall): Promise<BenchmarkResult> {
   const file = readWorkloadFile(options);
+  const beganMs = performance.now();
   const target = await call.open(call.signal, longestRequest(file));
+  const openMs = performance.now() - beganMs;
   try {
-    return await new Benchmark(options, file, target, call).run();
+    return await new Benchmark(options, file, { target, openMs }, call).run();
   } finally {
     await target.close();
   }
@@ -84,13 +91,17 @@ class Benchmark {
   readonly #call: BenchmarkCall;
   readonly #startedAt = new Date().toISOString();
   readonly #points: PointResult[] = [];
+  readonly #openMs: number;
+  readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
 
-  constructor(options: JudgedBenchmark, file: WorkloadFile, target: Target, call: BenchmarkCall) {
+  constructor(options: JudgedBenchmark, file: WorkloadFile, { target, openMs }: Opened, call: BenchmarkCall) {
     this.#options = options;
     this.#file = file;
     this.#target = target;
+    this.#openMs = openMs;
+    this.#price = priceOf({ names: gpuNames(options, target), pricePerHour: options.pricePerHour });
     this.#call = call;
   }
 
@@ -122,7 +133,8 @@ class Benchmark {
     const place = this.#points.length;
     const store = (isComplete: boolean) => {
       if (measured.length === 0) return;
-      this.#points[place] = pointResult(load, measured, isComplete);
+      const point = pointResult(load, measured, isComplete);
+      this.#points[place] = { ...point, cost: costOf(point, this.#price, this.#serverless()) };
       this.#tell({ reason: "running", sentence: null });
     };
     let isComplete = false;
@@ -137,6 +149,17 @@ class Benchmark {
       const point = this.#points[place];
       if (point !== undefined) this.#call.onPoint?.(point);
     }
+  }
+
+  /** Of an endpoint, the cold start is known where it is given. */
+  #serverless() {
+    const { url, traffic, coldStart, idleTimeout } = this.#options;
+    const measured = url === undefined ? this.#openMs / 1000 : null;
+    return {
+      requestsPerHour: traffic,
+      coldStartSeconds: coldStart ?? measured,
+      idleTimeoutSeconds: idleTimeout,
+    };
   }
 
   /** @param keep told what was measured, also where the target was lost midway */
@@ -178,13 +201,18 @@ class Benchmark {
     const result: BenchmarkResult = {
       ...{ schema: "infernode-bench/1", ended, startedAt: this.#startedAt },
       ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
-      workloadFile: this.#file.identity,
+      ...{ workloadFile: this.#file.identity, openMs: this.#openMs, price: this.#price },
       ...{ calibration: this.#calibration, greedyDigest: this.#digest, points: [...this.#points] },
       fields: fieldFormulas,
     };
     this.#call.onResult?.(result);
     return result;
   }
+}
+
+interface Opened {
+  readonly target: Target;
+  readonly openMs: number;
 }
 
 /** Requests of a repeat; null: as many as the time lets begin. */

@@ -45,6 +45,7 @@ export function differencesOf(before: BenchmarkResult, after: BenchmarkResult): 
     ...compare("machine", "cpus", ({ machine }) => machine.cpus),
     ...compare("machine", "architecture", ({ machine }) => machine.architecture),
     ...compare("machine", "devices", ({ target }) => record(target.model).devices ?? null),
+    ...compare("machine", "gpus", ({ target, options }) => target.gpus ?? [options.gpu, options.gpus]),
     ...answersDifference(before, after),
     ...toldOptions.flatMap(option(null)),
     ...(["infernode", "llamaCpp"] as const).flatMap((name) =>

@@ -1,6 +1,6 @@
 // An engine of this process as a benchmark's target, through the package's public interface.
 import { InferenceError } from "../errors.js";
-import { type Engine, loadModel, type Model } from "../index.js";
+import { devices, type Engine, loadModel, type Model } from "../index.js";
 import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
 import type { Target, TargetCounters } from "./target.js";
@@ -45,13 +45,14 @@ class EngineTarget implements Target {
     this.#engine = engine;
     this.#ignoreEos = ignoreEos;
     this.sizer = sizerOf(model);
-    const { architecture, description, name, parameterCount, sizeBytes, fingerprint, devices } = model.info;
+    const { architecture, description, name, parameterCount, sizeBytes, fingerprint } = model.info;
     this.identity = {
       type: "engine",
       model: {
         ...{ path: model.path, architecture, description, name, parameterCount, sizeBytes, fingerprint },
-        devices,
+        devices: model.info.devices,
       },
+      gpus: gpusOf(model),
       engine: engine.options,
       ignoreEos,
     };
@@ -99,6 +100,14 @@ class EngineTarget implements Target {
     await this.#engine.close();
     await this.#model.close();
   }
+}
+
+/** Each GPU that computes, as its driver names it. */
+function gpusOf({ info }: Model): readonly string[] {
+  const computing = info.devices.filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput);
+  return devices()
+    .filter(({ name, type }) => type !== "cpu" && computing.some((each) => each.name === name))
+    .map(({ description }) => description);
 }
 
 const nothing = { usage: null, queueMs: null, engineFirstTokenMs: null };

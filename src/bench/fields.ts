@@ -240,6 +240,60 @@ const repeatRows: readonly Row[] = [
   ],
 ];
 
+const costRows: readonly Row[] = [
+  [
+    "output",
+    "interval",
+    "US dollars per million tokens",
+    "price.dollarsPerSecond / throughput.outputTokensPerSecond x 1,000,000, of the repeats' values; the whole price, although prompts were computed for it, too",
+  ],
+  [
+    "input",
+    "interval",
+    "US dollars per million tokens",
+    "likewise of inputTokensPerSecond, cached ones included",
+  ],
+  ["blended", "interval", "US dollars per million tokens", "likewise of both rates added up"],
+  [
+    "serverless.requestsPerSecond",
+    "value",
+    "1/s",
+    "r: --traffic / 3600, or the load's own rate; serverless is null without one, without a cold start's time, and where 0.95 r is more than the load point finished",
+  ],
+  [
+    "serverless.coldStartSeconds",
+    "value",
+    "s",
+    "c: --cold-start; of a model in this process else openMs, which is the least",
+  ],
+  ["serverless.idleTimeoutSeconds", "value", "s", "i: --idle-timeout"],
+  [
+    "serverless.coldShare",
+    "value",
+    "share",
+    "of requests that find no worker: exp(-r e) exp(-r i), with e the mean of endToEndMs in seconds: arrivals are random (Poisson), and requests in flight do not delay each other (M/G/infinity)",
+  ],
+  [
+    "serverless.billedShare",
+    "value",
+    "share",
+    "b / (1 / r + coldShare c), with b = (1 - exp(-r e)) / r + exp(-r e) (1 - exp(-r i)) / r + coldShare c: the seconds billed for one request on average, which are busy, idle and starting",
+  ],
+  [
+    "serverless.output",
+    "value",
+    "US dollars per million tokens",
+    "price.dollarsPerSecond b / mean output tokens of a request x 1,000,000",
+  ],
+  ["serverless.blended", "value", "US dollars per million tokens", "likewise of prompt and output tokens"],
+  [
+    "serverless.alwaysOnOutput",
+    "value",
+    "US dollars per million tokens",
+    "price.dollarsPerSecond / r / mean output tokens of a request x 1,000,000",
+  ],
+];
+
 const rows: readonly Row[] = [
   ["schema", "value", "", "name and number of this form of file"],
   [
@@ -264,6 +318,16 @@ const rows: readonly Row[] = [
     "engine: model (file, sizes, fingerprint) and engine options in use; endpoint: address, API, model's name, whether ignore_eos is taken",
   ],
   ["options", "object", "", "the command's options with defaults; no key"],
+  ["openMs", "value", "ms", "loading the model and making its engine; of an endpoint, the first questions"],
+  [
+    "price.dollarsPerSecond",
+    "value",
+    "US dollars/s",
+    "--price-per-hour / 3600 x GPUs, or the table's prices of the GPUs added up; price is null where one is not known",
+  ],
+  ["price.gpu", "value", "", "the GPUs' names; null where none is named"],
+  ["price.gpus", "value", "", "GPUs of that price; 0: a machine without one, or not known"],
+  ["price.source", "value", "", "where the price is from, with its date"],
   [
     "workloadFile.sha256",
     "value",
@@ -302,6 +366,7 @@ const rows: readonly Row[] = [
     "",
     "type concurrency: streams, each sends when its last answer has ended; type rate: requests per second, process and burstiness of the arrivals; type trace: its own times, divided by speed",
   ],
+  ...costRows.map(([path, ...rest]): Row => [`points[].cost.${path}`, ...rest]),
   ["points[].isComplete", "value", "", "whether all its repeats ran to their end"],
   ["points[].overall.repeats", "value", "", "repeats that were measured, partial ones included"],
   ["points[].overall.goodShare", "value", "share", "good / (finished + failed), over all repeats"],

@@ -13,7 +13,8 @@ export interface Offer {
 }
 
 /** Devices that hold layers: GPUs, or one machine where there is none or none is known. */
-export function deviceCount({ target }: BenchmarkResult): number {
+export function deviceCount({ target, options }: BenchmarkResult): number {
+  if (typeof options.gpus === "number") return options.gpus;
   const model = target.model as { readonly devices?: readonly ModelDevice[] } | string | undefined;
   if (typeof model !== "object") return 1;
   const computes = ({ layers, hasOutput }: ModelDevice) => layers.length > 0 || hasOutput;

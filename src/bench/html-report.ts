@@ -76,6 +76,9 @@ function loadCharts(points: readonly PointResult[], placesName: string): readonl
     chart(`Time to the first token by ${placesName}`, "ms", percentiles(points, "ttftMs")),
     chart(`Time between tokens by ${placesName}`, "ms", percentiles(points, "itlMs")),
     chart(`Time to the answer's end by ${placesName}`, "ms", percentiles(points, "endToEndMs")),
+    ...(points.some(({ cost }) => cost !== null)
+      ? [chart(`Price of tokens by ${placesName}`, "US dollars per million tokens", costs(points))]
+      : []),
   ];
 }
 
@@ -83,6 +86,14 @@ function percentiles(points: readonly PointResult[], field: "ttftMs" | "itlMs" |
   return (["p50", "p90", "p99"] as const).map((name, index) => ({
     name,
     values: points.map(({ overall }) => overall.latency[field]?.[name] ?? null),
+    colour: index + 1,
+  }));
+}
+
+function costs(points: readonly PointResult[]) {
+  return (["output", "blended"] as const).map((name, index) => ({
+    name,
+    values: points.map(({ cost }) => cost?.[name]?.mean ?? null),
     colour: index + 1,
   }));
 }

@@ -2,6 +2,7 @@
 // or asked.
 import { z } from "zod";
 import { flag, integer, judge, number, numberAbove, refuseWhole } from "../engine/judge.js";
+import { gpuNamed } from "../models/plan/gpu-names.js";
 import { type Lengths, lengthForms, longest, parseLengths } from "./lengths.js";
 import type { Load } from "./load.js";
 
@@ -14,6 +15,9 @@ const mostSlots = 256;
 const spareTokens = 32;
 const mostTurns = 1000;
 const turnForms = `4, uniform:2,8, normal:4,2 or lognormal:4,2 (at most ${mostTurns} requests)`;
+
+const gpuPhrase =
+  'a GPU of `infernode plan`, such as "RTX 4090"; of another one leave it out and give --price-per-hour';
 
 function lengths(forms: string = lengthForms, most = Infinity) {
   return z.string(forms).transform((text, context): Lengths => {
@@ -61,6 +65,15 @@ export const benchmarkSchema = z
     users: integer(1, mostAtOnce).optional(),
     cancelRate: number(0, 1).default(0),
     cancelAfter: numberAbove(0, 1e9).optional(),
+    gpu: z
+      .string(gpuPhrase)
+      .refine((name) => gpuNamed(name) !== undefined, gpuPhrase)
+      .optional(),
+    gpus: integer(1, 1024).optional(),
+    pricePerHour: numberAbove(0, 1e6).optional(),
+    traffic: numberAbove(0, 1e9).optional(),
+    coldStart: number(0, 86_400).optional(),
+    idleTimeout: number(0, 86_400).default(5),
     temperature: number(0, 100).default(0),
     ignoreEos: flag().default(true),
     sloTtft: numberAbove(0, 1e9).default(500),
@@ -84,6 +97,10 @@ export const benchmarkSchema = z
         if (options[name] !== undefined)
           refuseWhole(context, "is of engines in this process, and --url names an endpoint", [name]);
       }
+    }
+    for (const name of ["gpu", "gpus"] as const) {
+      if (options.url === undefined && options[name] !== undefined)
+        refuseWhole(context, "needs --url: GPUs of an engine in this process are found", [name]);
     }
     if (options.url === undefined && options.apiKey !== undefined)
       refuseWhole(context, "needs --url: an engine in this process asks for no key", ["apiKey"]);

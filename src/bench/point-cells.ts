@@ -9,6 +9,7 @@ import type { Interval } from "./statistics.js";
 export const pointHeading: readonly string[] = [
   ...["load", "out tok/s", "in tok/s", "req/s", "tok/s/user", "TTFT ms p50", "p99", "ITL ms p50", "p99"],
   ...["TPOT ms p50", "end ms p50", "p99", "good", "good/s", "errors"],
+  ...["$/Mtok out", "in", "blended"],
 ];
 
 /** One load point in one line, while others still run. */
@@ -41,11 +42,12 @@ export function pointCells(point: PointResult): string[] {
     goodShare === null ? "-" : `${(goodShare * 100).toFixed(0)} %`,
     withInterval(throughput?.goodRequestsPerSecond),
     errorText(point),
+    ...[point.cost?.output, point.cost?.input, point.cost?.blended].map((cost) => withInterval(cost)),
   ];
 }
 
-function withInterval(value: Interval | undefined): string {
-  if (value === undefined) return "-";
+function withInterval(value: Interval | null | undefined): string {
+  if (value === undefined || value === null) return "-";
   return value.high === null
     ? digits(value.mean)
     : `${digits(value.mean)} ± ${digits(value.high - value.mean)}`;

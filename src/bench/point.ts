@@ -1,5 +1,6 @@
 // One load point over its repeats: pooled latencies, and 95 % intervals of what the repeats
 // measured each on their own.
+import type { PointCost } from "./cost.js";
 import {
   type LatencyFigures,
   latencyFigures,
@@ -25,13 +26,19 @@ export interface OverallFigures {
   readonly failed: number;
 }
 
-/** One load point. */
-export interface PointResult {
+/** One load point, as measured. */
+export interface MeasuredPoint {
   readonly load: Load;
   /** False where the run was interrupted or the target was lost in it. */
   readonly isComplete: boolean;
   readonly repeats: readonly RepeatFigures[];
   readonly overall: OverallFigures;
+}
+
+/** One load point, and what its tokens cost. */
+export interface PointResult extends MeasuredPoint {
+  /** Null where no price is known. */
+  readonly cost: PointCost | null;
 }
 
 /** A repeat with the values behind its figures. */
@@ -54,7 +61,7 @@ export function pointResult(
   load: Load,
   repeats: readonly MeasuredRepeat[],
   isComplete: boolean,
-): PointResult {
+): MeasuredPoint {
   const figures = repeats.map((each) => each.figures);
   const sum = (count: (each: RepeatFigures) => number) =>
     figures.reduce((total, each) => total + count(each), 0);

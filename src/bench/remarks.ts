@@ -3,6 +3,7 @@
 import { achievedLine } from "./achieved.js";
 import type { BenchmarkResult } from "./benchmark.js";
 import type { Calibration } from "./calibration.js";
+import { costLines } from "./cost-lines.js";
 import { digits, loadText } from "./load-text.js";
 import type { PointResult } from "./point.js";
 
@@ -16,9 +17,11 @@ export function errorText({ repeats }: PointResult): string {
 }
 
 /** All sentences, in the order in which they are printed. */
-export function remarksOn({ points, calibration, greedyDigest, ended }: BenchmarkResult): readonly string[] {
+export function remarksOn(result: BenchmarkResult): readonly string[] {
+  const { points, calibration, greedyDigest, ended } = result;
   return [
     ...points.flatMap(achievedLine),
+    ...costLines(result),
     ...new Set(points.flatMap(pointRemarks)),
     ...(calibration ?? []).map(calibrationLine),
     ...points.flatMap(clientLine),

@@ -20,6 +20,7 @@ const point = z.looseObject({
   isComplete: z.boolean(),
   repeats: z.array(repeat),
   overall: z.looseObject({ throughput: objectOrNull, latency: z.looseObject({}) }),
+  cost: objectOrNull.default(null), // files of earlier builds have none
 });
 
 const result = z.looseObject({
@@ -30,6 +31,7 @@ const result = z.looseObject({
   build: z.looseObject({ infernode: z.string(), llamaCpp: z.string() }),
   target: z.looseObject({ type: z.enum(["engine", "endpoint"]) }),
   options: z.looseObject({}),
+  price: objectOrNull.default(null),
   workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
   points: z.array(point),

@@ -4,7 +4,7 @@ import { parseNumber } from "./flags.js";
 
 /** All of them, in the order of the help text. */
 export function benchFlags(): Option[] {
-  return [...targetFlags(), ...loadFlags(), ...workloadFlags(), ...engineFlags()];
+  return [...targetFlags(), ...loadFlags(), ...workloadFlags(), ...engineFlags(), ...costFlags()];
 }
 
 function targetFlags(): Option[] {
@@ -86,6 +86,23 @@ function engineFlags(): Option[] {
       "f32",
       "q8_0",
     ]),
+  ];
+}
+
+function costFlags(): Option[] {
+  return [
+    new Option("--gpu <name>", 'with --url: the GPU there, for its price, such as "RTX 4090"'),
+    numeric("--gpus <count>", "with --url: GPUs there (default: 1)"),
+    numeric("--price-per-hour <dollars>", "of one GPU, or of a machine without one (default: the table's)"),
+    numeric(
+      "--traffic <count>",
+      "requests per hour to one serverless worker (default: the load's own, of rates and traces)",
+    ),
+    numeric(
+      "--cold-start <seconds>",
+      "until a new worker answers (default: the model's loading here; with --url unknown)",
+    ),
+    numeric("--idle-timeout <seconds>", "billed seconds without a request until a worker stops (default: 5)"),
   ];
 }
 

@@ -42,6 +42,8 @@ describe("the fields of results", { timeout: 120_000 }, () => {
     documented(await benchEndpoint(`${address}/plain`), "", seen);
     documented(await benchEndpoint(`${address}/plain`, { turns: "2" }), "", seen);
     documented(await benchEndpoint(`${address}/plain`, { prompts: promptFile() }), "", seen);
+    const priced = { gpu: "L4", traffic: 30, coldStart: 9 };
+    documented(await benchEndpoint(`${address}/plain`, priced), "", seen);
     const calibration = await calibrate(new AbortController().signal, calibrationCases.slice(0, 1));
     documented({ calibration }, "", seen);
     const options = judgeBenchmark({

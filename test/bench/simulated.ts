@@ -71,7 +71,7 @@ export function simulated(simulation: Simulation): BenchmarkResult {
       const own = slowness * Math.exp(repeatNoise * random.normal());
       return repeatFigures(load, records(random, streams, own), { ttftMs: 500, itlMs: 50 }, nothing);
     });
-    return pointResult(load, measured, true);
+    return { ...pointResult(load, measured, true), cost: null };
   });
   const { apiKey: _, ...options } = judgeBenchmark({ concurrency: [...concurrency], repeats });
   return {
@@ -87,7 +87,7 @@ export function simulated(simulation: Simulation): BenchmarkResult {
     },
     build: { infernode: "0.1.0", llamaCpp: "v0.5.0" },
     target: { type: "endpoint", url: "http://localhost:8000/v1", api: "chat", model: "fox", ignoreEos: true },
-    ...{ options, workloadFile: null, calibration: null, points, fields: {} },
+    ...{ options, workloadFile: null, openMs: 100, price: null, calibration: null, points, fields: {} },
     greedyDigest: { sha256: "a".repeat(64), prompts: 4, outputTokens: 24 },
   };
 }

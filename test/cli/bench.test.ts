@@ -68,6 +68,20 @@ describe("infernode bench", () => {
     expect(result.options).toMatchObject({ concurrency: [2], repeats: 3, seed: 0 });
   });
 
+  it("prices tokens, of one machine and of a serverless worker that sleeps", async () => {
+    const flags = [...own, "--price-per-hour", "3.6", "--traffic", "36", "--json"];
+    const { code, stdout } = await runCommand([...flags, "--repeats", "1"]);
+    expect(code).toBe(0);
+    const { price, points, openMs } = JSON.parse(stdout);
+    expect(price).toEqual({ dollarsPerSecond: 0.001, gpu: null, gpus: 0, source: "--price-per-hour" });
+    for (const { cost, overall } of points) {
+      const perSecond = overall.throughput.outputTokensPerSecond.mean;
+      expect(cost.output.mean * perSecond).toBeCloseTo(0.001 * 1e6, 6);
+      expect(cost.serverless).toMatchObject({ requestsPerSecond: 0.01, idleTimeoutSeconds: 5 });
+      expect(cost.serverless.coldStartSeconds).toBe(openMs / 1000);
+    }
+  });
+
   it("with --json alone prints one line of JSON; fewer than three repeats are told", async () => {
     const flags = [...own, "--repeats", "1"];
     const [json, table] = await Promise.all([runCommand([...flags, "--json"]), runCommand(flags)]);
@@ -154,6 +168,13 @@ describe("infernode bench, used wrongly", () => {
     [["--trace", "a", "--prompts", "b"], "--trace cannot be given with --prompts"],
     [["--trace", "a", "--turns", "2"], "--turns is of prompts that are drawn, and --trace names a file"],
     [["--trace-speed", "2"], "--trace-speed needs --trace"],
+    [
+      ["--url", "http://localhost:1", "--gpu", "GTX 970"],
+      '--gpu must be a GPU of `infernode plan`, such as "RTX 4090"',
+    ],
+    [["--gpu", "L4"], "--gpu needs --url: GPUs of an engine in this process are found"],
+    [["--price-per-hour", "-1"], "--price-per-hour must be a number above 0"],
+    [["--cold-start", "NaN"], "Expected a number."],
     [["--turns", "5000"], "--turns must be 4, uniform:2,8"],
     [["--users", "3"], "--users needs --turns"],
     [["--cancel-rate", "2"], "--cancel-rate must be a number from 0 to 1, got 2"],

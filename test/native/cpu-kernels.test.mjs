@@ -8,7 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const database = JSON.parse(readFileSync(path.join(root, ".build/release/compile_commands.json"), "utf8"));
-const kernels = { attention: "llama_attention.cpp", batches: "llama_q8_batches.cpp" };
+const kernels = {
+  attention: "llama_attention.cpp",
+  batches: "llama_q8_batches.cpp",
+  panels: "llama_panels.cpp",
+};
 const ggml = path.join(path.dirname(path.dirname(sourceNamed("ggml-cpu/ops.cpp"))), "ggml-cpu");
 
 const patience = { timeout: 240_000 }; // compilers on a busy machine
@@ -38,6 +42,10 @@ function compile(kernel, extra) {
   return { compiles: result.status === 0, output: result.stdout, errors: result.stderr };
 }
 
+const avx2 = ["-mavx2", "-mfma", "-mf16c"];
+const vnni = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mavx512vnni"];
+const setsOf = { [kernels.panels]: [...avx2, ...vnni] };
+
 // Compiles a kernel against a copy of an upstream header with one thing replaced.
 function compileAgainst(kernel, header, before, after) {
   const folder = mkdtempSync(path.join(altered, "case-"));
@@ -48,7 +56,7 @@ function compileAgainst(kernel, header, before, after) {
   expect(text).toContain(before);
   copyFileSync(original, copy);
   writeFileSync(copy, text.replace(before, after));
-  return compile(kernel, ["-fsyntax-only", "-mavx2", "-mfma", "-mf16c", `-I${folder}`]);
+  return compile(kernel, ["-fsyntax-only", ...(setsOf[kernel] ?? avx2), `-I${folder}`]);
 }
 
 describe("a kernel compiles against upstream's headers", () => {
@@ -58,6 +66,7 @@ describe("a kernel compiles against upstream's headers", () => {
   it.each([
     ["as they are", kernels.attention, "ops.h", attention, attention],
     ["as they are", kernels.batches, "llamafile/sgemm.h", "int, int, int);", "int, int, int);"],
+    ["as they are", kernels.panels, "ggml-common.h", "#define QK4_1 32", "#define QK4_1 32"],
   ])("%s: %s", patience, (_, kernel, header, before, after) => {
     expect(compileAgainst(kernel, header, before, after)).toMatchObject({ compiles: true, errors: "" });
   });
@@ -74,6 +83,8 @@ describe("a kernel compiles against upstream's headers", () => {
     ],
     ["another parameter", kernels.batches, "llamafile/sgemm.h", "int, int, int);", "int, int);"],
     ["wider numbers", kernels.batches, "llamafile/sgemm.h", "int, int, int);", "int64_t, int, int);"],
+    ["other blocks", kernels.panels, "ggml-common.h", "#define QK4_1 32", "#define QK4_1 64"],
+    ["other blocks", kernels.panels, "ggml-common.h", "#define QK5_0 32", "#define QK5_0 64"],
     ["other blocks", kernels.batches, "ggml-common.h", "#define QK8_0 32", "#define QK8_0 64"],
     [
       "a scale elsewhere",
@@ -112,7 +123,11 @@ describe.runIf(process.arch === "x64")("each routine is there where it was measu
     [kernels.attention]: { macro: "INFERNODE_ATTENTION", sets: ["haswell"] },
     [kernels.batches]: {
       macro: "INFERNODE_Q8_BATCHES",
-      sets: ["haswell", "cascadelake", "icelake", "cooperlake", "zen4"],
+      sets: ["haswell"],
+    },
+    [kernels.panels]: {
+      macro: "INFERNODE_MEASURED_AVX512_VNNI",
+      sets: ["cascadelake", "icelake", "cooperlake", "zen4"],
     },
   };
 

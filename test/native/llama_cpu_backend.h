@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "check.h"
@@ -46,6 +47,12 @@ class CpuLibrary {
   template <typename Function>
   Function* function(const char* name) const {
     return reinterpret_cast<Function*>(dlsym(library_, name));
+  }
+
+  // Whether our sums of quantized weights are taken in an order of their own (native/cpu).
+  bool has_panels() const {
+    auto* names = function<const char*()>("infernode_cpu_kernels");
+    return names != nullptr && std::string_view(names()).find("panels") != std::string_view::npos;
   }
 
   ggml_backend_reg_t registry() const { return registry_; }

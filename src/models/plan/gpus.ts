@@ -8,6 +8,9 @@
 // clock. Prices: RunPod's table of serverless flex prices,
 // US dollars per second of one worker, read 2026-11; RunPod sells no A10G.
 
+/** Whose prices these are and when they were read, for whoever shows one. */
+export const priceSource = "RunPod's serverless flex prices of 2026-11";
+
 /** What a GPU is, as far as an estimate needs it. */
 export interface GpuFacts {
   /** As people write it: "RTX 4090". */

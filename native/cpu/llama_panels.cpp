@@ -1,0 +1,196 @@
+#include "llama_panels.h"
+
+#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#include <memory>
+
+#include "ggml-cpu-impl.h"
+#include "ggml.h"
+#include "panel_kernels.h"
+
+namespace infernode_panels {
+
+namespace {
+
+constexpr std::int64_t kBatchBytes = 640 << 10;  // of batch rows at once: in the second cache
+constexpr std::int64_t kMostPanelRows = 256;     // weight rows that a thread takes at a time
+constexpr std::int64_t kTurns = 4;               // of each thread in a product
+
+template <typename Format>
+struct Product {
+  const typename Format::Block* a;
+  std::int64_t lda;
+  const typename Format::Batch* b;
+  std::int64_t ldb;
+  float* c;
+  std::int64_t ldc;
+  std::int64_t m, n, k;
+};
+
+template <typename Item>
+struct Room {
+  std::unique_ptr<Item[]> items;
+  std::int64_t size = 0;
+
+  Item* hold(std::int64_t count) {
+    if (count > size) {
+      items.reset(new Item[static_cast<std::size_t>(count)]);
+      size = count;
+    }
+    return items.get();
+  }
+};
+
+// What a thread keeps between products.
+struct Workspace {
+  Room<PanelBlock> panel;
+  Room<BatchBlock> batch;
+};
+
+// Groups of batch rows that are as even as they can be, none above what fits the registers.
+struct Groups {
+  std::int64_t count, each, larger;  // the first `larger` of them have one row more
+
+  explicit Groups(std::int64_t columns)
+      : count((columns + kMostColumns - 1) / kMostColumns),
+        each(columns / count),
+        larger(columns % count) {}
+  std::int64_t begin(std::int64_t group) const { return group * each + std::min(group, larger); }
+  std::int64_t size(std::int64_t group) const { return each + (group < larger ? 1 : 0); }
+};
+
+template <typename Format>
+void spread(const Product<Format>& of, std::int64_t j, const Groups& groups, BatchBlock* out) {
+  for (std::int64_t group = 0; group < groups.count; ++group) {
+    const std::int64_t begin = groups.begin(group), size = groups.size(group);
+    BatchBlock* const blocks = out + begin * of.k;
+    for (std::int64_t column = 0; column < size; ++column) {
+      const auto* const row = of.b + of.ldb * (j + begin + column);
+      for (std::int64_t block = 0; block < of.k; ++block)
+        blocks[block * size + column] = batch_block<Format>(row[block]);
+    }
+  }
+}
+
+using PanelKernel = void(const PanelBlock*, const BatchBlock*, std::int64_t, float*, std::int64_t,
+                         __mmask16);
+template <typename Format>
+constexpr PanelKernel* kKernels[kMostColumns + 1] = {
+    nullptr,
+    multiply_panel<Format, 1>,
+    multiply_panel<Format, 2>,
+    multiply_panel<Format, 3>,
+    multiply_panel<Format, 4>,
+    multiply_panel<Format, 5>,
+    multiply_panel<Format, 6>,
+    multiply_panel<Format, 7>,
+    multiply_panel<Format, 8>,
+    multiply_panel<Format, 9>,
+    multiply_panel<Format, 10>,
+    multiply_panel<Format, 11>,
+    multiply_panel<Format, 12>,
+};
+
+// Weight rows [from, to) times the batch rows from j on, which are spread out. `leap`: weight
+// rows from the end to where this thread is likely to go on.
+template <typename Format>
+void compute(const Product<Format>& of, std::int64_t from, std::int64_t to, std::int64_t leap,
+             std::int64_t j, const Groups& groups, std::int64_t columns, Workspace& own) {
+  const BatchBlock* const batch = own.batch.items.get();
+  for (std::int64_t i = from; i < to; i += kPanelRows) {
+    const std::int64_t count = std::min<std::int64_t>(kPanelRows, to - i);
+    const PanelRows<typename Format::Block> rows(of.a + of.lda * i, of.lda, count);
+    const auto mask = static_cast<__mmask16>((1U << count) - 1);
+    const std::int64_t next = std::min(i + count + (i + count == to ? leap : 0), of.m - 1);
+    const char* const ahead = reinterpret_cast<const char*>(of.a + of.lda * next);
+    float* const out = of.c + of.ldc * j + i;
+    if (columns == 1) {
+      multiply_rows<Format>(rows, batch, of.k, ahead, out, mask);
+      continue;
+    }
+    PanelBlock* const panel = own.panel.hold(of.k);
+    for (std::int64_t block = 0; block < of.k; ++block) {
+      prefetch_blocks<Format>(ahead, block);
+      interleave<Format>(rows, block, panel[block]);
+    }
+    for (std::int64_t group = 0; group < groups.count; ++group) {
+      const std::int64_t begin = groups.begin(group);
+      kKernels<Format>[groups.size(group)](panel, batch + begin * of.k, of.k, out + of.ldc * begin,
+                                           of.ldc, mask);
+    }
+  }
+}
+
+// Weight rows a thread takes at a time: all get several turns, so that one that is held up
+// leaves its share to the others.
+std::int64_t rows_at_a_time(std::int64_t m, std::int64_t threads) {
+  const std::int64_t share = m / (threads * kTurns) / kPanelRows * kPanelRows;
+  const std::int64_t least = std::min<std::int64_t>(kPanelRows, (m + threads - 1) / threads);
+  return std::clamp(share, least, kMostPanelRows);
+}
+
+// Batch rows that are spread out at once.
+std::int64_t columns_at_a_time(std::int64_t k) {
+  const std::int64_t fit = kBatchBytes / (k * static_cast<std::int64_t>(sizeof(BatchBlock)));
+  return std::max<std::int64_t>(fit / kMostColumns, 1) * kMostColumns;
+}
+
+// This thread's share of the weight rows times all batch rows: its first turn, then those
+// that `next` gives.
+template <typename Format, typename Next>
+void take_turns(const ggml_compute_params& params, const Product<Format>& of, const Next& next) {
+  thread_local Workspace own;
+  const std::int64_t rows = rows_at_a_time(of.m, params.nth);
+  const std::int64_t shares = (of.m + rows - 1) / rows;
+  const std::int64_t most = std::min(of.n, columns_at_a_time(of.k));
+  const std::int64_t turns = shares * ((of.n + most - 1) / most);
+  BatchBlock* const batch = own.batch.hold(most * of.k);
+  std::int64_t held = -1;  // the batch rows from there on are spread out
+  for (std::int64_t turn = params.ith; turn < turns; turn = next()) {
+    const std::int64_t j = turn / shares * most;
+    const std::int64_t columns = std::min(most, of.n - j);
+    const Groups groups(columns);
+    if (held != j) spread(of, j, groups, batch);
+    held = j;
+    const std::int64_t from = turn % shares * rows;
+    const std::int64_t leap = (params.nth - 1) * rows;
+    compute(of, from, std::min(from + rows, of.m), leap, j, groups, columns, own);
+  }
+}
+
+// Turns are handed out by the counter ggml resets before each operation. Of several
+// products in one operation only the first, whose batch begins the work buffer, finds it
+// fresh; the others' turns go round.
+template <typename Format>
+bool share_out(const ggml_compute_params& params, const Product<Format>& of) {
+  if (of.b == params.wdata) {
+    take_turns(params, of, [&] { return ggml_threadpool_chunk_add(params.threadpool, 1); });
+    return true;
+  }
+  std::int64_t turn = params.ith;
+  take_turns(params, of, [&] { return turn += params.nth; });
+  return true;
+}
+
+}  // namespace
+
+bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t k,
+              const void* a, std::int64_t lda, const void* b, std::int64_t ldb, float* c,
+              std::int64_t ldc, int a_type, int b_type) {
+  const auto as = [&]<typename Format>() {
+    return share_out<Format>(params,
+                             {static_cast<const typename Format::Block*>(a), lda,
+                              static_cast<const typename Format::Batch*>(b), ldb, c, ldc, m, n, k});
+  };
+  if (b_type == GGML_TYPE_Q8_0) {
+    if (a_type == GGML_TYPE_Q8_0) return as.template operator()<Q8_0>();
+    if (a_type == GGML_TYPE_Q5_0) return as.template operator()<Q5_0>();
+  }
+  if (b_type == GGML_TYPE_Q8_1) {
+    if (a_type == GGML_TYPE_Q4_1) return as.template operator()<Q4_1>();
+    if (a_type == GGML_TYPE_Q5_1) return as.template operator()<Q5_1>();
+  }
+  return false;
+}
+
+}  // namespace infernode_panels
+#endif

@@ -1,0 +1,205 @@
+// Products of quantized weights by panels, in the CPU backend that is loaded: beside exact
+// arithmetic and ggml's own routine, for all remainders of panels and groups, and a row alone
+// beside the same row among others on any number of threads. Where the CPU has no such
+// routine, nothing is judged, and that is said.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "check.h"
+#include "ggml-cpu-impl.h"
+#include "ggml-cpu.h"
+#include "ggml.h"
+#include "llama_cpu_backend.h"
+#include "llamafile/sgemm.h"
+#include "quants.h"
+
+using namespace infernode;
+
+namespace {
+
+using Multiply = decltype(llamafile_sgemm);
+using TraitsOf = const ggml_type_traits_cpu*(ggml_type);
+
+constexpr ggml_type kTypes[] = {GGML_TYPE_Q8_0, GGML_TYPE_Q5_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_1};
+// Every remainder of a group of twelve; 180 rows of 140 blocks are spread in two parts.
+constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,
+                                     10, 11, 12, 13, 23, 24, 25, 37, 180};
+
+bool has_panels() {
+  static const bool found = CpuLibrary::loaded().has_panels();
+  if (!found) std::puts("SKIPPED: this CPU's variant has no panels");
+  return found;
+}
+
+std::vector<float> random_floats(std::mt19937& random, std::int64_t count) {
+  std::normal_distribution<float> normal;
+  std::vector<float> made(static_cast<std::size_t>(count));
+  for (float& value : made) value = normal(random);
+  return made;
+}
+
+// Rows of blocks of one type.
+struct Rows {
+  ggml_type type;
+  std::int64_t width;
+  std::vector<char> bytes;
+
+  std::size_t row_bytes() const { return ggml_row_size(type, width); }
+  const char* row(std::int64_t index) const {
+    return bytes.data() + static_cast<std::size_t>(index) * row_bytes();
+  }
+};
+
+Rows quantized(std::mt19937& random, ggml_type type, std::int64_t rows, std::int64_t width) {
+  const std::vector<float> floats = random_floats(random, rows * width);
+  Rows made{type, width,
+            std::vector<char>(ggml_row_size(type, width) * static_cast<std::size_t>(rows))};
+  ggml_quantize_chunk(type, floats.data(), made.bytes.data(), 0, rows, width, nullptr);
+  return made;
+}
+
+// A batch as the backend itself quantizes it.
+Rows batch_of(std::mt19937& random, const ggml_type_traits_cpu& traits, ggml_from_float_t quantize,
+              std::int64_t rows, std::int64_t width) {
+  const std::vector<float> floats = random_floats(random, rows * width);
+  Rows made{traits.vec_dot_type, width,
+            std::vector<char>(ggml_row_size(traits.vec_dot_type, width) *
+                              static_cast<std::size_t>(rows))};
+  for (std::int64_t row = 0; row < rows; ++row)
+    quantize(floats.data() + row * width,
+             made.bytes.data() + static_cast<std::size_t>(row) * made.row_bytes(), width);
+  return made;
+}
+
+template <typename Block>
+void append(const char* bytes, std::int64_t width, std::vector<double>& values) {
+  for (std::int64_t block = 0; block < width / 32; ++block) {
+    Block one;
+    std::memcpy(&one, bytes + static_cast<std::size_t>(block) * sizeof one, sizeof one);
+    ggml_fp16_t half;
+    std::memcpy(&half, &one, sizeof half);
+    const double scale = static_cast<double>(ggml_fp16_to_fp32(half));
+    for (const std::int8_t value : one.qs) values.push_back(scale * value);
+  }
+}
+
+std::vector<double> values_of(const Rows& rows, std::int64_t row) {
+  std::vector<double> values;
+  if (rows.type == GGML_TYPE_Q8_1) {
+    append<block_q8_1>(rows.row(row), rows.width, values);
+  } else {
+    std::vector<float> floats(static_cast<std::size_t>(rows.width));
+    ggml_get_type_traits(rows.type)->to_float(rows.row(row), floats.data(), rows.width);
+    values.assign(floats.begin(), floats.end());
+  }
+  return values;
+}
+
+// Of sums beside exact ones, in parts of the sum of their terms' sizes.
+struct Distance {
+  double squares = 0;
+  double worst = 0;
+  std::int64_t count = 0;
+
+  void add(double found, double exact, double size) {
+    const double part = std::abs(found - exact) / size;
+    squares += part * part;
+    worst = std::max(worst, part);
+    ++count;
+  }
+  double root_mean_square() const { return std::sqrt(squares / static_cast<double>(count)); }
+};
+
+void compare(ggml_type type, std::int64_t m, std::int64_t k, std::int64_t n, std::mt19937& random,
+             Distance& ours, Distance& theirs) {
+  const CpuLibrary library = CpuLibrary::loaded();
+  const CpuLibrary unmodified = CpuLibrary::unmodified();
+  auto* multiply = library.function<Multiply>("llamafile_sgemm");
+  auto* traits_of = unmodified.function<TraitsOf>("ggml_get_type_traits_cpu");
+  const ggml_type_traits_cpu& traits = *traits_of(type);
+  const Rows a = quantized(random, type, m, 32 * k);
+  const Rows b = batch_of(random, traits, traits_of(traits.vec_dot_type)->from_float, n, 32 * k);
+  const std::int64_t ldc = m + static_cast<std::int64_t>(random() % 3);
+  std::vector<float> found(static_cast<std::size_t>(ldc * n), -1.0f);
+  const int threads = 1 + static_cast<int>(random() % 5);
+  for (int thread = 0; thread < threads; ++thread) {
+    const ggml_compute_params params{thread, threads, 0, nullptr, nullptr, false};
+    CHECK(multiply(&params, m, n, k, a.bytes.data(), k, b.bytes.data(), k, found.data(), ldc, type,
+                   traits.vec_dot_type, GGML_TYPE_F32));
+  }
+  std::vector<std::vector<double>> weights;
+  for (std::int64_t i = 0; i < m; ++i) weights.push_back(values_of(a, i));
+  for (std::int64_t j = 0; j < n; ++j) {
+    const std::vector<double> row = values_of(b, j);
+    for (std::int64_t i = 0; i < m; ++i) {
+      double exact = 0, size = 1e-30;
+      for (std::size_t at = 0; at < row.size(); ++at) {
+        const double term = weights[static_cast<std::size_t>(i)][at] * row[at];
+        exact += term;
+        size += std::abs(term);
+      }
+      float upstream = 0;
+      traits.vec_dot(static_cast<int>(32 * k), &upstream, 0, a.row(i), 0, b.row(j), 0, 1);
+      const float own = found[static_cast<std::size_t>(ldc * j + i)];
+      ours.add(static_cast<double>(own), exact, size);
+      theirs.add(static_cast<double>(upstream), exact, size);
+    }
+    // What lies between the rows of the result is not ours.
+    for (std::int64_t i = m; i < ldc; ++i)
+      CHECK_EQ(found[static_cast<std::size_t>(ldc * j + i)], -1.0f);
+  }
+}
+
+}  // namespace
+
+TEST("products by panels are at least as near to exact arithmetic as ggml's own") {
+  if (!has_panels()) return;
+  std::mt19937 random(3);
+  for (const ggml_type type : kTypes) {
+    Distance ours, theirs;
+    for (const std::int64_t m : {1, 2, 15, 16, 17, 33, 70})
+      for (const std::int64_t k : {1, 2, 18})
+        for (const std::int64_t n : kBatches) compare(type, m, k, n, random, ours, theirs);
+    compare(type, 40, 140, 180, random, ours, theirs);
+    std::printf("%s: %lld sums, root mean square %.1e (ggml %.1e), worst %.1e (ggml %.1e)\n",
+                ggml_type_name(type), static_cast<long long>(ours.count), ours.root_mean_square(),
+                theirs.root_mean_square(), ours.worst, theirs.worst);
+    CHECK(ours.root_mean_square() <= theirs.root_mean_square());
+    CHECK(ours.worst <= theirs.worst);
+    CHECK(ours.worst < 1e-6);
+  }
+}
+
+TEST("a row is the same alone and in a batch on any number of threads") {
+  if (!has_panels()) return;
+  CpuBackend cpu;
+  std::mt19937 random(5);
+  for (const ggml_type type : kTypes) {
+    for (const std::int64_t rows : {1, 40, 300}) {
+      const std::int64_t width = 96;
+      const Rows weights = quantized(random, type, rows, width);
+      for (const std::int64_t n : {2, 9, 13, 130}) {
+        const std::vector<float> batch = random_floats(random, n * width);
+        const auto product = [&](int threads, std::int64_t first, std::int64_t count) {
+          return cpu.run(threads, [&](ggml_context* made) {
+            ggml_tensor* a = ggml_new_tensor_2d(made, type, width, rows);
+            ggml_tensor* b = ggml_new_tensor_2d(made, GGML_TYPE_F32, width, count);
+            return CpuOperation{ggml_mul_mat(made, a, b),
+                                {{a, weights.bytes.data()}, {b, batch.data() + first * width}}};
+          });
+        };
+        const std::vector<float> together = product(1, 0, n);
+        for (const int threads : {2, 3, 7}) CHECK(product(threads, 0, n) == together);
+        for (const std::int64_t row : {std::int64_t{0}, n / 2, n - 1}) {
+          const std::vector<float> alone = product(2, row, 1);
+          CHECK(std::equal(alone.begin(), alone.end(), together.begin() + row * rows));
+        }
+      }
+    }
+  }
+}
