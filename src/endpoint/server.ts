@@ -180,9 +180,10 @@ export class Server implements Stoppable {
 
   #figures(): Readonly<Record<string, unknown>> {
     const requests = { under_way: this.#admission.living, limit: this.#admission.limit };
-    if (!this.#loaded.signal.aborted || this.#served.text === undefined) return { requests };
+    const jobs = { running: this.#jobs.count("IN_PROGRESS"), waiting: this.#jobs.count("IN_QUEUE") };
+    if (!this.#loaded.signal.aborted || this.#served.text === undefined) return { requests, jobs };
     const { running, waiting } = this.#served.text.stats();
-    return { models: this.#served.text.model().names, requests, engine: { running, waiting } };
+    return { models: this.#served.text.model().names, requests, jobs, engine: { running, waiting } };
   }
 
   #platform(openai: OpenaiParts | undefined): PlatformParts {

@@ -26,7 +26,15 @@ export interface LocalJobsOptions {
 
 export class LocalJobs {
   readonly #parts: LocalJobsOptions;
+  /** All that can be asked for. */
   readonly #known = new Map<string, LocalJob>();
+  /** In the order they came. */
+  readonly #waiting = new Set<LocalJob>();
+  readonly #running = new Set<LocalJob>();
+  /** Of the known ones, in the order of their ends. */
+  readonly #ended = new Set<LocalJob>();
+  #waitingBytes = 0;
+  #endedBytes = 0;
   readonly #changes = new Changes();
   /** Ends since the start, by status. */
   readonly #ends = new Map<LocalStatus, number>();
@@ -39,7 +47,7 @@ export class LocalJobs {
 
   /** Jobs that wait or run. */
   get jobs(): number {
-    return this.count("IN_QUEUE") + this.count("IN_PROGRESS");
+    return this.#waiting.size + this.#running.size;
   }
 
   get stopped(): boolean {
@@ -47,7 +55,9 @@ export class LocalJobs {
   }
 
   count(status: LocalStatus): number {
-    return this.#with(status).length;
+    if (status === "IN_QUEUE") return this.#waiting.size;
+    if (status === "IN_PROGRESS") return this.#running.size;
+    return [...this.#ended].filter((job) => job.status === status).length;
   }
 
   /** Jobs that ended so since the start, deleted ones too. */
@@ -66,11 +76,11 @@ export class LocalJobs {
 
   /** Why no further job of so many bytes can wait now; undefined where it can. */
   refusal(bytes: number): string | undefined {
-    const waiting = this.#with("IN_QUEUE");
-    const sum = waiting.reduce((all, job) => all + job.bytes, bytes);
-    if (waiting.length === 0 || (waiting.length < waitingLimit && sum <= waitingBytesLimit)) return undefined;
+    const count = this.#waiting.size;
+    if (count === 0) return undefined;
+    if (count < waitingLimit && this.#waitingBytes + bytes <= waitingBytesLimit) return undefined;
     const limits = `at most ${waitingLimit} jobs of ${waitingBytesLimit} bytes together may`;
-    return `${waiting.length} jobs wait already, ${limits}; send this one of ${bytes} bytes again later`;
+    return `${count} jobs wait already, ${limits}; send this one of ${bytes} bytes again later`;
   }
 
   /** Starts the job, or lets it wait for a slot. @param bytes of its request */
@@ -93,22 +103,22 @@ export class LocalJobs {
   /** Starts jobs that wait as far as there is room; to be called when the limit has grown. */
   async fill(): Promise<void> {
     const limit = await this.#parts.limit();
-    for (const job of this.#with("IN_QUEUE")) {
-      if (this.count("IN_PROGRESS") >= limit) return;
+    for (const job of this.#waiting) {
+      if (this.#running.size >= limit) return;
       this.#start(job);
     }
   }
 
   cancel(job: LocalJob): void {
     if (job.ended) return;
-    if (job.running === undefined) this.#ended(job, "CANCELLED");
+    if (job.running === undefined) this.#end(job, "CANCELLED");
     else job.running.stop();
   }
 
   /** Drops the jobs that wait. @returns how many those were */
   purge(): number {
-    const waiting = this.#with("IN_QUEUE");
-    for (const job of waiting) this.#ended(job, "CANCELLED");
+    const waiting = [...this.#waiting];
+    for (const job of waiting) this.#end(job, "CANCELLED");
     return waiting.length;
   }
 
@@ -121,7 +131,7 @@ export class LocalJobs {
   async failAll(reason: string): Promise<void> {
     this.stop();
     this.purge();
-    for (const job of this.#with("IN_PROGRESS")) job.running?.fail(reason);
+    for (const job of this.#running) job.running?.fail(reason);
     await this.drained();
   }
 
@@ -130,67 +140,67 @@ export class LocalJobs {
     while (!this.#stopped || this.jobs > 0) await this.#changes.next();
   }
 
-  #with(status: LocalStatus): readonly LocalJob[] {
-    return [...this.#known.values()].filter((job) => job.status === status);
-  }
-
   async #add(job: LocalJob): Promise<LocalJob> {
-    const { id } = job.job;
-    this.#known.get(id)?.forget();
-    this.#known.delete(id);
-    this.#known.set(id, job);
+    const before = this.#known.get(job.job.id);
+    if (before !== undefined) this.#delete(before);
+    this.#known.set(job.job.id, job);
+    this.#waiting.add(job);
+    this.#waitingBytes += job.bytes;
     job.keep(() => this.#delete(job));
     await this.fill();
     return job;
   }
 
+  #leaveQueue(job: LocalJob): void {
+    if (this.#waiting.delete(job)) this.#waitingBytes -= job.bytes;
+  }
+
   #start(job: LocalJob): void {
     const { options, config, logger } = this.#parts;
     const running = new RunningJob({ job: job.job, outbox: job.outlet, options, config, logger });
+    this.#leaveQueue(job);
+    this.#running.add(job);
     job.start(running, config.workerId, () => {
       logger.within(job.job, () => logger.warn("It ran for longer than its executionTimeout."));
       running.stop();
     });
     void running.ended.then(({ type, failed }) => {
-      if (type === "stopped") this.#ended(job, job.isOverdue ? "TIMED_OUT" : "CANCELLED");
-      else this.#ended(job, failed ? "FAILED" : "COMPLETED");
+      this.#running.delete(job);
+      if (type === "stopped") this.#end(job, job.isOverdue ? "TIMED_OUT" : "CANCELLED");
+      else this.#end(job, failed ? "FAILED" : "COMPLETED");
+      void this.fill();
     });
     running.start();
   }
 
-  #ended(job: LocalJob, status: LocalStatus): void {
+  #end(job: LocalJob, status: LocalStatus): void {
+    this.#leaveQueue(job);
     job.end(status);
     this.#ends.set(status, this.total(status) + 1);
     if (!job.isDeleted) {
-      const { id } = job.job;
-      this.#known.delete(id);
-      this.#known.set(id, job); // those that ended are in the order of their ends
+      this.#ended.add(job);
+      this.#endedBytes += job.keptBytes;
       job.keep(() => this.#delete(job));
-      this.#forgetOld();
+      this.#deleteOld();
+      this.#parts.onEnd(job);
     }
     this.#changes.notify();
-    void this.fill();
-    if (!job.isDeleted) this.#parts.onEnd(job);
   }
 
-  /** A job that does not end by this is stopped, and nobody is told. */
+  /** A job that has not ended is stopped, and nobody is told. */
   #delete(job: LocalJob): void {
-    const { id } = job.job;
     job.forget();
-    if (this.#known.get(id) === job) this.#known.delete(id);
+    this.#known.delete(job.job.id);
+    if (this.#ended.delete(job)) this.#endedBytes -= job.keptBytes;
     this.cancel(job);
-    job.changes.notify();
   }
 
   /** The job that ended last is kept whatever its size. */
-  #forgetOld(): void {
-    let count = 0;
-    let bytes = 0;
-    for (const job of [...this.#known.values()].reverse()) {
-      if (!job.ended) continue;
-      count += 1;
-      bytes += job.keptBytes;
-      if (count > 1 && (count > endedLimit || bytes > endedBytesLimit)) this.#delete(job);
+  #deleteOld(): void {
+    for (const job of this.#ended) {
+      if (this.#ended.size === 1) return;
+      if (this.#ended.size <= endedLimit && this.#endedBytes <= endedBytesLimit) return;
+      this.#delete(job);
     }
   }
 }

@@ -265,6 +265,25 @@ describe("a request", () => {
     );
   });
 
+  it("of strange shape fails alone: depth, names, ids", async () => {
+    await withHandler(obedient, async ({ send, url }) => {
+      const deep = `{"input":{"echo":${"[".repeat(5000)}${"]".repeat(5000)}}}`;
+      const deeper = `{"input":{"echo":${"[".repeat(4_000_000)}${"]".repeat(4_000_000)}}}`;
+      for (const body of [deep, deeper, '{"input":{"echo":{"__proto__":{"a":1},"constructor":1}}}']) {
+        const reply = await call(`${url}/v2/ep/runsync`, "POST", body, json);
+        expect(["COMPLETED", "FAILED", undefined]).toContain(reply.json.status);
+        expect(reply.status).toBeLessThan(500);
+      }
+      for (const id of ["__proto__", "constructor", "%00", "%2e%2e", "a".repeat(5000), "%zz"]) {
+        const reply = await send("GET", `status/${id}`);
+        expect([id.slice(0, 20), reply.status]).toEqual([id.slice(0, 20), 404]);
+      }
+      expect((await send("POST", "runsync", { input: { echo: "\ud800 \u0000 \u2028" } })).json.output).toBe(
+        "\ufffd \u0000 \u2028",
+      );
+    });
+  });
+
   it("needs a key, raw or as Bearer, where the server has one", async () => {
     await withHandler(
       obedient,

@@ -83,6 +83,7 @@ describe("a route", () => {
         status: "ready",
         models: ["tinytale"],
         requests: { under_way: 0, limit: 68 },
+        jobs: { running: 0, waiting: 0 },
         engine: { running: 0, waiting: 0 },
       });
       expect((await call(`${url}/ping`, "HEAD")).status).toBe(200);
