@@ -69,9 +69,7 @@ export function check({ device, small, hasTime, say }) {
     for (const width of small ? widths.slice(0, 2) : widths) {
       if (!hasTime()) break;
       const shape = { slots: width, contextLength };
-      const measured = await withEngine(model, shape, (engine) =>
-        measure(engine, width, newTokens),
-      );
+      const measured = await withEngine(model, shape, (engine) => measure(engine, width, newTokens));
       const ceiling = await ceilingOf(reference, width, isCpu, description);
       const share = ceiling === null ? null : measured.tokensPerSecond / ceiling;
       const told = share === null ? "" : `, ${(share * 100).toFixed(0)} % of the ceiling`;
