@@ -15,6 +15,7 @@ export const shapeFormulas = {
   distribution: {
     count: "number of values",
     mean: "sum / count",
+    deviation: "the sample's standard deviation, with count - 1; null of one value",
     p50: "percentile, linear between the two values beside it (numpy's default); p90, p99 and p999 (99.9 %) likewise",
     p90: "as p50",
     p99: "as p50",
@@ -162,6 +163,7 @@ const repeatRows: readonly Row[] = [
     "steady: concurrency: from the warm-up's end to the last moment with 95 % of the streams busy; rate: from the first measured arrival to the last. whole: no such time, so first request sent to last end",
   ],
   ["window.durationMs", "value", "ms", "the window's end - its start"],
+  ["wallMs", "value", "ms", "last measured request's end - first one sent, whatever the window"],
   ["window.isShort", "value", "", "durationMs < 10,000"],
   ...throughputRows.map(([path, ...rest]): Row => [`throughput.${path}`, ...rest]),
   ...latencyRows.map(([path, ...rest]): Row => [`latency.${path}`, ...rest]),

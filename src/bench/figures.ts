@@ -64,6 +64,8 @@ export interface RepeatFigures {
     readonly durationMs: number;
     readonly isShort: boolean;
   } | null;
+  /** From the first measured request to the last end; null of none. */
+  readonly wallMs: number | null;
   readonly throughput: Throughput | null;
   readonly latency: LatencyFigures;
   readonly tokens: {
@@ -117,7 +119,8 @@ export function repeatFigures(
   const good = new Set(each.filter(({ latency }) => isGood(latency, slo)).map(({ record }) => record));
   const samples = samplesOf(each);
   const steady = steadyWindow(load, records);
-  const window = steady ?? wholeWindow(measured);
+  const whole = wholeWindow(measured);
+  const window = steady ?? whole;
   const durationMs = window === null ? 0 : window.endMs - window.startMs;
   const figures: RepeatFigures = {
     requests: countsOf(records, measured, good.size),
@@ -126,6 +129,7 @@ export function repeatFigures(
       kind: steady === null ? "whole" : "steady",
       ...{ durationMs, isShort: durationMs < shortWindowMs },
     },
+    wallMs: whole && whole.endMs - whole.startMs,
     throughput: window && throughputOf(records, good, window),
     latency: latencyFigures(samples),
     tokens: tokenFigures(finished, measured),

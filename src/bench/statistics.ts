@@ -7,6 +7,8 @@ import { studentQuantile } from "./student.js";
 export interface Distribution {
   readonly count: number;
   readonly mean: number;
+  /** The sample's standard deviation, with n - 1; null of one value. */
+  readonly deviation: number | null;
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
@@ -65,6 +67,7 @@ export function distribution(values: readonly number[]): Distribution | null {
   return {
     count: sorted.length,
     mean: mean(sorted),
+    deviation: sorted.length < 2 ? null : standardDeviation(sorted),
     p50: percentile(sorted, 50),
     p90: percentile(sorted, 90),
     p99: percentile(sorted, 99),

@@ -3,12 +3,15 @@
 import type { BenchmarkResult } from "../bench/benchmark.js";
 import { csvOf } from "../bench/csv.js";
 import { OutputFile } from "../bench/output-file.js";
+import { vllmJson } from "../bench/vllm-json.js";
 
 /** Their paths, as flags name them. */
 export interface BenchPaths {
   readonly json: string | undefined;
   readonly csv: string | undefined;
   readonly html: string | undefined;
+  /** "vllm=FILE". */
+  readonly compat: string | undefined;
 }
 
 /** Files that can be written to. */
@@ -16,12 +19,14 @@ export class BenchFiles {
   readonly #json: OutputFile | undefined;
   readonly #csv: OutputFile | undefined;
   readonly #html: OutputFile | undefined;
+  readonly #vllm: OutputFile | undefined;
 
   /** @throws InferenceError INVALID_OPTION where one of them cannot be written */
-  constructor({ json, csv, html }: BenchPaths) {
+  constructor({ json, csv, html, compat }: BenchPaths) {
     this.#json = fileAt("--json", json);
     this.#csv = fileAt("--csv", csv);
     this.#html = fileAt("--html", html);
+    this.#vllm = fileAt("--compat", compat?.replace(/^vllm=/, ""));
   }
 
   /** Keeps what is known so far, whatever ends the process. */
@@ -32,11 +37,12 @@ export class BenchFiles {
   /** Writes the rest. @returns all files that were written */
   async finish(result: BenchmarkResult): Promise<readonly string[]> {
     this.#csv?.write(csvOf(result));
+    this.#vllm?.write(vllmJson(result));
     if (this.#html !== undefined) {
       const { htmlReport } = await import("../bench/html-report.js");
       this.#html.write(htmlReport(result));
     }
-    return [this.#json, this.#csv, this.#html].flatMap((file) => file?.path ?? []);
+    return [this.#json, this.#csv, this.#html, this.#vllm].flatMap((file) => file?.path ?? []);
   }
 }
 

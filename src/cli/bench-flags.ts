@@ -89,6 +89,17 @@ function engineFlags(): Option[] {
   ];
 }
 
+/** Files in the form of other tools. */
+export function compatFlag(): Option {
+  return new Option(
+    "--compat <tool=file>",
+    "vllm=FILE: a line of JSON for each repeat, as vLLM's serving benchmark writes it",
+  ).argParser((text) => {
+    if (/^vllm=./.test(text)) return text;
+    throw new InvalidArgumentError("Expected vllm=FILE.");
+  });
+}
+
 function costFlags(): Option[] {
   return [
     new Option("--gpu <name>", 'with --url: the GPU there, for its price, such as "RTX 4090"'),

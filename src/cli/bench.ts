@@ -16,7 +16,7 @@ import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
 import { benchCompareCommand } from "./bench-compare.js";
 import { BenchFiles } from "./bench-files.js";
-import { benchFlags } from "./bench-flags.js";
+import { benchFlags, compatFlag } from "./bench-flags.js";
 import { benchGpusCommand } from "./bench-gpus.js";
 import { benchmarkProgress } from "./bench-progress.js";
 import { benchmarkText } from "./bench-text.js";
@@ -30,6 +30,7 @@ type Flags = Omit<BenchmarkOptions, "model"> & {
   readonly json?: string | true;
   readonly csv?: string;
   readonly html?: string;
+  readonly compat?: string;
 };
 
 /** The command; it sets the process's exit code. */
@@ -47,6 +48,7 @@ export function benchCommand(): Command {
     .addCommand(benchGpusCommand())
     .option("--json [file]", "write the result to a file, or print it as JSON instead of the table")
     .option("--csv <file>", "write a line for each repeat of each load point")
+    .addOption(compatFlag())
     .option("--html <file>", "write a report with charts: one file without scripts or requests")
     .action(async (model: string | undefined, flags: Flags) => {
       process.exitCode = await bench(model, flags);
@@ -55,10 +57,10 @@ export function benchCommand(): Command {
 
 async function bench(
   model: string | undefined,
-  { json, csv, html, apiKeyEnv, ...flags }: Flags,
+  { json, csv, html, compat, apiKeyEnv, ...flags }: Flags,
 ): Promise<number> {
   const options = judgeBenchmark({ ...flags, model, ...keyOf(apiKeyEnv, flags) });
-  const files = new BenchFiles({ json: json === true ? undefined : json, csv, html });
+  const files = new BenchFiles({ json: json === true ? undefined : json, csv, html, compat });
   const interruption = listenForInterruption();
   const { signal } = interruption;
   try {

@@ -5,7 +5,7 @@ import { costOf, type ServerlessFacts } from "../../src/bench/cost.js";
 import { costLines } from "../../src/bench/cost-lines.js";
 import { offersOf } from "../../src/bench/frontier.js";
 import type { PointResult } from "../../src/bench/point.js";
-import { type Price, priceOf } from "../../src/bench/price.js";
+import { gpuNames, type Price, priceOf } from "../../src/bench/price.js";
 import { Random } from "../../src/bench/random.js";
 import { gpuNamed } from "../../src/models/plan/gpu-names.js";
 import { simulated } from "./simulated.js";
@@ -51,6 +51,20 @@ describe("a price", () => {
       dollarsPerSecond: 0.002,
       gpus: 2,
     });
+  });
+
+  it("is of the GPUs that an engine tells, or that were named for an endpoint", () => {
+    const engine = { identity: { type: "engine", gpus: ["NVIDIA L4"] } };
+    const endpoint = { identity: { type: "endpoint" } };
+    expect(gpuNames({}, engine)).toEqual(["NVIDIA L4"]);
+    expect(gpuNames({}, endpoint)).toEqual([]);
+    expect(gpuNames({ gpu: "L4", gpus: 2 }, endpoint)).toEqual(["L4", "L4"]);
+    const unnamed = gpuNames({ gpus: 2 }, endpoint);
+    expect(priceOf({ names: unnamed, pricePerHour: 1.8 })).toMatchObject({
+      dollarsPerSecond: 0.001,
+      gpus: 2,
+    });
+    expect(priceOf({ names: unnamed, pricePerHour: undefined })).toBeNull();
   });
 
   it("is none where one is not known", () => {

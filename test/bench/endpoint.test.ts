@@ -145,7 +145,7 @@ describe("a benchmark of an endpoint", () => {
   it("converses: each request holds the answers before it", async () => {
     const address = await startEndpoint();
     const given = { turns: "3", outputTokens: "5", promptTokens: "61", warmup: 0, repeats: 1 };
-    const { points } = await benchEndpoint(`${address}/plain`, { ...given, requests: 9 });
+    const { points } = await benchEndpoint(`${address}/plain`, { ...given, concurrency: [1], requests: 9 });
     const [repeat] = points[0]?.repeats ?? [];
     expect(repeat?.turns).toMatchObject({ count: 9, mean: 2, max: 3 });
     // Two tokens a word and seven around them: 27 words a turn and, with its leading space, five or six an answer.

@@ -111,7 +111,7 @@ describe("a benchmark of an engine", () => {
   });
 
   it("cancels as many requests as the engine says were cancelled", async () => {
-    const given = { cancelRate: 0.5, outputTokens: "48", requests: 16, repeats: 1, warmup: 0 };
+    const given = { cancelRate: 0.5, outputTokens: "200", requests: 16, repeats: 1, warmup: 0 };
     const { points } = await bench(given);
     const { requests, engine } = points[0]?.repeats[0] ?? expect.fail("no repeat");
     expect(requests.abandoned).toBeGreaterThan(0);

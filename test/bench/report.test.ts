@@ -2,6 +2,7 @@
 // requests, colours by the reader's scheme, and names that are no markup.
 import { describe, expect, it } from "vitest";
 import type { BenchmarkResult } from "../../src/bench/benchmark.js";
+import { costOf } from "../../src/bench/cost.js";
 import { csvOf } from "../../src/bench/csv.js";
 import { frontierOf, kneeOf, type Offer, offersOf } from "../../src/bench/frontier.js";
 import { htmlReport } from "../../src/bench/html-report.js";
@@ -61,6 +62,17 @@ describe("what users get against what a GPU yields", () => {
 });
 
 describe("the report", () => {
+  it("has a chart of prices where there is one, and none where there is none", () => {
+    const price = { dollarsPerSecond: 0.001, gpu: "L4", gpus: 1, source: "a test" };
+    const facts = { requestsPerHour: undefined, coldStartSeconds: null, idleTimeoutSeconds: 5 };
+    const points = result.points.map((point) => ({ ...point, cost: costOf(point, price, facts) }));
+    const priced = htmlReport({ ...result, price, points });
+    expect(priced).toContain("Price of tokens by requests in flight");
+    expect(priced).toContain("1 x L4 at $3.60 per hour (a test)");
+    expect(priced.length).toBeLessThan(300_000);
+    expect(html).not.toContain("Price of tokens");
+  });
+
   it("is one file below 300 KB, without scripts and without anything to load", () => {
     expect(html.length).toBeLessThan(300_000);
     expect(html).not.toMatch(/<script|javascript:|\son\w+=|<link|<img|<iframe|@import|\ssrc=|\shref=/i);

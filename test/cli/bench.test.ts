@@ -68,6 +68,27 @@ describe("infernode bench", () => {
     expect(result.options).toMatchObject({ concurrency: [2], repeats: 3, seed: 0 });
   });
 
+  it("--compat writes vLLM's JSON: a line a repeat, whose totals and rates fit together", async () => {
+    const [file, json] = [join(folder, "vllm.jsonl"), join(folder, "beside.json")];
+    const { code, stderr } = await runCommand([...own, "--compat", `vllm=${file}`, "--json", json]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+    const runs = lines.map((line) => JSON.parse(line));
+    expect(runs).toHaveLength(3);
+    const { repeats } = read(json).points[0];
+    for (const [index, run] of runs.entries()) {
+      const shape = { backend: "infernode", num_prompts: 4, request_rate: "inf", max_concurrency: 2 };
+      expect(run).toMatchObject({ ...shape, completed: 4, failed: 0, total_output_tokens: 16 });
+      expect(run.date).toMatch(/^\d{8}-\d{6}$/);
+      expect(run.output_throughput * run.duration).toBeCloseTo(16, 9);
+      expect(run.total_token_throughput * run.duration).toBeCloseTo(16 + run.total_input_tokens, 6);
+      expect(run.median_ttft_ms).toBe(repeats[index].latency.ttftMs.p50);
+      expect(run["p99.9_e2el_ms"]).toBe(repeats[index].latency.endToEndMs.p999);
+      // numpy's divides by n: of four requests, √(3/4) of the sample's.
+      expect(run.std_ttft_ms).toBeCloseTo(repeats[index].latency.ttftMs.deviation * Math.sqrt(0.75), 9);
+    }
+  });
+
   it("prices tokens, of one machine and of a serverless worker that sleeps", async () => {
     const flags = [...own, "--price-per-hour", "3.6", "--traffic", "36", "--json"];
     const { code, stdout } = await runCommand([...flags, "--repeats", "1"]);
@@ -161,6 +182,8 @@ describe("infernode bench, used wrongly", () => {
     [["--url", "http://localhost:1", "--api-key-env", "NO_SUCH"], "the environment has no variable NO_SUCH"],
     [["--json", "no/such/folder/a.json"], "--json must be a file in a folder that can be written"],
     [["--csv", "."], "--csv must be a file's path"],
+    [["--compat", "sglang=a.json"], "Expected vllm=FILE."],
+    [["--compat", "vllm=no/such/folder/a"], "--compat must be a file in a folder that can be written"],
     [["--html", "no/such/folder/a.html"], "--html must be a file in a folder that can be written"],
     [["--prompts", "no-such.jsonl"], "no-such.jsonl cannot be read"],
     [["--trace", "no-such.csv"], "--trace: no-such.csv cannot be read"],
