@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { readText } from "../http/body.js";
 import type { BodyBudget } from "../http/body-budget.js";
+import { shuttingDown } from "../http/openai-routes.js";
 import { eventReply, textReply } from "../http/replies.js";
 import { usualTimes } from "../serverless/job-request.js";
 import type { LocalJobs } from "../serverless/local-jobs.js";
@@ -25,6 +26,7 @@ export async function handlerCall(
 ): Promise<Response> {
   const { jobs, budget, limitBytes, stallMs } = parts;
   const { text: body } = await budget.read(request, limitBytes, readText);
+  if (jobs.stopped) throw shuttingDown; // the server may have been told to leave while the body came
   const abort = new AbortController();
   request.signal.addEventListener("abort", () => abort.abort(), { once: true });
   if (request.signal.aborted) abort.abort();

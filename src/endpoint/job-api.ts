@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { InferenceError, spelledPath } from "../errors.js";
 import { readJson } from "../http/body.js";
 import type { BodyBudget } from "../http/body-budget.js";
+import { shuttingDown } from "../http/openai-routes.js";
 import { textReply } from "../http/replies.js";
 import { ApiError, toApiError } from "../openai/api-error.js";
 import { judgeJobRequest, keptMsOf, ttlMsOf, waitMsOf } from "../serverless/job-request.js";
@@ -111,10 +112,17 @@ export class JobApi {
     const { jobs, budget, limitBytes, allowsPrivateWebhooks } = this.#parts;
     const { value, bytes } = await budget.read(request, Math.min(mostBytes, limitBytes), readJson);
     const { fields, times } = judgeJobRequest(value, allowsPrivateWebhooks);
-    const full = jobs.refusal(bytes);
-    if (full !== undefined) throw new ApiError(429, full);
+    this.#refuse(bytes);
     const id = `${waitMs === undefined ? "" : "sync-"}${randomUUID()}`;
     return jobs.submit({ ...fields, id, input: fields.input }, bytes, { ...times, keptMs: keptMsOf(waitMs) });
+  }
+
+  /** Judged when the job is to be queued: the server may have been told to leave since the request came. */
+  #refuse(bytes: number): void {
+    const { jobs } = this.#parts;
+    if (jobs.stopped) throw shuttingDown;
+    const full = jobs.refusal(bytes);
+    if (full !== undefined) throw new ApiError(429, full);
   }
 
   async #status(job: LocalJob, { query }: Call): Promise<Response> {
@@ -137,8 +145,7 @@ export class JobApi {
         `only jobs that FAILED or TIMED_OUT can be run again; job ${id} is ${job.status}`,
       );
     }
-    const full = this.#parts.jobs.refusal(job.bytes);
-    if (full !== undefined) throw new ApiError(429, full);
+    this.#refuse(job.bytes);
     await this.#parts.jobs.retry(job);
     return reply(200, { id, status: "IN_QUEUE" });
   }

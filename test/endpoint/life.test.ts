@@ -1,32 +1,12 @@
 // What surrounds a job of RunPod's API: its webhook, OpenAI's calls that become jobs, and a server
 // that loads or leaves while there are jobs.
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { type JobLog, judgeStartOptions, type StartOptions } from "../../src/serverless/contract.js";
 import { call, json, portOf, startServer } from "../http/scene.js";
 import { gate } from "../serverless/harness.js";
-import { obedient, withHandler } from "./scene.js";
+import { obedient, withHandler, withHook } from "./scene.js";
 
 describe("a webhook", () => {
-  /** Runs the work with a webhook and what it was told. */
-  async function withHook(work: (webhook: string, told: readonly unknown[]) => Promise<void>) {
-    const told: unknown[] = [];
-    const hook = createServer(async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk);
-      told.push(JSON.parse(Buffer.concat(chunks).toString()));
-      response.end();
-    }).listen(0, "127.0.0.1");
-    await once(hook, "listening");
-    try {
-      await work(`http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`, told);
-    } finally {
-      hook.close();
-    }
-  }
-
   it("is told what /status says, where private addresses are allowed", async () => {
     await withHook(async (webhook, told) => {
       await withHandler(obedient, async ({ send }) => {

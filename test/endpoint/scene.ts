@@ -1,4 +1,7 @@
 // A server whose handler is the test's own, and its jobs by RunPod's API.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { judgeStartOptions, type StartOptions } from "../../src/serverless/contract.js";
 import { call, json, type Reply, type Scene, type SceneOptions, withServer } from "../http/scene.js";
 
@@ -30,6 +33,23 @@ export async function withHandler(
     };
     await work({ ...scene, send, until });
   });
+}
+
+/** Runs the work with a webhook and what it was told. */
+export async function withHook(work: (webhook: string, told: readonly unknown[]) => Promise<void>) {
+  const told: unknown[] = [];
+  const hook = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    told.push(JSON.parse(Buffer.concat(chunks).toString()));
+    response.end();
+  }).listen(0, "127.0.0.1");
+  await once(hook, "listening");
+  try {
+    await work(`http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`, told);
+  } finally {
+    hook.close();
+  }
 }
 
 /** What a job asks the handler below for. */

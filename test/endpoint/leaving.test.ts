@@ -1,0 +1,70 @@
+// That no job and no answer is lost in silence when a server ends, however it ends.
+import http from "node:http";
+import { describe, expect, it } from "vitest";
+import { JobApi } from "../../src/endpoint/job-api.js";
+import { BodyBudget } from "../../src/http/body-budget.js";
+import { usualTimes } from "../../src/serverless/job-request.js";
+import { LocalJobs } from "../../src/serverless/local-jobs.js";
+import { Logger } from "../../src/serverless/logger.js";
+import { json } from "../http/scene.js";
+import { configOf, gate, judged } from "../serverless/harness.js";
+import { withHandler } from "./scene.js";
+
+/** A request whose body comes when the test says so; resolves once the server has its headers. */
+async function begin(url: string) {
+  const headers = { ...json, Expect: "100-continue" };
+  const outgoing = http.request(url, { method: "POST", headers, agent: false });
+  const status = new Promise<number | undefined>((resolve, reject) => {
+    outgoing.on("error", reject).on("response", (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+  });
+  outgoing.flushHeaders();
+  await new Promise<void>((resolve) => outgoing.on("continue", resolve));
+  return { send: (body: string) => outgoing.end(body), status };
+}
+
+describe("a request whose body ends after the server was told to leave", () => {
+  it.each(["run", "runsync", "openai/v1/completions"])("is refused: %s", async (path) => {
+    const ending = gate();
+    await withHandler(
+      async () => void (await ending.opened),
+      async ({ url, send, signal, ended }) => {
+        const running = send("POST", "runsync", { input: 1 });
+        while ((await send("GET", "health")).json.jobs.inProgress === 0);
+        const late = await begin(`${url}/v2/ep/${path}`);
+        signal("SIGTERM");
+        late.send('{"input":2}');
+        const answered = late.status.finally(() => ending.open());
+        expect(await answered).toBe(503);
+        expect((await running).json.status).toBe("COMPLETED");
+        expect(await ended).toBe(0);
+      },
+    );
+  });
+
+  it("is refused where it is a retry, too", async () => {
+    const fails = async () => {
+      throw new Error("no");
+    };
+    const jobs = new LocalJobs({
+      options: judged({ handler: fails }),
+      config: configOf({}),
+      logger: new Logger(() => {}, "NOTSET", false),
+      limit: async () => 1,
+      onEnd: () => {},
+    });
+    const api = new JobApi({
+      jobs,
+      budget: new BodyBudget(1000),
+      limitBytes: 1000,
+      allowsPrivateWebhooks: true,
+      isReady: () => true,
+    });
+    await (await jobs.submit({ id: "a", input: 1 }, 1, usualTimes)).untilEnded();
+    jobs.stop();
+    const retried = await api.reply("retry/a", new Request("http://localhost/retry/a", { method: "POST" }));
+    expect([retried.status, await retried.json()]).toEqual([503, { error: "the server is shutting down" }]);
+  });
+});
