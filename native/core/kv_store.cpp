@@ -37,6 +37,7 @@ StateBytes KvStore::save(SequenceId sequence, std::size_t at_most) const {
 
 // A state of other positions than it was said to be is not entered into the books.
 bool KvStore::restore(SequenceId sequence, std::span<const std::uint8_t> state, Position length) {
+  INFERNODE_CHECK(backend_.resident(sequence) == 0, "a state is restored over another");
   if (backend_.restore(sequence, state) && backend_.resident(sequence) == length) {
     changed(sequence);
     return true;

@@ -1,11 +1,23 @@
 #include "llama_panels.h"
 
 #ifdef INFERNODE_MEASURED_AVX512_VNNI
+#include <atomic>
 #include <memory>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
 #include "panel_kernels.h"
+
+namespace {
+
+// Who wants a row alone to be summed as among others.
+std::atomic<int> alike_rows_wanted{0};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) void infernode_want_alike_rows(int change) {
+  alike_rows_wanted += change;
+}
 
 namespace infernode_panels {
 
@@ -15,15 +27,22 @@ constexpr std::int64_t kBatchBytes = 640 << 10;  // of batch rows at once: in th
 constexpr std::int64_t kMostPanelRows = 256;     // weight rows that a thread takes at a time
 constexpr std::int64_t kTurns = 4;               // of each thread in a product
 
+struct Sizes {
+  std::int64_t lda, ldb, ldc;  // between rows, in blocks and floats
+  std::int64_t m, n, k;        // weight rows, batch rows, blocks
+};
+
 template <typename Format>
-struct Product {
+struct Product : Sizes {
   const typename Format::Block* a;
-  std::int64_t lda;
   const typename Format::Batch* b;
-  std::int64_t ldb;
   float* c;
-  std::int64_t ldc;
-  std::int64_t m, n, k;
+
+  Product(const Sizes& sizes, const void* weights, const void* batch, float* out)
+      : Sizes(sizes),
+        a(static_cast<const typename Format::Block*>(weights)),
+        b(static_cast<const typename Format::Batch*>(batch)),
+        c(out) {}
 };
 
 template <typename Item>
@@ -44,7 +63,13 @@ struct Room {
 struct Workspace {
   Room<PanelBlock> panel;
   Room<BatchBlock> batch;
+  Room<RowBlocks> rows;
 };
+
+Workspace& workspace() {
+  thread_local Workspace own;
+  return own;
+}
 
 // Groups of batch rows that are as even as they can be, none above what fits the registers.
 struct Groups {
@@ -94,7 +119,7 @@ constexpr PanelKernel* kKernels[kMostColumns + 1] = {
 // rows from the end to where this thread is likely to go on.
 template <typename Format>
 void compute(const Product<Format>& of, std::int64_t from, std::int64_t to, std::int64_t leap,
-             std::int64_t j, const Groups& groups, std::int64_t columns, Workspace& own) {
+             std::int64_t j, const Groups& groups, Workspace& own) {
   const BatchBlock* const batch = own.batch.items.get();
   for (std::int64_t i = from; i < to; i += kPanelRows) {
     const std::int64_t count = std::min<std::int64_t>(kPanelRows, to - i);
@@ -103,8 +128,8 @@ void compute(const Product<Format>& of, std::int64_t from, std::int64_t to, std:
     const std::int64_t next = std::min(i + count + (i + count == to ? leap : 0), of.m - 1);
     const char* const ahead = reinterpret_cast<const char*>(of.a + of.lda * next);
     float* const out = of.c + of.ldc * j + i;
-    if (columns == 1) {
-      multiply_rows<Format>(rows, batch, of.k, ahead, out, mask);
+    if (of.n == 1) {
+      multiply_rows<Format>(rows, batch, of.k, own.rows.hold((of.k + 15) / 16), out, mask);
       continue;
     }
     PanelBlock* const panel = own.panel.hold(of.k);
@@ -138,7 +163,7 @@ std::int64_t columns_at_a_time(std::int64_t k) {
 // that `next` gives.
 template <typename Format, typename Next>
 void take_turns(const ggml_compute_params& params, const Product<Format>& of, const Next& next) {
-  thread_local Workspace own;
+  Workspace& own = workspace();
   const std::int64_t rows = rows_at_a_time(of.m, params.nth);
   const std::int64_t shares = (of.m + rows - 1) / rows;
   const std::int64_t most = std::min(of.n, columns_at_a_time(of.k));
@@ -153,7 +178,7 @@ void take_turns(const ggml_compute_params& params, const Product<Format>& of, co
     held = j;
     const std::int64_t from = turn % shares * rows;
     const std::int64_t leap = (params.nth - 1) * rows;
-    compute(of, from, std::min(from + rows, of.m), leap, j, groups, columns, own);
+    compute(of, from, std::min(from + rows, of.m), leap, j, groups, own);
   }
 }
 
@@ -161,7 +186,9 @@ void take_turns(const ggml_compute_params& params, const Product<Format>& of, co
 // products in one operation only the first, whose batch begins the work buffer, finds it
 // fresh; the others' turns go round.
 template <typename Format>
-bool share_out(const ggml_compute_params& params, const Product<Format>& of) {
+bool share_out(const ggml_compute_params& params, const void* a, const void* b, float* c,
+               const Sizes& sizes) {
+  const Product<Format> of(sizes, a, b, c);
   if (of.b == params.wdata) {
     take_turns(params, of, [&] { return ggml_threadpool_chunk_add(params.threadpool, 1); });
     return true;
@@ -176,18 +203,16 @@ bool share_out(const ggml_compute_params& params, const Product<Format>& of) {
 bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t k,
               const void* a, std::int64_t lda, const void* b, std::int64_t ldb, float* c,
               std::int64_t ldc, int a_type, int b_type) {
-  const auto as = [&]<typename Format>() {
-    return share_out<Format>(params,
-                             {static_cast<const typename Format::Block*>(a), lda,
-                              static_cast<const typename Format::Batch*>(b), ldb, c, ldc, m, n, k});
-  };
+  if (m == 0 || n == 0 || k == 0) return false;
+  if (n == 1 && alike_rows_wanted.load(std::memory_order_relaxed) == 0) return false;
+  const Sizes sizes{lda, ldb, ldc, m, n, k};
   if (b_type == GGML_TYPE_Q8_0) {
-    if (a_type == GGML_TYPE_Q8_0) return as.template operator()<Q8_0>();
-    if (a_type == GGML_TYPE_Q5_0) return as.template operator()<Q5_0>();
+    if (a_type == GGML_TYPE_Q8_0) return share_out<Q8_0>(params, a, b, c, sizes);
+    if (a_type == GGML_TYPE_Q5_0) return share_out<Q5_0>(params, a, b, c, sizes);
   }
   if (b_type == GGML_TYPE_Q8_1) {
-    if (a_type == GGML_TYPE_Q4_1) return as.template operator()<Q4_1>();
-    if (a_type == GGML_TYPE_Q5_1) return as.template operator()<Q5_1>();
+    if (a_type == GGML_TYPE_Q4_1) return share_out<Q4_1>(params, a, b, c, sizes);
+    if (a_type == GGML_TYPE_Q5_1) return share_out<Q5_1>(params, a, b, c, sizes);
   }
   return false;
 }

@@ -12,7 +12,8 @@
 
 // AVX-512 with its own VNNI, which ggml prefers to AVX-VNNI where a CPU has both. Not with
 // AMX.
-#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512VNNI__) && \
-    defined(__FMA__) && defined(__F16C__) && !defined(__AMX_TILE__) && !defined(__AMX_INT8__)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) &&                     \
+    defined(__AVX512VNNI__) && defined(__FMA__) && defined(__F16C__) && !defined(__AMX_TILE__) && \
+    !defined(__AMX_INT8__)
 #define INFERNODE_MEASURED_AVX512_VNNI 1
 #endif

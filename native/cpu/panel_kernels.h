@@ -158,12 +158,21 @@ void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64
     _mm512_mask_storeu_ps(out + distance * column, rows, sums[column]);
 }
 
-// The sums of the eight lanes of each of 16 registers, in the order of the rows.
-inline __m512i sums_of_lanes(const __m256i (&rows)[kPanelRows]) {
+// Asks the memory for what a panel's block takes of the weights that begin at `ahead`.
+template <typename Format>
+void prefetch_blocks(const char* ahead, std::int64_t block) {
+  constexpr std::int64_t kBytes = sizeof(typename Format::Block) * kPanelRows;
+#pragma GCC unroll 9
+  for (std::int64_t line = 0; line < kBytes; line += 64)
+    _mm_prefetch(ahead + block * kBytes + line, _MM_HINT_T0);
+}
+
+// The sums of the eight lanes of each of 16 registers, in their order.
+inline __m512i sums_of_lanes(const __m256i (&all)[16]) {
   __m512i both[8];
 #pragma GCC unroll 8
-  for (int row = 0; row < 8; ++row)
-    both[row] = _mm512_inserti64x4(_mm512_castsi256_si512(rows[row]), rows[row + 8], 1);
+  for (int i = 0; i < 8; ++i)
+    both[i] = _mm512_inserti64x4(_mm512_castsi256_si512(all[i]), all[i + 8], 1);
   __m512i pairs[4];
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i)
@@ -179,33 +188,97 @@ inline __m512i sums_of_lanes(const __m256i (&rows)[kPanelRows]) {
                           _mm512_permutex2var_epi64(first, high, second));
 }
 
-// Asks the memory for what a panel's block takes of the weights that begin at `ahead`.
-template <typename Format>
-void prefetch_blocks(const char* ahead, std::int64_t block) {
-  constexpr std::int64_t kBytes = sizeof(typename Format::Block) * kPanelRows;
-#pragma GCC unroll 9
-  for (std::int64_t line = 0; line < kBytes; line += 64)
-    _mm_prefetch(ahead + block * kBytes + line, _MM_HINT_T0);
+// What 16 blocks of each row of a panel give with one batch row, before the floats are summed.
+struct alignas(64) RowBlocks {
+  std::int32_t products[kPanelRows][16];
+  float scales[kPanelRows][16];
+  float minima[kPanelRows][16];
+};
+
+// 16 blocks of one weight row times those of one batch row, as the panel's row `row`. `count` of
+// them are there: the others are the last again, and what they give is not used.
+template <typename Format, bool kWhole>
+void multiply_blocks(const typename Format::Block* weights, const BatchBlock* batch, int count,
+                     int row, RowBlocks& out) {
+  const auto at = [count](int i) { return kWhole ? i : std::min(i, count - 1); };
+  __m256i lanes[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i)
+    lanes[i] = _mm256_dpbusd_epi32(_mm256_setzero_si256(), Format::bytes(weights[at(i)]),
+                                   load_bytes(batch[at(i)].values));
+  _mm512_store_si512(out.products[row], sums_of_lanes(lanes));
+  const auto halves = [&](std::size_t offset) {
+    const auto half = [&](int i) { return half_of(weights[at(i)], offset); };
+    return _mm512_cvtph_ps(_mm256_setr_epi16(half(0), half(1), half(2), half(3), half(4), half(5),
+                                             half(6), half(7), half(8), half(9), half(10), half(11),
+                                             half(12), half(13), half(14), half(15)));
+  };
+  _mm512_store_ps(out.scales[row], halves(0));
+  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima[row], halves(2));
 }
 
-// The same for one batch row: nothing is interleaved, for it would be used once. `ahead` is what
-// is computed next, which the memory is asked for meanwhile.
+// One weight row, read from its first byte to its last: a stream that the prefetcher sees.
+template <typename Format>
+void multiply_row(const typename Format::Block* weights, int row, const BatchBlock* batch,
+                  std::int64_t blocks, RowBlocks* out) {
+  std::int64_t first = 0;
+  for (; first + 16 <= blocks; first += 16)
+    multiply_blocks<Format, true>(weights + first, batch + first, 16, row, *out++);
+  if (first < blocks)
+    multiply_blocks<Format, false>(weights + first, batch + first, static_cast<int>(blocks - first),
+                                   row, *out);
+}
+
+// Columns of 16 rows of 16 numbers of 32 bits.
+inline void transpose(const void* rows, __m512i (&columns)[16]) {
+  const auto row = [&](int i) {
+    return _mm512_load_si512(static_cast<const char*>(rows) + 64 * i);
+  };
+  __m512i fours[16];  // [4 g + c]: of rows 4 g to 4 g + 3, the columns c, 4 + c, 8 + c, 12 + c
+#pragma GCC unroll 4
+  for (int g = 0; g < 16; g += 4) {
+    const __m512i low = _mm512_unpacklo_epi32(row(g), row(g + 1));
+    const __m512i high = _mm512_unpackhi_epi32(row(g), row(g + 1));
+    const __m512i low_next = _mm512_unpacklo_epi32(row(g + 2), row(g + 3));
+    const __m512i high_next = _mm512_unpackhi_epi32(row(g + 2), row(g + 3));
+    fours[g] = _mm512_unpacklo_epi64(low, low_next);
+    fours[g + 1] = _mm512_unpackhi_epi64(low, low_next);
+    fours[g + 2] = _mm512_unpacklo_epi64(high, high_next);
+    fours[g + 3] = _mm512_unpackhi_epi64(high, high_next);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512i even = _mm512_shuffle_i32x4(fours[c], fours[4 + c], 0x88);
+    const __m512i even_next = _mm512_shuffle_i32x4(fours[8 + c], fours[12 + c], 0x88);
+    const __m512i odd = _mm512_shuffle_i32x4(fours[c], fours[4 + c], 0xdd);
+    const __m512i odd_next = _mm512_shuffle_i32x4(fours[8 + c], fours[12 + c], 0xdd);
+    columns[c] = _mm512_shuffle_i32x4(even, even_next, 0x88);
+    columns[4 + c] = _mm512_shuffle_i32x4(odd, odd_next, 0x88);
+    columns[8 + c] = _mm512_shuffle_i32x4(even, even_next, 0xdd);
+    columns[12 + c] = _mm512_shuffle_i32x4(odd, odd_next, 0xdd);
+  }
+}
+
+// A panel times one batch row, with the sums of multiply_panel(). `scratch`: for each 16 blocks.
 template <typename Format>
 void multiply_rows(const PanelRows<typename Format::Block>& panel, const BatchBlock* batch,
-                   std::int64_t blocks, const char* ahead, float* out, __mmask16 rows) {
+                   std::int64_t blocks, RowBlocks* scratch, float* out, __mmask16 rows) {
+  for (int row = 0; row < kPanelRows; ++row)
+    multiply_row<Format>(panel.rows[row], row, batch, blocks, scratch);
   __m512 sum = _mm512_setzero_ps();
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    prefetch_blocks<Format>(ahead, block);
-    const __m256i values = load_bytes(batch[block].values);
-    __m256i lanes[kPanelRows];
-#pragma GCC unroll 16
-    for (int row = 0; row < kPanelRows; ++row)
-      lanes[row] = _mm256_dpbusd_epi32(_mm256_setzero_si256(),
-                                       Format::bytes(panel.rows[row][block]), values);
-    const __m512i products =
-        _mm512_add_epi32(sums_of_lanes(lanes), _mm512_set1_epi32(batch[block].start));
-    sum = add_block<Format>(sum, products, scales_of<Format>(panel, block),
-                            minima_of<Format>(panel, block), batch[block]);
+  for (std::int64_t first = 0; first < blocks; first += 16, ++scratch) {
+    __m512i products[16], scales[16], minima[16];
+    transpose(scratch->products, products);
+    transpose(scratch->scales, scales);
+    if constexpr (Format::kHasMinimum) transpose(scratch->minima, minima);
+    const int count = static_cast<int>(std::min<std::int64_t>(16, blocks - first));
+    for (int i = 0; i < count; ++i) {
+      const BatchBlock& of = batch[first + i];
+      __m512 minimum = _mm512_setzero_ps();
+      if constexpr (Format::kHasMinimum) minimum = _mm512_castsi512_ps(minima[i]);
+      sum = add_block<Format>(sum, _mm512_add_epi32(products[i], _mm512_set1_epi32(of.start)),
+                              _mm512_castsi512_ps(scales[i]), minimum, of);
+    }
   }
   _mm512_mask_storeu_ps(out, rows, sum);
 }
@@ -215,7 +288,7 @@ template <typename Format>
 BatchBlock batch_block(const typename Format::Batch& block) {
   BatchBlock made;
   const __m256i values = load_bytes(block.qs);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(made.values), values);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(made.values), values);
   // Pairs of sums with a sign: the ones are the unsigned factor.
   const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), values);
   __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));

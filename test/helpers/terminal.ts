@@ -19,6 +19,9 @@ export interface Size {
   readonly columns: number;
 }
 
+/** Milliseconds without a byte; below the tests' own patience. */
+const silenceMs = 90_000;
+
 /** The command line in a terminal. */
 export class Terminal {
   /** Everything shown so far, escape sequences included. */
@@ -78,8 +81,17 @@ export class Terminal {
       if (this.#child.exitCode !== null) {
         throw new Error(`the program ended before it showed ${text}: ${JSON.stringify(rest)}`);
       }
-      await new Promise<void>((resolve) => this.#changed.push(resolve));
+      await this.#change(`it showed ${text}: ${JSON.stringify(rest)}`);
     }
+  }
+
+  /** @throws where nothing comes for longer than any answer takes, so that the test says what was there */
+  async #change(before: string): Promise<void> {
+    let silence: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      silence = setTimeout(() => reject(new Error(`the program fell silent before ${before}`)), silenceMs);
+      this.#changed.push(resolve);
+    }).finally(() => clearTimeout(silence));
   }
 
   /** The exit code, and whether the terminal was left as it was found. */

@@ -36,6 +36,15 @@ bool has_panels() {
   return found;
 }
 
+// A row alone is computed by panels while one lives.
+struct AlikeRowsWanted {
+  AlikeRowsWanted() { want(1); }
+  ~AlikeRowsWanted() { want(-1); }
+  static void want(int change) {
+    CpuLibrary::loaded().function<void(int)>("infernode_want_alike_rows")(change);
+  }
+};
+
 std::vector<float> random_floats(std::mt19937& random, std::int64_t count) {
   std::normal_distribution<float> normal;
   std::vector<float> made(static_cast<std::size_t>(count));
@@ -122,15 +131,16 @@ void compare(ggml_type type, std::int64_t m, std::int64_t k, std::int64_t n, std
   auto* multiply = library.function<Multiply>("llamafile_sgemm");
   auto* traits_of = unmodified.function<TraitsOf>("ggml_get_type_traits_cpu");
   const ggml_type_traits_cpu& traits = *traits_of(type);
-  const Rows a = quantized(random, type, m, 32 * k);
+  const std::int64_t lda = k + static_cast<std::int64_t>(random() % 3);
+  const Rows a = quantized(random, type, m, 32 * lda);
   const Rows b = batch_of(random, traits, traits_of(traits.vec_dot_type)->from_float, n, 32 * k);
   const std::int64_t ldc = m + static_cast<std::int64_t>(random() % 3);
   std::vector<float> found(static_cast<std::size_t>(ldc * n), -1.0f);
   const int threads = 1 + static_cast<int>(random() % 5);
   for (int thread = 0; thread < threads; ++thread) {
     const ggml_compute_params params{thread, threads, 0, nullptr, nullptr, false};
-    CHECK(multiply(&params, m, n, k, a.bytes.data(), k, b.bytes.data(), k, found.data(), ldc, type,
-                   traits.vec_dot_type, GGML_TYPE_F32));
+    CHECK(multiply(&params, m, n, k, a.bytes.data(), lda, b.bytes.data(), k, found.data(), ldc,
+                   type, traits.vec_dot_type, GGML_TYPE_F32));
   }
   std::vector<std::vector<double>> weights;
   for (std::int64_t i = 0; i < m; ++i) weights.push_back(values_of(a, i));
@@ -159,6 +169,7 @@ void compare(ggml_type type, std::int64_t m, std::int64_t k, std::int64_t n, std
 
 TEST("products by panels are at least as near to exact arithmetic as ggml's own") {
   if (!has_panels()) return;
+  const AlikeRowsWanted alike;
   std::mt19937 random(3);
   for (const ggml_type type : kTypes) {
     Distance ours, theirs;
@@ -175,31 +186,66 @@ TEST("products by panels are at least as near to exact arithmetic as ggml's own"
   }
 }
 
-TEST("a row is the same alone and in a batch on any number of threads") {
+TEST("rows are the same among few and many, on any number of threads, in several products") {
   if (!has_panels()) return;
+  const AlikeRowsWanted alike;
   CpuBackend cpu;
   std::mt19937 random(5);
+  struct Shape {
+    std::int64_t width, rows, n, matrices;
+  };
+  // The last is spread in two parts.
+  const Shape shapes[] = {
+      {96, 1, 9, 1}, {96, 40, 13, 3}, {96, 300, 130, 1}, {64, 70, 65, 2}, {4480, 60, 180, 2}};
   for (const ggml_type type : kTypes) {
-    for (const std::int64_t rows : {1, 40, 300}) {
-      const std::int64_t width = 96;
-      const Rows weights = quantized(random, type, rows, width);
-      for (const std::int64_t n : {2, 9, 13, 130}) {
-        const std::vector<float> batch = random_floats(random, n * width);
-        const auto product = [&](int threads, std::int64_t first, std::int64_t count) {
-          return cpu.run(threads, [&](ggml_context* made) {
-            ggml_tensor* a = ggml_new_tensor_2d(made, type, width, rows);
-            ggml_tensor* b = ggml_new_tensor_2d(made, GGML_TYPE_F32, width, count);
-            return CpuOperation{ggml_mul_mat(made, a, b),
-                                {{a, weights.bytes.data()}, {b, batch.data() + first * width}}};
-          });
-        };
-        const std::vector<float> together = product(1, 0, n);
-        for (const int threads : {2, 3, 7}) CHECK(product(threads, 0, n) == together);
-        for (const std::int64_t row : {std::int64_t{0}, n / 2, n - 1}) {
-          const std::vector<float> alone = product(2, row, 1);
-          CHECK(std::equal(alone.begin(), alone.end(), together.begin() + row * rows));
+    for (const auto& shape : shapes) {
+      const std::int64_t rows = shape.rows, n = shape.n, width = shape.width;
+      const std::int64_t products = 2 * shape.matrices;  // each matrix serves two
+      const Rows weights = quantized(random, type, rows * shape.matrices, width);
+      const std::vector<float> batch = random_floats(random, products * n * width);
+      const auto multiply = [&](int threads, std::int64_t first, std::int64_t count) {
+        std::vector<float> some;
+        for (std::int64_t product = 0; product < products; ++product) {
+          const auto begin = batch.begin() + (product * n + first) * width;
+          some.insert(some.end(), begin, begin + count * width);
+        }
+        return cpu.run(threads, [&](ggml_context* made) {
+          ggml_tensor* a = ggml_new_tensor_3d(made, type, width, rows, shape.matrices);
+          ggml_tensor* b = ggml_new_tensor_3d(made, GGML_TYPE_F32, width, count, products);
+          return CpuOperation{ggml_mul_mat(made, a, b),
+                              {{a, weights.bytes.data()}, {b, some.data()}}};
+        });
+      };
+      const std::vector<float> together = multiply(1, 0, n);
+      for (const int threads : {2, 3, 7}) CHECK(multiply(threads, 0, n) == together);
+      for (const std::int64_t count : {1, 2}) {
+        for (const std::int64_t row : {std::int64_t{0}, n / 2, n - count}) {
+          const std::vector<float> few = multiply(2, row, count);
+          for (std::int64_t product = 0; product < products; ++product)
+            CHECK(std::equal(few.begin() + product * count * rows,
+                             few.begin() + (product + 1) * count * rows,
+                             together.begin() + (product * n + row) * rows));
         }
       }
     }
+  }
+}
+
+TEST("a row alone is ggml's own where nobody wants it otherwise") {
+  if (!has_panels()) return;
+  CpuBackend cpu;
+  CpuBackend upstream(CpuLibrary::unmodified());
+  std::mt19937 random(7);
+  for (const ggml_type type : kTypes) {
+    const Rows weights = quantized(random, type, 70, 576);
+    const std::vector<float> row = random_floats(random, 576);
+    const auto multiply = [&](CpuBackend& backend) {
+      return backend.run(2, [&](ggml_context* made) {
+        ggml_tensor* a = ggml_new_tensor_2d(made, type, 576, 70);
+        ggml_tensor* b = ggml_new_tensor_2d(made, GGML_TYPE_F32, 576, 1);
+        return CpuOperation{ggml_mul_mat(made, a, b), {{a, weights.bytes.data()}, {b, row.data()}}};
+      });
+    };
+    CHECK(multiply(cpu) == multiply(upstream));
   }
 }
