@@ -35,7 +35,12 @@ const policy = z.strictObject(
 
 const schema = z.looseObject({
   input: z.custom<unknown>((value) => value !== undefined, "given, any JSON value"),
-  webhook: z.custom<string | null | undefined>(isWebhook, "an http or https URL").optional(),
+  webhook: z
+    .custom<string | null | undefined>(isWebhook, "an http or https URL")
+    .superRefine((value, context) => {
+      if (value && hasCredentials(value)) refuseWhole(context, credentialsProblem);
+    })
+    .optional(),
   s3Config: z.record(z.string(), z.unknown(), "an object").nullish(),
   policy: policy.nullish(),
   webhookV2: z
@@ -73,6 +78,14 @@ export function judgeJobRequest(body: unknown, allowsPrivate: boolean): JobReque
 function isWebhook(value: unknown): boolean {
   if (value === undefined || value === null || value === "") return true;
   return typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value);
+}
+
+const credentialsProblem =
+  "must be a URL without user name and password; put a token into its path or its query";
+
+function hasCredentials(url: string): boolean {
+  const { username, password } = new URL(url);
+  return username !== "" || password !== "";
 }
 
 /** How long results are kept, and callers may wait: RunPod's, in milliseconds. */

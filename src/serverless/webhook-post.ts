@@ -22,12 +22,16 @@ export interface PostOptions {
   readonly timeoutMs: number;
 }
 
-/** Never rejects. */
-export function postJson(
-  url: string,
-  body: string,
-  { allowsPrivate, timeoutMs }: PostOptions,
-): Promise<Posted> {
+/** Never rejects, and settles whatever the other side does. */
+export async function postJson(url: string, body: string, options: PostOptions): Promise<Posted> {
+  try {
+    return await post(url, body, options);
+  } catch (thrown) {
+    return { type: "failed", reason: messageOfThrown(thrown) }; // Node refuses some URLs by throwing
+  }
+}
+
+function post(url: string, body: string, { allowsPrivate, timeoutMs }: PostOptions): Promise<Posted> {
   const { protocol, hostname } = new URL(url);
   if (!allowsPrivate && namesPrivate(hostname)) return Promise.resolve(refused(hostname));
   const { request } = protocol === "https:" ? https : http;
@@ -44,6 +48,11 @@ export function postJson(
       response.on("error", () => {}).destroy();
       resolve(postedOf(response.statusCode ?? 0, response.headers.location));
     })
+      .on("upgrade", (response, socket) => {
+        socket.destroy();
+        resolve(postedOf(response.statusCode ?? 0, undefined));
+      })
+      .on("close", () => resolve({ type: "failed", reason: "it closed the connection without an answer" }))
       .on("error", (thrown) => {
         if (thrown instanceof PrivateAddress) resolve(refused(thrown.address));
         else resolve({ type: "failed", reason: messageOfThrown(thrown) });

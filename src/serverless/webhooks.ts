@@ -38,7 +38,7 @@ export class Webhooks {
     const body = toWireJson(view(job));
     const bytes = Buffer.byteLength(body);
     this.#bytes += bytes;
-    const told = this.#post(webhook, job.job.id, body).then(() => {
+    const told = this.#post(webhook, job.job.id, body).finally(() => {
       this.#bytes -= bytes;
       this.#underWay.delete(told);
     });

@@ -207,7 +207,14 @@ describe("a request", () => {
     [{ input: 1, policy: [] }, "policy must be an object of executionTimeout, ttl and lowPriority"],
     [{ input: 1, policy: { lowPriority: "yes" } }, "policy.lowPriority must be true or false"],
     [{ input: 1, webhook: "ftp://x" }, 'webhook must be an http or https URL, got "ftp://x"'],
+    [{ input: 1, webhook: "http:// /" }, 'webhook must be an http or https URL, got "http:// /"'],
     [{ input: 1, webhook: 5 }, "webhook must be an http or https URL, got 5"],
+    ...["http://a:%ff@1.1.1.1/", "https://a@1.1.1.1/", "https://:b@1.1.1.1/"].map(
+      (webhook): [unknown, string] => [
+        { input: 1, webhook },
+        "webhook must be a URL without user name and password; put a token into its path or its query",
+      ],
+    ),
     [{ input: 1, webhookV2: "http://x" }, "webhookV2 is not supported; use webhook"],
     [{ input: 1, s3Config: "bucket" }, "s3Config must be an object"],
   ])("to /run with %j is refused by name", async (body, sentence) => {

@@ -3,7 +3,7 @@
 import dns from "node:dns/promises";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { hostname } from "node:os";
 import { expect, it } from "vitest";
 import { namesPrivate, postJson } from "../../src/serverless/webhook-post.js";
@@ -62,4 +62,25 @@ it("what answers nothing is given up after the time", async () => {
   expect(posted).toEqual({ type: "failed", reason: expect.stringContaining("abort") });
   silent.closeAllConnections();
   silent.close();
+});
+
+it.each(["http://a:%ff@127.0.0.1/", "http:// /", "no URL"])("%j fails and does not reject", async (url) => {
+  const posted = await postJson(url, "{}", { allowsPrivate: true, timeoutMs });
+  expect(posted).toEqual({ type: "failed", reason: expect.stringMatching(/URI malformed|Invalid URL/) });
+});
+
+it.each([
+  ["101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x", "it answered 101"],
+  [undefined, "socket hang up"],
+])("what answers %j fails", async (answer, reason) => {
+  const odd = createTcpServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () =>
+      answer === undefined ? socket.end() : socket.write(`HTTP/1.1 ${answer}\r\n\r\n`),
+    );
+  }).listen(0, "127.0.0.1");
+  await once(odd, "listening");
+  const url = `http://127.0.0.1:${(odd.address() as AddressInfo).port}/`;
+  expect(await postJson(url, "{}", { allowsPrivate: true, timeoutMs })).toEqual({ type: "failed", reason });
+  odd.close();
 });

@@ -135,6 +135,14 @@ describe("case 106: a webhook", () => {
     expect(lines.join("")).toContain("The webhook of job j was not told");
   });
 
+  it("whose URL Node cannot call is given up, and the worker can leave", async () => {
+    const { jobs, webhooks, lines } = jobsOf();
+    const odd = "http://a:%ff@1.1.1.1/";
+    await (await jobs.submit({ id: "j", input: { echo: 1 }, webhook: odd })).untilEnded();
+    await webhooks.settled();
+    expect(lines.join("")).toContain("The webhook of job j was not told: URI malformed");
+  });
+
   it("is told the rest of its times without pauses when the worker leaves", async () => {
     answers = [500, 500];
     const ran = gate();
