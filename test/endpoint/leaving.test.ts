@@ -6,9 +6,9 @@ import { BodyBudget } from "../../src/http/body-budget.js";
 import { usualTimes } from "../../src/serverless/job-request.js";
 import { LocalJobs } from "../../src/serverless/local-jobs.js";
 import { Logger } from "../../src/serverless/logger.js";
-import { json } from "../http/scene.js";
+import { call, json, portOf, startServer } from "../http/scene.js";
 import { configOf, gate, judged } from "../serverless/harness.js";
-import { withHandler } from "./scene.js";
+import { obedient, withHandler, withHook } from "./scene.js";
 
 /** A request whose body comes when the test says so; resolves once the server has its headers. */
 async function begin(url: string) {
@@ -66,5 +66,51 @@ describe("a request whose body ends after the server was told to leave", () => {
     jobs.stop();
     const retried = await api.reply("retry/a", new Request("http://localhost/retry/a", { method: "POST" }));
     expect([retried.status, await retried.json()]).toEqual([503, { error: "the server is shutting down" }]);
+  });
+});
+
+describe("a webhook of a job that a server's end takes", () => {
+  const lastWebhooksMs = 60_000;
+  /** Long enough that a server which does not wait has ended before. */
+  const slowly = 300;
+
+  it("is told at a forced end, of jobs that run and that wait", async () => {
+    await withHook(async (webhook, told) => {
+      const more = { times: { lastWebhooksMs } };
+      await withHandler(
+        obedient,
+        async ({ send, signal, ended }) => {
+          for (let sent = 0; sent < 4; sent += 1)
+            await send("POST", "run", { input: { hangs: true }, webhook });
+          signal("SIGTERM");
+          signal("SIGTERM");
+          expect(await ended).toBe(0);
+          const statuses = told.map((body) => (body as { status: string }).status);
+          expect(statuses.sort()).toEqual(["CANCELLED", "CANCELLED", "CANCELLED", "FAILED"]);
+        },
+        more,
+      );
+    }, slowly);
+  });
+
+  it("is told where the worker cannot be prepared, and so is the caller", async () => {
+    await withHook(async (webhook, told) => {
+      const loading = gate();
+      const prepare = async () => {
+        await loading.opened;
+        throw new Error("no model");
+      };
+      const options = judged({ handler: obedient, prepare });
+      const served = { options, text: undefined, close: async () => {} };
+      const { server, ended } = startServer({ served, times: { lastWebhooksMs } });
+      const url = `http://127.0.0.1:${await portOf(server)}/v2/ep`;
+      const body = JSON.stringify({ input: 1, webhook });
+      const waiting = call(`${url}/runsync`, "POST", body, json);
+      while ((await call(`${url}/health`)).json.jobs.inQueue === 0);
+      loading.open();
+      expect(await ended).toBe(1);
+      expect(told).toEqual([expect.objectContaining({ status: "CANCELLED" })]);
+      expect((await waiting).json).toEqual(told[0]);
+    }, slowly);
   });
 });
