@@ -1,7 +1,7 @@
 // How long a job of the public API may run and is kept, and that it can be run again.
 import { expect, it } from "vitest";
 import type { Handler } from "../../src/serverless/contract.js";
-import type { JobTimes } from "../../src/serverless/local-job.js";
+import type { JobTimes, LocalJob } from "../../src/serverless/local-job.js";
 import { LocalJobs } from "../../src/serverless/local-jobs.js";
 import { Logger } from "../../src/serverless/logger.js";
 import { configOf, judged } from "./harness.js";
@@ -14,16 +14,20 @@ const handler: Handler = async ({ input }, { signal }) => {
   return input;
 };
 
-function jobsOf(limit = () => 1) {
+function jobsOf(limit = () => 1, onEnd = (_job: LocalJob) => {}) {
   const told: string[] = [];
+  const lines: string[] = [];
   const jobs = new LocalJobs({
     options: judged({ handler }),
     config: configOf({}),
-    logger: new Logger(() => {}, "NOTSET", false),
+    logger: new Logger((line) => void lines.push(line), "ERROR", false),
     limit: async () => limit(),
-    onEnd: (job) => void told.push(`${job.job.id} ${job.status}`),
+    onEnd: (job) => {
+      told.push(`${job.job.id} ${job.status}`);
+      onEnd(job);
+    },
   });
-  return { jobs, told };
+  return { jobs, told, lines };
 }
 
 const gone = async (jobs: LocalJobs, id: string) => {
@@ -94,4 +98,19 @@ it("jobs wait while there is no room, until there is said to be some", async () 
   await jobs.fill();
   await job.untilEnded();
   expect(job.status).toBe("COMPLETED");
+});
+
+it("an end that its listener cannot tell stops neither the queue nor a drain", async () => {
+  const { jobs, told, lines } = jobsOf(undefined, () => {
+    throw new RangeError("nested too deeply");
+  });
+  for (const id of ["a", "b"]) await jobs.submit({ id, input: 1 }, 0, long);
+  await jobs.find("b")?.untilEnded();
+  await jobs.submit({ id: "c", input: "hang" }, 0, long);
+  for (const id of ["d", "e"]) await jobs.submit({ id, input: 1 }, 0, long);
+  expect(jobs.purge()).toBe(2);
+  await jobs.failAll("leaving");
+  expect(told).toEqual(["a COMPLETED", "b COMPLETED", "d CANCELLED", "e CANCELLED", "c FAILED"]);
+  expect(lines).toHaveLength(5);
+  expect(lines[0]).toContain("a | Nobody was told of its end: nested too deeply");
 });
