@@ -149,6 +149,7 @@ describe("a server of jobs", () => {
       async () => void (await ending.opened),
       async ({ send, signal, ended }) => {
         const first = send("POST", "runsync", { input: 1 });
+        while ((await send("GET", "health")).json.jobs.inProgress === 0);
         const second = send("POST", "runsync", { input: 2 });
         while ((await send("GET", "health")).json.jobs.inQueue === 0);
         signal("SIGTERM");
@@ -165,6 +166,7 @@ describe("a server of jobs", () => {
   it("that is told twice fails what runs and cancels what waits", async () => {
     await withHandler(obedient, async ({ send, signal, ended }) => {
       const first = send("POST", "runsync", { input: { hangs: true } });
+      while ((await send("GET", "health")).json.jobs.inProgress === 0);
       const second = send("POST", "runsync", { input: { echo: 1 } });
       while ((await send("GET", "health")).json.jobs.inQueue === 0);
       signal("SIGINT");

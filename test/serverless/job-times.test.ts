@@ -73,6 +73,24 @@ it("a result is deleted when its time is over", async () => {
   expect(jobs.find("kept")?.result).toEqual({ output: 1 });
 });
 
+it("a job is kept as long as it was asked to be while it ran, whatever the time of results", async () => {
+  const { jobs } = jobsOf();
+  const job = await jobs.submit({ id: "asked", input: "fail" }, 0, { ...long, keptMs: 5 });
+  jobs.keepFor(job, 600_000);
+  await job.untilEnded();
+  await (await jobs.submit({ id: "later", input: 1 }, 0, { ...long, keptMs: 50 })).untilEnded();
+  await gone(jobs, "later");
+  expect(jobs.find("asked")).toBe(job);
+  const again = await jobs.retry(job);
+  await again.untilEnded();
+  await (await jobs.submit({ id: "later", input: 1 }, 0, { ...long, keptMs: 50 })).untilEnded();
+  await gone(jobs, "later");
+  expect(jobs.find("asked")).toBe(again);
+  const short = await jobs.submit({ id: "short", input: "hang" }, 0, long);
+  jobs.keepFor(short, 30);
+  await gone(jobs, "short");
+});
+
 it("what failed can be run again with its input until it is deleted, what went well cannot", async () => {
   const { jobs, told } = jobsOf();
   const failed = await jobs.submit({ id: "j", input: "fail" }, 7, long);
