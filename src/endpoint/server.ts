@@ -141,10 +141,15 @@ export class Server implements Stoppable {
   async #drained(): Promise<void> {
     const done = new AbortController();
     const jobs = this.#jobs.drained().then(() => this.#webhooks.settled());
-    void Promise.all([this.#admission.drained(), jobs]).then(() => done.abort());
+    // An answer can take longer to reach its caller than it took to make.
+    const answers = async () => this.#listener?.answered();
+    void Promise.all([this.#admission.drained(), jobs])
+      .then(answers)
+      .then(() => done.abort());
     await sleep(this.#options.drainMs, done.signal);
     if (done.signal.aborted) return;
-    this.#logger.warn(`${this.jobs} requests did not end within ${this.#options.drainMs} ms and are failed.`);
+    const living = Math.max(this.jobs, this.#listener?.answering ?? 0);
+    this.#logger.warn(`${living} requests did not end within ${this.#options.drainMs} ms and are failed.`);
     await this.failAll(shuttingDown.message);
   }
 

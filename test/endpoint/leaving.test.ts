@@ -1,8 +1,12 @@
 // That no job and no answer is lost in silence when a server ends, however it ends.
+import { once } from "node:events";
 import http from "node:http";
 import { describe, expect, it } from "vitest";
+import { sleep } from "../../src/backoff.js";
 import { JobApi } from "../../src/endpoint/job-api.js";
 import { BodyBudget } from "../../src/http/body-budget.js";
+import { doneEvent } from "../../src/http/replies.js";
+import type { StartOptions } from "../../src/serverless/contract.js";
 import { usualTimes } from "../../src/serverless/job-request.js";
 import { LocalJobs } from "../../src/serverless/local-jobs.js";
 import { Logger } from "../../src/serverless/logger.js";
@@ -112,5 +116,62 @@ describe("a webhook of a job that a server's end takes", () => {
       expect(told).toEqual([expect.objectContaining({ status: "CANCELLED" })]);
       expect((await waiting).json).toEqual(told[0]);
     }, slowly);
+  });
+});
+
+describe("an answer that its client takes slowly", () => {
+  const bytes = 15_000_000;
+  const blob = "x".repeat(bytes);
+  const asEvents: StartOptions["handler"] = async function* () {
+    for (let sent = 0; sent < 15; sent += 1) yield `data: ${"y".repeat(bytes / 15)}\n\n`;
+    yield doneEvent;
+  };
+
+  /** The answer's head; its body waits until it is taken. */
+  async function ask(url: string) {
+    const outgoing = http.request(url, { method: "POST", headers: json, agent: false });
+    outgoing.end('{"input":1,"stream":true}');
+    const [response] = (await once(outgoing, "response")) as [http.IncomingMessage];
+    const take = async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk);
+      return Buffer.concat(chunks).toString();
+    };
+    return { response, take };
+  }
+
+  it.each<[string, StartOptions["handler"], RegExp]>([
+    ["runsync", async () => blob, /"COMPLETED"/],
+    ["openai/v1/completions", asEvents, /data: \[DONE\]\n\n$/],
+  ])("is whole, though the server was told to leave: %s", async (path, handler, whole) => {
+    await withHandler(
+      handler,
+      async ({ url, send, signal, ended }) => {
+        const { take } = await ask(`${url}/v2/ep/${path}`);
+        while ((await send("GET", "health")).json.jobs.completed === 0);
+        signal("SIGTERM");
+        await Promise.race([ended, sleep(1500)]); // longer than the last answers get
+        const text = await take();
+        expect(text.length).toBeGreaterThan(bytes);
+        expect(text).toMatch(whole);
+        expect(await ended).toBe(0);
+      },
+      { options: { drainMs: 60_000 } },
+    );
+  });
+
+  it("is cut off when the time to end is over", async () => {
+    await withHandler(
+      async () => blob,
+      async ({ url, signal, ended, lines }) => {
+        const { response, take } = await ask(`${url}/v2/ep/runsync`);
+        signal("SIGTERM");
+        expect(await ended).toBe(0);
+        expect(lines.join("\n")).toContain("1 requests did not end within 100 ms and are failed.");
+        await expect(take()).rejects.toThrow("aborted");
+        expect(response.complete).toBe(false);
+      },
+      { options: { drainMs: 100 } },
+    );
   });
 });
