@@ -6,10 +6,11 @@ import { pathToFileURL } from "node:url";
 import type { StartOptions } from "../serverless/contract.js";
 import { takeStarts } from "../serverless/start-taker.js";
 import { stackOfThrown } from "../thrown.js";
-import { refusal } from "./terminal.js";
+import { notice, refusal } from "./terminal.js";
 
 type Exports = Readonly<Record<string, unknown>>;
 
+const noEffect = "the call has no effect";
 const whatToDo =
   "call serverless.start({ handler }) in it, or export the handler, or the options of serverless.start(), as its default";
 
@@ -22,15 +23,24 @@ export function isProgram(name: string): boolean {
 export async function optionsOfProgram(file: string): Promise<unknown> {
   const path = resolve(file);
   if (!existsSync(path)) throw refusal(`there is no file ${file}`);
-  let stop: () => void = () => {};
   const started = new Promise<StartOptions>((take) => {
-    stop = takeStarts(take);
+    takeStarts((options) => {
+      ignoreStarts(file);
+      take(options);
+    });
   });
-  try {
-    return await handlerOf(file, started, import(pathToFileURL(path).href) as Promise<Exports>);
-  } finally {
-    stop();
-  }
+  const options = await handlerOf(file, started, import(pathToFileURL(path).href) as Promise<Exports>);
+  ignoreStarts(file);
+  return options;
+}
+
+/** As long as the process lives: a worker beside the server would end it. */
+function ignoreStarts(file: string): void {
+  let isTold = false;
+  takeStarts(() => {
+    if (!isTold) notice(`${file} calls serverless.start() though its handler is served; ${noEffect}`);
+    isTold = true;
+  });
 }
 
 async function handlerOf(

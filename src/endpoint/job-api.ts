@@ -46,6 +46,8 @@ interface JobOperation {
 }
 
 const reads = ["GET", "HEAD", "POST"];
+/** What is taken is gone, so it must have a body to be given in. */
+const takes = ["GET", "POST"];
 
 export class JobApi {
   readonly #parts: JobApiParts;
@@ -58,7 +60,7 @@ export class JobApi {
   readonly #jobOperations: ReadonlyMap<string, JobOperation> = new Map([
     ["status", { methods: reads, answer: (job: LocalJob, call: Call) => this.#status(job, call) }],
     ["status-sync", { methods: reads, answer: statusWhenEnded }],
-    ["stream", { methods: reads, answer: streamed }],
+    ["stream", { methods: takes, answer: streamed }],
     ["cancel", { methods: ["POST"], answer: (job: LocalJob) => this.#cancel(job) }],
     ["retry", { methods: ["POST"], answer: (job: LocalJob) => this.#retry(job) }],
   ]);

@@ -29,6 +29,8 @@ export interface ServerTimes extends Omit<ListenOptions, "host" | "port"> {
   readonly stallMs: number;
   /** That a request waits for the model. */
   readonly loadingMs: number;
+  /** That webhooks get at a forced end to hear of the jobs that were failed. */
+  readonly lastWebhooksMs: number;
 }
 
 const usualTimes: ServerTimes = {
@@ -37,12 +39,11 @@ const usualTimes: ServerTimes = {
   idleMs: 75_000,
   stallMs: 300_000,
   loadingMs: 10_000,
+  lastWebhooksMs: 2000,
 };
 
 /** Of all bodies of jobs that are being read. */
 const readingBytes = 256_000_000;
-/** Milliseconds that webhooks get at the end to hear of jobs that were failed. */
-const lastWebhooksMs = 2000;
 /** Requests under way before it is known how many the engine computes at once. */
 const atFirst = 8;
 
@@ -103,6 +104,7 @@ export class Server implements Stoppable {
     this.stop();
     this.#ending.abort(reason);
     await Promise.all([this.#admission.drained(), this.#jobs.failAll(reason)]);
+    await this.#webhooksTold();
   }
 
   async run(host: Host): Promise<number> {
@@ -114,7 +116,10 @@ export class Server implements Stoppable {
       const prepared = await unlessLeaving(leaving, (signal) =>
         preparedLocally(options, this.#logger, signal),
       );
-      if (!prepared) return 1;
+      if (!prepared) {
+        await this.failAll("the worker cannot be prepared");
+        return 1;
+      }
       if (options.refreshWorker)
         this.#logger.warn("refreshWorker has no effect: nothing would start this server again.");
       if (!this.#stopping.signal.aborted) {
@@ -136,12 +141,23 @@ export class Server implements Stoppable {
   async #drained(): Promise<void> {
     const done = new AbortController();
     const jobs = this.#jobs.drained().then(() => this.#webhooks.settled());
-    void Promise.all([this.#admission.drained(), jobs]).then(() => done.abort());
+    // An answer can take longer to reach its caller than it took to make.
+    const answers = async () => this.#listener?.answered();
+    void Promise.all([this.#admission.drained(), jobs])
+      .then(answers)
+      .then(() => done.abort());
     await sleep(this.#options.drainMs, done.signal);
     if (done.signal.aborted) return;
-    this.#logger.warn(`${this.jobs} requests did not end within ${this.#options.drainMs} ms and are failed.`);
+    const living = Math.max(this.jobs, this.#listener?.answering ?? 0);
+    this.#logger.warn(`${living} requests did not end within ${this.#options.drainMs} ms and are failed.`);
     await this.failAll(shuttingDown.message);
-    await Promise.race([this.#webhooks.settled(), sleep(lastWebhooksMs)]);
+  }
+
+  /** Or had their time. */
+  async #webhooksTold(): Promise<void> {
+    const told = new AbortController();
+    void this.#webhooks.settled().then(() => told.abort());
+    await sleep(this.#times.lastWebhooksMs, told.signal);
   }
 
   async #listening(metrics: ServerMetrics): Promise<boolean> {

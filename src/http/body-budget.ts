@@ -11,7 +11,8 @@ export class BodyBudget {
   }
 
   /**
-   * Reads a body; one without a length is counted as the largest that it may be.
+   * Reads a body; one without a length is counted as the largest that it may be. Where no other is on
+   * its way it is admitted, whatever its size.
    * @param limitBytes that the body may have
    * @throws ApiError 429 where too many are on their way; what the reader throws
    */
@@ -20,9 +21,8 @@ export class BodyBudget {
     limitBytes: number,
     reader: (request: Request, limitBytes: number) => Promise<Body>,
   ): Promise<Body> {
-    const announced = Number(request.headers.get("content-length") ?? limitBytes);
-    const bytes = Math.min(announced, limitBytes);
-    if (this.#bytes + bytes > this.#limit) {
+    const bytes = Math.min(announcedBytes(request) ?? limitBytes, limitBytes);
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#limit) {
       throw new ApiError(429, "too many bytes of requests are on their way; send this one again later", {
         code: "too_many_bytes",
       });
@@ -34,4 +34,11 @@ export class BodyBudget {
       this.#bytes -= bytes;
     }
   }
+}
+
+/** Undefined: it is not said. */
+function announcedBytes(request: Request): number | undefined {
+  const length = request.headers.get("content-length");
+  if (length !== null) return Number(length);
+  return request.body === null ? 0 : undefined;
 }

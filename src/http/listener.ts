@@ -30,6 +30,10 @@ const lastAnswersMs = 1000;
 
 export interface Listener {
   readonly port: number;
+  /** Requests whose answers are not whole on their way yet. */
+  readonly answering: number;
+  /** Resolves when the answers to the requests that there are now are on their way, or their callers gone. */
+  answered(): Promise<void>;
   /** Takes no connection any more and ends those that there are; answers get a second. */
   close(): Promise<void>;
 }
@@ -52,12 +56,33 @@ export async function listen(
     keepAlive: true,
     keepAliveInitialDelay: probeAfterMs,
   };
-  const server = http.createServer(options, (request, response) => void answer(request, response));
+  const unanswered = new Map<http.ServerResponse, Promise<void>>();
+  const server = http.createServer(options, (request, response) => {
+    unanswered.set(response, leftOf(response, unanswered));
+    void answer(request, response);
+  });
   server.maxConnections = mostConnections;
   server.listen(port, host);
   await once(server, "listening");
   const { port: actual } = server.address() as AddressInfo;
-  return { port: actual, close: () => closed(server) };
+  return {
+    port: actual,
+    get answering() {
+      return unanswered.size;
+    },
+    answered: async () => void (await Promise.all(unanswered.values())),
+    close: () => closed(server),
+  };
+}
+
+/** Resolves when all of the response was handed to the system, or its connection is closed. */
+function leftOf(response: http.ServerResponse, among: Map<http.ServerResponse, unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    response.once("close", () => {
+      among.delete(response);
+      resolve();
+    });
+  });
 }
 
 async function closed(server: http.Server): Promise<void> {

@@ -49,6 +49,8 @@ export class LocalJob {
   isDeleted = false;
   /** When it is deleted at the latest, by performance.now(). */
   #deletedMs: number;
+  /** Milliseconds from its end to its deletion at the latest. */
+  #keptMs: number;
   #overdue: NodeJS.Timeout | undefined;
   #deletion: NodeJS.Timeout | undefined;
 
@@ -59,6 +61,8 @@ export class LocalJob {
     this.retries = before === undefined ? 0 : before.retries + 1;
     const ttlMs = times?.ttlMs ?? Number.POSITIVE_INFINITY;
     this.#deletedMs = before === undefined ? this.createdMs + ttlMs : before.#deletedMs;
+    const keptMs = times?.keptMs ?? Number.POSITIVE_INFINITY;
+    this.#keptMs = before === undefined ? keptMs : before.#keptMs;
   }
 
   /** The same job, to be run once more. */
@@ -121,9 +125,10 @@ export class LocalJob {
     this.changes.notify();
   }
 
-  /** To be deleted after this time, in place of what was said before. */
+  /** To be deleted after this time, ended or not, in place of what was said before. */
   keepFor(milliseconds: number, onDelete: () => void): void {
     this.#deletedMs = performance.now() + milliseconds;
+    this.#keptMs = Number.POSITIVE_INFINITY;
     this.#awaitDeletion(milliseconds, onDelete);
   }
 
@@ -131,7 +136,7 @@ export class LocalJob {
   keep(onDelete: () => void): void {
     if (this.times === undefined) return;
     const leftMs = this.#deletedMs - performance.now();
-    this.#awaitDeletion(this.ended ? Math.min(leftMs, this.times.keptMs) : leftMs, onDelete);
+    this.#awaitDeletion(this.ended ? Math.min(leftMs, this.#keptMs) : leftMs, onDelete);
   }
 
   #awaitDeletion(milliseconds: number, onDelete: () => void): void {

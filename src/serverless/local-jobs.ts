@@ -1,5 +1,6 @@
 // The jobs of a local HTTP API: waiting, running, and those that ended lately.
 // They run in the order they came, as many at once as there are slots.
+import { messageOfThrown } from "../thrown.js";
 import { Changes } from "./changes.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, WorkerOptions } from "./contract.js";
@@ -166,9 +167,12 @@ export class LocalJobs {
     });
     void running.ended.then(({ type, failed }) => {
       this.#running.delete(job);
-      if (type === "stopped") this.#end(job, job.isOverdue ? "TIMED_OUT" : "CANCELLED");
-      else this.#end(job, failed ? "FAILED" : "COMPLETED");
-      void this.fill();
+      try {
+        if (type === "stopped") this.#end(job, job.isOverdue ? "TIMED_OUT" : "CANCELLED");
+        else this.#end(job, failed ? "FAILED" : "COMPLETED");
+      } finally {
+        void this.fill();
+      }
     });
     running.start();
   }
@@ -182,9 +186,19 @@ export class LocalJobs {
       this.#endedBytes += job.keptBytes;
       job.keep(() => this.#delete(job));
       this.#deleteOld();
-      this.#parts.onEnd(job);
     }
     this.#changes.notify();
+    if (!job.isDeleted) this.#tellEnd(job);
+  }
+
+  /** What its listener throws costs no other job anything. */
+  #tellEnd(job: LocalJob): void {
+    const { onEnd, logger } = this.#parts;
+    try {
+      onEnd(job);
+    } catch (thrown) {
+      logger.within(job.job, () => logger.error(`Nobody was told of its end: ${messageOfThrown(thrown)}`));
+    }
   }
 
   /** A job that has not ended is stopped, and nobody is told. */

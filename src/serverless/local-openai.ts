@@ -2,11 +2,11 @@
 // or its result the answer, as the platform's /openai/* does it. Knows no route: the
 // handler does.
 import { randomUUID } from "node:crypto";
-import { asksForEvents } from "./event-text.js";
+import { asksForEvents, failureEvents } from "./event-text.js";
 import { type ApiAnswer, type ApiRequest, comeLater } from "./local-api.js";
 import type { JobTimes, LocalJob } from "./local-job.js";
 import type { LocalJobs } from "./local-jobs.js";
-import { errorObjectOf } from "./results.js";
+import { type DoneBody, errorObjectOf } from "./results.js";
 
 /** By an error's code, else by its type. */
 const statuses: ReadonlyMap<unknown, number> = new Map([
@@ -59,21 +59,30 @@ export async function openaiCall(
   return job.outlet.posted.length === 0 ? whole(job) : { status: 200, events: eventsOf(job) };
 }
 
+const cancelled: DoneBody = { error: "the job was cancelled" };
+
 function whole(job: LocalJob): ApiAnswer {
-  const { output, error } = job.result ?? { error: "the job was cancelled" };
+  const { output, error } = job.result ?? cancelled;
   if (error !== undefined) return failure(error);
   const [first] = job.outlet.posted;
   return { status: 200, body: first === undefined ? output : JSON.parse(first) };
 }
 
+/** A stream that broke off ends with an error and [DONE], whatever ended it. */
 async function* eventsOf(job: LocalJob): AsyncGenerator<string, void, undefined> {
+  let last = "";
   for (let given = 0; ; given += 1) {
     while (!job.ended && job.outlet.posted.length === given) await job.changes.next();
     const json = job.outlet.posted[given];
-    if (json === undefined) return;
+    if (json === undefined) break;
     const item: unknown = JSON.parse(json);
-    yield typeof item === "string" ? item : `data: ${json}\n\n`;
+    last = typeof item === "string" ? item : `data: ${json}\n\n`;
+    yield last;
   }
+  // A handler's own failure is among the items already, where it streamed events.
+  const { error } = job.status === "COMPLETED" ? {} : (job.result ?? cancelled);
+  const failure = error === undefined ? undefined : failureEvents(error, last);
+  if (failure !== undefined) yield failure;
 }
 
 function failure(text: string): ApiAnswer {

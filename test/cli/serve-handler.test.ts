@@ -24,6 +24,18 @@ function start(file: string, text: string, args: readonly string[] = []) {
   return { child, said, ended };
 }
 
+type Started = ReturnType<typeof start>;
+
+/** Once it listens. */
+async function addressOf({ child, said, ended }: Started): Promise<string> {
+  for (;;) {
+    const address = /Serving on (\S+) /.exec(said.text)?.[1];
+    if (address !== undefined) return address;
+    await Promise.race([once(child.stdout, "data"), ended]);
+    if (child.exitCode !== null) throw new Error(said.text);
+  }
+}
+
 const handler = "async ({ input }) => ({ hello: input.name })";
 const worker = 'import { serverless } from "infernode";\n';
 
@@ -54,19 +66,37 @@ describe("infernode serve", { timeout }, () => {
   it.each(programs)("serves a program %s", async (_name, file, text) => {
     const { child, said, ended } = start(file, text);
     try {
-      const address = () => /Serving on (\S+) /.exec(said.text)?.[1];
-      while (address() === undefined) {
-        await Promise.race([once(child.stdout, "data"), ended]);
-        if (child.exitCode !== null) throw new Error(said.text);
-      }
+      const address = await addressOf({ child, said, ended });
       const body = JSON.stringify({ input: { name: "Mia" } });
-      const response = await fetch(`${address()}/v2/any/runsync`, { method: "POST", body });
+      const response = await fetch(`${address}/v2/any/runsync`, { method: "POST", body });
       expect(await response.json()).toMatchObject({ status: "COMPLETED", output: { hello: "Mia" } });
-      const chat = await fetch(`${address()}/v1/chat/completions`, { method: "POST", body: "{}" });
+      const chat = await fetch(`${address}/v1/chat/completions`, { method: "POST", body: "{}" });
       expect([chat.status, await chat.text()]).toEqual([404, expect.stringContaining("runs a handler")]);
       child.kill("SIGTERM");
       expect(await ended).toBe(0);
       expect(said.text).not.toContain("Starting Serverless Worker");
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  it("lets a program that is served start no worker beside the server", async () => {
+    const body = "{ void serverless.start({ handler }); return 1; }";
+    const started = start("late.mjs", `${worker}export async function handler() ${body}`);
+    const { child, said, ended } = started;
+    try {
+      const address = await addressOf(started);
+      for (const input of [1, 2]) {
+        const asked = { method: "POST", body: JSON.stringify({ input }) };
+        const response = await fetch(`${address}/v2/any/runsync`, asked);
+        expect(await response.json()).toMatchObject({ status: "COMPLETED", output: 1 });
+      }
+      child.kill("SIGTERM");
+      expect(await ended).toBe(0);
+      expect(said.text).not.toContain("Starting Serverless Worker");
+      const warning =
+        "late.mjs calls serverless.start() though its handler is served; the call has no effect";
+      expect(said.text.split(warning)).toHaveLength(2);
     } finally {
       child.kill("SIGKILL");
     }

@@ -169,6 +169,15 @@ describe("/stream", () => {
     });
   });
 
+  it("has no HEAD, which would take the items and give none", async () => {
+    await withHandler(obedient, async ({ send }) => {
+      const { id } = (await send("POST", "runsync", { input: { items: [1] } })).json;
+      const head = await send("HEAD", `stream/${id}`);
+      expect([head.status, head.headers.allow]).toEqual([405, "GET, POST"]);
+      expect((await send("GET", `stream/${id}`)).json.stream).toEqual([{ output: 1 }]);
+    });
+  });
+
   it("of a job without items is empty, and tells an error", async () => {
     await withHandler(obedient, async ({ send }) => {
       const plain = await send("POST", "runsync", { input: { echo: 1 } });

@@ -76,6 +76,22 @@ describe("OpenAI's address of a handler", () => {
     });
   });
 
+  it("takes bodies of unknown length, and none, whatever size one may have", async () => {
+    const echo: StartOptions["handler"] = async function* ({ input }) {
+      yield { echo: input.openai_input ?? null };
+    };
+    await withHandler(
+      echo,
+      async ({ send, url }) => {
+        expect((await send("GET", "openai/v1/models")).json).toEqual({ echo: null });
+        const chunked = { ...json, "Transfer-Encoding": "chunked" };
+        const said = await call(`${url}/v2/ep/openai/v1/completions`, "POST", '{"a":1}', chunked);
+        expect([said.status, said.json]).toEqual([200, { echo: { a: 1 } }]);
+      },
+      { options: { maxBodyBytes: 300_000_000 } },
+    );
+  });
+
   it("cancels the job of a client that leaves", async () => {
     const told = gate<string>();
     const hanging: StartOptions["handler"] = async (_job, { signal }) => {
@@ -133,6 +149,7 @@ describe("a server of jobs", () => {
       async () => void (await ending.opened),
       async ({ send, signal, ended }) => {
         const first = send("POST", "runsync", { input: 1 });
+        while ((await send("GET", "health")).json.jobs.inProgress === 0);
         const second = send("POST", "runsync", { input: 2 });
         while ((await send("GET", "health")).json.jobs.inQueue === 0);
         signal("SIGTERM");
@@ -149,6 +166,7 @@ describe("a server of jobs", () => {
   it("that is told twice fails what runs and cancels what waits", async () => {
     await withHandler(obedient, async ({ send, signal, ended }) => {
       const first = send("POST", "runsync", { input: { hangs: true } });
+      while ((await send("GET", "health")).json.jobs.inProgress === 0);
       const second = send("POST", "runsync", { input: { echo: 1 } });
       while ((await send("GET", "health")).json.jobs.inQueue === 0);
       signal("SIGINT");

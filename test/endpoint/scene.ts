@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { sleep } from "../../src/backoff.js";
 import { judgeStartOptions, type StartOptions } from "../../src/serverless/contract.js";
 import { call, json, type Reply, type Scene, type SceneOptions, withServer } from "../http/scene.js";
 
@@ -35,12 +36,16 @@ export async function withHandler(
   });
 }
 
-/** Runs the work with a webhook and what it was told. */
-export async function withHook(work: (webhook: string, told: readonly unknown[]) => Promise<void>) {
+/** Runs the work with a webhook and what it was told. @param afterMs that it takes to hear it */
+export async function withHook(
+  work: (webhook: string, told: readonly unknown[]) => Promise<void>,
+  afterMs = 0,
+): Promise<void> {
   const told: unknown[] = [];
   const hook = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
+    await sleep(afterMs);
     told.push(JSON.parse(Buffer.concat(chunks).toString()));
     response.end();
   }).listen(0, "127.0.0.1");

@@ -1,7 +1,7 @@
 // How long a job of the public API may run and is kept, and that it can be run again.
 import { expect, it } from "vitest";
 import type { Handler } from "../../src/serverless/contract.js";
-import type { JobTimes } from "../../src/serverless/local-job.js";
+import type { JobTimes, LocalJob } from "../../src/serverless/local-job.js";
 import { LocalJobs } from "../../src/serverless/local-jobs.js";
 import { Logger } from "../../src/serverless/logger.js";
 import { configOf, judged } from "./harness.js";
@@ -14,16 +14,20 @@ const handler: Handler = async ({ input }, { signal }) => {
   return input;
 };
 
-function jobsOf(limit = () => 1) {
+function jobsOf(limit = () => 1, onEnd = (_job: LocalJob) => {}) {
   const told: string[] = [];
+  const lines: string[] = [];
   const jobs = new LocalJobs({
     options: judged({ handler }),
     config: configOf({}),
-    logger: new Logger(() => {}, "NOTSET", false),
+    logger: new Logger((line) => void lines.push(line), "ERROR", false),
     limit: async () => limit(),
-    onEnd: (job) => void told.push(`${job.job.id} ${job.status}`),
+    onEnd: (job) => {
+      told.push(`${job.job.id} ${job.status}`);
+      onEnd(job);
+    },
   });
-  return { jobs, told };
+  return { jobs, told, lines };
 }
 
 const gone = async (jobs: LocalJobs, id: string) => {
@@ -69,6 +73,24 @@ it("a result is deleted when its time is over", async () => {
   expect(jobs.find("kept")?.result).toEqual({ output: 1 });
 });
 
+it("a job is kept as long as it was asked to be while it ran, whatever the time of results", async () => {
+  const { jobs } = jobsOf();
+  const job = await jobs.submit({ id: "asked", input: "fail" }, 0, { ...long, keptMs: 5 });
+  jobs.keepFor(job, 600_000);
+  await job.untilEnded();
+  await (await jobs.submit({ id: "later", input: 1 }, 0, { ...long, keptMs: 50 })).untilEnded();
+  await gone(jobs, "later");
+  expect(jobs.find("asked")).toBe(job);
+  const again = await jobs.retry(job);
+  await again.untilEnded();
+  await (await jobs.submit({ id: "later", input: 1 }, 0, { ...long, keptMs: 50 })).untilEnded();
+  await gone(jobs, "later");
+  expect(jobs.find("asked")).toBe(again);
+  const short = await jobs.submit({ id: "short", input: "hang" }, 0, long);
+  jobs.keepFor(short, 30);
+  await gone(jobs, "short");
+});
+
 it("what failed can be run again with its input until it is deleted, what went well cannot", async () => {
   const { jobs, told } = jobsOf();
   const failed = await jobs.submit({ id: "j", input: "fail" }, 7, long);
@@ -94,4 +116,19 @@ it("jobs wait while there is no room, until there is said to be some", async () 
   await jobs.fill();
   await job.untilEnded();
   expect(job.status).toBe("COMPLETED");
+});
+
+it("an end that its listener cannot tell stops neither the queue nor a drain", async () => {
+  const { jobs, told, lines } = jobsOf(undefined, () => {
+    throw new RangeError("nested too deeply");
+  });
+  for (const id of ["a", "b"]) await jobs.submit({ id, input: 1 }, 0, long);
+  await jobs.find("b")?.untilEnded();
+  await jobs.submit({ id: "c", input: "hang" }, 0, long);
+  for (const id of ["d", "e"]) await jobs.submit({ id, input: 1 }, 0, long);
+  expect(jobs.purge()).toBe(2);
+  await jobs.failAll("leaving");
+  expect(told).toEqual(["a COMPLETED", "b COMPLETED", "d CANCELLED", "e CANCELLED", "c FAILED"]);
+  expect(lines).toHaveLength(5);
+  expect(lines[0]).toContain("a | Nobody was told of its end: nested too deeply");
 });

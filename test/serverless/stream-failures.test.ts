@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { LocalApi } from "../../src/serverless/local-api.js";
 import { LocalJobs } from "../../src/serverless/local-jobs.js";
+import { openaiCall } from "../../src/serverless/local-openai.js";
 import { Logger } from "../../src/serverless/logger.js";
 import { configOf, judged, withWorker } from "./harness.js";
 
@@ -161,15 +162,17 @@ describe("a streamed call of /openai that fails", () => {
 });
 
 describe("the local /openai", () => {
-  async function called(handler: Handler, stream: unknown = true) {
-    const jobs = new LocalJobs({
+  const jobsOf = (handler: Handler) =>
+    new LocalJobs({
       options: judged({ handler }),
       config: configOf({}),
       logger: new Logger(() => {}, "NOTSET", false),
       limit: async () => 1,
       onEnd: () => {},
     });
-    const answer = await new LocalApi(jobs, undefined).answer({
+
+  async function called(handler: Handler, stream: unknown = true) {
+    const answer = await new LocalApi(jobsOf(handler), undefined).answer({
       method: "POST",
       url: "/openai/v1/chat/completions",
       headers: {},
@@ -209,6 +212,56 @@ describe("the local /openai", () => {
     });
     const text = event({ a: 1 }) + event({ error: serverError("half way") }) + done;
     expect(await broken).toEqual({ status: 200, text });
+  });
+
+  describe("tells its reader of an end from outside", () => {
+    const times = { executionMs: 600_000, ttlMs: 600_000, keptMs: 600_000 };
+
+    /** What a stream's reader has of an event and then an end that the job did not make. */
+    async function endedBy(end: (jobs: LocalJobs) => void, items: readonly unknown[], executionMs?: number) {
+      const jobs = jobsOf(async function* () {
+        yield* items;
+        await new Promise(() => {});
+      });
+      const request = { method: "POST", url: "", headers: {}, body: '{"stream":true}' };
+      const job = { id: "j", times: { ...times, ...(executionMs !== undefined && { executionMs }) } };
+      const answer = await openaiCall(jobs, "/v1/completions", request, job);
+      if (!("events" in answer)) return JSON.stringify(answer.body);
+      let text = "";
+      for await (const each of answer.events) {
+        if (text === "") end(jobs);
+        text += each;
+      }
+      return text;
+    }
+    const cancel = (jobs: LocalJobs) => {
+      const job = jobs.find("j");
+      if (job !== undefined) jobs.cancel(job);
+    };
+    const remove = (jobs: LocalJobs) => {
+      const job = jobs.find("j");
+      if (job !== undefined) jobs.keepFor(job, 0);
+    };
+    const first = event({ a: 1 });
+    const told = (message: string) => event({ error: serverError(message) }) + done;
+
+    it("that is its time limit", async () => {
+      const text = first + told("the job ran for longer than its executionTimeout of 50 ms");
+      expect(await endedBy(() => {}, [first], 50)).toBe(text);
+    });
+
+    it.each([
+      ["cancelled", cancel],
+      ["deleted", remove],
+    ])("that it was %s", async (_how, end) => {
+      expect(await endedBy(end, [first])).toBe(first + told("the job was cancelled"));
+      expect(await endedBy(end, [{ a: 1 }])).toBe(first + told("the job was cancelled"));
+      expect(await endedBy(end, ["data: {"])).toBe(`data: {\n\n${told("the job was cancelled")}`);
+    });
+
+    it("but not where the stream is whole", async () => {
+      expect(await endedBy(cancel, [first + done])).toBe(first + done);
+    });
   });
 
   it.each([true, "true", 1, "yes"])("streams where stream is %j, as vLLM reads it", async (stream) => {

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Handler } from "../../src/serverless/contract.js";
 import { view } from "../../src/serverless/local-api.js";
@@ -18,17 +19,30 @@ interface Call {
 /** Statuses it answers with, one after the other; then 200. */
 let answers: number[] = [];
 let heard: Call[] = [];
+/** It answers nothing before this. */
+let mayAnswer = gate();
+/** Calls that it has not answered yet, and how many there were at most. */
+let open = 0;
+let mostOpen = 0;
 let hook: Server;
 let webhook = "";
 
 beforeEach(async () => {
   answers = [];
   heard = [];
+  open = 0;
+  mostOpen = 0;
+  mayAnswer = gate();
+  mayAnswer.open();
   hook = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const { method } = request;
     heard.push({ method, body: () => JSON.parse(Buffer.concat(chunks).toString()) });
+    open += 1;
+    mostOpen = Math.max(mostOpen, open);
+    await mayAnswer.opened;
+    open -= 1;
     response.writeHead(answers.shift() ?? 200, { Location: "/elsewhere" }).end();
   }).listen(0, "127.0.0.1");
   await once(hook, "listening");
@@ -46,11 +60,11 @@ const handler: Handler = async ({ input }, { signal }) => {
   return echo;
 };
 
-/** Jobs whose webhooks are told, with pauses of that length. */
-function jobsOf(pauseMs = 0, bytesLimit = 1e6) {
+/** Jobs whose webhooks are told, with pauses of that length; `lastMs` is settled()'s time for attempts. */
+function jobsOf(pauseMs = 0, bytesLimit = 1e6, lastMs = 30_000) {
   const lines: string[] = [];
   const logger = new Logger((line) => void lines.push(line), "INFO", false);
-  const webhooks = new Webhooks(logger, pauseMs, bytesLimit);
+  const webhooks = new Webhooks(logger, pauseMs, bytesLimit, true, lastMs);
   const jobs = new LocalJobs({
     options: judged({ handler }),
     config: configOf({ RUNPOD_POD_ID: "w1" }),
@@ -133,6 +147,53 @@ describe("case 106: a webhook", () => {
     await webhooks.settled();
     expect(job.status).toBe("COMPLETED");
     expect(lines.join("")).toContain("The webhook of job j was not told");
+  });
+
+  /** Purges so many jobs that wait, while their webhook answers nothing; then 32 of them are being told. */
+  async function purged(count: number, { jobs, lines }: ReturnType<typeof jobsOf>) {
+    mayAnswer = gate();
+    const running = await jobs.submit({ id: "running", input: { waits: true } });
+    for (let index = 0; index < count; index += 1) await jobs.submit({ id: `j${index}`, input: 1, webhook });
+    expect(jobs.purge()).toBe(count);
+    while (open < 32) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const connections = await promisify(hook.getConnections.bind(hook))();
+    jobs.cancel(running);
+    return { connections, notTold: () => lines.filter((line) => line.includes("was not told")) };
+  }
+
+  it("is one of 32 that are told at once, though a purge ends many jobs", async () => {
+    const parts = jobsOf();
+    const { connections, notTold } = await purged(200, parts);
+    expect(connections).toBe(32);
+    mayAnswer.open();
+    await parts.webhooks.settled();
+    expect([heard.length, mostOpen, notTold()]).toEqual([200, 32, []]);
+    expect(new Set(heard.map(({ body }) => body().id)).size).toBe(200);
+  });
+
+  it("is not told where the results that wait for their turn are too many bytes", async () => {
+    const parts = jobsOf(0, 5000);
+    const { notTold } = await purged(200, parts);
+    const dropped = notTold().length;
+    expect(dropped).toBeGreaterThan(0);
+    expect(notTold()[0]).toMatch(
+      /: \d+ bytes of results wait for their webhooks already, at most 5000 may\./,
+    );
+    mayAnswer.open();
+    await parts.webhooks.settled();
+    expect(dropped).toBeLessThan(200 - 32);
+    expect([heard.length, notTold().length]).toEqual([200 - dropped, dropped]);
+  });
+
+  it("whose turn has not come when the server's last time is over is not told", async () => {
+    const parts = jobsOf(0, 1e6, 0);
+    const { notTold } = await purged(40, parts);
+    const settled = parts.webhooks.settled();
+    mayAnswer.open();
+    await settled;
+    expect([heard.length, notTold().length]).toEqual([32, 8]);
+    expect(notTold()[0]).toContain("the server ends");
   });
 
   it("whose URL Node cannot call is given up, and the worker can leave", async () => {
