@@ -348,15 +348,15 @@ it("of a fork and of a conversation is judged too", async () => {
   // Long enough to be running still when the engine hears of the fork.
   const jsonSchema = z
     .string()
-    .length(150)
+    .length(600)
     .transform((text) => text.length);
   const run = engine.generate({ prompt, jsonSchema });
   const fork = engine.fork(run);
-  expect((await run).object).toBe(150);
-  expect((await fork).object).toBe(150);
+  expect((await run).object).toBe(600);
+  expect((await fork).object).toBe(600);
   const chatting = await model.createEngine({ slots: 1, threads: 1 });
   const messages = [{ role: "user", content: "Hello" }];
-  expect((await chatting.generate({ messages, jsonSchema })).object).toBe(150);
+  expect((await chatting.generate({ messages, jsonSchema })).object).toBe(600);
   await chatting.close();
 });
 

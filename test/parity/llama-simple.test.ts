@@ -18,10 +18,11 @@ const unmodified = join(release, "bin", "unmodified");
 const patience = { timeout: 600_000 };
 
 const tokens = 8;
+// At each token the likeliest leads by more than 2: no CPU's rounding makes another text.
 const prompts = [
-  "Once upon a time",
-  "The fox looked at the moon and said: “I am not afraid.” Then",
-  "Mara had a red boat. One day, when the rain had stopped, she took it to the river and",
+  "A little girl named Lily went to the park with",
+  "“Stop!” said the owl. Then she had a red boat. One day, when the rain had stopped,",
+  "Tom — the small dog — had a red boat. One day, when the rain had stopped,",
 ];
 
 let model: Model;
