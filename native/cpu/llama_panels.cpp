@@ -1,23 +1,11 @@
 #include "llama_panels.h"
 
 #ifdef INFERNODE_MEASURED_AVX512_VNNI
-#include <atomic>
 #include <memory>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
 #include "panel_kernels.h"
-
-namespace {
-
-// Who wants a row alone to be summed as among others.
-std::atomic<int> alike_rows_wanted{0};
-
-}  // namespace
-
-extern "C" __attribute__((visibility("default"))) void infernode_want_alike_rows(int change) {
-  alike_rows_wanted += change;
-}
 
 namespace infernode_panels {
 
@@ -204,7 +192,6 @@ bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
               const void* a, std::int64_t lda, const void* b, std::int64_t ldb, float* c,
               std::int64_t ldc, int a_type, int b_type) {
   if (m == 0 || n == 0 || k == 0) return false;
-  if (n == 1 && alike_rows_wanted.load(std::memory_order_relaxed) == 0) return false;
   const Sizes sizes{lda, ldb, ldc, m, n, k};
   if (b_type == GGML_TYPE_Q8_0) {
     if (a_type == GGML_TYPE_Q8_0) return share_out<Q8_0>(params, a, b, c, sizes);

@@ -11,8 +11,7 @@ struct ggml_compute_params;
 namespace infernode_panels {
 
 #ifdef INFERNODE_MEASURED_AVX512_VNNI
-// As llamafile_sgemm. False: other types, or a row alone that nobody wants summed as among others,
-// for ggml reads it faster; nothing was computed.
+// As llamafile_sgemm. False: other types, or nothing to compute; nothing was done.
 [[nodiscard]] bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
                             std::int64_t k, const void* a, std::int64_t lda, const void* b,
                             std::int64_t ldb, float* c, std::int64_t ldc, int a_type, int b_type);

@@ -195,26 +195,35 @@ struct alignas(64) RowBlocks {
   float minima[kPanelRows][16];
 };
 
-// 16 blocks of one weight row times those of one batch row, as the panel's row `row`. `count` of
-// them are there: the others are the last again, and what they give is not used.
+// `count` blocks, at most 16, of one weight row times those of one batch row, as the panel's row
+// `row`. Those beyond give nothing.
 template <typename Format, bool kWhole>
 void multiply_blocks(const typename Format::Block* weights, const BatchBlock* batch, int count,
                      int row, RowBlocks& out) {
-  const auto at = [count](int i) { return kWhole ? i : std::min(i, count - 1); };
+  const int blocks = kWhole ? 16 : count;
   __m256i lanes[16];
+  alignas(32) short scales[16], minima[16];
+  if constexpr (!kWhole) {
+    for (__m256i& lane : lanes) lane = _mm256_setzero_si256();
+    _mm256_store_si256(reinterpret_cast<__m256i*>(scales), _mm256_setzero_si256());
+    _mm256_store_si256(reinterpret_cast<__m256i*>(minima), _mm256_setzero_si256());
+  }
 #pragma GCC unroll 16
-  for (int i = 0; i < 16; ++i)
-    lanes[i] = _mm256_dpbusd_epi32(_mm256_setzero_si256(), Format::bytes(weights[at(i)]),
-                                   load_bytes(batch[at(i)].values));
-  _mm512_store_si512(out.products[row], sums_of_lanes(lanes));
-  const auto halves = [&](std::size_t offset) {
-    const auto half = [&](int i) { return half_of(weights[at(i)], offset); };
-    return _mm512_cvtph_ps(_mm256_setr_epi16(half(0), half(1), half(2), half(3), half(4), half(5),
-                                             half(6), half(7), half(8), half(9), half(10), half(11),
-                                             half(12), half(13), half(14), half(15)));
+  for (int i = 0; i < blocks; ++i) {
+    lanes[i] = _mm256_dpbusd_epi32(_mm256_setzero_si256(), Format::bytes(weights[i]),
+                                   load_bytes(batch[i].values));
+    scales[i] = half_of(weights[i], 0);
+    if constexpr (Format::kHasMinimum) minima[i] = half_of(weights[i], 2);
+  }
+  const auto floats = [](const short(&halves)[16]) {
+    return _mm512_cvtph_ps(_mm256_setr_epi16(halves[0], halves[1], halves[2], halves[3], halves[4],
+                                             halves[5], halves[6], halves[7], halves[8], halves[9],
+                                             halves[10], halves[11], halves[12], halves[13],
+                                             halves[14], halves[15]));
   };
-  _mm512_store_ps(out.scales[row], halves(0));
-  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima[row], halves(2));
+  _mm512_store_si512(out.products[row], sums_of_lanes(lanes));
+  _mm512_store_ps(out.scales[row], floats(scales));
+  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima[row], floats(minima));
 }
 
 // One weight row, read from its first byte to its last: a stream that the prefetcher sees.

@@ -99,7 +99,7 @@ void LlamaBackend::ContextDeleter::operator()(llama_context* context) const { ll
 
 LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
                            const LlamaBackend* beside)
-    : model_(std::move(model)), alike_rows_(options.whole_windows) {
+    : model_(std::move(model)) {
   if (options.slots < 1 ||
       options.slots > static_cast<std::int32_t>(llama_max_parallel_sequences())) {
     throw Error(ErrorCode::kInvalidOption, "slots must be 1 to " +

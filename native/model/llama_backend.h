@@ -14,7 +14,6 @@
 #include "model/cpu_cores.h"
 #include "model/llama_lora.h"
 #include "model/llama_model.h"
-#include "model/llama_runtime.h"
 
 struct llama_context;
 
@@ -33,7 +32,7 @@ struct ContextOptions {
   std::vector<LoraOptions> loras;  // each path once
   bool speculation = false;        // room for logits of guessed rows
   // Sliding layers keep every position, in order, so that sums are the same
-  // to the bit whatever was in the cache before; and rows alone are summed as among others.
+  // to the bit whatever was in the cache before.
   bool whole_windows = false;
   bool kv_offload = true;  // keys and values lie where their layer does, else in host memory
 
@@ -88,7 +87,6 @@ class LlamaBackend final : public Backend {
 
   std::shared_ptr<const LlamaModel> model_;
   std::atomic<bool> interrupted_{false};
-  const AlikeRows alike_rows_;
   BackendLimits limits_;
   std::int32_t window_ = 0;     // positions sliding layers see; 0: all
   std::int32_t threads_ = 1;    // of a pass, at most

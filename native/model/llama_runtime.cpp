@@ -306,41 +306,19 @@ std::vector<std::string> llama_cpu_features() {
   return names;
 }
 
-namespace {
-
-// Calls `use` with the function of this name in each CPU backend that has one.
-template <typename Function, typename Use>
-void with_cpu_function(const char* name, const Use& use) {
+std::vector<std::string> llama_cpu_kernels() {
+  std::vector<std::string> names;
   for (const BackendReport& backend : llama_backends()) {
     if (!backend.loaded || !backend.backend.starts_with("cpu")) continue;
     void* library = dlopen(backend.path.c_str(), RTLD_NOW | RTLD_NOLOAD);
     if (library == nullptr) continue;
-    if (auto* found = reinterpret_cast<Function*>(dlsym(library, name))) use(*found);
+    const auto kernels =
+        reinterpret_cast<const char* (*)()>(dlsym(library, "infernode_cpu_kernels"));
+    std::istringstream lines(kernels == nullptr ? "" : kernels());
+    for (std::string line; std::getline(lines, line);) names.push_back(line);
     dlclose(library);
   }
-}
-
-void want_alike_rows(int change) {
-  with_cpu_function<void(int)>("infernode_want_alike_rows", [&](auto& want) { want(change); });
-}
-
-}  // namespace
-
-std::vector<std::string> llama_cpu_kernels() {
-  std::vector<std::string> names;
-  with_cpu_function<const char*()>("infernode_cpu_kernels", [&](auto& kernels) {
-    std::istringstream lines(kernels());
-    for (std::string line; std::getline(lines, line);) names.push_back(line);
-  });
   return names;
-}
-
-AlikeRows::AlikeRows(bool wanted) : wanted_(wanted) {
-  if (wanted_) want_alike_rows(1);
-}
-
-AlikeRows::~AlikeRows() {
-  if (wanted_) want_alike_rows(-1);
 }
 
 void set_llama_log_sink(LogSink sink) {

@@ -69,19 +69,6 @@ std::vector<std::string> llama_cpu_features();
 // Routines of ours (native/cpu) that the loaded CPU backend has in place of ggml's.
 std::vector<std::string> llama_cpu_kernels();
 
-// While one lives that is wanted, the CPU's routines of ours sum a row alone as they sum it among
-// others, which costs a quarter of its speed (docs/decisions/0058).
-class AlikeRows {
- public:
-  explicit AlikeRows(bool wanted);
-  ~AlikeRows();
-  AlikeRows(const AlikeRows&) = delete;
-  AlikeRows& operator=(const AlikeRows&) = delete;
-
- private:
-  const bool wanted_;
-};
-
 // Replaces the sink; an empty one drops lines. When this returns, the old
 // sink is not running and will not be called again. Works before the start; the
 // first sink after it gets the lines of the start.

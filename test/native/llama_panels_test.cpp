@@ -36,15 +36,6 @@ bool has_panels() {
   return found;
 }
 
-// A row alone is computed by panels while one lives.
-struct AlikeRowsWanted {
-  AlikeRowsWanted() { want(1); }
-  ~AlikeRowsWanted() { want(-1); }
-  static void want(int change) {
-    CpuLibrary::loaded().function<void(int)>("infernode_want_alike_rows")(change);
-  }
-};
-
 std::vector<float> random_floats(std::mt19937& random, std::int64_t count) {
   std::normal_distribution<float> normal;
   std::vector<float> made(static_cast<std::size_t>(count));
@@ -169,7 +160,6 @@ void compare(ggml_type type, std::int64_t m, std::int64_t k, std::int64_t n, std
 
 TEST("products by panels are at least as near to exact arithmetic as ggml's own") {
   if (!has_panels()) return;
-  const AlikeRowsWanted alike;
   std::mt19937 random(3);
   for (const ggml_type type : kTypes) {
     Distance ours, theirs;
@@ -188,7 +178,6 @@ TEST("products by panels are at least as near to exact arithmetic as ggml's own"
 
 TEST("rows are the same among few and many, on any number of threads, in several products") {
   if (!has_panels()) return;
-  const AlikeRowsWanted alike;
   CpuBackend cpu;
   std::mt19937 random(5);
   struct Shape {
@@ -228,24 +217,5 @@ TEST("rows are the same among few and many, on any number of threads, in several
         }
       }
     }
-  }
-}
-
-TEST("a row alone is ggml's own where nobody wants it otherwise") {
-  if (!has_panels()) return;
-  CpuBackend cpu;
-  CpuBackend upstream(CpuLibrary::unmodified());
-  std::mt19937 random(7);
-  for (const ggml_type type : kTypes) {
-    const Rows weights = quantized(random, type, 70, 576);
-    const std::vector<float> row = random_floats(random, 576);
-    const auto multiply = [&](CpuBackend& backend) {
-      return backend.run(2, [&](ggml_context* made) {
-        ggml_tensor* a = ggml_new_tensor_2d(made, type, 576, 70);
-        ggml_tensor* b = ggml_new_tensor_2d(made, GGML_TYPE_F32, 576, 1);
-        return CpuOperation{ggml_mul_mat(made, a, b), {{a, weights.bytes.data()}, {b, row.data()}}};
-      });
-    };
-    CHECK(multiply(cpu) == multiply(upstream));
   }
 }

@@ -130,7 +130,6 @@ TEST("operations have the sums of llama.cpp's own library to the bit") {
 }
 
 TEST("a row of an operation is the same alone and in a batch on any number of threads") {
-  if (sums_are_panels()) return;
   CpuBackend cpu;
   std::mt19937 random(5);
   for (const std::int64_t rows : {1, 40, 300}) {

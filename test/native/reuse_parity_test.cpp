@@ -23,7 +23,6 @@ Totals hold(const std::string& type, std::int32_t slots, bool exact, float epsil
   const auto backend = [&](std::int32_t count, LogitRecord& record) {
     ContextOptions options = context_of(count, 128);
     options.flash_attention = !exact;
-    options.whole_windows = exact;
     options.cells = count > 1 ? cells : 0;
     return std::make_unique<RecordingBackend>(std::make_unique<LlamaBackend>(model, options),
                                               record);

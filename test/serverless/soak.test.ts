@@ -5,13 +5,18 @@ import { soakJobs } from "../soak/job-soak.mjs";
 
 describe("a worker's books", () => {
   it("balance on a platform that fails, with workers that leave and die", async () => {
-    const { wrong, jobs, injected, reruns, workers } = await soakJobs({ jobs: 400, seed: 11, chaosMs: 500 });
-    expect(wrong).toEqual([]);
-    expect(jobs).toBe(400);
-    expect(injected).toBeGreaterThan(20);
-    expect(workers).toBeGreaterThan(3);
-    expect(reruns.takes + reruns.results + reruns.workers).toBeGreaterThan(0);
-  }, 120_000);
+    let again = 0;
+    // Whether a job ran again is a matter of when its worker died: a round without one says nothing.
+    for (let seed = 11; again === 0 && seed < 15; seed += 1) {
+      const { wrong, jobs, injected, reruns, workers } = await soakJobs({ jobs: 400, seed, chaosMs: 500 });
+      expect(wrong).toEqual([]);
+      expect(jobs).toBe(400);
+      expect(injected).toBeGreaterThan(20);
+      expect(workers).toBeGreaterThan(3);
+      again = reruns.takes + reruns.results + reruns.workers;
+    }
+    expect(again).toBeGreaterThan(0);
+  }, 240_000);
 
   it("do not balance where a result is lost", async () => {
     const { wrong } = await soakJobs({ jobs: 60, seed: 3, faultRate: 0, workers: 1, chaosMs: 0, lost: 1 });
