@@ -105,7 +105,7 @@ FileHandle open_buffered(std::uint64_t size, ReadBytes read, const std::string& 
   if (stream == nullptr) refuse_stream(label);
   static_cast<void>(cookie.release());
   // Without it glibc asks for a few bytes at a time.
-  static_cast<void>(std::setvbuf(stream.get(), nullptr, _IOFBF, buffer_bytes));
+  if (std::setvbuf(stream.get(), nullptr, _IOFBF, buffer_bytes) != 0) refuse_stream(label);
   return stream;
 }
 

@@ -70,7 +70,9 @@ async function clangTidy() {
   const built = new Set(JSON.parse(readFileSync(database, "utf8")).map((entry) => entry.file));
   const queue = nativeFiles("cpp").filter((file) => built.has(path.join(root, file)));
   // The commands are the compiler's, which may know warnings clang does not.
-  const args = ["-p", compileCommands, "--quiet", "--extra-arg=-Wno-unknown-warning-option"];
+  // libstdc++ 12 calls inside its headers what clang knows to be deprecated.
+  const extra = ["-Wno-unknown-warning-option", "-Wno-deprecated-declarations"];
+  const args = ["-p", compileCommands, "--quiet", ...extra.map((flag) => `--extra-arg=${flag}`)];
   const program = await clangTidyProgram();
   const results = [];
   const worker = async () => {
