@@ -103,7 +103,7 @@ FileHandle open_buffered(std::uint64_t size, ReadBytes read, const std::string& 
   FileHandle stream(
       fopencookie(cookie.get(), "rb", {read_cookie, nullptr, seek_cookie, close_cookie}));
   if (stream == nullptr) refuse_stream(label);
-  static_cast<void>(cookie.release());
+  [[maybe_unused]] const Cookie* const streams = cookie.release();  // close_cookie deletes it
   // Without it glibc asks for a few bytes at a time.
   if (std::setvbuf(stream.get(), nullptr, _IOFBF, buffer_bytes) != 0) refuse_stream(label);
   return stream;
