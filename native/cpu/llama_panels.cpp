@@ -6,14 +6,16 @@
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
 #include "panel_kernels.h"
+#include "turns.h"
 
 namespace infernode_panels {
 
 namespace {
 
+using infernode_turns::Turn;
+static_assert(infernode_turns::kWeightRows == kPanelRows);
+
 constexpr std::int64_t kBatchBytes = 640 << 10;  // of batch rows at once: in the second cache
-constexpr std::int64_t kMostPanelRows = 256;     // weight rows that a thread takes at a time
-constexpr std::int64_t kTurns = 4;               // of each thread in a product
 
 struct Sizes {
   std::int64_t lda, ldb, ldc;  // between rows, in blocks and floats
@@ -103,19 +105,18 @@ constexpr PanelKernel* kKernels[kMostColumns + 1] = {
     multiply_panel<Format, 12>,
 };
 
-// Weight rows [from, to) times the batch rows from j on, which are spread out. `leap`: weight
-// rows from the end to where this thread is likely to go on.
+// A turn, whose batch rows are spread out.
 template <typename Format>
-void compute(const Product<Format>& of, std::int64_t from, std::int64_t to, std::int64_t leap,
-             std::int64_t j, const Groups& groups, Workspace& own) {
+void compute(const Product<Format>& of, const Turn& turn, const Groups& groups, Workspace& own) {
   const BatchBlock* const batch = own.batch.items.get();
-  for (std::int64_t i = from; i < to; i += kPanelRows) {
-    const std::int64_t count = std::min<std::int64_t>(kPanelRows, to - i);
+  for (std::int64_t i = turn.from; i < turn.to; i += kPanelRows) {
+    const std::int64_t count = std::min<std::int64_t>(kPanelRows, turn.to - i);
     const PanelRows<typename Format::Block> rows(of.a + of.lda * i, of.lda, count);
     const auto mask = static_cast<__mmask16>((1U << count) - 1);
-    const std::int64_t next = std::min(i + count + (i + count == to ? leap : 0), of.m - 1);
+    const std::int64_t next =
+        std::min(i + count + (i + count == turn.to ? turn.leap : 0), of.m - 1);
     const char* const ahead = reinterpret_cast<const char*>(of.a + of.lda * next);
-    float* const out = of.c + of.ldc * j + i;
+    float* const out = of.c + of.ldc * turn.j + i;
     if (of.n == 1) {
       multiply_rows<Format>(rows, batch, of.k, own.rows.hold((of.k + 15) / 16), out, mask);
       continue;
@@ -133,56 +134,26 @@ void compute(const Product<Format>& of, std::int64_t from, std::int64_t to, std:
   }
 }
 
-// Weight rows a thread takes at a time: all get several turns, so that one that is held up
-// leaves its share to the others.
-std::int64_t rows_at_a_time(std::int64_t m, std::int64_t threads) {
-  const std::int64_t share = m / (threads * kTurns) / kPanelRows * kPanelRows;
-  const std::int64_t least = std::min<std::int64_t>(kPanelRows, (m + threads - 1) / threads);
-  return std::clamp(share, least, kMostPanelRows);
-}
-
 // Batch rows that are spread out at once.
 std::int64_t columns_at_a_time(std::int64_t k) {
   const std::int64_t fit = kBatchBytes / (k * static_cast<std::int64_t>(sizeof(BatchBlock)));
   return std::max<std::int64_t>(fit / kMostColumns, 1) * kMostColumns;
 }
 
-// This thread's share of the weight rows times all batch rows: its first turn, then those
-// that `next` gives.
-template <typename Format, typename Next>
-void take_turns(const ggml_compute_params& params, const Product<Format>& of, const Next& next) {
+template <typename Format>
+bool compute_share(const ggml_compute_params& params, const void* a, const void* b, float* c,
+                   const Sizes& sizes) {
+  const Product<Format> of(sizes, a, b, c);
   Workspace& own = workspace();
-  const std::int64_t rows = rows_at_a_time(of.m, params.nth);
-  const std::int64_t shares = (of.m + rows - 1) / rows;
   const std::int64_t most = std::min(of.n, columns_at_a_time(of.k));
-  const std::int64_t turns = shares * ((of.n + most - 1) / most);
   BatchBlock* const batch = own.batch.hold(most * of.k);
   std::int64_t held = -1;  // the batch rows from there on are spread out
-  for (std::int64_t turn = params.ith; turn < turns; turn = next()) {
-    const std::int64_t j = turn / shares * most;
-    const std::int64_t columns = std::min(most, of.n - j);
-    const Groups groups(columns);
-    if (held != j) spread(of, j, groups, batch);
-    held = j;
-    const std::int64_t from = turn % shares * rows;
-    const std::int64_t leap = (params.nth - 1) * rows;
-    compute(of, from, std::min(from + rows, of.m), leap, j, groups, own);
-  }
-}
-
-// Turns are handed out by the counter ggml resets before each operation. Of several
-// products in one operation only the first, whose batch begins the work buffer, finds it
-// fresh; the others' turns go round.
-template <typename Format>
-bool share_out(const ggml_compute_params& params, const void* a, const void* b, float* c,
-               const Sizes& sizes) {
-  const Product<Format> of(sizes, a, b, c);
-  if (of.b == params.wdata) {
-    take_turns(params, of, [&] { return ggml_threadpool_chunk_add(params.threadpool, 1); });
-    return true;
-  }
-  std::int64_t turn = params.ith;
-  take_turns(params, of, [&] { return turn += params.nth; });
+  infernode_turns::share_out(params, of.m, of.n, most, b, [&](const Turn& turn) {
+    const Groups groups(turn.columns);
+    if (held != turn.j) spread(of, turn.j, groups, batch);
+    held = turn.j;
+    compute(of, turn, groups, own);
+  });
   return true;
 }
 
@@ -194,12 +165,12 @@ bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
   if (m == 0 || n == 0 || k == 0) return false;
   const Sizes sizes{lda, ldb, ldc, m, n, k};
   if (b_type == GGML_TYPE_Q8_0) {
-    if (a_type == GGML_TYPE_Q8_0) return share_out<Q8_0>(params, a, b, c, sizes);
-    if (a_type == GGML_TYPE_Q5_0) return share_out<Q5_0>(params, a, b, c, sizes);
+    if (a_type == GGML_TYPE_Q8_0) return compute_share<Q8_0>(params, a, b, c, sizes);
+    if (a_type == GGML_TYPE_Q5_0) return compute_share<Q5_0>(params, a, b, c, sizes);
   }
   if (b_type == GGML_TYPE_Q8_1) {
-    if (a_type == GGML_TYPE_Q4_1) return share_out<Q4_1>(params, a, b, c, sizes);
-    if (a_type == GGML_TYPE_Q5_1) return share_out<Q5_1>(params, a, b, c, sizes);
+    if (a_type == GGML_TYPE_Q4_1) return compute_share<Q4_1>(params, a, b, c, sizes);
+    if (a_type == GGML_TYPE_Q5_1) return compute_share<Q5_1>(params, a, b, c, sizes);
   }
   return false;
 }

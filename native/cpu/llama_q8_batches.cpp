@@ -19,6 +19,7 @@
 #include "llamafile/sgemm.h"
 #include "measured_sets.h"
 #include "quants.h"
+#include "turns.h"
 
 #if defined(INFERNODE_MEASURED_AVX2)
 #include <immintrin.h>
@@ -39,11 +40,11 @@ namespace {
 
 #ifdef INFERNODE_Q8_BATCHES
 
+using infernode_turns::kWeightRows;  // that all columns take before the next ones
+using infernode_turns::Turn;
+
 constexpr int kColumns = 8;  // batch rows at a time: as many sums fit AVX2's registers
-constexpr std::int64_t kMostColumns = 64;      // spread at once: they stay in the second cache
-constexpr std::int64_t kWeightRows = 16;       // that all columns take before the next ones
-constexpr std::int64_t kMostWeightRows = 256;  // that a thread takes at a time
-constexpr std::int64_t kTurns = 4;             // of each thread in a product
+constexpr std::int64_t kMostColumns = 64;  // spread at once: they stay in the second cache
 
 using Block = block_q8_0;
 static_assert(QK8_0 == 32 && offsetof(Block, d) == 0 && sizeof(Block::d) == 2);
@@ -153,11 +154,9 @@ constexpr RowKernel* kKernels[kColumns + 1] = {nullptr,        compute_row<1>, c
                                                compute_row<3>, compute_row<4>, compute_row<5>,
                                                compute_row<6>, compute_row<7>, compute_row<8>};
 
-// Weight rows [from, to) times batch rows [j, j + columns), which are spread out in
-// groups of kColumns, the last one of what is left. `leap`: weight rows from the end to
-// where this thread is likely to go on.
-void compute_panel(const Matrices& of, std::int64_t from, std::int64_t to, std::int64_t leap,
-                   std::int64_t j, std::int64_t columns, const Workspace& batch) {
+// A turn, whose batch rows are spread out in groups of kColumns, the last one of what is left.
+void compute_panel(const Matrices& of, const Turn& turn, const Workspace& batch) {
+  const auto [j, columns, from, to, leap] = turn;
   for (std::int64_t first = from; first < to; first += kWeightRows) {
     const std::int64_t last = std::min(first + kWeightRows, to);
     const std::int64_t ahead = of.lda * (kWeightRows + (last == to ? leap : 0));
@@ -174,49 +173,19 @@ void compute_panel(const Matrices& of, std::int64_t from, std::int64_t to, std::
   }
 }
 
-// Weight rows a thread takes at a time: all get several turns, so that one that is held
-// up leaves its share to the others.
-std::int64_t rows_at_a_time(std::int64_t m, std::int64_t threads) {
-  const std::int64_t share = m / (threads * kTurns) / kWeightRows * kWeightRows;
-  const std::int64_t least = std::min(kWeightRows, (m + threads - 1) / threads);
-  return std::clamp(share, least, kMostWeightRows);
-}
-
-// This thread's share of the weight rows times all batch rows: its first turn, then those
-// that `next` gives.
-template <typename Next>
-void multiply(const ggml_compute_params& params, const Matrices& of, std::int64_t m, std::int64_t n,
-              const Next& next) {
+void compute_share(const ggml_compute_params& params, const Matrices& of, std::int64_t m,
+                   std::int64_t n) {
   thread_local Workspace batch;
   batch.hold(std::min(n, kMostColumns) * of.k);
-  const std::int64_t rows = rows_at_a_time(m, params.nth);
-  const std::int64_t shares = (m + rows - 1) / rows;
-  const std::int64_t turns = shares * ((n + kMostColumns - 1) / kMostColumns);
   std::int64_t held = -1;  // the batch rows from there on are spread out
-  for (std::int64_t turn = params.ith; turn < turns; turn = next()) {
-    const std::int64_t j = turn / shares * kMostColumns;
-    const std::int64_t columns = std::min(kMostColumns, n - j);
-    for (std::int64_t group = 0; held != j && group < columns; group += kColumns) {
-      spread(of, j + group, std::min<std::int64_t>(kColumns, columns - group),
+  infernode_turns::share_out(params, m, n, kMostColumns, of.b, [&](const Turn& turn) {
+    for (std::int64_t group = 0; held != turn.j && group < turn.columns; group += kColumns) {
+      spread(of, turn.j + group, std::min<std::int64_t>(kColumns, turn.columns - group),
              batch.values.get() + group * of.k, batch.scales.get() + group * of.k);
     }
-    held = j;
-    const std::int64_t from = turn % shares * rows;
-    const std::int64_t leap = (params.nth - 1) * rows;
-    compute_panel(of, from, std::min(from + rows, m), leap, j, columns, batch);
-  }
-}
-
-// Turns are handed out by the counter ggml resets before each operation. Of several
-// products in one operation only the first, whose batch begins the work buffer, finds it
-// fresh; the others' turns go round.
-void share_out(const ggml_compute_params& params, const Matrices& of, std::int64_t m,
-               std::int64_t n) {
-  if (of.b == params.wdata)
-    return multiply(params, of, m, n,
-                    [&] { return ggml_threadpool_chunk_add(params.threadpool, 1); });
-  std::int64_t turn = params.ith;
-  multiply(params, of, m, n, [&] { return turn += params.nth; });
+    held = turn.j;
+    compute_panel(of, turn, batch);
+  });
 }
 
 #endif
@@ -230,10 +199,10 @@ extern "C" bool llamafile_sgemm(const ggml_compute_params* params, std::int64_t 
 #ifdef INFERNODE_Q8_BATCHES
   const bool q8_0 = a_type == GGML_TYPE_Q8_0 && b_type == GGML_TYPE_Q8_0;
   if (q8_0 && c_type == GGML_TYPE_F32 && n > 1) {
-    share_out(*params,
-              {static_cast<const Block*>(a), lda, static_cast<const Block*>(b), ldb,
-               static_cast<float*>(c), ldc, k},
-              m, n);
+    compute_share(*params,
+                  {static_cast<const Block*>(a), lda, static_cast<const Block*>(b), ldb,
+                   static_cast<float*>(c), ldc, k},
+                  m, n);
     return true;
   }
 #endif

@@ -50,24 +50,12 @@ short half_of(const Block& block, std::size_t offset) {
   return half;
 }
 
-// Those of 16 rows, as floats.
-template <typename Block>
-__m512 halves_of(const PanelRows<Block>& panel, std::int64_t block, std::size_t offset) {
-  const auto half = [&](int row) { return half_of(panel.rows[row][block], offset); };
+// 16 halves, from half(0) on, as floats.
+template <typename Half>
+__m512 floats_of(const Half& half) {
   return _mm512_cvtph_ps(_mm256_setr_epi16(half(0), half(1), half(2), half(3), half(4), half(5),
                                            half(6), half(7), half(8), half(9), half(10), half(11),
                                            half(12), half(13), half(14), half(15)));
-}
-
-template <typename Format>
-__m512 scales_of(const PanelRows<typename Format::Block>& panel, std::int64_t block) {
-  return halves_of(panel, block, 0);
-}
-
-template <typename Format>
-__m512 minima_of(const PanelRows<typename Format::Block>& panel, std::int64_t block) {
-  if constexpr (Format::kHasMinimum) return halves_of(panel, block, 2);
-  return _mm512_setzero_ps();
 }
 
 // Rows r and r + 8 of the panel in one register.
@@ -105,8 +93,11 @@ void interleave(const PanelRows<typename Format::Block>& panel, std::int64_t blo
     _mm512_store_si512(out.values[i], _mm512_permutex2var_epi64(fours[i], low, fours[i + 4]));
     _mm512_store_si512(out.values[i + 4], _mm512_permutex2var_epi64(fours[i], high, fours[i + 4]));
   }
-  _mm512_store_ps(out.scales, scales_of<Format>(panel, block));
-  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima, minima_of<Format>(panel, block));
+  const auto halves = [&](std::size_t offset) {
+    return floats_of([&](int row) { return half_of(panel.rows[row][block], offset); });
+  };
+  _mm512_store_ps(out.scales, halves(0));
+  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima, halves(2));
 }
 
 // One block's part of a sum: the one place that says how results round.
@@ -215,15 +206,10 @@ void multiply_blocks(const typename Format::Block* weights, const BatchBlock* ba
     scales[i] = half_of(weights[i], 0);
     if constexpr (Format::kHasMinimum) minima[i] = half_of(weights[i], 2);
   }
-  const auto floats = [](const short(&halves)[16]) {
-    return _mm512_cvtph_ps(_mm256_setr_epi16(halves[0], halves[1], halves[2], halves[3], halves[4],
-                                             halves[5], halves[6], halves[7], halves[8], halves[9],
-                                             halves[10], halves[11], halves[12], halves[13],
-                                             halves[14], halves[15]));
-  };
   _mm512_store_si512(out.products[row], sums_of_lanes(lanes));
-  _mm512_store_ps(out.scales[row], floats(scales));
-  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima[row], floats(minima));
+  _mm512_store_ps(out.scales[row], floats_of([&](int i) { return scales[i]; }));
+  if constexpr (Format::kHasMinimum)
+    _mm512_store_ps(out.minima[row], floats_of([&](int i) { return minima[i]; }));
 }
 
 // One weight row, read from its first byte to its last: a stream that the prefetcher sees.

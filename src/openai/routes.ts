@@ -152,8 +152,7 @@ async function embedded(
   signal: AbortSignal | undefined,
   onUnknown: OnUnknown,
 ): Promise<Answer> {
-  const served = identified(named(model, body.model), textField(body, "request_id"));
-  return { type: "object", object: await embeddings(served, body, signal, onUnknown) };
+  return { type: "object", object: await embeddings(requested(model, body), body, signal, onUnknown) };
 }
 
 async function ranked(
@@ -162,8 +161,7 @@ async function ranked(
   signal: AbortSignal | undefined,
   onUnknown: OnUnknown,
 ): Promise<Answer> {
-  const served = identified(named(model, body.model), textField(body, "request_id"));
-  return { type: "object", object: await reranked(served, body, signal, onUnknown) };
+  return { type: "object", object: await reranked(requested(model, body), body, signal, onUnknown) };
 }
 
 async function tokens(model: TextModel, route: string, body: Body, onUnknown: OnUnknown): Promise<Answer> {
@@ -191,13 +189,14 @@ function common(model: TextModel, body: Body, onUnknown: OnUnknown) {
   const includeUsage = booleanField(options, "include_usage", path("include_usage")) ?? false;
   const name = "continuous_usage_stats";
   if (booleanField(options, name, path(name)) === true && includeUsage) refuseField(path(name));
-  const served = identified(named(model, body.model), textField(body, "request_id"));
-  return { served, stream, includeUsage };
+  return { served: requested(model, body), stream, includeUsage };
 }
 
-/** The model, whose answer is called as the request wants it. */
-function identified(model: TextModel, answerId: string | undefined): TextModel {
-  return answerId ? changedModel(model, { answerId }) : model;
+/** The model under the name that the request used, and its answer under the id that it wants. */
+function requested(model: TextModel, body: Body): TextModel {
+  const served = named(model, body.model);
+  const answerId = textField(body, "request_id");
+  return answerId ? changedModel(served, { answerId }) : served;
 }
 
 const streamFields: ReadonlySet<string> = new Set([

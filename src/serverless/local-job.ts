@@ -47,6 +47,8 @@ export class LocalJob {
   isOverdue = false;
   /** Whether nobody can ask for it any more. */
   isDeleted = false;
+  /** Why it ended without being run. */
+  #reason: string | undefined;
   /** When it is deleted at the latest, by performance.now(). */
   #deletedMs: number;
   /** Milliseconds from its end to its deletion at the latest. */
@@ -89,6 +91,7 @@ export class LocalJob {
     if (this.isOverdue) {
       return { error: `the job ran for longer than its executionTimeout of ${this.times?.executionMs} ms` };
     }
+    if (this.#reason !== undefined) return { error: this.#reason };
     const json = this.outlet.resultJson;
     return json === undefined ? undefined : (JSON.parse(json) as DoneBody);
   }
@@ -115,9 +118,11 @@ export class LocalJob {
     });
   }
 
-  end(status: LocalStatus): void {
+  /** @param reason why it has no result of its own */
+  end(status: LocalStatus, reason?: string): void {
     const { id, webhook } = this.job;
     clearTimeout(this.#overdue);
+    this.#reason = reason;
     this.status = status;
     this.endedMs = performance.now();
     this.running = undefined;

@@ -131,7 +131,7 @@ export class LocalJobs {
 
   async failAll(reason: string): Promise<void> {
     this.stop();
-    this.purge();
+    for (const job of [...this.#waiting]) this.#end(job, "CANCELLED", reason);
     for (const job of this.#running) job.running?.fail(reason);
     await this.drained();
   }
@@ -177,9 +177,10 @@ export class LocalJobs {
     running.start();
   }
 
-  #end(job: LocalJob, status: LocalStatus): void {
+  /** @param reason why it has no result of its own */
+  #end(job: LocalJob, status: LocalStatus, reason?: string): void {
     this.#leaveQueue(job);
-    job.end(status);
+    job.end(status, reason);
     this.#ends.set(status, this.total(status) + 1);
     if (!job.isDeleted) {
       this.#ended.add(job);

@@ -8,12 +8,9 @@ type Taker = (options: StartOptions) => void;
 const place = Symbol.for("infernode.serverless.start");
 const shared = globalThis as { [place]?: Taker | undefined };
 
-/** From now on calls of serverless.start() start nothing, until the returned function is called. */
-export function takeStarts(taker: Taker): () => void {
+/** From now on calls of serverless.start() start nothing. The last taker counts. */
+export function takeStarts(taker: Taker): void {
   shared[place] = taker;
-  return () => {
-    if (shared[place] === taker) shared[place] = undefined;
-  };
 }
 
 /** Undefined: a call starts a worker. */

@@ -113,7 +113,8 @@ describe("a webhook of a job that a server's end takes", () => {
       while ((await call(`${url}/health`)).json.jobs.inQueue === 0);
       loading.open();
       expect(await ended).toBe(1);
-      expect(told).toEqual([expect.objectContaining({ status: "CANCELLED" })]);
+      const error = "the worker cannot be prepared";
+      expect(told).toEqual([expect.objectContaining({ status: "CANCELLED", error })]);
       expect((await waiting).json).toEqual(told[0]);
     }, slowly);
   });
