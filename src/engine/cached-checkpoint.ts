@@ -7,8 +7,8 @@ import { tellLog } from "../log.js";
 import { CheckpointCache, type ConvertedCheckpoint } from "../models/checkpoint-cache.js";
 import { checkpointLines } from "../models/checkpoint-text.js";
 import { convertedFolder } from "../models/converted-files.js";
+import type { FileWorkCalls } from "../models/file-work.js";
 import { hubCacheFolder } from "../models/hub-environment.js";
-import type { PackingCalls } from "../models/pack-checkpoint.js";
 import { needsQuantizer } from "../models/quantize-types.js";
 import type { NativeCheckpointOptions, NativePacking } from "../native-checkpoint.js";
 import type { NativePlacement } from "../native-devices.js";
@@ -35,7 +35,7 @@ export async function cachedCheckpoint(
   directory: string,
   packing: NativePacking,
   option: CheckpointCacheOption,
-  calls: PackingCalls,
+  calls: FileWorkCalls,
 ): Promise<ConvertedCheckpoint | undefined> {
   const type = packing.plainType ?? "";
   const mustWrite = type !== "" && needsQuantizer(type);

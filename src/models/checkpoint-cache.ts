@@ -9,7 +9,8 @@ import type { CheckpointReport, NativePackedCheckpoint, NativePacking } from "..
 import { checkpointKey, keyValue } from "./checkpoint-key.js";
 import { isConverted, keyCharacters, readRecord, recordOf } from "./converted-files.js";
 import { fileSha256 } from "./file-sha256.js";
-import { type PackingCalls, type PackingOrder, packCheckpoint } from "./pack-checkpoint.js";
+import type { FileWorkCalls } from "./file-work.js";
+import { type PackingOrder, packCheckpoint } from "./pack-checkpoint.js";
 import { quantizeCheckpoint } from "./quantize-checkpoint.js";
 import { needsQuantizer, quantizeTypes } from "./quantize-types.js";
 
@@ -50,7 +51,7 @@ export class CheckpointCache {
   async obtain(
     directory: string,
     packing: NativePacking,
-    calls: PackingCalls = {},
+    calls: FileWorkCalls = {},
   ): Promise<ConvertedCheckpoint> {
     const key = await checkpointKey(directory, packing);
     const path = this.#pathOf(directory, key);
@@ -121,7 +122,7 @@ export class CheckpointCache {
 }
 
 /** By llama.cpp's quantizer where it alone makes the type of plain weights. */
-function write(order: PackingOrder, calls: PackingCalls): Promise<NativePackedCheckpoint> {
+function write(order: PackingOrder, calls: FileWorkCalls): Promise<NativePackedCheckpoint> {
   const type = quantizeTypes.find((name) => name === order.packing.plainType);
   if (type === undefined || !needsQuantizer(type)) return packCheckpoint(order, calls);
   return quantizeCheckpoint({ ...order, type, checkpoint: order.packing }, calls);

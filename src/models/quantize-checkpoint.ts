@@ -1,10 +1,9 @@
 // Quantizes a plain Hugging Face checkpoint with llama.cpp's own quantizer into a GGUF file:
 // the native call with an AbortSignal and errors of this package. Both files it needs, plain
 // and quantized, count in its check of free space; no exit leaves the plain one.
-import { InferenceError, toInferenceError } from "../errors.js";
 import { native } from "../native-addon.js";
 import type { NativeCheckpointOptions, NativePackedCheckpoint } from "../native-checkpoint.js";
-import type { NativeQuantizing } from "../native-quantize.js";
+import { doFileWork, type FileWorkCalls } from "./file-work.js";
 import type { QuantizeType } from "./quantize-types.js";
 
 /** What is quantized, to what and where to. */
@@ -19,57 +18,17 @@ export interface QuantizeOrder {
   readonly values?: Readonly<Record<string, string>>;
 }
 
-/** How a caller follows and ends the work. */
-export interface QuantizeCalls {
-  /** Called with the fraction done, 0 to 1, at most about 50 times. */
-  readonly onProgress?: ((fraction: number) => void) | undefined;
-  /** Ends the work before the next tensor; nothing stays on the disk. */
-  readonly signal?: AbortSignal;
-}
-
 /**
  * Writes the file.
  * @throws InferenceError (rejects) INVALID_OPTION where the weights are quantized already or the
  * type needs an importance matrix; DISK_FULL, FILE_NOT_WRITABLE, CANCELLED, OUT_OF_MEMORY, and the MODEL_ codes of
  * a bad checkpoint
  */
-export async function quantizeCheckpoint(
+export function quantizeCheckpoint(
   { directory, target, type, checkpoint, values = {} }: QuantizeOrder,
-  { onProgress, signal }: QuantizeCalls = {},
+  calls: FileWorkCalls = {},
 ): Promise<NativePackedCheckpoint> {
-  const cancelled = () =>
-    new InferenceError("CANCELLED", "quantizing the model was cancelled", { cause: signal?.reason });
-  if (signal?.aborted) throw cancelled();
-  let running: NativeQuantizing | undefined;
-  const cancel = () => running?.cancel();
-  let thrownByListener: { readonly value: unknown } | undefined;
-  const report = (fraction: number) => {
-    if (thrownByListener !== undefined || signal?.aborted) return;
-    try {
-      onProgress?.(fraction);
-    } catch (value) {
-      thrownByListener = { value };
-      cancel();
-    }
-  };
-  signal?.addEventListener("abort", cancel, { once: true });
-  try {
-    running = native().quantizeCheckpoint({
-      directory,
-      target,
-      type,
-      checkpoint,
-      values,
-      onProgress: report,
-    });
-    const quantized = await running.promise;
-    if (thrownByListener === undefined) return quantized;
-    throw thrownByListener.value;
-  } catch (thrown) {
-    if (thrownByListener !== undefined) throw thrownByListener.value;
-    if (signal?.aborted) throw cancelled();
-    throw toInferenceError(thrown);
-  } finally {
-    signal?.removeEventListener("abort", cancel);
-  }
+  const start = (onProgress: (fraction: number) => void) =>
+    native().quantizeCheckpoint({ directory, target, type, checkpoint, values, onProgress });
+  return doFileWork({ name: "quantizing the model", target, start }, calls);
 }

@@ -149,7 +149,7 @@ describe("many generations at once", () => {
     });
   });
 
-  it("wake JavaScript at most once per step, whatever their number", async () => {
+  it("wake JavaScript at most once per step and once more at the first, whatever their number", async () => {
     await withEngine(model, { slots: 256, contextLength: 64 }, async (engine) => {
       const run = () => eventsOf(engine.generate({ prompt, maxTokens: 24, ignoreEos: true }));
       const runs = await Promise.all(Array.from({ length: 256 }, run));
@@ -157,7 +157,7 @@ describe("many generations at once", () => {
       await until(() => engine.stats().running === 0);
       const stats = engine.stats();
       expect(stats.generatedTokens).toBe(256 * 24);
-      expect(stats.wakeUps).toBeLessThanOrEqual(stats.steps);
+      expect(stats.wakeUps).toBeLessThanOrEqual(stats.steps + 1); // the first came to an idle engine
       expect(stats.rowsPerStep).toBeGreaterThan(64);
     });
   });

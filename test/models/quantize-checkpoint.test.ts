@@ -2,9 +2,10 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inspectModel, loadModel } from "../../src/index.js";
-import { defaultPacking } from "../../src/models/pack-checkpoint.js";
+import type { FileWorkCalls } from "../../src/models/file-work.js";
+import { defaultPacking, packCheckpoint } from "../../src/models/pack-checkpoint.js";
 import { quantizeCheckpoint } from "../../src/models/quantize-checkpoint.js";
 import { needsQuantizer, quantizeTypeSchema, quantizeTypes } from "../../src/models/quantize-types.js";
 import { native } from "../../src/native-addon.js";
@@ -69,4 +70,31 @@ test("a checkpoint that is quantized already is refused, and an exception of the
   });
   await expect(running).rejects.toBe(thrown);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+// At the last report the file is whole already.
+describe.each(["quantized", "packed"])("a file that is %s and ended at its last report", (how) => {
+  const write = (calls: FileWorkCalls) =>
+    how === "packed"
+      ? packCheckpoint({ ...order("llama-f16", "q4_0"), packing: defaultPacking }, calls)
+      : quantizeCheckpoint(order("llama-f16", "q4_0"), calls);
+
+  test("by an exception is not on the disk", async () => {
+    const thrown = new Error("mine");
+    const onProgress = (fraction: number) => {
+      if (fraction === 1) throw thrown;
+    };
+    await expect(write({ onProgress })).rejects.toBe(thrown);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("by its signal is not on the disk", async () => {
+    const controller = new AbortController();
+    const onProgress = (fraction: number) => {
+      if (fraction === 1) controller.abort();
+    };
+    const running = write({ onProgress, signal: controller.signal });
+    await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });

@@ -1,5 +1,5 @@
-// Counts of passed, failed and skipped tests and the names of the failed ones, read from the
-// reports of ctest (JUnit) and vitest (JSON). A runner that left no report counts as one failure.
+// Counts of passed, failed and skipped tests and the names of the failed and unsteady ones, read
+// from the reports of ctest (JUnit) and vitest (JSON). A runner that left no report counts as one failure.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "./paths.mjs";
@@ -51,6 +51,20 @@ export function failuresOfVitest(file) {
     if (failed.length === 0 && result.status === "failed") return [`${name}: ${firstLine(result.message)}`];
     return failed.map((test) => `${name} > ${test.fullName}: ${firstLine(test.failureMessages[0] ?? "")}`);
   });
+}
+
+// One line for each test that passed at its second try only (CI): what it said at the first.
+export function unsteadyOfVitest(file) {
+  if (!existsSync(file)) return [];
+  const { testResults } = JSON.parse(readFileSync(file, "utf8"));
+  return testResults.flatMap((result) =>
+    result.assertionResults
+      .filter((test) => test.status === "passed" && test.failureMessages.length > 0)
+      .map(
+        (test) =>
+          `${path.relative(root, result.name)} > ${test.fullName}: ${firstLine(test.failureMessages[0])}`,
+      ),
+  );
 }
 
 function firstLine(text) {
