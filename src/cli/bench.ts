@@ -89,9 +89,9 @@ async function bench(
 }
 
 function opener(options: JudgedBenchmark): BenchmarkCall["open"] {
-  const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey } = options;
+  const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey, pollInterval: pollMs } = options;
   if (url !== undefined) {
-    return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos }, signal);
+    return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos, pollMs }, signal);
   }
   if (model === undefined) notice("no model given, using the embedded story model");
   return async (signal, traceTokens) => {
