@@ -1,8 +1,9 @@
 // The figures of one repeat, out of its requests. Pure: records and counters in,
 // values out. What each figure is stands in fields.ts, with its formula.
+import { type EngineFigures, engineFigures } from "./engine-figures.js";
 import type { Load } from "./load.js";
 import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
-import { coefficientOfVariation, type Distribution, distribution } from "./statistics.js";
+import { coefficientOfVariation, type Distribution, distribution, percentile } from "./statistics.js";
 import { meanInFlight, steadyWindow, type Window } from "./steady.js";
 import type { TargetCounters } from "./target.js";
 
@@ -14,7 +15,7 @@ export interface Slo {
 
 /** What was measured beside the requests. */
 export interface Surroundings {
-  /** The engine's counters before and after; null outside this process. */
+  /** The engine's counters before and after; null where the target tells none. */
   readonly before: TargetCounters | null;
   readonly after: TargetCounters | null;
   readonly kvUseMax: number | null;
@@ -85,6 +86,7 @@ export interface RepeatFigures {
     readonly ratePerSecond: number | null;
     readonly gapVariation: number | null;
     readonly sendDelayMs: Distribution | null;
+    readonly stretch: number | null;
   };
   readonly engine: EngineFigures | null;
   readonly client: {
@@ -92,15 +94,6 @@ export interface RepeatFigures {
     readonly cpuShare: number;
     readonly firstTokenErrorMs: Distribution | null;
   };
-}
-
-/** The engine's own view of a repeat; ratios are null where they would divide by nothing. */
-export interface EngineFigures extends TargetCounters {
-  readonly prefixHitShare: number | null;
-  readonly rowsPerStep: number | null;
-  readonly graphReuseShare: number | null;
-  readonly draftAcceptance: number | null;
-  readonly kvUseMax: number | null;
 }
 
 /** Below this a steady state says little. */
@@ -287,7 +280,20 @@ function arrivalFigures(measured: readonly RequestRecord[]): RepeatFigures["arri
     ratePerSecond: spanMs > 0 ? (gaps.length * 1000) / spanMs : null,
     gapVariation: coefficientOfVariation(gaps),
     sendDelayMs: distribution(measured.map(({ sentMs, dueMs }) => sentMs - dueMs)),
+    stretch: stretchOf(measured),
   };
+}
+
+/** Of their middle 80 %, so that one late request says little. */
+function stretchOf(measured: readonly RequestRecord[]): number | null {
+  const finished = measured.filter(isFinished);
+  if (finished.length < 2) return null;
+  const spread = (of: (record: RequestRecord) => number) => {
+    const sorted = Float64Array.from(finished, of).sort();
+    return percentile(sorted, 90) - percentile(sorted, 10);
+  };
+  const sent = spread(({ sentMs }) => sentMs);
+  return sent > 0 ? spread(({ endMs }) => endMs) / sent : null;
 }
 
 function firstTokenErrors(finished: readonly RequestRecord[]): number[] {
@@ -296,26 +302,4 @@ function firstTokenErrors(finished: readonly RequestRecord[]): number[] {
     const { engineFirstTokenMs } = record;
     return ttftMs === null || engineFirstTokenMs === null ? [] : [ttftMs - engineFirstTokenMs];
   });
-}
-
-const counterNames = [
-  ...["steps", "decodePasses", "prefillPasses", "decodeRows", "promptTokensComputed", "promptTokensCached"],
-  ...["generatedTokens", "draftedTokens", "acceptedTokens", "preemptions", "graphsReused", "finished"],
-  ...["failed", "refused", "cancelled", "planMs", "prefillMs", "decodeMs", "sampleMs", "emitMs"],
-] as readonly (keyof TargetCounters)[];
-
-function engineFigures({ before, after, kvUseMax }: Surroundings): EngineFigures | null {
-  if (before === null || after === null) return null;
-  const entries = counterNames.map((name) => [name, after[name] - before[name]] as const);
-  const counted = Object.fromEntries(entries) as Record<keyof TargetCounters, number>;
-  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null);
-  const { promptTokensCached, promptTokensComputed, decodeRows, steps } = counted;
-  return {
-    ...counted,
-    prefixHitShare: share(promptTokensCached, promptTokensCached + promptTokensComputed),
-    rowsPerStep: share(decodeRows, steps),
-    graphReuseShare: share(counted.graphsReused, counted.decodePasses + counted.prefillPasses),
-    draftAcceptance: share(counted.acceptedTokens, counted.draftedTokens),
-    kvUseMax,
-  };
 }
