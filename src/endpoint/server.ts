@@ -8,6 +8,7 @@ import { createApp, type ServerState } from "../http/app.js";
 import { BodyBudget } from "../http/body-budget.js";
 import { type Listener, type ListenOptions, listen } from "../http/listener.js";
 import { type OpenaiParts, shuttingDown } from "../http/openai-routes.js";
+import { ResponseStore } from "../openai/response-store.js";
 import { Concurrency } from "../serverless/concurrency.js";
 import { readConfig, type WorkerConfig } from "../serverless/config.js";
 import type { Host } from "../serverless/host.js";
@@ -219,6 +220,7 @@ export class Server implements Stoppable {
     if (text === undefined) return undefined;
     return {
       model: text.model,
+      responses: new ResponseStore(),
       admission: this.#admission,
       limitBytes: this.#options.maxBodyBytes,
       stallMs: this.#times.stallMs,
