@@ -9,7 +9,8 @@ import { shuttingDown } from "../http/openai-routes.js";
 import { textReply } from "../http/replies.js";
 import { ApiError, toApiError } from "../openai/api-error.js";
 import { judgeJobRequest, keptMsOf, ttlMsOf, waitMsOf } from "../serverless/job-request.js";
-import { nextItems, view } from "../serverless/local-api.js";
+import { jobJson, streamJson } from "../serverless/job-view.js";
+import { nextItems } from "../serverless/local-api.js";
 import type { LocalJob } from "../serverless/local-job.js";
 import type { LocalJobs } from "../serverless/local-jobs.js";
 import { toWireJson } from "../serverless/wire-json.js";
@@ -106,7 +107,7 @@ export class JobApi {
     const wait = waitMsOf(query.get("wait"));
     const job = await this.#submit(request, runsyncBytes, wait);
     await job.untilEnded(wait, request.signal);
-    return reply(200, job.ended ? view(job) : { id: job.job.id, status: job.status });
+    return job.ended ? textReply(200, jobJson(job)) : reply(200, { id: job.job.id, status: job.status });
   }
 
   /** @param waitMs of /runsync; undefined: of /run */
@@ -130,7 +131,7 @@ export class JobApi {
   async #status(job: LocalJob, { query }: Call): Promise<Response> {
     const ttl = ttlMsOf(query.get("ttl"));
     if (ttl !== undefined) this.#parts.jobs.keepFor(job, ttl);
-    return reply(200, view(job));
+    return textReply(200, jobJson(job));
   }
 
   async #cancel(job: LocalJob): Promise<Response> {
@@ -184,14 +185,12 @@ export class JobApi {
 
 async function statusWhenEnded(job: LocalJob, { request, query }: Call): Promise<Response> {
   await job.untilEnded(waitMsOf(query.get("wait")), request.signal);
-  return reply(200, view(job));
+  return textReply(200, jobJson(job));
 }
 
 /** What came since the last call, with the status that the job has after it. */
 async function streamed(job: LocalJob, { request }: Call): Promise<Response> {
-  const stream = await nextItems(job, request.signal);
-  const { error } = job.result ?? {};
-  return reply(200, { id: job.job.id, status: job.status, ...(error !== undefined && { error }), stream });
+  return textReply(200, streamJson(job, await nextItems(job, request.signal)));
 }
 
 function wrongMethod(path: string, { method }: Request, methods: readonly string[]): Response | undefined {

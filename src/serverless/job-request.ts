@@ -38,7 +38,7 @@ const schema = z.looseObject({
   webhook: z
     .custom<string | null | undefined>(isWebhook, "an http or https URL")
     .superRefine((value, context) => {
-      if (value && hasCredentials(value)) refuseWhole(context, credentialsProblem);
+      if (value && hasCredentials(value)) refuseWhole(context, problemOfCredentials);
     })
     .optional(),
   s3Config: z.record(z.string(), z.unknown(), "an object").nullish(),
@@ -80,10 +80,12 @@ function isWebhook(value: unknown): boolean {
   return typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value);
 }
 
-const credentialsProblem =
+/** Of a webhook whose URL has some: they would stand in logs and answers. */
+export const problemOfCredentials =
   "must be a URL without user name and password; put a token into its path or its query";
 
-function hasCredentials(url: string): boolean {
+/** Whether a URL carries a user name or a password. */
+export function hasCredentials(url: string): boolean {
   const { username, password } = new URL(url);
   return username !== "" || password !== "";
 }

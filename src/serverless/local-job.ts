@@ -5,6 +5,7 @@ import type { Job } from "./contract.js";
 import { LocalOutlet } from "./local-outlet.js";
 import type { DoneBody } from "./results.js";
 import type { RunningJob } from "./running-job.js";
+import { toWireJson } from "./wire-json.js";
 
 export type LocalStatus = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
 
@@ -22,6 +23,8 @@ export interface JobTimes {
 const itemsBytesLimit = 64 * 2 ** 20;
 /** Node's timers end at once where they are to wait for longer. */
 const longestMs = 2 ** 31 - 1;
+/** The last field of a result's body, which tells the platform to end the worker: there is none here. */
+const stopPod = '"stopPod":true}';
 
 export class LocalJob {
   readonly changes = new Changes();
@@ -88,12 +91,21 @@ export class LocalJob {
 
   /** The result's body; undefined until there is one. */
   get result(): DoneBody | undefined {
-    if (this.isOverdue) {
-      return { error: `the job ran for longer than its executionTimeout of ${this.times?.executionMs} ms` };
-    }
-    if (this.#reason !== undefined) return { error: this.#reason };
-    const json = this.outlet.resultJson;
+    const json = this.resultJson;
     return json === undefined ? undefined : (JSON.parse(json) as DoneBody);
+  }
+
+  /** The same as JSON text. */
+  get resultJson(): string | undefined {
+    if (this.isOverdue) {
+      const error = `the job ran for longer than its executionTimeout of ${this.times?.executionMs} ms`;
+      return toWireJson({ error });
+    }
+    if (this.#reason !== undefined) return toWireJson({ error: this.#reason });
+    const json = this.outlet.resultJson;
+    if (!json?.endsWith(stopPod)) return json;
+    const before = json.slice(0, -stopPod.length);
+    return before === "{" ? "{}" : `${before.slice(0, -1)}}`;
   }
 
   /** Resolves at its end, after the time or when the signal aborts. */

@@ -3,11 +3,10 @@
 // platform does; then the log says so. A purge ends thousands of jobs at once: a few are told
 // at a time, and what waits is bounded.
 import { sleep } from "../backoff.js";
-import { view } from "./local-api.js";
+import { jobJson } from "./job-view.js";
 import type { LocalJob } from "./local-job.js";
 import type { Logger } from "./logger.js";
 import { type Posted, postJson } from "./webhook-post.js";
-import { toWireJson } from "./wire-json.js";
 
 const attempts = 3;
 const betweenMs = 10_000;
@@ -52,7 +51,7 @@ export class Webhooks {
   tell(job: LocalJob): void {
     const { webhook, id } = job.job;
     if (typeof webhook !== "string" || webhook === "") return;
-    const body = toWireJson(view(job));
+    const body = jobJson(job);
     const bytes = Buffer.byteLength(body);
     if (this.#posting >= postsAtOnce && this.#bytes + bytes > this.#bytesLimit) {
       const limit = `at most ${this.#bytesLimit} may`;
