@@ -9,10 +9,11 @@ import { fieldFormulas } from "./fields.js";
 import { repeatFigures } from "./figures.js";
 import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
 import { type Amount, type Load, runRepeat } from "./load.js";
-import { amountOf, type JudgedBenchmark, loadsOf, usersOf } from "./options.js";
+import { amountOf, type JudgedBenchmark, usersOf } from "./options.js";
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
 import { gpuNames, type Price, priceOf } from "./price.js";
 import type { RequestRecord } from "./record.js";
+import { LoadPlan, type Saturation } from "./sweep.js";
 import { type Target, TargetFailure } from "./target.js";
 import { Watch } from "./watch.js";
 import { Workload } from "./workload.js";
@@ -46,6 +47,8 @@ export interface BenchmarkResult {
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
   readonly points: readonly PointResult[];
+  /** Of each sweep; empty without one. */
+  readonly saturation: readonly Saturation[];
   /** By a field's path: its unit and its formula. */
   readonly fields: typeof fieldFormulas;
 }
@@ -91,6 +94,7 @@ class Benchmark {
   readonly #call: BenchmarkCall;
   readonly #startedAt = new Date().toISOString();
   readonly #points: PointResult[] = [];
+  readonly #plan: LoadPlan;
   readonly #openMs: number;
   readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
@@ -99,6 +103,7 @@ class Benchmark {
   constructor(options: JudgedBenchmark, file: WorkloadFile, { target, openMs }: Opened, call: BenchmarkCall) {
     this.#options = options;
     this.#file = file;
+    this.#plan = new LoadPlan(options);
     this.#target = target;
     this.#openMs = openMs;
     this.#price = priceOf({ names: gpuNames(options, target), pricePerHour: options.pricePerHour });
@@ -121,7 +126,7 @@ class Benchmark {
     const isRemote = this.#options.url !== undefined;
     if (isRemote && this.#options.calibrate) this.#calibration = await calibrate(signal);
     this.#digest = await greedyDigest(this.#target, signal);
-    for (const load of loadsOf(this.#options)) {
+    for (let load = this.#plan.next([]); load !== null; load = this.#plan.next(this.#points)) {
       if (signal.aborted) return;
       await this.#point(load);
     }
@@ -203,6 +208,7 @@ class Benchmark {
       ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
       ...{ workloadFile: this.#file.identity, openMs: this.#openMs, price: this.#price },
       ...{ calibration: this.#calibration, greedyDigest: this.#digest, points: [...this.#points] },
+      saturation: this.#plan.saturations(this.#points),
       fields: fieldFormulas,
     };
     this.#call.onResult?.(result);

@@ -2,7 +2,7 @@
 // values out. What each figure is stands in fields.ts, with its formula.
 import type { Load } from "./load.js";
 import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
-import { coefficientOfVariation, type Distribution, distribution } from "./statistics.js";
+import { coefficientOfVariation, type Distribution, distribution, percentile } from "./statistics.js";
 import { meanInFlight, steadyWindow, type Window } from "./steady.js";
 import type { TargetCounters } from "./target.js";
 
@@ -85,6 +85,7 @@ export interface RepeatFigures {
     readonly ratePerSecond: number | null;
     readonly gapVariation: number | null;
     readonly sendDelayMs: Distribution | null;
+    readonly stretch: number | null;
   };
   readonly engine: EngineFigures | null;
   readonly client: {
@@ -287,7 +288,20 @@ function arrivalFigures(measured: readonly RequestRecord[]): RepeatFigures["arri
     ratePerSecond: spanMs > 0 ? (gaps.length * 1000) / spanMs : null,
     gapVariation: coefficientOfVariation(gaps),
     sendDelayMs: distribution(measured.map(({ sentMs, dueMs }) => sentMs - dueMs)),
+    stretch: stretchOf(measured),
   };
+}
+
+/** Of their middle 80 %, so that one late request says little. */
+function stretchOf(measured: readonly RequestRecord[]): number | null {
+  const finished = measured.filter(isFinished);
+  if (finished.length < 2) return null;
+  const spread = (of: (record: RequestRecord) => number) => {
+    const sorted = Float64Array.from(finished, of).sort();
+    return percentile(sorted, 90) - percentile(sorted, 10);
+  };
+  const sent = spread(({ sentMs }) => sentMs);
+  return sent > 0 ? spread(({ endMs }) => endMs) / sent : null;
 }
 
 function firstTokenErrors(finished: readonly RequestRecord[]): number[] {

@@ -18,8 +18,9 @@ export function errorText({ repeats }: PointResult): string {
 
 /** All sentences, in the order in which they are printed. */
 export function remarksOn(result: BenchmarkResult): readonly string[] {
-  const { points, calibration, greedyDigest, ended } = result;
+  const { points, saturation, calibration, greedyDigest, ended } = result;
   return [
+    ...saturation.map(({ sentence }) => sentence),
     ...points.flatMap(achievedLine),
     ...costLines(result),
     ...new Set(points.flatMap(pointRemarks)),

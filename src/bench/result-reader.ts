@@ -35,6 +35,7 @@ const result = z.looseObject({
   workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
   points: z.array(point),
+  saturation: z.array(z.looseObject({ sentence: z.string() })).default([]),
 });
 
 /** @throws InferenceError INVALID_OPTION naming the file, and the field where there is one */

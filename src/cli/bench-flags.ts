@@ -20,10 +20,14 @@ function targetFlags(): Option[] {
 
 function loadFlags(): Option[] {
   return [
-    new Option("--concurrency <list>", "requests in flight, one load point each (default: 1,4,16)").argParser(
-      parseList,
-    ),
-    new Option("--rate <list>", "requests per second, one load point each").argParser(parseList),
+    new Option(
+      "--concurrency <list>",
+      'requests in flight, one load point each, or "sweep": 1, 2, 4, … until saturation (default: 1,4,16)',
+    ).argParser(parseLoads),
+    new Option(
+      "--rate <list>",
+      'requests per second, one load point each, or "sweep": until requests pile up',
+    ).argParser(parseLoads),
     new Option("--arrivals <process>", "when requests of a rate arrive")
       .choices(["poisson", "gamma", "constant"])
       .default("poisson"),
@@ -56,7 +60,7 @@ function workloadFlags(): Option[] {
     new Option(
       "--trace-speed <list>",
       "one load point each: 2 replays the trace in half of its time (default: 1)",
-    ).argParser(parseList),
+    ).argParser((text) => parseList(text)),
     new Option("--turns <count>", `requests of each conversation: ${forms} (default: requests stand alone)`),
     numeric("--users <count>", "conversations at once (default: as many as requests in flight)"),
     numeric("--cancel-rate <share>", "share of requests that the client cancels, 0 to 1 (default: 0)"),
@@ -121,10 +125,14 @@ function numeric(flags: string, description: string): Option {
   return new Option(flags, description).argParser(parseNumber);
 }
 
+/** "1,4,16", or "sweep". */
+function parseLoads(text: string): number[] | "sweep" {
+  return text === "sweep" ? text : parseList(text, 'Expected numbers such as 1,4,16, or "sweep".');
+}
+
 /** "1,4,16". */
-function parseList(text: string): number[] {
+function parseList(text: string, problem = "Expected numbers such as 1,4,16."): number[] {
   const values = text.split(",").map((each) => (each.trim() === "" ? Number.NaN : Number(each)));
-  if (values.some((value) => Number.isNaN(value)))
-    throw new InvalidArgumentError("Expected numbers such as 1,4,16.");
+  if (values.some((value) => Number.isNaN(value))) throw new InvalidArgumentError(problem);
   return values;
 }

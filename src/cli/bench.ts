@@ -9,8 +9,8 @@ import {
   engineShape,
   type JudgedBenchmark,
   judgeBenchmark,
-  loadsOf,
 } from "../bench/options.js";
+import { LoadPlan } from "../bench/sweep.js";
 import { TargetFailure } from "../bench/target.js";
 import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
@@ -61,11 +61,12 @@ async function bench(
 ): Promise<number> {
   const options = judgeBenchmark({ ...flags, model, ...keyOf(apiKeyEnv, flags) });
   const files = new BenchFiles({ json: json === true ? undefined : json, csv, html, compat });
+  const { total } = new LoadPlan(options);
   const interruption = listenForInterruption();
   const { signal } = interruption;
   try {
     const result = await runBenchmark(options, {
-      ...benchmarkProgress(loadsOf(options).length * options.repeats),
+      ...benchmarkProgress(total === null ? null : total * options.repeats),
       ...{ open: opener(options), signal },
       onResult: (known) => files.keep(known),
     });
