@@ -26,6 +26,7 @@ interface Flags {
   readonly cors?: readonly string[];
   readonly endpointId?: string;
   readonly allowPrivateWebhooks?: true;
+  readonly data?: string;
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
@@ -106,6 +107,10 @@ function jobFlags(): Option[] {
   return [
     new Option("--endpoint-id <id>", "the one endpoint below /v2 (default: every id is this server)"),
     new Option("--allow-private-webhooks", "jobs' webhooks may be on this machine and in its network"),
+    new Option(
+      "--data <folder>",
+      "keep accepted jobs and their results here: another start goes on with them; needs the package libsql",
+    ),
   ];
 }
 
@@ -162,6 +167,7 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     maxBodyBytes: flags.maxBody,
     endpointId: flags.endpointId,
     allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
+    dataFolder: flags.data,
     drainMs: flags.drainTimeout * 1000,
   };
 }

@@ -69,9 +69,18 @@ export function judgeJobRequest(body: unknown, allowsPrivate: boolean): JobReque
     );
   }
   return {
-    fields: { input, ...(webhook && { webhook }), ...(s3Config && { s3Config }) },
+    fields: fieldsOf({ input, webhook, s3Config }),
     times: { executionMs: times?.executionTimeout ?? usualExecutionMs, ttlMs: times?.ttl ?? day },
   };
+}
+
+/** Of a body that was judged before. @param text JSON */
+export function fieldsOfRequest(text: string): Omit<Job, "id"> {
+  return fieldsOf(JSON.parse(text) as Readonly<Record<string, unknown>>);
+}
+
+function fieldsOf({ input, webhook, s3Config }: Readonly<Record<string, unknown>>): Omit<Job, "id"> {
+  return { input, ...(webhook ? { webhook } : {}), ...(s3Config ? { s3Config } : {}) };
 }
 
 /** As RunPod's, an empty one is none. */

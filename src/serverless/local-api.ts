@@ -66,7 +66,7 @@ export class LocalApi {
       case "health":
         return { status: 200, body: this.#health() };
       case "purge-queue":
-        return { status: 200, body: { removed: this.#jobs.purge(), status: "completed" } };
+        return { status: 200, body: { removed: this.#jobs.purge().length, status: "completed" } };
       default:
         return { status: 200, body: { routes: described } };
     }

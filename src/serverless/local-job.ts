@@ -19,6 +19,17 @@ export interface JobTimes {
   readonly keptMs: number;
 }
 
+/** What a job has behind it when it is made. */
+export interface JobPast {
+  readonly retries: number;
+  /** By performance.now(); default: now. */
+  readonly createdMs?: number;
+  /** When it is deleted at the latest, by performance.now(). */
+  readonly deletedMs: number;
+  /** Milliseconds from its end to its deletion at the latest. */
+  readonly keptMs: number;
+}
+
 /** Streamed items of one job, which are kept until it is deleted. */
 const itemsBytesLimit = 64 * 2 ** 20;
 /** Node's timers end at once where they are to wait for longer. */
@@ -29,7 +40,7 @@ const stopPod = '"stopPod":true}';
 export class LocalJob {
   readonly changes = new Changes();
   readonly outlet = new LocalOutlet(() => this.changes.notify(), itemsBytesLimit);
-  readonly createdMs = performance.now();
+  readonly createdMs: number;
   startedMs: number | undefined;
   endedMs: number | undefined;
   status: LocalStatus = "IN_QUEUE";
@@ -44,12 +55,18 @@ export class LocalJob {
   readonly bytes: number;
   /** Undefined: it may take any time, and cannot be run again. */
   readonly times: JobTimes | undefined;
-  /** How many times it was run before. */
+  /** How many times it was begun before. */
   readonly retries: number;
   /** Whether it ran for longer than it may. */
   isOverdue = false;
   /** Whether nobody can ask for it any more. */
   isDeleted = false;
+  /** Whether it is in a store, which another process can take it up from. */
+  isStored = false;
+  /** Whether its end is decided, and is perhaps not in the store yet. */
+  isEnding = false;
+  /** Whether it is left to the process that takes it up from the store. */
+  isSuspended = false;
   /** Why it ended without being run. */
   #reason: string | undefined;
   /** When it is deleted at the latest, by performance.now(). */
@@ -59,20 +76,26 @@ export class LocalJob {
   #overdue: NodeJS.Timeout | undefined;
   #deletion: NodeJS.Timeout | undefined;
 
-  constructor(job: Job, bytes: number, times?: JobTimes, before?: LocalJob) {
+  constructor(job: Job, bytes: number, times?: JobTimes, past?: JobPast) {
+    const now = performance.now();
     this.job = job;
     this.bytes = bytes;
     this.times = times;
-    this.retries = before === undefined ? 0 : before.retries + 1;
-    const ttlMs = times?.ttlMs ?? Number.POSITIVE_INFINITY;
-    this.#deletedMs = before === undefined ? this.createdMs + ttlMs : before.#deletedMs;
-    const keptMs = times?.keptMs ?? Number.POSITIVE_INFINITY;
-    this.#keptMs = before === undefined ? keptMs : before.#keptMs;
+    this.retries = past?.retries ?? 0;
+    this.createdMs = past?.createdMs ?? now;
+    this.#deletedMs = past?.deletedMs ?? now + (times?.ttlMs ?? Number.POSITIVE_INFINITY);
+    this.#keptMs = past?.keptMs ?? times?.keptMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** The same job, to be run once more. */
   again(): LocalJob {
-    return new LocalJob(this.job, this.bytes, this.times, this);
+    const past = { retries: this.retries + 1, deletedMs: this.#deletedMs, keptMs: this.#keptMs };
+    return new LocalJob(this.job, this.bytes, this.times, past);
+  }
+
+  /** When it is deleted, by performance.now(). @param endedMs its end */
+  deletedMs(endedMs?: number): number {
+    return endedMs === undefined ? this.#deletedMs : Math.min(this.#deletedMs, endedMs + this.#keptMs);
   }
 
   get ended(): boolean {
@@ -112,7 +135,7 @@ export class LocalJob {
   async untilEnded(milliseconds = Number.POSITIVE_INFINITY, signal?: AbortSignal): Promise<void> {
     const until = performance.now() + milliseconds;
     const signals = signal === undefined ? [] : [signal];
-    while (!this.ended && performance.now() < until && !signal?.aborted) {
+    while (!this.ended && !this.isSuspended && performance.now() < until && !signal?.aborted) {
       await this.changes.next(Number.isFinite(until) ? until - performance.now() : undefined, ...signals);
     }
   }
@@ -130,15 +153,22 @@ export class LocalJob {
     });
   }
 
-  /** @param reason why it has no result of its own */
-  end(status: LocalStatus, reason?: string): void {
+  /** @param reason why it has no result of its own @param endedMs by performance.now() */
+  end(status: LocalStatus, reason?: string, endedMs = performance.now()): void {
     const { id, webhook } = this.job;
     clearTimeout(this.#overdue);
     this.#reason = reason;
     this.status = status;
-    this.endedMs = performance.now();
+    this.endedMs = endedMs;
     this.running = undefined;
     if (!this.canRunAgain) this.job = { id, input: null, ...(webhook !== undefined && { webhook }) };
+    this.changes.notify();
+  }
+
+  /** It is not run any more here, and whoever waits for its end is told where it stands. */
+  suspend(): void {
+    clearTimeout(this.#overdue);
+    this.isSuspended = true;
     this.changes.notify();
   }
 
@@ -152,8 +182,7 @@ export class LocalJob {
   /** Starts the clock of its deletion; to be called at its submission and at its end. */
   keep(onDelete: () => void): void {
     if (this.times === undefined) return;
-    const leftMs = this.#deletedMs - performance.now();
-    this.#awaitDeletion(this.ended ? Math.min(leftMs, this.#keptMs) : leftMs, onDelete);
+    this.#awaitDeletion(this.deletedMs(this.endedMs) - performance.now(), onDelete);
   }
 
   #awaitDeletion(milliseconds: number, onDelete: () => void): void {
