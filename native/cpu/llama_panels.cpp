@@ -5,7 +5,7 @@
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
-#include "panel_kernels.h"
+#include "panel_rows.h"
 #include "turns.h"
 
 namespace infernode_panels {
@@ -53,7 +53,7 @@ struct Room {
 struct Workspace {
   Room<PanelBlock> panel;
   Room<BatchBlock> batch;
-  Room<RowBlocks> rows;
+  Room<RowBatch> alone;
 };
 
 Workspace& workspace() {
@@ -86,6 +86,16 @@ void spread(const Product<Format>& of, std::int64_t j, const Groups& groups, Bat
   }
 }
 
+std::int64_t chunks(std::int64_t blocks) { return (blocks + kChunk - 1) / kChunk; }
+
+// A batch row that is multiplied alone.
+template <typename Format>
+void spread_alone(const typename Format::Batch* row, std::int64_t blocks, RowBatch* out) {
+  for (std::int64_t block = 0; block < chunks(blocks) * kChunk; ++block)
+    out[block / kChunk].set(static_cast<int>(block % kChunk),
+                            block < blocks ? batch_block<Format>(row[block]) : BatchBlock{});
+}
+
 using PanelKernel = void(const PanelBlock*, const BatchBlock*, std::int64_t, float*, std::int64_t,
                          __mmask16);
 template <typename Format>
@@ -99,10 +109,6 @@ constexpr PanelKernel* kKernels[kMostColumns + 1] = {
     multiply_panel<Format, 6>,
     multiply_panel<Format, 7>,
     multiply_panel<Format, 8>,
-    multiply_panel<Format, 9>,
-    multiply_panel<Format, 10>,
-    multiply_panel<Format, 11>,
-    multiply_panel<Format, 12>,
 };
 
 // A turn, whose batch rows are spread out.
@@ -118,7 +124,7 @@ void compute(const Product<Format>& of, const Turn& turn, const Groups& groups, 
     const char* const ahead = reinterpret_cast<const char*>(of.a + of.lda * next);
     float* const out = of.c + of.ldc * turn.j + i;
     if (of.n == 1) {
-      multiply_rows<Format>(rows, batch, of.k, own.rows.hold((of.k + 15) / 16), out, mask);
+      multiply_rows<Format>(rows, own.alone.items.get(), of.k, out, mask);
       continue;
     }
     PanelBlock* const panel = own.panel.hold(of.k);
@@ -146,11 +152,15 @@ bool compute_share(const ggml_compute_params& params, const void* a, const void*
   const Product<Format> of(sizes, a, b, c);
   Workspace& own = workspace();
   const std::int64_t most = std::min(of.n, columns_at_a_time(of.k));
-  BatchBlock* const batch = own.batch.hold(most * of.k);
-  std::int64_t held = -1;  // the batch rows from there on are spread out
+  if (of.n == 1) {
+    spread_alone<Format>(of.b, of.k, own.alone.hold(chunks(of.k)));
+  } else {
+    own.batch.hold(most * of.k);
+  }
+  std::int64_t held = of.n == 1 ? 0 : -1;  // the batch rows from there on are spread out
   infernode_turns::share_out(params, of.m, of.n, most, b, [&](const Turn& turn) {
     const Groups groups(turn.columns);
-    if (held != turn.j) spread(of, turn.j, groups, batch);
+    if (held != turn.j) spread(of, turn.j, groups, own.batch.items.get());
     held = turn.j;
     compute(of, turn, groups, own);
   });

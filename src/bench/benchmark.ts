@@ -184,7 +184,7 @@ class Benchmark {
     const records: RequestRecord[] = [];
     const next = () => workload.next();
     const { signal } = this.#call;
-    const watch = new Watch(this.#target);
+    const watch = await Watch.start(this.#target);
     try {
       const order = {
         ...{ load, amount, next, seed: own, timeoutMs: timeout * 1000, signal },
@@ -195,7 +195,7 @@ class Benchmark {
         this.#call.onRequest?.({ load, repeat, ended: records.length, expected });
       });
     } finally {
-      const surroundings = watch.stop();
+      const surroundings = await watch.stop();
       const slo = { ttftMs: sloTtft, itlMs: sloItl };
       if (records.length > 0) keep(repeatFigures(load, records, slo, surroundings));
     }

@@ -36,6 +36,7 @@ export async function openEngine(options: EngineTargetOptions, signal: AbortSign
 class EngineTarget implements Target {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly sizer: PromptSizer;
+  readonly lookEveryMs = 50;
   readonly #model: Model;
   readonly #engine: Engine;
   readonly #ignoreEos: boolean;
@@ -87,11 +88,12 @@ class EngineTarget implements Target {
     return { prompt: content.messages.map((message) => message.content).join("\n") };
   }
 
-  counters(): TargetCounters {
-    return this.#engine.stats();
+  /** Each request tells how long it waited: latency.queueMs. */
+  async counters(): Promise<TargetCounters> {
+    return { ...this.#engine.stats(), queuedMs: null, queuedRequests: null };
   }
 
-  kvUse(): number {
+  async kvUse(): Promise<number> {
     const { kvCellsUsed, kvCellsTotal } = this.#engine.stats();
     return kvCellsUsed / kvCellsTotal;
   }

@@ -1,5 +1,6 @@
 // The figures of one repeat, out of its requests. Pure: records and counters in,
 // values out. What each figure is stands in fields.ts, with its formula.
+import { type EngineFigures, engineFigures } from "./engine-figures.js";
 import type { Load } from "./load.js";
 import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
 import { coefficientOfVariation, type Distribution, distribution, percentile } from "./statistics.js";
@@ -14,7 +15,7 @@ export interface Slo {
 
 /** What was measured beside the requests. */
 export interface Surroundings {
-  /** The engine's counters before and after; null outside this process. */
+  /** The engine's counters before and after; null where the target tells none. */
   readonly before: TargetCounters | null;
   readonly after: TargetCounters | null;
   readonly kvUseMax: number | null;
@@ -93,15 +94,6 @@ export interface RepeatFigures {
     readonly cpuShare: number;
     readonly firstTokenErrorMs: Distribution | null;
   };
-}
-
-/** The engine's own view of a repeat; ratios are null where they would divide by nothing. */
-export interface EngineFigures extends TargetCounters {
-  readonly prefixHitShare: number | null;
-  readonly rowsPerStep: number | null;
-  readonly graphReuseShare: number | null;
-  readonly draftAcceptance: number | null;
-  readonly kvUseMax: number | null;
 }
 
 /** Below this a steady state says little. */
@@ -310,26 +302,4 @@ function firstTokenErrors(finished: readonly RequestRecord[]): number[] {
     const { engineFirstTokenMs } = record;
     return ttftMs === null || engineFirstTokenMs === null ? [] : [ttftMs - engineFirstTokenMs];
   });
-}
-
-const counterNames = [
-  ...["steps", "decodePasses", "prefillPasses", "decodeRows", "promptTokensComputed", "promptTokensCached"],
-  ...["generatedTokens", "draftedTokens", "acceptedTokens", "preemptions", "graphsReused", "finished"],
-  ...["failed", "refused", "cancelled", "planMs", "prefillMs", "decodeMs", "sampleMs", "emitMs"],
-] as readonly (keyof TargetCounters)[];
-
-function engineFigures({ before, after, kvUseMax }: Surroundings): EngineFigures | null {
-  if (before === null || after === null) return null;
-  const entries = counterNames.map((name) => [name, after[name] - before[name]] as const);
-  const counted = Object.fromEntries(entries) as Record<keyof TargetCounters, number>;
-  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null);
-  const { promptTokensCached, promptTokensComputed, decodeRows, steps } = counted;
-  return {
-    ...counted,
-    prefixHitShare: share(promptTokensCached, promptTokensCached + promptTokensComputed),
-    rowsPerStep: share(decodeRows, steps),
-    graphReuseShare: share(counted.graphsReused, counted.decodePasses + counted.prefillPasses),
-    draftAcceptance: share(counted.acceptedTokens, counted.draftedTokens),
-    kvUseMax,
-  };
 }

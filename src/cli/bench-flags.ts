@@ -9,10 +9,17 @@ export function benchFlags(): Option[] {
 
 function targetFlags(): Option[] {
   return [
-    new Option("--url <address>", "an endpoint of OpenAI's API, such as http://localhost:8000/v1"),
-    new Option("--api <name>", "the endpoint's address: /chat/completions or /completions")
-      .choices(["chat", "completions"])
+    new Option(
+      "--url <address>",
+      "an endpoint of OpenAI's API, such as http://localhost:8000/v1, or of RunPod's: https://api.runpod.ai/v2/ID",
+    ),
+    new Option(
+      "--api <name>",
+      "what is asked there: /chat/completions, /completions, or RunPod's /run with /stream or /status polled",
+    )
+      .choices(["chat", "completions", "run-stream", "run-status"])
       .default("chat"),
+    numeric("--poll-interval <ms>", "between two polls of a job, which TTFT carries (default: 100)"),
     new Option("--api-key <key>", "the endpoint's key; other users of this machine may see it"),
     new Option("--api-key-env <name>", "the environment variable that holds the key"),
   ];

@@ -42,6 +42,7 @@ describe("the fields of results", { timeout: 120_000 }, () => {
     documented(await benchEndpoint(`${address}/plain`), "", seen);
     documented(await benchEndpoint(`${address}/plain`, { turns: "2" }), "", seen);
     documented(await benchEndpoint(`${address}/plain`, { prompts: promptFile() }), "", seen);
+    documented(await benchEndpoint(`${address}/metered`), "", seen);
     const sweep = { concurrency: "sweep", requests: 2, warmup: 0, repeats: 1 } as const;
     documented(await benchEndpoint(`${address}/plain`, sweep), "", seen);
     const priced = { gpu: "L4", traffic: 30, coldStart: 9 };

@@ -166,6 +166,8 @@ TEST("products by panels are at least as near to exact arithmetic as ggml's own"
     for (const std::int64_t m : {1, 2, 15, 16, 17, 33, 70})
       for (const std::int64_t k : {1, 2, 18})
         for (const std::int64_t n : kBatches) compare(type, m, k, n, random, ours, theirs);
+    for (std::int64_t k = 1; k <= 36; ++k)  // a row alone is computed 16 blocks at a time
+      for (const std::int64_t n : {1, 2}) compare(type, 17, k, n, random, ours, theirs);
     compare(type, 40, 140, 180, random, ours, theirs);
     std::printf("%s: %lld sums, root mean square %.1e (ggml %.1e), worst %.1e (ggml %.1e)\n",
                 ggml_type_name(type), static_cast<long long>(ours.count), ours.root_mean_square(),
@@ -184,8 +186,9 @@ TEST("rows are the same among few and many, on any number of threads, in several
     std::int64_t width, rows, n, matrices;
   };
   // The last is spread in two parts.
-  const Shape shapes[] = {
+  std::vector<Shape> shapes = {
       {96, 1, 9, 1}, {96, 40, 13, 3}, {96, 300, 130, 1}, {64, 70, 65, 2}, {4480, 60, 180, 2}};
+  for (std::int64_t blocks = 1; blocks <= 36; ++blocks) shapes.push_back({32 * blocks, 21, 5, 1});
   for (const ggml_type type : kTypes) {
     for (const auto& shape : shapes) {
       const std::int64_t rows = shape.rows, n = shape.n, width = shape.width;
