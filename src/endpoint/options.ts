@@ -24,6 +24,8 @@ export interface ServeOptions {
   readonly allowsPrivateWebhooks: boolean;
   /** A folder that keeps jobs; undefined: they end with the process. */
   readonly dataFolder?: string | undefined;
+  /** Whether / is a page to try the model. */
+  readonly playground: boolean;
   /** Milliseconds that what is under way gets to end after SIGTERM. */
   readonly drainMs: number;
 }
