@@ -18,6 +18,8 @@ const spareTokens = 32;
 const mostTurns = 1000;
 const turnForms = `4, uniform:2,8, normal:4,2 or lognormal:4,2 (at most ${mostTurns} requests)`;
 
+const apis = ["chat", "completions", "run-stream", "run-status"] as const;
+const apiNames = '"chat", "completions", "run-stream" or "run-status"';
 const listForms = 'a list of numbers, or "sweep"';
 
 const gpuPhrase =
@@ -48,7 +50,8 @@ export const benchmarkSchema = z
       .string("an http:// or https:// address")
       .refine(isWebAddress, "an http:// or https:// address")
       .optional(),
-    api: z.enum(["chat", "completions"], '"chat" or "completions"').default("chat"),
+    api: z.enum(apis, apiNames).default("chat"),
+    pollInterval: numberAbove(0, 60_000).default(100),
     apiKey: key().optional(),
     concurrency: z.union([z.literal("sweep"), z.array(integer(1, mostAtOnce), listForms)]).optional(),
     rate: z.union([z.literal("sweep"), z.array(numberAbove(0, 1e6), listForms)]).optional(),
@@ -84,6 +87,7 @@ export const benchmarkSchema = z
     sloItl: numberAbove(0, 1e9).default(50),
     timeout: numberAbove(0, 86_400).default(600),
     calibrate: flag().default(true),
+    physics: flag().default(true),
     slots: integer(1, mostSlots).optional(),
     contextLength: integer(16, 2 ** 24).optional(),
     threads: integer(1, 512).optional(),

@@ -66,6 +66,8 @@ export const throughputRows: readonly FieldRow[] = [
   ],
 ];
 
+const scraped = "of an endpoint from /metrics, null where that does not tell it";
+
 const engineRows: readonly FieldRow[] = [
   ...[
     ...["steps", "decodePasses", "prefillPasses", "decodeRows", "promptTokensComputed", "promptTokensCached"],
@@ -76,7 +78,7 @@ const engineRows: readonly FieldRow[] = [
       name,
       "value",
       "count",
-      `engine.stats().${name} after the repeat - before it, warm-up included`,
+      `engine.stats().${name} after the repeat - before it, warm-up included; ${scraped}`,
     ],
   ),
   ...["planMs", "prefillMs", "decodeMs", "sampleMs", "emitMs"].map(
@@ -84,14 +86,25 @@ const engineRows: readonly FieldRow[] = [
       name,
       "value",
       "ms",
-      `engine.stats().${name} after the repeat - before it, warm-up included`,
+      `engine.stats().${name} after the repeat - before it, warm-up included; ${scraped}`,
     ],
   ),
   ["prefixHitShare", "value", "share", "promptTokensCached / (promptTokensCached + promptTokensComputed)"],
   ["rowsPerStep", "value", "rows", "decodeRows / steps"],
   ["graphReuseShare", "value", "share", "graphsReused / (decodePasses + prefillPasses)"],
   ["draftAcceptance", "value", "share", "acceptedTokens / draftedTokens; null without speculation"],
-  ["kvUseMax", "value", "share", "greatest kvCellsUsed / kvCellsTotal, looked at every 50 ms"],
+  [
+    "queueMsMean",
+    "value",
+    "ms",
+    "of an endpoint: time that requests waited until they were first scheduled / their number, from /metrics; null in this process (latency.queueMs)",
+  ],
+  [
+    "kvUseMax",
+    "value",
+    "share",
+    "greatest kvCellsUsed / kvCellsTotal, looked at every 50 ms; of an endpoint /metrics' share, every 500 ms",
+  ],
 ];
 
 /** Of a repeat. */
@@ -125,7 +138,7 @@ export const repeatRows: readonly FieldRow[] = [
     "errors",
     "object",
     "requests",
-    "failed requests by class: connect, closed, network, http-STATUS, stream-error, cut-short, timeout, or the engine's error code; with the first one's sentence",
+    "failed requests by class: connect, closed, network, http-STATUS, stream-error, cut-short, job-STATUS, timeout, or the engine's error code; with the first one's sentence",
   ],
   [
     "window.kind",

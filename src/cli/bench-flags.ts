@@ -9,10 +9,17 @@ export function benchFlags(): Option[] {
 
 function targetFlags(): Option[] {
   return [
-    new Option("--url <address>", "an endpoint of OpenAI's API, such as http://localhost:8000/v1"),
-    new Option("--api <name>", "the endpoint's address: /chat/completions or /completions")
-      .choices(["chat", "completions"])
+    new Option(
+      "--url <address>",
+      "an endpoint of OpenAI's API, such as http://localhost:8000/v1, or of RunPod's: https://api.runpod.ai/v2/ID",
+    ),
+    new Option(
+      "--api <name>",
+      "what is asked there: /chat/completions, /completions, or RunPod's /run with /stream or /status polled",
+    )
+      .choices(["chat", "completions", "run-stream", "run-status"])
       .default("chat"),
+    numeric("--poll-interval <ms>", "between two polls of a job, which TTFT carries (default: 100)"),
     new Option("--api-key <key>", "the endpoint's key; other users of this machine may see it"),
     new Option("--api-key-env <name>", "the environment variable that holds the key"),
   ];
@@ -42,6 +49,7 @@ function loadFlags(): Option[] {
     numeric("--slo-ttft <ms>", "a good request's first token comes within (default: 500)"),
     numeric("--slo-itl <ms>", "and 99 % of its gaps between tokens are at most (default: 50)"),
     numeric("--timeout <seconds>", "a request that takes longer has failed (default: 600)"),
+    new Option("--no-physics", "do not measure what this machine's devices can do, which takes seconds"),
     new Option("--no-calibrate", "do not measure this client's own error, which takes seconds"),
   ];
 }

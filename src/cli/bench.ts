@@ -15,6 +15,7 @@ import { TargetFailure } from "../bench/target.js";
 import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
 import { benchCompareCommand } from "./bench-compare.js";
+import { benchEngineCommand } from "./bench-engine.js";
 import { BenchFiles } from "./bench-files.js";
 import { benchFlags, compatFlag } from "./bench-flags.js";
 import { benchGpusCommand } from "./bench-gpus.js";
@@ -46,6 +47,7 @@ export function benchCommand(): Command {
     .enablePositionalOptions() // --json of a command below is its own
     .addCommand(benchCompareCommand())
     .addCommand(benchGpusCommand())
+    .addCommand(benchEngineCommand())
     .option("--json [file]", "write the result to a file, or print it as JSON instead of the table")
     .option("--csv <file>", "write a line for each repeat of each load point")
     .addOption(compatFlag())
@@ -89,9 +91,9 @@ async function bench(
 }
 
 function opener(options: JudgedBenchmark): BenchmarkCall["open"] {
-  const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey } = options;
+  const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey, pollInterval: pollMs } = options;
   if (url !== undefined) {
-    return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos }, signal);
+    return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos, pollMs }, signal);
   }
   if (model === undefined) notice("no model given, using the embedded story model");
   return async (signal, traceTokens) => {
