@@ -50,5 +50,7 @@ it.each([
 });
 
 it("judges records only", () => {
-  expect(decisionFindings(folder, ["docs/decisions/README.md", "docs/0007-a-guide.md", "README.md"])).toEqual([]);
+  expect(decisionFindings(folder, ["docs/decisions/README.md", "docs/0007-a-guide.md", "README.md"])).toEqual(
+    [],
+  );
 });
