@@ -27,10 +27,14 @@ export async function createdResponse(
   const keeps = (booleanField(body, "store") ?? true) && store !== undefined;
   const id = model.answerId ?? `resp_${randomBytes(16).toString("hex")}`;
   if (keeps && store.get(id) !== undefined) {
-    throw new ApiError(400, `request_id "${shown(id)}" is a stored response's; send another, or store false`, {
-      param: "request_id",
-      code: "invalid_value",
-    });
+    throw new ApiError(
+      400,
+      `request_id "${shown(id)}" is a stored response's; send another, or store false`,
+      {
+        param: "request_id",
+        code: "invalid_value",
+      },
+    );
   }
   const history = historyOf(store, textField(body, "previous_response_id"));
   const { request, said, echo, names } = responsesRequest(body, history, onUnknown);
