@@ -24,6 +24,7 @@ interface Flags {
   readonly apiKeyFile?: string;
   readonly behindGateway?: true;
   readonly cors?: readonly string[];
+  readonly playground: boolean;
   readonly endpointId?: string;
   readonly allowPrivateWebhooks?: true;
   readonly maxQueue: number;
@@ -53,7 +54,7 @@ export function serveCommand(): Command {
     .addHelpText(
       "after",
       `
-Keys: every request but /health and /ping must carry one of those that --api-key, --api-key-file and
+Keys: every request but /health, /ping and the page itself must carry one of those that --api-key, --api-key-file and
 INFERNODE_API_KEY give, as "Authorization: Bearer KEY" or "x-api-key: KEY".
 The model is configured by the variables of infernode worker, too: docs/options.md in the package.
 
@@ -99,6 +100,7 @@ function addressFlags(): Option[] {
       "--cors <origin>",
       "web pages of this origin may call, such as https://app.example; can be repeated; * for all",
     ).argParser(collect),
+    new Option("--no-playground", "no page to try the model at /"),
   ];
 }
 
@@ -160,6 +162,7 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
     maxBodyBytes: flags.maxBody,
+    playground: flags.playground,
     endpointId: flags.endpointId,
     allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
     drainMs: flags.drainTimeout * 1000,

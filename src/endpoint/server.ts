@@ -8,6 +8,7 @@ import { createApp, type ServerState } from "../http/app.js";
 import { BodyBudget } from "../http/body-budget.js";
 import { type Listener, type ListenOptions, listen } from "../http/listener.js";
 import { type OpenaiParts, shuttingDown } from "../http/openai-routes.js";
+import { versionIn } from "../package-root.js";
 import { Concurrency } from "../serverless/concurrency.js";
 import { readConfig, type WorkerConfig } from "../serverless/config.js";
 import type { Host } from "../serverless/host.js";
@@ -22,6 +23,7 @@ import { JobApi } from "./job-api.js";
 import { ServerMetrics } from "./metrics.js";
 import type { JudgedServeOptions } from "./options.js";
 import { addPlatformRoutes, type PlatformParts } from "./platform-routes.js";
+import { addPlayground } from "./playground.js";
 import type { Served } from "./served.js";
 
 /** Milliseconds that clients get; tests have less patience. */
@@ -169,6 +171,10 @@ export class Server implements Stoppable {
       loaded: () => sleep(this.#times.loadingMs, this.#loaded.signal, this.#stopping.signal),
       figures: () => this.#figures(),
       metrics: () => metrics.scrape(),
+      version: versionIn("package.json"),
+      open: (routes) => {
+        if (this.#hasPlayground) addPlayground(routes);
+      },
       openai,
       more: (routes) => addPlatformRoutes(routes, this.#platform(openai)),
     });
@@ -185,7 +191,15 @@ export class Server implements Stoppable {
     const { host, ring } = this.#options;
     const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
     const key = ring.isEmpty ? "no key is needed" : "a key is needed";
-    this.#logger.info(`Serving on http://${name}:${this.port} (${key}).`);
+    const url = `http://${name}:${this.port}`;
+    this.#logger.info(`Serving on ${url} (${key}).`);
+    if (this.#hasPlayground) this.#logger.info(`A page to try it: ${url}/`);
+    if (this.#served.text !== undefined) this.#logger.info(`From a shell: ${curlLine(url, !ring.isEmpty)}`);
+  }
+
+  /** A handler has no model that the page could try. */
+  get #hasPlayground(): boolean {
+    return this.#options.playground && this.#served.text !== undefined;
   }
 
   get #state(): ServerState {
@@ -231,4 +245,10 @@ export class Server implements Stoppable {
       },
     };
   }
+}
+
+function curlLine(url: string, needsKey: boolean): string {
+  const key = needsKey ? ' -H "Authorization: Bearer $INFERNODE_API_KEY"' : "";
+  const body = JSON.stringify({ messages: [{ role: "user", content: "Who are you?" }] });
+  return `curl -s ${url}/v1/chat/completions -H "Content-Type: application/json"${key} -d '${body}'`;
 }

@@ -31,6 +31,8 @@ export interface ModelCost {
   readonly layers: number;
   /** Numbers of one position of all query heads, for the cost of attention. */
   readonly attentionWidth: number;
+  /** Query heads for each head of keys and values, which are read once for all of them. */
+  readonly queriesPerKey: number;
   /** Bytes of weights that one pass reads, with one token of each of `sequences`. */
   readBytes(sequences: number): number;
 }
@@ -68,6 +70,7 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
   }
   const matrices = [...groups].map(([type, group]) => ({ type, ...group }));
   const heads = number("attention.head_count", 0);
+  const keyHeads = number("attention.head_count_kv", heads);
   return {
     parameters: sum(tensors.map(({ shape }) => product(shape))),
     activeWeights: sum(matrices.map(({ activeWeights }) => activeWeights)),
@@ -76,6 +79,7 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
     layers: number("block_count", 0),
     attentionWidth:
       heads * number("attention.key_length", number("embedding_length", 0) / Math.max(1, heads)),
+    queriesPerKey: keyHeads > 0 ? Math.max(1, Math.round(heads / keyHeads)) : 1,
     // Experts that at least one sequence uses, where each chooses at random.
     readBytes: (sequences) => always + expertBytes * (1 - (1 - share) ** sequences),
   };
