@@ -40,7 +40,13 @@ export async function addressOf({ child, said, ended }) {
 
 /** Runs the work with a server of this clone, and ends it whatever happens. */
 export async function withServed(args, work) {
-  const server = started(process.execPath, [path.join(paths.dist, "cli/main.js"), "serve", ...args, "--port", "0"]);
+  const server = started(process.execPath, [
+    path.join(paths.dist, "cli/main.js"),
+    "serve",
+    ...args,
+    "--port",
+    "0",
+  ]);
   try {
     await work(await addressOf(server));
   } finally {
