@@ -27,6 +27,7 @@ interface Flags {
   readonly playground: boolean;
   readonly endpointId?: string;
   readonly allowPrivateWebhooks?: true;
+  readonly data?: string;
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
@@ -108,6 +109,10 @@ function jobFlags(): Option[] {
   return [
     new Option("--endpoint-id <id>", "the one endpoint below /v2 (default: every id is this server)"),
     new Option("--allow-private-webhooks", "jobs' webhooks may be on this machine and in its network"),
+    new Option(
+      "--data <folder>",
+      "keep accepted jobs and their results here: another start goes on with them; needs the package libsql",
+    ),
   ];
 }
 
@@ -165,6 +170,7 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     playground: flags.playground,
     endpointId: flags.endpointId,
     allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
+    dataFolder: flags.data,
     drainMs: flags.drainTimeout * 1000,
   };
 }

@@ -75,13 +75,14 @@ async function bundle() {
       openai: "src/mount/openai-api.ts",
       "cli/main": "src/cli/main.ts",
       "heartbeat-thread": "src/serverless/heartbeat-thread.ts",
+      "job-store-thread": "src/endpoint/job-store-thread.ts",
       // Read by the set-up, also in an installed package (tools/setup/cuda-build.mjs).
       gpus: "src/models/plan/gpus.ts",
       "cuda-architectures": "src/cuda-architectures.ts",
       "bench-mock": "src/bench/mock-process.ts",
     },
     platform: "node",
-    external: ["node-gyp-build"],
+    external: ["node-gyp-build", "libsql"],
     // require("util") of bundled packages becomes an import. rolldown's own require function
     // would need import.meta.url, which is empty where a user bundles dist/ into CommonJS.
     plugins: [esmExternalRequirePlugin({ external: [/^node:/, ...builtinModules] }), kAbsent, kMinified],

@@ -11,6 +11,9 @@ export interface CpuProbe {
   readonly secondsPerByte: number;
 }
 
+/** Of one matrix: small beside a model's, so that several fit where the probe's bytes are few. */
+const probeRows = 512;
+
 /** Matrix types with fewer of the weights than this take the time of the most frequent type. */
 const leastShare = 0.05;
 
@@ -34,7 +37,10 @@ export async function probeCpu(
   for (const { type, columns, activeWeights } of cost.matrices) {
     if (type !== most?.type && activeWeights < leastShare * cost.activeWeights) continue;
     for (const count of new Set([1, ...vectors])) {
-      const probe = { type, columns, batch: count, threads, bytes: cost.weightBytes };
+      const probe = {
+        ...{ type, columns, batch: count, threads, bytes: cost.weightBytes },
+        ...{ rows: probeRows, device: "" },
+      };
       measured.set(keyOf(type, count), await native().probeMatrices(probe));
     }
   }
