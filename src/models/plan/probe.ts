@@ -47,7 +47,10 @@ export async function probeCpu(
   const secondsOf: WeightSeconds = (type, _columns, count) =>
     measured.get(keyOf(type, count)) ?? measured.get(keyOf(most?.type ?? type, count)) ?? 0;
   const batch = cost.queriesPerKey;
-  const probe = { type: "f16", columns: headSize, batch, threads, bytes: Math.ceil(cacheBytes) };
+  const probe = {
+    ...{ type: "f16", columns: headSize, batch, threads, bytes: Math.ceil(cacheBytes) },
+    ...{ rows: probeRows, device: "" },
+  };
   return { secondsOf, secondsPerByte: (await native().probeMatrices(probe)) / f16Bytes };
 }
 
