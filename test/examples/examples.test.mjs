@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { python } from "../helpers/python.mjs";
+import { python } from "../helpers/python.js";
 import { addressOf, kExamples, started, toolModel, withServed } from "./running.mjs";
 
 const json = { "Content-Type": "application/json" };
@@ -61,7 +61,7 @@ describe("a program that calls a server", () => {
     return text;
   };
 
-  it("async-polling.mjs, openai-client.mjs and ai-sdk.mjs do what they show", async () => {
+  it("the clients' programs do what they show", async () => {
     await withServed([toolModel()], async (url) => {
       const node = (name) => said(url, process.execPath, [name]);
       expect(await node("async-polling.mjs")).toMatch(/\S{3}[\s\S]*waited \d+ ms, ran \d+ ms/);
@@ -70,6 +70,11 @@ describe("a program that calls a server", () => {
         /chat: [\s\S]* \d+\nstream: [\s\S]*object: \{ animal: '(cat|dog|fox)', legs: \d \}/,
       );
       expect(openai).toMatch(/embeddings: 2 \d+\n$/);
+      const anthropic = await node("anthropic-client.mjs");
+      expect(anthropic).toMatch(
+        /message: [\s\S]* true\nstream: [\s\S]*\n(end_turn|max_tokens) after \d+ tokens\n/,
+      );
+      expect(anthropic).toMatch(/tool: weather \{ city: '(Rome|Oslo)' \}/);
       const vercel = await node("ai-sdk.mjs");
       expect(vercel).toMatch(/streamed: \d+ tokens\nobject: \{ animal: '(cat|dog|fox)', legs: \d \}/);
       expect(vercel).toMatch(/tool: \{ city: '(Rome|Oslo)', degrees: \d+ \}/);

@@ -2,8 +2,13 @@
 // Where it lacks a module the tests are skipped under a name that says so.
 import { spawnSync } from "node:child_process";
 
-/** @returns {{ program?: string, reason?: string }} the interpreter, or why there is none */
-export function python(...modules) {
+/** An interpreter, or the reason why there is none. */
+export interface Python {
+  readonly program?: string;
+  readonly reason?: string;
+}
+
+export function python(...modules: readonly string[]): Python {
   const program = process.env.INFERNODE_TEST_PYTHON ?? "python3";
   const { status, error } = spawnSync(program, ["-c", `import ${modules.join(", ")}`]);
   if (status === 0) return { program };
