@@ -15,6 +15,8 @@ const clients = [
   ...pythonClients,
 ];
 
+const kPatience = 120_000; // ms: on a machine that does other things too
+
 let started;
 let place;
 beforeAll(async () => {
@@ -28,12 +30,12 @@ beforeAll(async () => {
     return served.stats();
   };
   place = { url, stats };
-});
+}, kPatience);
 afterAll(async () => {
   started.signal("SIGTERM");
   started.signal("SIGTERM");
   await started.ended;
-});
+}, kPatience);
 
 const failed = new Set();
 const keyOf = (client, use) => `${client.name}: ${use}`;
