@@ -11,7 +11,7 @@ export function physicsLines({ physics, points }: BenchmarkResult): readonly str
   if (physics === null) return energy;
   const { bytesPerSecond, operationsPerSecond, weightTypes, probes } = physics;
   const types = Object.entries(weightTypes).map(([type, share]) => `${percent(share)} ${type}`);
-  const rates = `${digits(bytesPerSecond / 1e9)} GB/s of weights and ${digits(operationsPerSecond / 1e9)} GFLOP/s`;
+  const rates = `${digits(bytesPerSecond / 1e9)} GB/s of weights and multiplies at ${digits(operationsPerSecond / 1e9)} GFLOP/s`;
   return [
     `${probes.map(({ device }) => device).join(" + ")} reads ${rates}, measured before the run; the model's weights are ${types.join(", ")}.`,
     ...points.flatMap(pointLine),

@@ -19,4 +19,5 @@ export const reportStyle = [
   "caption{text-align:left;font-weight:600}",
   "th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}",
   ".wide td,.wide th{white-space:nowrap}.facts td{overflow-wrap:anywhere}",
+  "@media print{.wide{overflow:visible}.wide table{font-size:.6rem}.wide td,.wide th{white-space:normal;padding:.1rem .2rem}}",
 ].join("\n");
