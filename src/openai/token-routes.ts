@@ -14,7 +14,7 @@ const completionFields: ReadonlySet<string> = new Set([
 ]);
 const detokenizeFields: ReadonlySet<string> = new Set(["model", "tokens"]);
 /** What only this route reads of a conversation. */
-const ownFields = ["add_generation_prompt", "continue_final_message", "return_token_strs", "chat_template"];
+const ownFields = ["return_token_strs", "chat_template"];
 
 /** @throws ApiError, InferenceError */
 export async function tokenized(model: TextModel, body: Body, onUnknown: OnUnknown): Promise<object> {
@@ -48,14 +48,13 @@ async function tokensOfConversation(
   body: Body,
   onUnknown: OnUnknown,
 ): Promise<readonly number[]> {
-  if (booleanField(body, "continue_final_message") === true) refuseField("continue_final_message");
   if (isGiven(body.chat_template)) refuseField("chat_template");
-  const addGenerationPrompt = booleanField(body, "add_generation_prompt") ?? true;
   const conversation = Object.fromEntries(Object.entries(body).filter(([name]) => !ownFields.includes(name)));
   const request = chatRequest(conversation, onUnknown);
   const { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls } = request;
   const { prompt } = await model.renderChat(messages, {
-    addGenerationPrompt,
+    addGenerationPrompt: request.addGenerationPrompt,
+    continueFinalMessage: request.continueFinalMessage,
     variables,
     tools,
     toolChoice,
