@@ -30,7 +30,6 @@ export const otherNames: ReadonlyMap<string, readonly string[]> = new Map(
     promptLogProbs: "prompt_logprobs",
     promptTokens: "return_prompt_tokens return_prompt_token_ids",
     includeStop: "include_stop_str_in_output no_stop_trim",
-    showSpecial: "skip_special_tokens",
     allowedTokens: "allowed_token_ids",
     badWords: "bad_words bad_words_ids",
     truncatePrompt: "truncate_prompt_tokens truncate",
