@@ -1,7 +1,7 @@
 // llama.cpp's log lines, which otherwise go nowhere: nothing of this package
 // writes to stdout or stderr. The listener is the process's; the last one set,
-// by whichever thread, gets the lines. Three lines are ours: that a GPU goes unused, that a
-// checkpoint has no place in the cache, and what its weights became.
+// by whichever thread, gets the lines. Four lines are ours: that a GPU goes unused, that a
+// checkpoint has no place in the cache or its file there was changed, and what its weights became.
 import { InferenceError } from "./errors.js";
 import { hasGpu, whyNoGpu } from "./gpu-problems.js";
 import { native } from "./native-addon.js";

@@ -25,6 +25,12 @@ export function packageRoot(): string {
   return found;
 }
 
+/** The version that a JSON file of this package states. @param file such as "package.json" */
+export function versionIn(file: string): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), file), "utf8")) as { version: string };
+  return version;
+}
+
 /**
  * A require function that resolves as in the given file. Asked of the process: webpack
  * replaces the createRequire that is imported by one that cannot require anything.

@@ -37,7 +37,7 @@ describe("the number of the native calls", () => {
       .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
       .replace(/\s+/g, " ");
     const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
-    expect(`${nativeInterface}: ${hash}`).toBe("infernode native interface 7: 31ebfa2c7f8566b4");
+    expect(`${nativeInterface}: ${hash}`).toBe("infernode native interface 8: 44ba83bdb3f98a33");
   });
 });
 

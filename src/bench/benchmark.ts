@@ -9,10 +9,12 @@ import { fieldFormulas } from "./fields.js";
 import { repeatFigures } from "./figures.js";
 import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
 import { type Amount, type Load, runRepeat } from "./load.js";
-import { amountOf, type JudgedBenchmark, loadsOf, usersOf } from "./options.js";
+import { amountOf, type JudgedBenchmark, usersOf } from "./options.js";
+import { type PhysicsFacts, type PhysicsIdentity, physicsIdentity } from "./physics.js";
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
 import { gpuNames, type Price, priceOf } from "./price.js";
 import type { RequestRecord } from "./record.js";
+import { LoadPlan, type Saturation } from "./sweep.js";
 import { type Target, TargetFailure } from "./target.js";
 import { Watch } from "./watch.js";
 import { Workload } from "./workload.js";
@@ -45,7 +47,11 @@ export interface BenchmarkResult {
   readonly price: Price | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
+  /** What the model costs and its devices can do; null for endpoints. */
+  readonly physics: PhysicsIdentity | null;
   readonly points: readonly PointResult[];
+  /** Of each sweep; empty without one. */
+  readonly saturation: readonly Saturation[];
   /** By a field's path: its unit and its formula. */
   readonly fields: typeof fieldFormulas;
 }
@@ -91,14 +97,17 @@ class Benchmark {
   readonly #call: BenchmarkCall;
   readonly #startedAt = new Date().toISOString();
   readonly #points: PointResult[] = [];
+  readonly #plan: LoadPlan;
   readonly #openMs: number;
   readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
+  #physics: PhysicsFacts | null = null;
 
   constructor(options: JudgedBenchmark, file: WorkloadFile, { target, openMs }: Opened, call: BenchmarkCall) {
     this.#options = options;
     this.#file = file;
+    this.#plan = new LoadPlan(options);
     this.#target = target;
     this.#openMs = openMs;
     this.#price = priceOf({ names: gpuNames(options, target), pricePerHour: options.pricePerHour });
@@ -120,8 +129,9 @@ class Benchmark {
     const { signal } = this.#call;
     const isRemote = this.#options.url !== undefined;
     if (isRemote && this.#options.calibrate) this.#calibration = await calibrate(signal);
+    if (this.#options.physics && !signal.aborted) this.#physics = await this.#target.physics();
     this.#digest = await greedyDigest(this.#target, signal);
-    for (const load of loadsOf(this.#options)) {
+    for (let load = this.#plan.next([]); load !== null; load = this.#plan.next(this.#points)) {
       if (signal.aborted) return;
       await this.#point(load);
     }
@@ -179,7 +189,7 @@ class Benchmark {
     const records: RequestRecord[] = [];
     const next = () => workload.next();
     const { signal } = this.#call;
-    const watch = new Watch(this.#target);
+    const watch = await Watch.start(this.#target);
     try {
       const order = {
         ...{ load, amount, next, seed: own, timeoutMs: timeout * 1000, signal },
@@ -190,7 +200,7 @@ class Benchmark {
         this.#call.onRequest?.({ load, repeat, ended: records.length, expected });
       });
     } finally {
-      const surroundings = watch.stop();
+      const surroundings = { ...(await watch.stop()), physics: this.#physics };
       const slo = { ttftMs: sloTtft, itlMs: sloItl };
       if (records.length > 0) keep(repeatFigures(load, records, slo, surroundings));
     }
@@ -202,7 +212,13 @@ class Benchmark {
       ...{ schema: "infernode-bench/1", ended, startedAt: this.#startedAt },
       ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
       ...{ workloadFile: this.#file.identity, openMs: this.#openMs, price: this.#price },
-      ...{ calibration: this.#calibration, greedyDigest: this.#digest, points: [...this.#points] },
+      ...{
+        calibration: this.#calibration,
+        greedyDigest: this.#digest,
+        physics: this.#physics && physicsIdentity(this.#physics),
+        points: [...this.#points],
+      },
+      saturation: this.#plan.saturations(this.#points),
       fields: fieldFormulas,
     };
     this.#call.onResult?.(result);

@@ -78,7 +78,9 @@ async function calibrationOf(
   signal: AbortSignal,
 ): Promise<Calibration> {
   const url = new URL(`http://127.0.0.1:${port}/ttft-${ttftMs}/itl-${itlMs}/v1`);
-  const options = { url, api: "completions" as const, apiKey: undefined, model: "mock", ignoreEos: false };
+  const options = {
+    ...{ url, api: "completions" as const, apiKey: undefined, model: "mock", ignoreEos: false, pollMs: 1 },
+  };
   const target = await openEndpoint(options, signal);
   const ask = {
     ...{ content: { prompt: "Hello" }, outputTokens: tokens, temperature: 0, seed: 0 },

@@ -1,15 +1,23 @@
-// An endpoint of OpenAI's API as a benchmark's target: streams /chat/completions or
-// /completions. What the endpoint takes (its model's name, `ignore_eos`) and how many tokens a
+// An endpoint as a benchmark's target: streams /chat/completions or /completions of OpenAI's API, or
+// polls jobs (polled-target.ts). What the endpoint takes (its model's name, `ignore_eos`) and how many tokens a
 // word is for it, is asked once at the beginning.
+import { gpuPower } from "../models/plan/device-probe.js";
+import { findMetrics, type MetricsSource, scrape } from "./endpoint-metrics.js";
+import { type RequestApi, requestBody, statusSentence, wordSizer } from "./endpoint-request.js";
 import { Connections, type ExchangeEnd } from "./http-exchange.js";
+import { PolledTarget } from "./polled-target.js";
+import type { PowerSource } from "./power.js";
 import { type PromptSizer, wordText } from "./prompt-text.js";
 import { Random } from "./random.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
 import { AnswerStream } from "./sse.js";
-import { type Target, TargetFailure } from "./target.js";
+import { type Target, type TargetCounters, TargetFailure } from "./target.js";
 
-/** Which of the API's addresses is asked. */
-export type EndpointApi = "chat" | "completions";
+/** Which address is asked: OpenAI's, which stream, or RunPod's /run, whose jobs are polled. */
+export type EndpointApi = RequestApi | PolledApi;
+
+/** Whether a job's stream is polled, or its status, which has all of the answer at its end. */
+export type PolledApi = "run-stream" | "run-status";
 
 /** An endpoint to be opened. */
 export interface EndpointOptions {
@@ -20,12 +28,17 @@ export interface EndpointOptions {
   readonly model: string | undefined;
   /** Ask for answers that do not end before their length. */
   readonly ignoreEos: boolean;
+  /** Milliseconds between two questions to an endpoint that is polled. */
+  readonly pollMs: number;
 }
 
-const paths: Readonly<Record<EndpointApi, string>> = {
+const paths: Readonly<Record<RequestApi, string>> = {
   chat: "/chat/completions",
   completions: "/completions",
 };
+
+/** No answer was read at all. */
+const networkClasses: ReadonlySet<string> = new Set(["connect", "closed", "network"]);
 
 /** Milliseconds that the first questions may take: a model may have to be loaded. */
 const firstAnswerMs = 600_000;
@@ -48,13 +61,33 @@ export function apiBase(url: URL): string {
   return `${url.origin}${/\/v\d+$/.test(path) ? path : `${path}/v1`}`;
 }
 
-interface Fixed {
+/** The address of a RunPod endpoint, below which /run lies. */
+export function jobBase(url: URL): string {
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/(?:run|runsync|openai(?:\/v1)?)$/, "");
+  return `${url.origin}${path}`;
+}
+
+/** What does not change while an endpoint is measured. */
+export interface Fixed {
   readonly connections: Connections;
+  /** What is asked, or the endpoint's address where it is polled. */
   readonly url: URL;
   readonly api: EndpointApi;
   readonly headers: Readonly<Record<string, string>>;
   readonly model: string;
   readonly ignoreEos: boolean;
+  readonly pollMs: number;
+  readonly metrics: MetricsSource | null;
+}
+
+function targetOf(fixed: Fixed, sizer: PromptSizer): Target {
+  return isPolled(fixed.api)
+    ? new PolledTarget(fixed, fixed.api, sizer)
+    : new EndpointTarget(fixed, fixed.api, sizer);
+}
+
+function isPolled(api: EndpointApi): api is PolledApi {
+  return api === "run-stream" || api === "run-status";
 }
 
 class Opening {
@@ -77,18 +110,20 @@ class Opening {
   }
 
   async target(): Promise<Target> {
-    const { api } = this.#options;
+    const { api, pollMs } = this.#options;
+    const [connections, headers] = [this.#connections, this.#headers];
     const model = this.#options.model ?? (await this.#firstModel());
-    const url = new URL(`${this.#base}${paths[api]}`);
-    const fixed: Fixed = {
-      ...{ connections: this.#connections, url, api, headers: this.#headers, model },
-      ignoreEos: this.#options.ignoreEos && (await this.#takesIgnoreEos(url, model)),
-    };
-    return new EndpointTarget(fixed, await this.#sizer(fixed));
+    const url = isPolled(api) ? new URL(jobBase(this.#options.url)) : new URL(`${this.#base}${paths[api]}`);
+    const plain = { connections, url, api, headers, model, pollMs, metrics: null, ignoreEos: false };
+    const ignoreEos = await this.#takesIgnoreEos(plain);
+    const metrics = isPolled(api) ? null : await findMetrics({ connections, headers, model }, this.#base);
+    const fixed: Fixed = { ...plain, metrics, ignoreEos };
+    return targetOf(fixed, await this.#sizer(fixed));
   }
 
   async #firstModel(): Promise<string> {
-    const url = new URL(`${this.#base}/models`);
+    const { url: given, api } = this.#options;
+    const url = new URL(`${isPolled(api) ? `${jobBase(given)}/openai/v1` : this.#base}/models`);
     const end = await this.#connections.exchange({
       ...{ method: "GET", url, headers: this.#headers, signal: this.#signal },
     });
@@ -99,18 +134,21 @@ class Opening {
   }
 
   /** The first question: whatever is wrong with address, key or model shows here. */
-  async #takesIgnoreEos(url: URL, model: string): Promise<boolean> {
+  async #takesIgnoreEos(plain: Fixed): Promise<boolean> {
+    const ignoreEos = this.#options.ignoreEos;
     const ask: Ask = { content: { prompt: "Hello" }, outputTokens: 1, temperature: 0, seed: 0 };
-    const { api } = this.#options;
-    const question = (ignoreEos: boolean) => ({
-      ...{ method: "POST" as const, url, headers: this.#headers, signal: this.#signal },
-      body: requestBody(ask, { api, model, ignoreEos }),
-    });
-    const end = await this.#connections.exchange(question(true));
-    const isRefused = end.type === "answered" && (end.status === 400 || end.status === 422);
-    if (isRefused && /ignore_eos/.test(end.body)) return false;
-    this.#bodyOf(end, url);
-    return true;
+    const { outcome } = await this.#first({ ...plain, ignoreEos }, ask);
+    if (outcome.type !== "failed") return ignoreEos;
+    const isRefused = ignoreEos && !networkClasses.has(outcome.errorClass);
+    if (isRefused && /ignore_eos/.test(outcome.sentence)) return false;
+    if (networkClasses.has(outcome.errorClass)) throw this.#nothingAnswers(plain.url, outcome.sentence);
+    throw new TargetFailure(`${plain.url.href}: ${outcome.sentence}`);
+  }
+
+  async #first(fixed: Fixed, ask: Ask): Promise<Ending> {
+    const ending = await targetOf(fixed, wordSizer(1, 0)).run(ask, { arrived: () => {} }, this.#signal);
+    if (ending.outcome.type === "cancelled") throw this.#cancelled(fixed.url);
+    return ending;
   }
 
   /** Two prompts of known words tell how many tokens a word is, and how many the rest. */
@@ -120,8 +158,7 @@ class Opening {
       const ask: Ask = {
         ...{ content: { prompt: wordText(random, count) }, outputTokens: 1, temperature: 0, seed: 0 },
       };
-      const target = new EndpointTarget(fixed, wordSizer(1, 0));
-      const ending = await target.run(ask, { arrived: () => {} }, this.#signal);
+      const ending = await this.#first(fixed, ask);
       if (ending.outcome.type === "failed")
         throw new TargetFailure(`${fixed.url.href}: ${ending.outcome.sentence}`);
       return ending.usage?.promptTokens ?? 0;
@@ -133,61 +170,50 @@ class Opening {
   }
 
   #bodyOf(end: ExchangeEnd, url: URL): string {
-    if (end.type === "cancelled") throw new TargetFailure(`${url.href}: cancelled before it had answered`);
-    if (end.type === "failed") {
-      throw new TargetFailure(
-        `nothing answers at ${url.href}: ${end.sentence}; start the server, or correct --url`,
-      );
-    }
+    if (end.type === "cancelled") throw this.#cancelled(url);
+    if (end.type === "failed") throw this.#nothingAnswers(url, end.sentence);
     if (end.status === 200) return end.body;
     throw new TargetFailure(`${url.href}: ${statusSentence(end.status, end.body)}`);
   }
+
+  #cancelled(url: URL): TargetFailure {
+    return new TargetFailure(`${url.href}: cancelled before it had answered`);
+  }
+
+  #nothingAnswers(url: URL, sentence: string): TargetFailure {
+    return new TargetFailure(
+      `nothing answers at ${url.href}: ${sentence}; start the server, or correct --url`,
+    );
+  }
 }
 
-/** A sizer that counts words. */
-function wordSizer(tokensPerWord: number, overhead: number): PromptSizer {
-  const wordsFor = (tokens: number) => Math.max(1, Math.round((tokens - overhead) / tokensPerWord));
-  return {
-    overhead,
-    cut: (text, tokens) => text.split(" ").slice(0, wordsFor(tokens)).join(" "),
-    wordsFor: (tokens) => Math.max(1, Math.ceil(tokens / tokensPerWord)),
-  };
-}
-
-interface BodyFacts {
-  readonly api: EndpointApi;
-  readonly model: string;
-  readonly ignoreEos: boolean;
-}
-
-function requestBody(ask: Ask, { api, model, ignoreEos }: BodyFacts): string {
-  const { content, outputTokens, temperature, seed } = ask;
-  const text = "prompt" in content ? content.prompt : content.messages.map((each) => each.content).join("\n");
-  const messages = "messages" in content ? content.messages : [{ role: "user", content: content.prompt }];
-  return JSON.stringify({
-    model,
-    ...(api === "chat" ? { messages } : { prompt: text }),
-    ...{ max_tokens: outputTokens, temperature, seed, stream: true, stream_options: { include_usage: true } },
-    ...(ignoreEos && { ignore_eos: true }),
-  });
+/** Its GPUs are this machine's. */
+function isHere({ hostname }: URL): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
 }
 
 class EndpointTarget implements Target {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly sizer: PromptSizer;
+  readonly lookEveryMs = 500;
+  readonly power: PowerSource | null;
   readonly #fixed: Fixed;
+  readonly #api: RequestApi;
 
-  constructor(fixed: Fixed, sizer: PromptSizer) {
+  constructor(fixed: Fixed, api: RequestApi, sizer: PromptSizer) {
     this.#fixed = fixed;
+    this.#api = api;
     this.sizer = sizer;
-    const { url, model, api, ignoreEos } = fixed;
-    this.identity = { type: "endpoint", url: url.href, api, model, ignoreEos };
+    const { url, model, ignoreEos, metrics } = fixed;
+    this.power = isHere(url) ? { read: gpuPower, names: null } : null;
+    const metricsUrl = metrics === null ? null : metrics.url.href;
+    this.identity = { type: "endpoint", url: url.href, api, model, ignoreEos, metricsUrl };
   }
 
   async run(ask: Ask, progress: Progress, signal: AbortSignal): Promise<Ending> {
     const { connections, url, headers } = this.#fixed;
     const answer = new AnswerStream(progress);
-    const body = requestBody(ask, this.#fixed);
+    const body = JSON.stringify(requestBody(ask, { ...this.#fixed, api: this.#api, stream: true }));
     const end = await connections.exchange({ method: "POST", url, headers, body, signal }, (bytes, atMs) =>
       answer.feed(bytes, atMs),
     );
@@ -204,29 +230,21 @@ class EndpointTarget implements Target {
     return { ...rest, outcome: { type: "finished", finishReason: finishReason ?? "unknown" } };
   }
 
-  counters(): null {
-    return null;
+  async counters(): Promise<TargetCounters | null> {
+    const { metrics } = this.#fixed;
+    return metrics === null ? null : ((await scrape(metrics))?.counters ?? null);
   }
 
-  kvUse(): null {
+  async kvUse(): Promise<number | null> {
+    const { metrics } = this.#fixed;
+    return metrics === null ? null : ((await scrape(metrics))?.kvUse ?? null);
+  }
+
+  async physics(): Promise<null> {
     return null;
   }
 
   async close(): Promise<void> {
     this.#fixed.connections.close();
   }
-}
-
-const advice: Readonly<Record<number, string>> = {
-  401: "the key is missing or wrong; name its variable with --api-key-env",
-  403: "the key is not allowed to do this; name another one's variable with --api-key-env",
-  404: "the address or the model is not known there; correct --url or the model's name",
-};
-
-/** What a server says in an error, in one line. */
-function statusSentence(status: number, body: string): string {
-  const said = /"message"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(body)?.[1];
-  const text = (said === undefined ? body : String(JSON.parse(said))).replace(/\s+/g, " ").trim();
-  const parts = [`status ${status}`, text.slice(0, 200), advice[status] ?? ""];
-  return parts.filter((part) => part !== "").join(": ");
 }

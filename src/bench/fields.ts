@@ -2,6 +2,9 @@
 // table of docs/guides/benchmarking.md. test/bench/fields.test.ts refuses a result that has a
 // field which is not here, and an entry here that no result has.
 
+import { physicsRows } from "./physics-fields.js";
+import { latencyRows, repeatRows, throughputRows } from "./repeat-fields.js";
+
 /** What a field is. */
 export interface FieldFormula {
   /** What its values are; a "distribution", an "interval" or "pooled" is an object of them. */
@@ -29,220 +32,12 @@ export const shapeFormulas = {
   },
 } as const;
 
+/** A line of the table. */
+export type FieldRow = readonly [path: string, type: FieldFormula["type"], unit: string, formula: string];
+
 const repeat = "points[].repeats[]";
 
-type Row = readonly [path: string, type: FieldFormula["type"], unit: string, formula: string];
-
-const latencyRows: readonly Row[] = [
-  ["ttftMs", "distribution", "ms", "first event with text - request sent"],
-  [
-    "arrivalTtftMs",
-    "distribution",
-    "ms",
-    "first event with text - time at which the request was due; differs from ttftMs where this client sent late",
-  ],
-  [
-    "tpotMs",
-    "distribution",
-    "ms",
-    "(last event with text - first one) / (output tokens - 1), per request; requests of one token have none",
-  ],
-  [
-    "itlMs",
-    "distribution",
-    "ms",
-    "gaps between events with text, of all requests together; an event may carry several tokens (tokensPerEvent)",
-  ],
-  ["endToEndMs", "distribution", "ms", "answer's end - request sent"],
-  [
-    "queueMs",
-    "distribution",
-    "ms",
-    "accepted until first scheduled, by the engine's clock; null for endpoints",
-  ],
-  [
-    "userTokensPerSecond",
-    "distribution",
-    "tokens/s",
-    "(output tokens - 1) / (last event with text - first one), per request: 1000 / tpotMs",
-  ],
-];
-
-const throughputRows: readonly Row[] = [
-  [
-    "outputTokensPerSecond",
-    "value",
-    "tokens/s",
-    "output tokens that came inside the window / its seconds; of finished requests, whose tokens are divided evenly among their events",
-  ],
-  [
-    "inputTokensPerSecond",
-    "value",
-    "tokens/s",
-    "prompt tokens of finished requests whose first event came inside the window / its seconds; cached ones count",
-  ],
-  ["requestsPerSecond", "value", "1/s", "requests that finished inside the window / its seconds"],
-  [
-    "goodRequestsPerSecond",
-    "value",
-    "1/s",
-    "measured requests that finished inside the window and were good / its seconds",
-  ],
-  [
-    "meanInFlight",
-    "value",
-    "requests",
-    "time that requests were in flight inside the window, summed / the window",
-  ],
-];
-
-const engineRows: readonly Row[] = [
-  ...[
-    ...["steps", "decodePasses", "prefillPasses", "decodeRows", "promptTokensComputed", "promptTokensCached"],
-    ...["generatedTokens", "draftedTokens", "acceptedTokens", "preemptions", "graphsReused", "finished"],
-    ...["failed", "refused", "cancelled"],
-  ].map(
-    (name): Row => [
-      name,
-      "value",
-      "count",
-      `engine.stats().${name} after the repeat - before it, warm-up included`,
-    ],
-  ),
-  ...["planMs", "prefillMs", "decodeMs", "sampleMs", "emitMs"].map(
-    (name): Row => [
-      name,
-      "value",
-      "ms",
-      `engine.stats().${name} after the repeat - before it, warm-up included`,
-    ],
-  ),
-  ["prefixHitShare", "value", "share", "promptTokensCached / (promptTokensCached + promptTokensComputed)"],
-  ["rowsPerStep", "value", "rows", "decodeRows / steps"],
-  ["graphReuseShare", "value", "share", "graphsReused / (decodePasses + prefillPasses)"],
-  ["draftAcceptance", "value", "share", "acceptedTokens / draftedTokens; null without speculation"],
-  ["kvUseMax", "value", "share", "greatest kvCellsUsed / kvCellsTotal, looked at every 50 ms"],
-];
-
-const repeatRows: readonly Row[] = [
-  [
-    "requests.warmup",
-    "value",
-    "requests",
-    "sent before the measured ones; in no other figure but requests.all, the window and meanInFlight",
-  ],
-  ["requests.sent", "value", "requests", "measured requests"],
-  ["requests.finished", "value", "requests", "measured requests whose answer came whole"],
-  ["requests.failed", "value", "requests", "measured requests that failed, by class in errors"],
-  ["requests.cancelled", "value", "requests", "measured requests that Ctrl-C or a lost endpoint ended"],
-  [
-    "requests.abandoned",
-    "value",
-    "requests",
-    "measured requests that the client cancelled because --cancel-rate says so; in no latency and no rate",
-  ],
-  [
-    "requests.good",
-    "value",
-    "requests",
-    "finished with ttftMs <= --slo-ttft and the 99th percentile of their own gaps <= --slo-itl",
-  ],
-  ["requests.all.sent", "value", "requests", "warm-up + measured"],
-  ["requests.all.finished", "value", "requests", "as requests.finished, warm-up included"],
-  ["requests.all.outputTokens", "value", "tokens", "output tokens of requests.all.finished"],
-  [
-    "errors",
-    "object",
-    "requests",
-    "failed requests by class: connect, closed, network, http-STATUS, stream-error, cut-short, timeout, or the engine's error code; with the first one's sentence",
-  ],
-  [
-    "window.kind",
-    "value",
-    "",
-    "steady: concurrency: from the warm-up's end to the last moment with 95 % of the streams busy; rate: from the first measured arrival to the last. whole: no such time, so first request sent to last end",
-  ],
-  ["window.durationMs", "value", "ms", "the window's end - its start"],
-  ["wallMs", "value", "ms", "last measured request's end - first one sent, whatever the window"],
-  ["window.isShort", "value", "", "durationMs < 10,000"],
-  ...throughputRows.map(([path, ...rest]): Row => [`throughput.${path}`, ...rest]),
-  ...latencyRows.map(([path, ...rest]): Row => [`latency.${path}`, ...rest]),
-  ["tokens.promptTokens", "distribution", "tokens", "achieved prompt lengths, as the other end counts them"],
-  [
-    "tokens.outputTokens",
-    "distribution",
-    "tokens",
-    "achieved answer lengths: the other end's count, else the client's",
-  ],
-  [
-    "tokens.serverOutputTokens",
-    "value",
-    "tokens",
-    "sum of the other end's counts over finished requests; null where it tells none",
-  ],
-  [
-    "tokens.clientOutputTokens",
-    "value",
-    "tokens",
-    "sum of the client's counts: tokens of each event where it tells them, else one an event",
-  ],
-  ["tokens.requestsWithOtherCounts", "value", "requests", "finished requests whose two counts differ"],
-  ["tokens.tokensPerEvent", "value", "tokens", "output tokens / events with text"],
-  [
-    "tokens.cachedPromptShare",
-    "value",
-    "share",
-    "prompt tokens that the other end took from a cache / prompt tokens; null where it does not tell",
-  ],
-  [
-    "tokens.abandonedOutputTokens",
-    "value",
-    "tokens",
-    "the client's counts of requests.abandoned until they were cancelled; in no other figure",
-  ],
-  [
-    "turns",
-    "distribution",
-    "requests",
-    "which request of its conversation each finished one was, from 1; null without --turns",
-  ],
-  [
-    "arrivals.ratePerSecond",
-    "value",
-    "1/s",
-    "(measured requests - 1) / (last one sent - first one sent): achieved, not asked",
-  ],
-  [
-    "arrivals.gapVariation",
-    "value",
-    "",
-    "standard deviation / mean of the gaps between sent requests: 1 for Poisson, 0 for constant",
-  ],
-  ["arrivals.sendDelayMs", "distribution", "ms", "request sent - request due"],
-  ...engineRows.map(([path, ...rest]): Row => [`engine.${path}`, ...rest]),
-  [
-    "client.eventLoopDelayMs.p50",
-    "value",
-    "ms",
-    "how late a 5 ms timer of this process fired; p99 and max likewise",
-  ],
-  ["client.eventLoopDelayMs.p99", "value", "ms", "as p50"],
-  ["client.eventLoopDelayMs.max", "value", "ms", "as p50"],
-  [
-    "client.cpuShare",
-    "value",
-    "CPUs",
-    "CPU time of this process / time of the repeat; an engine in this process counts",
-  ],
-  [
-    "client.firstTokenErrorMs",
-    "distribution",
-    "ms",
-    "ttftMs - the engine's own time from acceptance to the first token; null for endpoints (see calibration)",
-  ],
-];
-
-const costRows: readonly Row[] = [
+const costRows: readonly FieldRow[] = [
   [
     "output",
     "interval",
@@ -296,7 +91,7 @@ const costRows: readonly Row[] = [
   ],
 ];
 
-const rows: readonly Row[] = [
+const rows: readonly FieldRow[] = [
   ["schema", "value", "", "name and number of this form of file"],
   [
     "ended.reason",
@@ -368,13 +163,13 @@ const rows: readonly Row[] = [
     "",
     "type concurrency: streams, each sends when its last answer has ended; type rate: requests per second, process and burstiness of the arrivals; type trace: its own times, divided by speed",
   ],
-  ...costRows.map(([path, ...rest]): Row => [`points[].cost.${path}`, ...rest]),
+  ...costRows.map(([path, ...rest]): FieldRow => [`points[].cost.${path}`, ...rest]),
   ["points[].isComplete", "value", "", "whether all its repeats ran to their end"],
   ["points[].overall.repeats", "value", "", "repeats that were measured, partial ones included"],
   ["points[].overall.goodShare", "value", "share", "good / (finished + failed), over all repeats"],
   ["points[].overall.failed", "value", "requests", "failed measured requests of all repeats"],
   ...throughputRows.map(
-    ([path, , unit]): Row => [
+    ([path, , unit]): FieldRow => [
       `points[].overall.throughput.${path}`,
       "interval",
       unit,
@@ -382,14 +177,29 @@ const rows: readonly Row[] = [
     ],
   ),
   ...latencyRows.map(
-    ([path, , unit]): Row => [
+    ([path, , unit]): FieldRow => [
       `points[].overall.latency.${path}`,
       "pooled",
       unit,
       "distribution of all repeats' values together; overRepeats: an interval of the repeats' own figures",
     ],
   ),
-  ...repeatRows.map(([path, ...rest]): Row => [`${repeat}.${path}`, ...rest]),
+  ...repeatRows.map(([path, ...rest]): FieldRow => [`${repeat}.${path}`, ...rest]),
+  ["saturation[].sweep", "value", "", "concurrency or rate; the list is empty where no sweep was asked for"],
+  [
+    "saturation[].isFound",
+    "value",
+    "",
+    "concurrency: two doublings in a row brought less than 5 % more outputTokensPerSecond than any load before them; rate: the mean of arrivals.stretch was above 1.1 at a higher rate; or more requests failed than finished",
+  ],
+  [
+    "saturation[].load",
+    "object",
+    "",
+    "concurrency: the least whose outputTokensPerSecond is within 5 % of the most; rate: the highest that was kept",
+  ],
+  ["saturation[].sentence", "value", "", "the same for people"],
+  ...physicsRows,
   ["fields", "object", "", "this table"],
 ];
 

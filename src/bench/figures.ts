@@ -1,8 +1,11 @@
 // The figures of one repeat, out of its requests. Pure: records and counters in,
 // values out. What each figure is stands in fields.ts, with its formula.
+import { type EngineFigures, engineFigures } from "./engine-figures.js";
 import type { Load } from "./load.js";
+import { type PhysicsFacts, type PhysicsFigures, physicsFigures } from "./physics.js";
+import { type EnergyFigures, energyOf, type PowerMoments, type PowerSource } from "./power.js";
 import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
-import { coefficientOfVariation, type Distribution, distribution } from "./statistics.js";
+import { coefficientOfVariation, type Distribution, distribution, percentile } from "./statistics.js";
 import { meanInFlight, steadyWindow, type Window } from "./steady.js";
 import type { TargetCounters } from "./target.js";
 
@@ -14,12 +17,15 @@ export interface Slo {
 
 /** What was measured beside the requests. */
 export interface Surroundings {
-  /** The engine's counters before and after; null outside this process. */
+  /** The engine's counters before and after; null where the target tells none. */
   readonly before: TargetCounters | null;
   readonly after: TargetCounters | null;
   readonly kvUseMax: number | null;
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
   readonly cpuShare: number;
+  readonly physics: PhysicsFacts | null;
+  /** Null: no GPU of this machine computes. */
+  readonly power: { readonly moments: PowerMoments; readonly names: PowerSource["names"] } | null;
 }
 
 /** Rates inside the steady state. */
@@ -85,22 +91,16 @@ export interface RepeatFigures {
     readonly ratePerSecond: number | null;
     readonly gapVariation: number | null;
     readonly sendDelayMs: Distribution | null;
+    readonly stretch: number | null;
   };
   readonly engine: EngineFigures | null;
+  readonly physics: PhysicsFigures | null;
+  readonly energy: EnergyFigures | null;
   readonly client: {
     readonly eventLoopDelayMs: Surroundings["eventLoopDelayMs"];
     readonly cpuShare: number;
     readonly firstTokenErrorMs: Distribution | null;
   };
-}
-
-/** The engine's own view of a repeat; ratios are null where they would divide by nothing. */
-export interface EngineFigures extends TargetCounters {
-  readonly prefixHitShare: number | null;
-  readonly rowsPerStep: number | null;
-  readonly graphReuseShare: number | null;
-  readonly draftAcceptance: number | null;
-  readonly kvUseMax: number | null;
 }
 
 /** Below this a steady state says little. */
@@ -121,9 +121,13 @@ export function repeatFigures(
   const steady = steadyWindow(load, records);
   const whole = wholeWindow(measured);
   const window = steady ?? whole;
+  const requests = countsOf(records, measured, good.size);
+  const tokens = tokenFigures(finished, measured);
+  const engine = engineFigures(surroundings);
+  const { physics, power } = surroundings;
   const durationMs = window === null ? 0 : window.endMs - window.startMs;
   const figures: RepeatFigures = {
-    requests: countsOf(records, measured, good.size),
+    requests,
     errors: errorsOf(measured),
     window: window && {
       kind: steady === null ? "whole" : "steady",
@@ -132,10 +136,12 @@ export function repeatFigures(
     wallMs: whole && whole.endMs - whole.startMs,
     throughput: window && throughputOf(records, good, window),
     latency: latencyFigures(samples),
-    tokens: tokenFigures(finished, measured),
+    tokens,
     turns: distribution(finished.map(({ turn }) => turn).filter((turn) => turn !== null)),
     arrivals: arrivalFigures(measured),
-    engine: engineFigures(surroundings),
+    engine,
+    physics: physics && physicsFigures(physics, engine, tokens),
+    energy: power && energyOf(power.moments, power.names, requests.all.outputTokens),
     client: {
       eventLoopDelayMs: surroundings.eventLoopDelayMs,
       cpuShare: surroundings.cpuShare,
@@ -287,7 +293,20 @@ function arrivalFigures(measured: readonly RequestRecord[]): RepeatFigures["arri
     ratePerSecond: spanMs > 0 ? (gaps.length * 1000) / spanMs : null,
     gapVariation: coefficientOfVariation(gaps),
     sendDelayMs: distribution(measured.map(({ sentMs, dueMs }) => sentMs - dueMs)),
+    stretch: stretchOf(measured),
   };
+}
+
+/** Of their middle 80 %, so that one late request says little. */
+function stretchOf(measured: readonly RequestRecord[]): number | null {
+  const finished = measured.filter(isFinished);
+  if (finished.length < 2) return null;
+  const spread = (of: (record: RequestRecord) => number) => {
+    const sorted = Float64Array.from(finished, of).sort();
+    return percentile(sorted, 90) - percentile(sorted, 10);
+  };
+  const sent = spread(({ sentMs }) => sentMs);
+  return sent > 0 ? spread(({ endMs }) => endMs) / sent : null;
 }
 
 function firstTokenErrors(finished: readonly RequestRecord[]): number[] {
@@ -296,26 +315,4 @@ function firstTokenErrors(finished: readonly RequestRecord[]): number[] {
     const { engineFirstTokenMs } = record;
     return ttftMs === null || engineFirstTokenMs === null ? [] : [ttftMs - engineFirstTokenMs];
   });
-}
-
-const counterNames = [
-  ...["steps", "decodePasses", "prefillPasses", "decodeRows", "promptTokensComputed", "promptTokensCached"],
-  ...["generatedTokens", "draftedTokens", "acceptedTokens", "preemptions", "graphsReused", "finished"],
-  ...["failed", "refused", "cancelled", "planMs", "prefillMs", "decodeMs", "sampleMs", "emitMs"],
-] as readonly (keyof TargetCounters)[];
-
-function engineFigures({ before, after, kvUseMax }: Surroundings): EngineFigures | null {
-  if (before === null || after === null) return null;
-  const entries = counterNames.map((name) => [name, after[name] - before[name]] as const);
-  const counted = Object.fromEntries(entries) as Record<keyof TargetCounters, number>;
-  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null);
-  const { promptTokensCached, promptTokensComputed, decodeRows, steps } = counted;
-  return {
-    ...counted,
-    prefixHitShare: share(promptTokensCached, promptTokensCached + promptTokensComputed),
-    rowsPerStep: share(decodeRows, steps),
-    graphReuseShare: share(counted.graphsReused, counted.decodePasses + counted.prefillPasses),
-    draftAcceptance: share(counted.acceptedTokens, counted.draftedTokens),
-    kvUseMax,
-  };
 }

@@ -1,8 +1,6 @@
 // What a result was measured on: machine, Node and build. Names no user, no host and no key.
-import { readFileSync } from "node:fs";
 import os from "node:os";
-import { join } from "node:path";
-import { packageRoot } from "../package-root.js";
+import { versionIn } from "../package-root.js";
 
 /** Of a result's file. */
 export interface MachineIdentity {
@@ -33,9 +31,4 @@ export function machineIdentity(): MachineIdentity {
 
 export function buildIdentity(): BuildIdentity {
   return { infernode: versionIn("package.json"), llamaCpp: versionIn("third_party/llama.cpp.json") };
-}
-
-function versionIn(file: string): string {
-  const { version } = JSON.parse(readFileSync(join(packageRoot(), file), "utf8")) as { version: string };
-  return version;
 }

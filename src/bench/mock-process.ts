@@ -11,7 +11,9 @@ import type { AddressInfo } from "node:net";
 const backlog = 4096;
 
 const server = createServer((request, response) => {
-  void answer(request, response, performance.now());
+  if (request.method === "GET")
+    response.writeHead(404).end(); // it has no /metrics
+  else void answer(request, response, performance.now());
 });
 
 async function answer(request: IncomingMessage, response: ServerResponse, receivedMs: number): Promise<void> {

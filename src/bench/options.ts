@@ -11,10 +11,16 @@ const mostAtOnce = 65_536;
 const defaultConcurrency = [1, 4, 16];
 const defaultSlots = 16;
 const mostSlots = 256;
+const sweepSlots = 64;
+const sweepSeconds = 10;
 /** Tokens of a context beside prompt and answer: tokenizers do not count to the token. */
 const spareTokens = 32;
 const mostTurns = 1000;
 const turnForms = `4, uniform:2,8, normal:4,2 or lognormal:4,2 (at most ${mostTurns} requests)`;
+
+const apis = ["chat", "completions", "run-stream", "run-status"] as const;
+const apiNames = '"chat", "completions", "run-stream" or "run-status"';
+const listForms = 'a list of numbers, or "sweep"';
 
 const gpuPhrase =
   'a GPU of `infernode plan`, such as "RTX 4090"; of another one leave it out and give --price-per-hour';
@@ -44,10 +50,11 @@ export const benchmarkSchema = z
       .string("an http:// or https:// address")
       .refine(isWebAddress, "an http:// or https:// address")
       .optional(),
-    api: z.enum(["chat", "completions"], '"chat" or "completions"').default("chat"),
+    api: z.enum(apis, apiNames).default("chat"),
+    pollInterval: numberAbove(0, 60_000).default(100),
     apiKey: key().optional(),
-    concurrency: z.array(integer(1, mostAtOnce), "a list of numbers").optional(),
-    rate: z.array(numberAbove(0, 1e6), "a list of numbers").optional(),
+    concurrency: z.union([z.literal("sweep"), z.array(integer(1, mostAtOnce), listForms)]).optional(),
+    rate: z.union([z.literal("sweep"), z.array(numberAbove(0, 1e6), listForms)]).optional(),
     arrivals: z.enum(["poisson", "gamma", "constant"], '"poisson", "gamma" or "constant"').default("poisson"),
     burstiness: numberAbove(0, 1000).default(1),
     requests: integer(1, mostRequests).optional(),
@@ -80,6 +87,7 @@ export const benchmarkSchema = z
     sloItl: numberAbove(0, 1e9).default(50),
     timeout: numberAbove(0, 86_400).default(600),
     calibrate: flag().default(true),
+    physics: flag().default(true),
     slots: integer(1, mostSlots).optional(),
     contextLength: integer(16, 2 ** 24).optional(),
     threads: integer(1, 512).optional(),
@@ -138,18 +146,24 @@ export function judgeBenchmark(given: BenchmarkOptions): JudgedBenchmark {
   return judge("bench()", benchmarkSchema, given);
 }
 
-/** The load points, in the order in which they run. */
+/** The load points that are listed, in the order in which they run; sweeps add theirs (sweep.ts). */
 export function loadsOf(options: JudgedBenchmark): readonly Load[] {
   const { concurrency, rate, arrivals, burstiness, trace, traceSpeed } = options;
   const isOther = concurrency !== undefined || rate !== undefined;
-  const levels = concurrency ?? (isOther || trace !== undefined ? [] : defaultConcurrency);
+  const levels = listed(concurrency) ?? (isOther || trace !== undefined ? [] : defaultConcurrency);
   // A trace's requests at other loads are not at their own times, too, unless these are asked for.
   const speeds = traceSpeed ?? (trace === undefined || isOther ? [] : [1]);
   return [
     ...levels.map((level): Load => ({ type: "concurrency", concurrency: level })),
-    ...(rate ?? []).map((each): Load => ({ type: "rate", rate: each, process: arrivals, burstiness })),
+    ...(listed(rate) ?? []).map(
+      (each): Load => ({ type: "rate", rate: each, process: arrivals, burstiness }),
+    ),
     ...speeds.map((speed): Load => ({ type: "trace", speed })),
   ];
+}
+
+function listed(loads: readonly number[] | "sweep" | undefined): readonly number[] | undefined {
+  return loads === "sweep" ? [] : loads;
 }
 
 /** Conversations at once. */
@@ -164,10 +178,12 @@ function atOnceOf(load: Load): number {
 }
 
 /** How many requests one repeat of a load point has; of a trace, all of its own. */
-export function amountOf(load: Load, { requests, duration: seconds, warmup }: JudgedBenchmark) {
+export function amountOf(load: Load, { requests, duration: seconds, warmup, rate }: JudgedBenchmark) {
   if (load.type === "trace") return { warmup: warmup ?? 0, requests, seconds };
   const atOnce = atOnceOf(load);
-  const enough = Math.max(16, 4 * atOnce);
+  // Whether requests pile up is seen over a time that is long beside one of them.
+  const isSwept = load.type === "rate" && rate === "sweep";
+  const enough = isSwept ? Math.max(32, Math.ceil(sweepSeconds * load.rate)) : Math.max(16, 4 * atOnce);
   return {
     warmup: warmup ?? atOnce,
     requests: requests ?? (seconds === undefined ? enough : undefined),
@@ -181,12 +197,13 @@ export function amountOf(load: Load, { requests, duration: seconds, warmup }: Ju
  */
 export function engineShape(options: JudgedBenchmark, traceTokens?: number) {
   const atOnce = loadsOf(options).map((load) => (load.type === "concurrency" ? load.concurrency : 0));
-  const highest = Math.max(...atOnce);
+  const highest = Math.max(0, ...atOnce);
+  const isSweep = options.concurrency === "sweep" || options.rate === "sweep";
   const drawn = longest(options.promptTokens) + longest(options.outputTokens) + spareTokens;
   const turns = options.turns === undefined ? 1 : longest(options.turns);
   const needed = traceTokens === undefined ? Math.ceil(drawn * turns) : traceTokens + spareTokens;
   return {
-    slots: options.slots ?? Math.min(highest || defaultSlots, mostSlots),
+    slots: options.slots ?? Math.min(Math.max(highest, isSweep ? sweepSlots : 0) || defaultSlots, mostSlots),
     contextLength: options.contextLength ?? (options.prompts === undefined ? needed : undefined),
     queueLimit: Math.min(Math.max(highest, 1024), 65_536),
   };

@@ -5,6 +5,7 @@ import type { BenchmarkResult } from "./benchmark.js";
 import type { Calibration } from "./calibration.js";
 import { costLines } from "./cost-lines.js";
 import { digits, loadText } from "./load-text.js";
+import { physicsLines } from "./physics-lines.js";
 import type { PointResult } from "./point.js";
 
 /** "3 http-503, 1 timeout"; "0" without errors. */
@@ -18,11 +19,14 @@ export function errorText({ repeats }: PointResult): string {
 
 /** All sentences, in the order in which they are printed. */
 export function remarksOn(result: BenchmarkResult): readonly string[] {
-  const { points, calibration, greedyDigest, ended } = result;
+  const { points, saturation, calibration, greedyDigest, ended } = result;
   return [
+    ...saturation.map(({ sentence }) => sentence),
     ...points.flatMap(achievedLine),
     ...costLines(result),
+    ...physicsLines(result),
     ...new Set(points.flatMap(pointRemarks)),
+    ...pollLines(result.target),
     ...(calibration ?? []).map(calibrationLine),
     ...points.flatMap(clientLine),
     ...(greedyDigest === null ? [] : [`Answers at temperature 0: sha256 ${greedyDigest.sha256}`]),
@@ -49,6 +53,17 @@ function pointRemarks({ overall, repeats, load }: PointResult): string[] {
   if (repeats.some(({ tokens, requests }) => tokens.serverOutputTokens === null && requests.finished > 0))
     all.push("The endpoint tells no token counts: events are counted as tokens, and prompts not at all.");
   return all;
+}
+
+/** What a poll cannot see. */
+function pollLines({ api, pollMs }: BenchmarkResult["target"]): readonly string[] {
+  if (typeof pollMs !== "number") return [];
+  const interval = `The endpoint was polled every ${digits(pollMs)} ms`;
+  return [
+    api === "run-status"
+      ? `${interval} for its jobs' status: all of an answer comes at its end, so that the time to the first token is the time to that.`
+      : `${interval}: times to the first token and between tokens carry up to that, and the time of a poll.`,
+  ];
 }
 
 function calibrationLine({ streams, ttftErrorMs, itlErrorMs }: Calibration): string {

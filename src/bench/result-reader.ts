@@ -34,7 +34,9 @@ const result = z.looseObject({
   price: objectOrNull.default(null),
   workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
+  physics: objectOrNull.default(null),
   points: z.array(point),
+  saturation: z.array(z.looseObject({ sentence: z.string() })).default([]),
 });
 
 /** @throws InferenceError INVALID_OPTION naming the file, and the field where there is one */

@@ -10,6 +10,8 @@ export interface StreamEnd {
   readonly finishReason: string | null;
   /** Whether the server ended the stream as the API wants it. */
   readonly isComplete: boolean;
+  /** Whether the last event of all came. */
+  readonly isDone: boolean;
   /** An error object inside the stream, or text that is no event of the API. */
   readonly problem: string | null;
 }
@@ -60,6 +62,7 @@ export class AnswerStream {
       text: this.#text,
       usage: this.#usage,
       finishReason: this.#finishReason,
+      isDone: this.#done,
       isComplete: this.#done || this.#finishReason !== null,
       problem: this.#problem,
     };
@@ -87,7 +90,8 @@ export class AnswerStream {
   }
 }
 
-function usageOf(usage: NonNullable<ChunkFields["usage"]>): AskUsage {
+/** Counts as the API's usage objects have them. */
+export function usageOf(usage: NonNullable<ChunkFields["usage"]>): AskUsage {
   return {
     promptTokens: usage.prompt_tokens ?? 0,
     cachedPromptTokens: usage.prompt_tokens_details?.cached_tokens ?? null,

@@ -1,30 +1,36 @@
 // What a benchmark sends its requests to: an engine of this process or an endpoint. The load
 // generator knows nothing else of either.
+import type { PhysicsFacts } from "./physics.js";
+import type { PowerSource } from "./power.js";
 import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Progress } from "./record.js";
 
-/** Counters of an engine, for differences between two moments. */
+/** Counters of an engine, for differences between two moments; null: the target does not tell it. */
 export interface TargetCounters {
-  readonly steps: number;
-  readonly decodePasses: number;
-  readonly prefillPasses: number;
-  readonly decodeRows: number;
-  readonly promptTokensComputed: number;
-  readonly promptTokensCached: number;
-  readonly generatedTokens: number;
-  readonly draftedTokens: number;
-  readonly acceptedTokens: number;
-  readonly preemptions: number;
-  readonly graphsReused: number;
-  readonly finished: number;
-  readonly failed: number;
-  readonly refused: number;
-  readonly cancelled: number;
-  readonly planMs: number;
-  readonly prefillMs: number;
-  readonly decodeMs: number;
-  readonly sampleMs: number;
-  readonly emitMs: number;
+  readonly steps: number | null;
+  readonly decodePasses: number | null;
+  readonly prefillPasses: number | null;
+  readonly decodeRows: number | null;
+  readonly promptTokensComputed: number | null;
+  readonly promptTokensCached: number | null;
+  readonly generatedTokens: number | null;
+  readonly draftedTokens: number | null;
+  readonly acceptedTokens: number | null;
+  readonly preemptions: number | null;
+  readonly graphsReused: number | null;
+  readonly finished: number | null;
+  readonly failed: number | null;
+  readonly refused: number | null;
+  readonly cancelled: number | null;
+  readonly planMs: number | null;
+  readonly prefillMs: number | null;
+  readonly decodeMs: number | null;
+  readonly sampleMs: number | null;
+  readonly emitMs: number | null;
+  /** Times that requests waited until they were first scheduled, added up. */
+  readonly queuedMs: number | null;
+  /** Requests that were scheduled. */
+  readonly queuedRequests: number | null;
 }
 
 /** A model that answers requests. */
@@ -35,10 +41,20 @@ export interface Target {
   readonly sizer: PromptSizer;
   /** Runs a request to its end; never rejects. An aborted signal ends it as cancelled. */
   run(ask: Ask, progress: Progress, signal: AbortSignal): Promise<Ending>;
-  /** The engine's counters now; null outside this process. */
-  counters(): TargetCounters | null;
-  /** The share of the KV cache's cells that running requests hold; null outside this process. */
-  kvUse(): number | null;
+  /** Milliseconds between two looks at kvUse(). */
+  readonly lookEveryMs: number;
+  /** The engine's counters now; null where the target tells none. Never rejects. */
+  counters(): Promise<TargetCounters | null>;
+  /** The share of the KV cache that running requests hold; null where the target does not tell. Never rejects. */
+  kvUse(): Promise<number | null>;
+  /**
+   * What the model costs and its devices can do, measured now, while nothing runs; null where the
+   * target does not compute in this process.
+   * @throws InferenceError (rejects)
+   */
+  physics(): Promise<PhysicsFacts | null>;
+  /** Where the power of its GPUs is read; null: it has none here. */
+  readonly power: PowerSource | null;
   close(): Promise<void>;
 }
 

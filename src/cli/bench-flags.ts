@@ -9,10 +9,17 @@ export function benchFlags(): Option[] {
 
 function targetFlags(): Option[] {
   return [
-    new Option("--url <address>", "an endpoint of OpenAI's API, such as http://localhost:8000/v1"),
-    new Option("--api <name>", "the endpoint's address: /chat/completions or /completions")
-      .choices(["chat", "completions"])
+    new Option(
+      "--url <address>",
+      "an endpoint of OpenAI's API, such as http://localhost:8000/v1, or of RunPod's: https://api.runpod.ai/v2/ID",
+    ),
+    new Option(
+      "--api <name>",
+      "what is asked there: /chat/completions, /completions, or RunPod's /run with /stream or /status polled",
+    )
+      .choices(["chat", "completions", "run-stream", "run-status"])
       .default("chat"),
+    numeric("--poll-interval <ms>", "between two polls of a job, which TTFT carries (default: 100)"),
     new Option("--api-key <key>", "the endpoint's key; other users of this machine may see it"),
     new Option("--api-key-env <name>", "the environment variable that holds the key"),
   ];
@@ -20,10 +27,14 @@ function targetFlags(): Option[] {
 
 function loadFlags(): Option[] {
   return [
-    new Option("--concurrency <list>", "requests in flight, one load point each (default: 1,4,16)").argParser(
-      parseList,
-    ),
-    new Option("--rate <list>", "requests per second, one load point each").argParser(parseList),
+    new Option(
+      "--concurrency <list>",
+      'requests in flight, one load point each, or "sweep": 1, 2, 4, … until saturation (default: 1,4,16)',
+    ).argParser(parseLoads),
+    new Option(
+      "--rate <list>",
+      'requests per second, one load point each, or "sweep": until requests pile up',
+    ).argParser(parseLoads),
     new Option("--arrivals <process>", "when requests of a rate arrive")
       .choices(["poisson", "gamma", "constant"])
       .default("poisson"),
@@ -38,6 +49,7 @@ function loadFlags(): Option[] {
     numeric("--slo-ttft <ms>", "a good request's first token comes within (default: 500)"),
     numeric("--slo-itl <ms>", "and 99 % of its gaps between tokens are at most (default: 50)"),
     numeric("--timeout <seconds>", "a request that takes longer has failed (default: 600)"),
+    new Option("--no-physics", "do not measure what this machine's devices can do, which takes seconds"),
     new Option("--no-calibrate", "do not measure this client's own error, which takes seconds"),
   ];
 }
@@ -56,7 +68,7 @@ function workloadFlags(): Option[] {
     new Option(
       "--trace-speed <list>",
       "one load point each: 2 replays the trace in half of its time (default: 1)",
-    ).argParser(parseList),
+    ).argParser((text) => parseList(text)),
     new Option("--turns <count>", `requests of each conversation: ${forms} (default: requests stand alone)`),
     numeric("--users <count>", "conversations at once (default: as many as requests in flight)"),
     numeric("--cancel-rate <share>", "share of requests that the client cancels, 0 to 1 (default: 0)"),
@@ -121,10 +133,14 @@ function numeric(flags: string, description: string): Option {
   return new Option(flags, description).argParser(parseNumber);
 }
 
+/** "1,4,16", or "sweep". */
+function parseLoads(text: string): number[] | "sweep" {
+  return text === "sweep" ? text : parseList(text, 'Expected numbers such as 1,4,16, or "sweep".');
+}
+
 /** "1,4,16". */
-function parseList(text: string): number[] {
+function parseList(text: string, problem = "Expected numbers such as 1,4,16."): number[] {
   const values = text.split(",").map((each) => (each.trim() === "" ? Number.NaN : Number(each)));
-  if (values.some((value) => Number.isNaN(value)))
-    throw new InvalidArgumentError("Expected numbers such as 1,4,16.");
+  if (values.some((value) => Number.isNaN(value))) throw new InvalidArgumentError(problem);
   return values;
 }

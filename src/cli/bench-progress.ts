@@ -8,8 +8,10 @@ import { notice } from "./terminal.js";
 const eraseLine = "\r\x1b[K";
 const everyMs = 200;
 
-/** @param total load points x repeats */
-export function benchmarkProgress(total: number): Required<Pick<BenchmarkNews, "onRequest" | "onPoint">> {
+/** @param total load points x repeats; null: a sweep decides */
+export function benchmarkProgress(
+  total: number | null,
+): Required<Pick<BenchmarkNews, "onRequest" | "onPoint">> {
   const startedMs = performance.now();
   let shownMs = 0;
   let done = -1;
@@ -25,11 +27,13 @@ export function benchmarkProgress(total: number): Required<Pick<BenchmarkNews, "
       const now = performance.now();
       if (!process.stderr.isTTY || now - shownMs < everyMs) return;
       shownMs = now;
+      const of = expected === null ? "" : ` of ${expected}`;
+      const so = `${eraseLine}${name}: ${ended}${of} requests`;
+      if (total === null) return void process.stderr.write(so);
       // Repeats count alike, which is rough: later ones have more requests at once.
       const share = (done + (expected === null ? 0.5 : ended / expected)) / total;
       const leftSeconds = Math.ceil(((now - startedMs) / 1000) * (1 / share - 1));
-      const of = expected === null ? "" : ` of ${expected}`;
-      process.stderr.write(`${eraseLine}${name}: ${ended}${of} requests, about ${leftSeconds} s left`);
+      process.stderr.write(`${so}, about ${leftSeconds} s left`);
     },
     onPoint(point) {
       erase();

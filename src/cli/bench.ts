@@ -9,12 +9,13 @@ import {
   engineShape,
   type JudgedBenchmark,
   judgeBenchmark,
-  loadsOf,
 } from "../bench/options.js";
+import { LoadPlan } from "../bench/sweep.js";
 import { TargetFailure } from "../bench/target.js";
 import { embeddedModelPath, InferenceError } from "../index.js";
 import { messageOfThrown } from "../thrown.js";
 import { benchCompareCommand } from "./bench-compare.js";
+import { benchEngineCommand } from "./bench-engine.js";
 import { BenchFiles } from "./bench-files.js";
 import { benchFlags, compatFlag } from "./bench-flags.js";
 import { benchGpusCommand } from "./bench-gpus.js";
@@ -46,6 +47,7 @@ export function benchCommand(): Command {
     .enablePositionalOptions() // --json of a command below is its own
     .addCommand(benchCompareCommand())
     .addCommand(benchGpusCommand())
+    .addCommand(benchEngineCommand())
     .option("--json [file]", "write the result to a file, or print it as JSON instead of the table")
     .option("--csv <file>", "write a line for each repeat of each load point")
     .addOption(compatFlag())
@@ -61,11 +63,12 @@ async function bench(
 ): Promise<number> {
   const options = judgeBenchmark({ ...flags, model, ...keyOf(apiKeyEnv, flags) });
   const files = new BenchFiles({ json: json === true ? undefined : json, csv, html, compat });
+  const { total } = new LoadPlan(options);
   const interruption = listenForInterruption();
   const { signal } = interruption;
   try {
     const result = await runBenchmark(options, {
-      ...benchmarkProgress(loadsOf(options).length * options.repeats),
+      ...benchmarkProgress(total === null ? null : total * options.repeats),
       ...{ open: opener(options), signal },
       onResult: (known) => files.keep(known),
     });
@@ -88,9 +91,9 @@ async function bench(
 }
 
 function opener(options: JudgedBenchmark): BenchmarkCall["open"] {
-  const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey } = options;
+  const { url, model, threads, gpuLayers, kvType, ignoreEos, api, apiKey, pollInterval: pollMs } = options;
   if (url !== undefined) {
-    return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos }, signal);
+    return (signal) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos, pollMs }, signal);
   }
   if (model === undefined) notice("no model given, using the embedded story model");
   return async (signal, traceTokens) => {

@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 // The `infernode` command as a process: runs it, and turns every failure into one sentence
 // on stderr and an exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { CommanderError } from "commander";
 import { hearOwnLines } from "../log.js";
-import { packageRoot } from "../package-root.js";
+import { versionIn } from "../package-root.js";
 import { misuseHint } from "./misuse.js";
 import { program } from "./program.js";
 import { exitCodes, failWithOutput, guardOutput, notice, reportFailure } from "./terminal.js";
@@ -17,11 +15,6 @@ const argumentsStart = 2;
 /** "0.1.0 (llama.cpp v0.5.0)"; the pin is what this package was built with. */
 function versions(): string {
   return `${versionIn("package.json")} (llama.cpp ${versionIn("third_party/llama.cpp.json")})`;
-}
-
-function versionIn(file: string): string {
-  const text = readFileSync(join(packageRoot(), file), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 async function main(): Promise<void> {

@@ -24,8 +24,10 @@ interface Flags {
   readonly apiKeyFile?: string;
   readonly behindGateway?: true;
   readonly cors?: readonly string[];
+  readonly playground: boolean;
   readonly endpointId?: string;
   readonly allowPrivateWebhooks?: true;
+  readonly data?: string;
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
@@ -53,7 +55,7 @@ export function serveCommand(): Command {
     .addHelpText(
       "after",
       `
-Keys: every request but /health and /ping must carry one of those that --api-key, --api-key-file and
+Keys: every request but /health, /ping and the page itself must carry one of those that --api-key, --api-key-file and
 INFERNODE_API_KEY give, as "Authorization: Bearer KEY" or "x-api-key: KEY".
 The model is configured by the variables of infernode worker, too: docs/options.md in the package.
 
@@ -99,6 +101,7 @@ function addressFlags(): Option[] {
       "--cors <origin>",
       "web pages of this origin may call, such as https://app.example; can be repeated; * for all",
     ).argParser(collect),
+    new Option("--no-playground", "no page to try the model at /"),
   ];
 }
 
@@ -106,6 +109,10 @@ function jobFlags(): Option[] {
   return [
     new Option("--endpoint-id <id>", "the one endpoint below /v2 (default: every id is this server)"),
     new Option("--allow-private-webhooks", "jobs' webhooks may be on this machine and in its network"),
+    new Option(
+      "--data <folder>",
+      "keep accepted jobs and their results here: another start goes on with them; needs the package libsql",
+    ),
   ];
 }
 
@@ -160,8 +167,10 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
     maxBodyBytes: flags.maxBody,
+    playground: flags.playground,
     endpointId: flags.endpointId,
     allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
+    dataFolder: flags.data,
     drainMs: flags.drainTimeout * 1000,
   };
 }

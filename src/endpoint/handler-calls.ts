@@ -6,9 +6,9 @@ import type { BodyBudget } from "../http/body-budget.js";
 import { shuttingDown } from "../http/openai-routes.js";
 import { eventReply, textReply } from "../http/replies.js";
 import { usualTimes } from "../serverless/job-request.js";
+import { jsonOf } from "../serverless/job-view.js";
 import type { LocalJobs } from "../serverless/local-jobs.js";
 import { openaiCall } from "../serverless/local-openai.js";
-import { toWireJson } from "../serverless/wire-json.js";
 
 export interface HandlerCallParts {
   readonly jobs: LocalJobs;
@@ -32,6 +32,6 @@ export async function handlerCall(
   if (request.signal.aborted) abort.abort();
   const call = { method: request.method, url: path, headers: {}, body, signal: abort.signal };
   const said = await openaiCall(jobs, path, call, { id: randomUUID(), times: usualTimes });
-  if (!("events" in said)) return textReply(said.status, toWireJson(said.body), said.headers);
+  if (!("events" in said)) return textReply(said.status, jsonOf(said.body), said.headers);
   return eventReply(said.events[Symbol.asyncIterator](), { abort, stallMs, onEnd: () => {} });
 }

@@ -9,7 +9,9 @@ import { shuttingDown } from "../http/openai-routes.js";
 import { textReply } from "../http/replies.js";
 import { ApiError, toApiError } from "../openai/api-error.js";
 import { judgeJobRequest, keptMsOf, ttlMsOf, waitMsOf } from "../serverless/job-request.js";
-import { nextItems, view } from "../serverless/local-api.js";
+import { StoreFailure } from "../serverless/job-store.js";
+import { jobJson, streamJson } from "../serverless/job-view.js";
+import { nextItems } from "../serverless/local-api.js";
 import type { LocalJob } from "../serverless/local-job.js";
 import type { LocalJobs } from "../serverless/local-jobs.js";
 import { toWireJson } from "../serverless/wire-json.js";
@@ -23,6 +25,8 @@ export interface JobApiParts {
   readonly allowsPrivateWebhooks: boolean;
   /** Whether jobs run already, or wait for the model. */
   readonly isReady: () => boolean;
+  /** Told in a sentence where jobs cannot be stored. */
+  readonly onStoreFailure?: (reason: string) => void;
 }
 
 /** RunPod's limits of a body. */
@@ -55,12 +59,12 @@ export class JobApi {
     ["run", { methods: ["POST"], answer: (call: Call) => this.#run(call) }],
     ["runsync", { methods: ["POST"], answer: (call: Call) => this.#runsync(call) }],
     ["health", { methods: ["GET", "HEAD"], answer: async () => reply(200, this.#health()) }],
-    ["purge-queue", { methods: ["POST"], answer: async () => this.#purge() }],
+    ["purge-queue", { methods: ["POST"], answer: () => this.#purge() }],
   ]);
   readonly #jobOperations: ReadonlyMap<string, JobOperation> = new Map([
     ["status", { methods: reads, answer: (job: LocalJob, call: Call) => this.#status(job, call) }],
     ["status-sync", { methods: reads, answer: statusWhenEnded }],
-    ["stream", { methods: takes, answer: streamed }],
+    ["stream", { methods: takes, answer: (job: LocalJob, call: Call) => this.#stream(job, call) }],
     ["cancel", { methods: ["POST"], answer: (job: LocalJob) => this.#cancel(job) }],
     ["retry", { methods: ["POST"], answer: (job: LocalJob) => this.#retry(job) }],
   ]);
@@ -74,11 +78,19 @@ export class JobApi {
     try {
       return await this.#answer(path, request);
     } catch (thrown) {
+      if (thrown instanceof StoreFailure) return this.#notStored(thrown);
       // Fields are spelled as RunPod's API spells them.
       const { status, message } = toApiError(thrown);
       const sentence = thrown instanceof InferenceError ? thrown.sentence(spelledPath) : message;
       return reply(status, { error: sentence });
     }
+  }
+
+  /** A request that the disk did not take has changed nothing. */
+  #notStored({ message }: StoreFailure): Response {
+    this.#parts.onStoreFailure?.(message);
+    const error = `the server cannot store jobs now, and nothing was accepted; send this request again later (${message})`;
+    return reply(503, { error });
   }
 
   async #answer(path: string, request: Request): Promise<Response> {
@@ -92,7 +104,7 @@ export class JobApi {
     if (ofJob === undefined || id === undefined || rest.length > 0) throw noOperation(path);
     const wrong = wrongMethod(path, request, ofJob.methods);
     if (wrong !== undefined) return wrong;
-    const job = this.#parts.jobs.find(id);
+    const job = await this.#parts.jobs.recall(id);
     if (job === undefined) throw new ApiError(404, `there is no job ${id.slice(0, 100)}, or no longer`);
     return ofJob.answer(job, call);
   }
@@ -106,17 +118,18 @@ export class JobApi {
     const wait = waitMsOf(query.get("wait"));
     const job = await this.#submit(request, runsyncBytes, wait);
     await job.untilEnded(wait, request.signal);
-    return reply(200, job.ended ? view(job) : { id: job.job.id, status: job.status });
+    return job.ended ? textReply(200, jobJson(job)) : reply(200, { id: job.job.id, status: job.status });
   }
 
   /** @param waitMs of /runsync; undefined: of /run */
   async #submit(request: Request, mostBytes: number, waitMs: number | undefined): Promise<LocalJob> {
     const { jobs, budget, limitBytes, allowsPrivateWebhooks } = this.#parts;
-    const { value, bytes } = await budget.read(request, Math.min(mostBytes, limitBytes), readJson);
+    const { value, text, bytes } = await budget.read(request, Math.min(mostBytes, limitBytes), readJson);
     const { fields, times } = judgeJobRequest(value, allowsPrivateWebhooks);
     this.#refuse(bytes);
     const id = `${waitMs === undefined ? "" : "sync-"}${randomUUID()}`;
-    return jobs.submit({ ...fields, id, input: fields.input }, bytes, { ...times, keptMs: keptMsOf(waitMs) });
+    const keptMs = keptMsOf(waitMs);
+    return jobs.submit({ ...fields, id, input: fields.input }, bytes, { ...times, keptMs }, text);
   }
 
   /** Judged when the job is to be queued: the server may have been told to leave since the request came. */
@@ -129,8 +142,15 @@ export class JobApi {
 
   async #status(job: LocalJob, { query }: Call): Promise<Response> {
     const ttl = ttlMsOf(query.get("ttl"));
-    if (ttl !== undefined) this.#parts.jobs.keepFor(job, ttl);
-    return reply(200, view(job));
+    if (ttl !== undefined) await this.#parts.jobs.keepFor(job, ttl);
+    return textReply(200, jobJson(job));
+  }
+
+  /** What came since the last call, with the status that the job has after it. */
+  async #stream(job: LocalJob, { request }: Call): Promise<Response> {
+    const items = await nextItems(job, request.signal);
+    if (items.length > 0) this.#parts.jobs.gave(job);
+    return textReply(200, streamJson(job, items));
   }
 
   async #cancel(job: LocalJob): Promise<Response> {
@@ -141,19 +161,22 @@ export class JobApi {
 
   async #retry(job: LocalJob): Promise<Response> {
     const { id } = job.job;
-    if (!job.canRunAgain) {
+    const { jobs } = this.#parts;
+    if (!jobs.canRetry(job)) {
       throw new ApiError(
         400,
         `only jobs that FAILED or TIMED_OUT can be run again; job ${id} is ${job.status}`,
       );
     }
     this.#refuse(job.bytes);
-    await this.#parts.jobs.retry(job);
+    await jobs.retry(job);
     return reply(200, { id, status: "IN_QUEUE" });
   }
 
-  #purge(): Response {
-    return reply(200, { removed: this.#parts.jobs.purge(), status: "completed" });
+  async #purge(): Promise<Response> {
+    const removed = this.#parts.jobs.purge();
+    await Promise.all(removed.map((job) => job.untilEnded()));
+    return reply(200, { removed: removed.length, status: "completed" });
   }
 
   /** As one worker; jobs that timed out are among the failed. */
@@ -184,14 +207,7 @@ export class JobApi {
 
 async function statusWhenEnded(job: LocalJob, { request, query }: Call): Promise<Response> {
   await job.untilEnded(waitMsOf(query.get("wait")), request.signal);
-  return reply(200, view(job));
-}
-
-/** What came since the last call, with the status that the job has after it. */
-async function streamed(job: LocalJob, { request }: Call): Promise<Response> {
-  const stream = await nextItems(job, request.signal);
-  const { error } = job.result ?? {};
-  return reply(200, { id: job.job.id, status: job.status, ...(error !== undefined && { error }), stream });
+  return textReply(200, jobJson(job));
 }
 
 function wrongMethod(path: string, { method }: Request, methods: readonly string[]): Response | undefined {

@@ -22,6 +22,10 @@ export interface ServeOptions {
   readonly endpointId: string | undefined;
   /** Whether webhooks of jobs may be on this machine or in its network. */
   readonly allowsPrivateWebhooks: boolean;
+  /** A folder that keeps jobs; undefined: they end with the process. */
+  readonly dataFolder?: string | undefined;
+  /** Whether / is a page to try the model. */
+  readonly playground: boolean;
   /** Milliseconds that what is under way gets to end after SIGTERM. */
   readonly drainMs: number;
 }

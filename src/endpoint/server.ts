@@ -8,20 +8,25 @@ import { createApp, type ServerState } from "../http/app.js";
 import { BodyBudget } from "../http/body-budget.js";
 import { type Listener, type ListenOptions, listen } from "../http/listener.js";
 import { type OpenaiParts, shuttingDown } from "../http/openai-routes.js";
+import { ResponseStore } from "../openai/response-store.js";
+import { versionIn } from "../package-root.js";
 import { Concurrency } from "../serverless/concurrency.js";
 import { readConfig, type WorkerConfig } from "../serverless/config.js";
 import type { Host } from "../serverless/host.js";
 import { listenForLeaving, type Stoppable } from "../serverless/leaving.js";
+import type { LocalJob } from "../serverless/local-job.js";
 import { LocalJobs } from "../serverless/local-jobs.js";
 import { preparedLocally } from "../serverless/local-mode.js";
 import { Logger } from "../serverless/logger.js";
 import { unlessLeaving } from "../serverless/preparing.js";
 import { Webhooks } from "../serverless/webhooks.js";
 import { messageOfThrown } from "../thrown.js";
+import { DataFolder } from "./data-folder.js";
 import { JobApi } from "./job-api.js";
 import { ServerMetrics } from "./metrics.js";
 import type { JudgedServeOptions } from "./options.js";
 import { addPlatformRoutes, type PlatformParts } from "./platform-routes.js";
+import { addPlayground } from "./playground.js";
 import type { Served } from "./served.js";
 
 /** Milliseconds that clients get; tests have less patience. */
@@ -44,6 +49,8 @@ const usualTimes: ServerTimes = {
 
 /** Of all bodies of jobs that are being read. */
 const readingBytes = 256_000_000;
+/** Webhooks of an earlier process that are told at once. */
+const owingAtOnce = 8;
 /** Requests under way before it is known how many the engine computes at once. */
 const atFirst = 8;
 
@@ -56,6 +63,7 @@ export class Server implements Stoppable {
   readonly #admission: Admission;
   readonly #jobs: LocalJobs;
   readonly #webhooks: Webhooks;
+  readonly #data: DataFolder | undefined;
   readonly #ending = new AbortController();
   readonly #stopping = new AbortController();
   readonly #loaded = new AbortController();
@@ -76,12 +84,14 @@ export class Server implements Stoppable {
     );
     const concurrency = new Concurrency(served.options.concurrencyModifier, this.#logger);
     this.#webhooks = new Webhooks(this.#logger, undefined, undefined, options.allowsPrivateWebhooks);
+    this.#data = options.dataFolder === undefined ? undefined : new DataFolder(options.dataFolder);
     this.#jobs = new LocalJobs({
       options: served.options,
       config: this.#config,
       logger: this.#logger,
       limit: async () => (this.#loaded.signal.aborted ? concurrency.next() : 0),
-      onEnd: (job) => this.#webhooks.tell(job),
+      onEnd: (job) => void this.#tellWebhook(job),
+      store: this.#data,
     });
   }
 
@@ -111,7 +121,9 @@ export class Server implements Stoppable {
     const leaving = listenForLeaving(this, this.#config, this.#logger, host);
     try {
       const metrics = await ServerMetrics.create({ requests: () => this.#admission });
+      if (!(await this.#jobsRestored())) return 1;
       if (!(await this.#listening(metrics))) return 1;
+      void this.#tellOwing();
       const { options, text } = this.#served;
       const prepared = await unlessLeaving(leaving, (signal) =>
         preparedLocally(options, this.#logger, signal),
@@ -134,8 +146,43 @@ export class Server implements Stoppable {
     } finally {
       leaving.stop();
       await this.#listener?.close();
+      await this.#data?.close();
       await this.#served.close();
     }
+  }
+
+  /** Takes up the jobs of the folder. @returns false where it cannot be had; the log says why */
+  async #jobsRestored(): Promise<boolean> {
+    if (this.#data === undefined) return true;
+    try {
+      const unfinished = await this.#data.open();
+      this.#jobs.restore(unfinished);
+      const begun = unfinished.filter(({ retries }) => retries > 0).length;
+      if (unfinished.length > 0)
+        this.#logger.info(`Taking up ${unfinished.length} jobs; ${begun} of them are run again.`);
+      return true;
+    } catch (thrown) {
+      this.#logger.error(`The server cannot start: ${messageOfThrown(thrown)}`);
+      return false;
+    }
+  }
+
+  /** Webhooks of jobs that ended in a process which did not get to tell them; a few at a time. */
+  async #tellOwing(): Promise<void> {
+    const ids = (await this.#data?.owing().catch(() => [])) ?? [];
+    const left = ids.values();
+    const tell = async () => {
+      for (const id of left) {
+        const job = await this.#jobs.recall(id).catch(() => undefined);
+        if (job !== undefined && !this.#stopping.signal.aborted) await this.#tellWebhook(job);
+      }
+    };
+    await Promise.all(Array.from({ length: owingAtOnce }, tell));
+  }
+
+  async #tellWebhook(job: LocalJob): Promise<void> {
+    const isTold = await this.#webhooks.tell(job);
+    if (isTold && job.isStored) this.#data?.told(job.job.id);
   }
 
   async #drained(): Promise<void> {
@@ -169,6 +216,10 @@ export class Server implements Stoppable {
       loaded: () => sleep(this.#times.loadingMs, this.#loaded.signal, this.#stopping.signal),
       figures: () => this.#figures(),
       metrics: () => metrics.scrape(),
+      version: versionIn("package.json"),
+      open: (routes) => {
+        if (this.#hasPlayground) addPlayground(routes);
+      },
       openai,
       more: (routes) => addPlatformRoutes(routes, this.#platform(openai)),
     });
@@ -185,7 +236,15 @@ export class Server implements Stoppable {
     const { host, ring } = this.#options;
     const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
     const key = ring.isEmpty ? "no key is needed" : "a key is needed";
-    this.#logger.info(`Serving on http://${name}:${this.port} (${key}).`);
+    const url = `http://${name}:${this.port}`;
+    this.#logger.info(`Serving on ${url} (${key}).`);
+    if (this.#hasPlayground) this.#logger.info(`A page to try it: ${url}/`);
+    if (this.#served.text !== undefined) this.#logger.info(`From a shell: ${curlLine(url, !ring.isEmpty)}`);
+  }
+
+  /** A handler has no model that the page could try. */
+  get #hasPlayground(): boolean {
+    return this.#options.playground && this.#served.text !== undefined;
   }
 
   get #state(): ServerState {
@@ -207,7 +266,12 @@ export class Server implements Stoppable {
     const parts = { jobs: this.#jobs, budget: new BodyBudget(readingBytes), limitBytes };
     const isReady = () => this.#loaded.signal.aborted;
     return {
-      api: new JobApi({ ...parts, allowsPrivateWebhooks, isReady }),
+      api: new JobApi({
+        ...parts,
+        allowsPrivateWebhooks,
+        isReady,
+        onStoreFailure: (reason) => this.#logger.error(`A job was not stored: ${reason}`),
+      }),
       endpointId,
       openai,
       calls: { ...parts, stallMs: this.#times.stallMs },
@@ -219,6 +283,7 @@ export class Server implements Stoppable {
     if (text === undefined) return undefined;
     return {
       model: text.model,
+      responses: new ResponseStore(),
       admission: this.#admission,
       limitBytes: this.#options.maxBodyBytes,
       stallMs: this.#times.stallMs,
@@ -231,4 +296,10 @@ export class Server implements Stoppable {
       },
     };
   }
+}
+
+function curlLine(url: string, needsKey: boolean): string {
+  const key = needsKey ? ' -H "Authorization: Bearer $INFERNODE_API_KEY"' : "";
+  const body = JSON.stringify({ messages: [{ role: "user", content: "Who are you?" }] });
+  return `curl -s ${url}/v1/chat/completions -H "Content-Type: application/json"${key} -d '${body}'`;
 }

@@ -18,6 +18,10 @@ export interface AppParts {
   readonly figures: () => Readonly<Record<string, unknown>>;
   /** In Prometheus's text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Told by /version. */
+  readonly version: string;
+  /** Adds routes that are open to everybody. */
+  readonly open: (app: Hono) => void;
   /** Undefined: there is no model behind /v1. */
   readonly openai: OpenaiParts | undefined;
   /** Adds the endpoint's routes. */
@@ -48,8 +52,9 @@ const noModel = new ApiError(
 );
 
 export function createApp(parts: AppParts): Hono {
-  const { guard: guarding, state, loaded, figures, metrics, openai, more } = parts;
+  const { guard: guarding, state, loaded, figures, metrics, version, open, openai, more } = parts;
   const app = new Hono();
+  open(app);
   if (guarding.origins.length > 0) app.use(crossOrigin(guarding.origins));
   app.use(guard(guarding));
   app.get("/ping", () => new Response(null, { status: pingStatuses[state()] }));
@@ -61,25 +66,26 @@ export function createApp(parts: AppParts): Hono {
     const { contentType, text } = await metrics();
     return new Response(text, { headers: { "Content-Type": contentType } });
   });
+  app.get("/version", () => jsonReply(200, { version }));
   app.use(async (context, next) => {
     if (openPaths.has(context.req.path)) return wrongMethodReply(context.req.path, context.req.method);
-    if (state() === "loading" && !canWait(context.req.path)) await loaded();
+    const { path, method } = context.req;
+    if (state() === "loading" && !canWait(path)) await loaded();
     const now = state();
-    if (now === "loading" && !canWait(context.req.path)) return errorReply(loading);
-    if (now === "broken") return errorReply(broken);
-    if (now === "draining" && startsWork(context.req.method, context.req.path))
-      return errorReply(shuttingDown);
+    if (now === "loading" && !canWait(path)) return errorReply(loading, {}, path);
+    if (now === "broken") return errorReply(broken, {}, path);
+    if (now === "draining" && startsWork(method, path)) return errorReply(shuttingDown, {}, path);
     return next();
   });
   const speaksOpenai = (context: Context) =>
     openai === undefined
-      ? errorReply(noModel)
+      ? errorReply(noModel, {}, context.req.path)
       : openaiReply(openai, context.req.path.replace(/(.)\/$/, "$1"), context.req.raw);
   app.all("/v1/*", speaksOpenai);
   for (const path of besideV1) app.all(path, speaksOpenai);
   more(app);
   app.notFound(({ req }) => errorReply(noRoute(req.method, req.path)));
-  app.onError((thrown) => errorReply(toApiError(thrown)));
+  app.onError((thrown, { req }) => errorReply(toApiError(thrown), {}, req.path));
   return app;
 }
 
@@ -101,7 +107,7 @@ function wrongMethodReply(path: string, method: string): Response {
 function noRoute(method: string, path: string): ApiError {
   return new ApiError(
     404,
-    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /tokenize, /detokenize, /rerank, /metrics, /health and /ping`,
+    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /tokenize, /detokenize, /rerank, /metrics, /version, /health and /ping`,
     { code: "route_not_found" },
   );
 }

@@ -6,6 +6,8 @@ import { ApiError } from "../openai/api-error.js";
 export interface ReadBody {
   /** Undefined: the body is empty. */
   readonly value: unknown;
+  /** As it was written. */
+  readonly text: string;
   readonly bytes: number;
 }
 
@@ -14,9 +16,9 @@ const whatToDo = "send a JSON object with Content-Type: application/json";
 /** @throws ApiError 413, 415, 400 */
 export async function readJson(request: Request, limitBytes: number): Promise<ReadBody> {
   const { text, bytes } = await readText(request, limitBytes);
-  if (text.trim() === "") return { value: undefined, bytes };
+  if (text.trim() === "") return { value: undefined, text, bytes };
   try {
-    return { value: JSON.parse(text), bytes };
+    return { value: JSON.parse(text), text, bytes };
   } catch (thrown) {
     throw new ApiError(400, `the body is no JSON: ${(thrown as Error).message}; ${whatToDo}`, {
       code: "invalid_json",

@@ -1,16 +1,28 @@
-// /v1 over the pure routes of src/openai: reads the body, writes the answer. A client that
-// leaves ends its generation, and a request that finds too many others is refused before
-// its body is read.
+// /v1 over the pure routes of src/openai: an object with a status or a stream of events, and
+// the same read and written as web Request and Response. A client that leaves ends its
+// generation, and a request that finds too many others is refused before its body is read.
 import { ApiError, toApiError } from "../openai/api-error.js";
 import type { OnUnknown } from "../openai/fields.js";
+import { eventText, type NamedEvent, type NamedStream } from "../openai/named-events.js";
+import type { ResponseStore } from "../openai/response-store.js";
 import { answer } from "../openai/routes.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { Admission } from "./admission.js";
 import { readJson } from "./body.js";
-import { doneEvent, errorReply, eventReply, jsonReply } from "./replies.js";
+import {
+  doneEvent,
+  errorReply,
+  failureReply,
+  objectReply,
+  type Reply,
+  streamReply,
+  written,
+} from "./replies.js";
 
 export interface OpenaiParts {
   readonly model: () => TextModel;
+  /** Undefined: no responses are kept. */
+  readonly responses?: ResponseStore | undefined;
   readonly admission: Admission;
   readonly limitBytes: number;
   /** Milliseconds that the client of a stream may take nothing. */
@@ -22,44 +34,71 @@ export interface OpenaiParts {
   readonly onFailure: (error: ApiError) => void;
 }
 
-/** @param path such as "/v1/models" */
-export async function openaiReply(parts: OpenaiParts, path: string, request: Request): Promise<Response> {
-  const { method } = request;
-  const reads = method === "GET" || method === "HEAD";
-  if (!reads && /^\/v1\/models(?:\/|$)/.test(path))
-    return errorReply(wrongMethod(path, "GET", method), { Allow: "GET, HEAD" });
-  if (reads) return guarded(parts, () => listed(parts, path));
-  const leave = parts.admission.enter();
-  if (leave === undefined) return errorReply(full(parts.admission));
-  const work = new LinkedAbort([request.signal, parts.ending], leave);
-  return guarded(parts, () => generated(parts, path, request, work), work);
+/** A request, whatever carried it. */
+export interface CarriedCall {
+  /** Such as "/v1/models". */
+  readonly path: string;
+  readonly method: string;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** Called once the request is admitted. @throws ApiError where the body cannot be read */
+  readonly body: () => Promise<unknown>;
 }
 
-async function listed({ model }: OpenaiParts, path: string): Promise<Response> {
-  const given = await answer(model(), { path, method: "GET", body: undefined });
-  if (given.type === "object") return jsonReply(200, given.object);
+/** @param path such as "/v1/models" */
+export async function openaiReply(parts: OpenaiParts, path: string, request: Request): Promise<Response> {
+  const { method, signal } = request;
+  const body = async () => (await readJson(request, parts.limitBytes)).value;
+  const { search } = new URL(request.url);
+  const reply = await openaiAnswer(parts, { path: path + search, method, signal, body });
+  try {
+    return written(reply);
+  } catch (thrown) {
+    return errorReply(told(thrown, parts.ending, parts.onFailure), {}, path);
+  }
+}
+
+/** The answer as an object, or a stream of events; never rejects. */
+export async function openaiAnswer(parts: OpenaiParts, call: CarriedCall): Promise<Reply> {
+  const { path, method, signal } = call;
+  const reads = method === "GET" || method === "HEAD";
+  if (!reads && /^\/v1\/models(?:[/?]|$)/.test(path))
+    return failureReply(wrongMethod(path.replace(/\?.*/, ""), "GET", method), { Allow: "GET, HEAD" });
+  if (reads) return guarded(parts, path, () => listed(parts, path));
+  const leave = parts.admission.enter();
+  if (leave === undefined) return failureReply(full(parts.admission), {}, path);
+  const work = new LinkedAbort([signal, parts.ending], leave);
+  return guarded(parts, path, () => generated(parts, call, work), work);
+}
+
+async function listed({ model, responses }: OpenaiParts, path: string): Promise<Reply> {
+  const given = await answer(model(), { path, method: "GET", body: undefined, responses });
+  if (given.type === "object") return objectReply(200, given.object);
   throw new Error("a route without a body gives an object");
 }
 
 async function generated(
   parts: OpenaiParts,
-  path: string,
-  request: Request,
+  { path, method, body: read }: CarriedCall,
   work: LinkedAbort,
-): Promise<Response> {
-  const { model, limitBytes, stallMs, onUnknown } = parts;
-  const { value: body } = await readJson(request, limitBytes);
+): Promise<Reply> {
+  const { model, stallMs, onUnknown, responses } = parts;
+  const body = await read();
   const { signal } = work.abort;
-  const given = await answer(model(), { path, method: request.method, body, signal, onUnknown });
+  const given = await answer(model(), { path, method, body, signal, onUnknown, responses });
   if (given.type === "object") {
-    const reply = jsonReply(200, given.object);
     work.end();
-    return reply;
+    return objectReply(200, given.object);
   }
   // A refusal comes with the first chunk, and still has a status of its own.
+  const options = { abort: work.abort, stallMs, onEnd: () => work.end() };
+  if (given.type === "events") {
+    const events = given.events[Symbol.asyncIterator]();
+    return streamReply(namedEventsOf(await events.next(), events, given, parts), options);
+  }
   const chunks = given.chunks[Symbol.asyncIterator]();
   const first = await chunks.next();
-  return eventReply(eventsOf(first, chunks, parts), { abort: work.abort, stallMs, onEnd: () => work.end() });
+  return streamReply(eventsOf(first, chunks, parts), options);
 }
 
 async function* eventsOf(
@@ -75,6 +114,22 @@ async function* eventsOf(
     throw told(thrown, ending, onFailure);
   } finally {
     await chunks.return?.();
+  }
+}
+
+/** As eventsOf(), of events that say by themselves how their stream ends. */
+async function* namedEventsOf(
+  first: IteratorResult<NamedEvent>,
+  events: AsyncIterator<NamedEvent>,
+  { failed }: NamedStream,
+  { ending, onFailure }: OpenaiParts,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for (let next = first; !next.done; next = await events.next()) yield eventText(next.value);
+  } catch (thrown) {
+    yield eventText(failed(told(thrown, ending, onFailure)));
+  } finally {
+    await events.return?.();
   }
 }
 
@@ -102,14 +157,15 @@ class LinkedAbort {
 
 async function guarded(
   { ending, onFailure }: OpenaiParts,
-  reply: () => Promise<Response>,
+  path: string,
+  reply: () => Promise<Reply>,
   work?: LinkedAbort,
-): Promise<Response> {
+): Promise<Reply> {
   try {
     return await reply();
   } catch (thrown) {
     work?.end();
-    return errorReply(told(thrown, ending, onFailure));
+    return failureReply(told(thrown, ending, onFailure), {}, path);
   }
 }
 

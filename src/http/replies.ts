@@ -1,11 +1,29 @@
-// Answers as web Responses: JSON, errors in OpenAI's form, and streams of server-sent
-// events, whose client is the pace: a chunk is made when the last one is on its way.
-import { type ApiError, toApiError } from "../openai/api-error.js";
+// Answers as objects with a status, or as web Responses: JSON, errors in OpenAI's form, and
+// streams of server-sent events, whose client is the pace: a chunk is made when the last one
+// is on its way.
+import { type ApiError, errorBody, toApiError } from "../openai/api-error.js";
 
 type HeaderFields = Readonly<Record<string, string>>;
 
 /** Seconds after which a refused request may be sent again. */
 const retrySeconds = 1;
+
+/** An answer that is not written yet. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: HeaderFields;
+  /** An object is to be written as JSON. */
+  readonly body: object | ReadableStream<Uint8Array>;
+}
+
+/** @throws for a value that is nested too deeply */
+export function written({ status, headers, body }: Reply): Response {
+  return new Response(body instanceof ReadableStream ? body : JSON.stringify(body), { status, headers });
+}
+
+export function objectReply(status: number, body: object, headers: HeaderFields = {}): Reply {
+  return { status, headers: jsonHeaders(status, headers), body };
+}
 
 /** @throws for a value that is nested too deeply */
 export function jsonReply(status: number, value: unknown, headers: HeaderFields = {}): Response {
@@ -14,20 +32,26 @@ export function jsonReply(status: number, value: unknown, headers: HeaderFields 
 
 /** @param json the whole text */
 export function textReply(status: number, json: string, headers: HeaderFields = {}): Response {
-  return new Response(json, {
-    status,
-    headers: { "Content-Type": "application/json", ...retryAfter(status), ...headers },
-  });
+  return new Response(json, { status, headers: jsonHeaders(status, headers) });
+}
+
+function jsonHeaders(status: number, headers: HeaderFields): HeaderFields {
+  return { "Content-Type": "application/json", ...retryAfter(status), ...headers };
 }
 
 function retryAfter(status: number): HeaderFields {
   return status === 429 || status === 503 ? { "Retry-After": String(retrySeconds) } : {};
 }
 
-/** {"error": {message, type, param, code}} */
-export function errorReply(error: ApiError, headers: HeaderFields = {}): Response {
-  const allow: HeaderFields = error.status === 405 ? { Allow: "POST" } : {};
-  return jsonReply(error.status, { error: error.object }, { ...allow, ...headers });
+/** {"error": {message, type, param, code}} @param path of the request: Anthropic's API has a form of its own */
+export function failureReply(error: ApiError, headers: HeaderFields = {}, path = ""): Reply {
+  const allow: HeaderFields = error.status === 405 ? { Allow: error.allow ?? "POST" } : {};
+  return objectReply(error.status, errorBody(path, error), { ...allow, ...headers });
+}
+
+/** As failureReply(). */
+export function errorReply(error: ApiError, headers: HeaderFields = {}, path = ""): Response {
+  return written(failureReply(error, headers, path));
 }
 
 export interface EventStreamOptions {
@@ -39,8 +63,13 @@ export interface EventStreamOptions {
   readonly stallMs: number;
 }
 
-/** @param events texts of whole events; what they throw is told as the last event */
+/** As streamReply(). */
 export function eventReply(events: AsyncIterator<string>, options: EventStreamOptions): Response {
+  return written(streamReply(events, options));
+}
+
+/** @param events texts of whole events; what they throw is told as the last event */
+export function streamReply(events: AsyncIterator<string>, options: EventStreamOptions): Reply {
   const { onEnd, abort, stallMs } = options;
   const encoder = new TextEncoder();
   let stall: NodeJS.Timeout | undefined;
@@ -76,7 +105,7 @@ export function eventReply(events: AsyncIterator<string>, options: EventStreamOp
     cancel: leave,
   });
   const headers = { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" };
-  return new Response(body, { headers });
+  return { status: 200, headers, body };
 }
 
 /** The event that ends OpenAI's streams. */

@@ -1,13 +1,15 @@
 // Checkpoints that were converted once, as GGUF files in one folder: found by their key,
 // which the file's header repeats, and written whole or not at all. Beside each lies what was
 // told of it, and what it was made of. Two processes may convert the same checkpoint at once:
-// the later one replaces the same bytes. Evicts nothing.
+// the later one replaces the same bytes. A file whose time is not the recorded one is read and
+// compared with its digest before it is used. Evicts nothing.
 import { mkdir, readdir, rename, stat, unlink, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { cancelledBy, InferenceError } from "../errors.js";
+import { tellLog } from "../log.js";
 import type { CheckpointReport, NativePackedCheckpoint, NativePacking } from "../native-checkpoint.js";
 import { checkpointKey, keyValue } from "./checkpoint-key.js";
-import { isConverted, keyCharacters, readRecord, recordOf } from "./converted-files.js";
+import { type ConvertedRecord, isConverted, keyCharacters, readRecord, recordOf } from "./converted-files.js";
 import { fileSha256 } from "./file-sha256.js";
 import type { FileWorkCalls } from "./file-work.js";
 import { type PackingOrder, packCheckpoint } from "./pack-checkpoint.js";
@@ -16,6 +18,9 @@ import { needsQuantizer, quantizeTypes } from "./quantize-types.js";
 
 /** A temporary file this old belongs to no living process. */
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
+
+/** Layers of container images keep whole seconds of a file's time. */
+const coarsestTimeMs = 1000;
 
 /** A converted checkpoint in the cache. */
 export interface ConvertedCheckpoint {
@@ -36,10 +41,15 @@ export class CheckpointCache {
   /**
    * The GGUF file of a checkpoint, which counts as used now; undefined: there is none.
    * @param directory absolute path of the checkpoint
+   * @throws InferenceError (rejects) CANCELLED
    */
-  async find(directory: string, packing: NativePacking): Promise<ConvertedCheckpoint | undefined> {
+  async find(
+    directory: string,
+    packing: NativePacking,
+    { signal }: FileWorkCalls = {},
+  ): Promise<ConvertedCheckpoint | undefined> {
     const key = await checkpointKey(directory, packing);
-    return this.#use(this.#pathOf(directory, key), key);
+    return this.#use(this.#pathOf(directory, key), key, signal);
   }
 
   /**
@@ -55,7 +65,7 @@ export class CheckpointCache {
   ): Promise<ConvertedCheckpoint> {
     const key = await checkpointKey(directory, packing);
     const path = this.#pathOf(directory, key);
-    const found = await this.#use(path, key);
+    const found = await this.#use(path, key, calls.signal);
     if (found !== undefined) return found;
     await this.#makeFolder();
     await this.#removeAbandoned();
@@ -70,18 +80,49 @@ export class CheckpointCache {
         `${directory} was changed while it was converted; load it again once it is complete`,
       );
     }
+    const writtenMs = (await stat(path)).mtimeMs;
     const sha256 = await digestOf(path, calls.signal);
-    await this.#writeRecord(path, JSON.stringify({ key, source: directory, packing, bytes, sha256, report }));
+    await this.#writeRecord(path, { key, source: directory, packing, bytes, sha256, writtenMs, report });
     return { path, report };
   }
 
   /** The file if it is whole and the one with this key, which then counts as used now. */
-  async #use(path: string, key: string): Promise<ConvertedCheckpoint | undefined> {
+  async #use(
+    path: string,
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ConvertedCheckpoint | undefined> {
     const record = readRecord(path);
     if (record === undefined || record.key !== key || !isConverted(path, key, record.bytes)) return undefined;
+    if (!(await this.#isAsWritten(path, record, signal))) {
+      tellLog({ level: "warn", text: `${path} was changed since it was written, and is not used` });
+      await unlink(recordOf(path)).catch(() => {}); // nor by those who look next
+      return undefined;
+    }
     const now = new Date();
-    await utimes(path, now, now).catch(() => {}); // on a read-only disk nothing is evicted either
+    await utimes(recordOf(path), now, now).catch(() => {}); // on a read-only disk nothing is evicted either
     return { path, report: record.report };
+  }
+
+  /**
+   * Whether the content is the recorded one: by the file's time, which costs nothing, else by its
+   * digest, which reads the file once: the time is then recorded.
+   */
+  async #isAsWritten(
+    path: string,
+    record: ConvertedRecord,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const writtenMs = (await stat(path)).mtimeMs;
+    if (Math.abs(writtenMs - (record.writtenMs ?? 0)) < coarsestTimeMs) return true;
+    try {
+      if ((await fileSha256(path, signal)) !== record.sha256) return false;
+    } catch {
+      if (signal?.aborted) throw cancelledBy(signal, "loading the model");
+      return false;
+    }
+    await this.#writeRecord(path, { ...record, writtenMs }).catch(() => {});
+    return true;
   }
 
   #pathOf(directory: string, key: string): string {
@@ -98,11 +139,11 @@ export class CheckpointCache {
   }
 
   /** Whole or not there, as the GGUF file. */
-  async #writeRecord(path: string, text: string): Promise<void> {
+  async #writeRecord(path: string, record: ConvertedRecord & { packing?: NativePacking }): Promise<void> {
     const unique = `${process.pid}-${Math.random().toString(36).slice(2, 8).padEnd(6, "0")}`;
     const temporary = join(this.#folder, `.${basename(path)}.${unique}.tmp`);
     try {
-      await writeFile(temporary, text);
+      await writeFile(temporary, JSON.stringify(record));
       await rename(temporary, recordOf(path));
     } catch (cause) {
       await unlink(temporary).catch(() => {});

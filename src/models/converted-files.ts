@@ -22,6 +22,8 @@ export interface ConvertedRecord {
   readonly bytes: number;
   /** Of the file's content, in hexadecimal; undefined: an older version wrote the record. */
   readonly sha256?: string | undefined;
+  /** When the file had this content last, by its own time, milliseconds since 1970; undefined: as above. */
+  readonly writtenMs?: number | undefined;
   readonly report: CheckpointReport;
 }
 
@@ -30,7 +32,7 @@ export interface ConvertedFile {
   /** Of the GGUF file. */
   readonly path: string;
   readonly bytes: number;
-  /** When it was loaded or written last, milliseconds since 1970. */
+  /** When it was loaded or written last, milliseconds since 1970: the time of its record. */
   readonly usedMs: number;
   /** undefined: it is missing or damaged, and the file is not used. */
   readonly record: ConvertedRecord | undefined;
@@ -53,7 +55,8 @@ export function convertedFiles(folder: string): readonly ConvertedFile[] {
     const path = join(folder, name);
     const found = statSync(path, { throwIfNoEntry: false });
     if (!found?.isFile()) return [];
-    return [{ path, bytes: found.size, usedMs: found.mtimeMs, record: readRecord(path) }];
+    const usedMs = statSync(recordOf(path), { throwIfNoEntry: false })?.mtimeMs ?? found.mtimeMs;
+    return [{ path, bytes: found.size, usedMs, record: readRecord(path) }];
   });
   return files.sort((one, other) => one.usedMs - other.usedMs);
 }

@@ -42,7 +42,7 @@ export function shownOf(body: Body): Shown {
 }
 
 /** How an answer writes the tokens of log-probabilities. */
-export function tokenName(model: TextModel, { tokensAsIds }: Pick<Shown, "tokensAsIds">): TokenName {
-  if (tokensAsIds) return (token) => `token_id:${token}`;
+export function tokenName(model: TextModel, shown?: Pick<Shown, "tokensAsIds">): TokenName {
+  if (shown?.tokensAsIds) return (token) => `token_id:${token}`;
   return (token) => bytesText(model.tokenBytes(token));
 }

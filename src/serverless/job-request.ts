@@ -38,7 +38,7 @@ const schema = z.looseObject({
   webhook: z
     .custom<string | null | undefined>(isWebhook, "an http or https URL")
     .superRefine((value, context) => {
-      if (value && hasCredentials(value)) refuseWhole(context, credentialsProblem);
+      if (value && hasCredentials(value)) refuseWhole(context, problemOfCredentials);
     })
     .optional(),
   s3Config: z.record(z.string(), z.unknown(), "an object").nullish(),
@@ -69,9 +69,18 @@ export function judgeJobRequest(body: unknown, allowsPrivate: boolean): JobReque
     );
   }
   return {
-    fields: { input, ...(webhook && { webhook }), ...(s3Config && { s3Config }) },
+    fields: fieldsOf({ input, webhook, s3Config }),
     times: { executionMs: times?.executionTimeout ?? usualExecutionMs, ttlMs: times?.ttl ?? day },
   };
+}
+
+/** Of a body that was judged before. @param text JSON */
+export function fieldsOfRequest(text: string): Omit<Job, "id"> {
+  return fieldsOf(JSON.parse(text) as Readonly<Record<string, unknown>>);
+}
+
+function fieldsOf({ input, webhook, s3Config }: Readonly<Record<string, unknown>>): Omit<Job, "id"> {
+  return { input, ...(webhook ? { webhook } : {}), ...(s3Config ? { s3Config } : {}) };
 }
 
 /** As RunPod's, an empty one is none. */
@@ -80,10 +89,12 @@ function isWebhook(value: unknown): boolean {
   return typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value);
 }
 
-const credentialsProblem =
+/** Of a webhook whose URL has some: they would stand in logs and answers. */
+export const problemOfCredentials =
   "must be a URL without user name and password; put a token into its path or its query";
 
-function hasCredentials(url: string): boolean {
+/** Whether a URL carries a user name or a password. */
+export function hasCredentials(url: string): boolean {
   const { username, password } = new URL(url);
   return username !== "" || password !== "";
 }

@@ -4,6 +4,8 @@
 // Python's local server does. Knows no socket.
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { hasCredentials, problemOfCredentials } from "./job-request.js";
+import { JsonText, jobJson, streamJson } from "./job-view.js";
 import { ofAnotherPage } from "./local-caller.js";
 import type { LocalJob } from "./local-job.js";
 import type { LocalJobs } from "./local-jobs.js";
@@ -19,7 +21,7 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A value to be told as JSON, or the text of server-sent events as it comes. */
+/** A value to be told as JSON (jsonOf()), or the text of server-sent events as it comes. */
 export type ApiAnswer =
   | { readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: number; readonly events: AsyncIterable<string> };
@@ -64,7 +66,7 @@ export class LocalApi {
       case "health":
         return { status: 200, body: this.#health() };
       case "purge-queue":
-        return { status: 200, body: { removed: this.#jobs.purge(), status: "completed" } };
+        return { status: 200, body: { removed: this.#jobs.purge().length, status: "completed" } };
       default:
         return { status: 200, body: { routes: described } };
     }
@@ -82,7 +84,7 @@ export class LocalApi {
       await job.untilEnded();
     }
     if (route === "status-sync") await job.untilEnded(wait ?? statusWaitMs);
-    return { status: 200, body: view(job) };
+    return { status: 200, body: new JsonText(jobJson(job)) };
   }
 
   async #submit(route: string, wait: number | undefined, request: ApiRequest): Promise<ApiAnswer> {
@@ -98,7 +100,7 @@ export class LocalApi {
     );
     if (route === "run") return { status: 200, body: { id: job.job.id, status: job.status } };
     await job.untilEnded(wait);
-    return { status: 200, body: view(job) };
+    return { status: 200, body: new JsonText(jobJson(job)) };
   }
 
   /** The result's own body, without the shape of the public API. */
@@ -119,7 +121,11 @@ export class LocalApi {
     if (full !== undefined) return comeLater({ error: full });
     const job = await this.#jobs.submit({ ...fields, id, input: fields.input }, bytes);
     await job.untilEnded();
-    return { status: 200, body: job.result ?? { error: "the job was cancelled" } };
+    const json = job.resultJson;
+    return {
+      status: 200,
+      body: json === undefined ? { error: "the job was cancelled" } : new JsonText(json),
+    };
   }
 
   #health(): object {
@@ -209,6 +215,9 @@ function jobOf(body: string): JobFields | NoJob {
   if (webhook && !(typeof webhook === "string" && /^https?:/i.test(webhook) && URL.canParse(webhook))) {
     return noJob(`webhook must be an http or https URL, got ${JSON.stringify(webhook)}`);
   }
+  if (typeof webhook === "string" && webhook !== "" && hasCredentials(webhook)) {
+    return noJob(`webhook ${problemOfCredentials}`);
+  }
   return { fields: parsed };
 }
 
@@ -227,50 +236,19 @@ function waitOf(text: string | null): number | undefined {
     : Math.max(0, Math.min(wait, longestWaitMs));
 }
 
-/** The job in the shape of the public API. */
-export function view(job: LocalJob): Fields {
-  const { id } = job.job;
-  const started = job.startedMs;
-  const times = {
-    ...(started === undefined ? {} : { delayTime: Math.round(started - job.createdMs) }),
-    ...(started === undefined || job.endedMs === undefined
-      ? {}
-      : { executionTime: Math.round(job.endedMs - started) }),
-  };
-  const { output, error } = job.result ?? { output: progressOf(job) };
-  return {
-    id,
-    status: job.status,
-    ...(output === undefined ? {} : { output }),
-    ...(error === undefined ? {} : { error }),
-    ...(job.workerId === undefined ? {} : { workerId: job.workerId }),
-    ...(job.retries === 0 ? {} : { retries: job.retries }),
-    ...times,
-  };
-}
-
-function progressOf(job: LocalJob): unknown {
-  const json = job.outlet.progressJson;
-  return json === undefined || job.ended ? undefined : JSON.parse(json);
-}
-
 /** What came since the last call; the status is the job's once everything was given. */
-async function streamed(job: LocalJob): Promise<Fields> {
-  const stream = await nextItems(job);
-  const { id } = job.job;
-  if (job.status === "COMPLETED" && !job.outlet.isStream) {
-    const error = "Stream not supported, handler must be a generator.";
-    return { id, status: "FAILED", error, stream };
-  }
-  const { error } = job.result ?? {};
-  return { id, status: job.status, ...(error === undefined ? {} : { error }), stream };
+async function streamed(job: LocalJob): Promise<JsonText> {
+  const items = await nextItems(job);
+  const isOne = job.status === "COMPLETED" && !job.outlet.isStream;
+  const noStream = { status: "FAILED", error: "Stream not supported, handler must be a generator." };
+  return new JsonText(streamJson(job, items, isOne ? noStream : {}));
 }
 
-/** The items that no caller has had yet; waits a second for one. @param signal ends the waiting */
+/** JSON texts of the items that no caller has had yet; waits a second for one. @param signals end the waiting */
 export async function nextItems(
   job: LocalJob,
   ...signals: readonly AbortSignal[]
-): Promise<readonly { readonly output: unknown }[]> {
+): Promise<readonly string[]> {
   const until = performance.now() + streamWaitMs;
   const hasLeft = () => signals.some((signal) => signal.aborted);
   while (!job.ended && job.given === job.outlet.posted.length && performance.now() < until && !hasLeft()) {
@@ -279,5 +257,5 @@ export async function nextItems(
   if (hasLeft()) return [];
   const items = job.outlet.posted.slice(job.given);
   job.given += items.length;
-  return items.map((json) => ({ output: JSON.parse(json) as unknown }));
+  return items;
 }

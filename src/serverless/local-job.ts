@@ -5,6 +5,7 @@ import type { Job } from "./contract.js";
 import { LocalOutlet } from "./local-outlet.js";
 import type { DoneBody } from "./results.js";
 import type { RunningJob } from "./running-job.js";
+import { toWireJson } from "./wire-json.js";
 
 export type LocalStatus = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
 
@@ -18,15 +19,28 @@ export interface JobTimes {
   readonly keptMs: number;
 }
 
+/** What a job has behind it when it is made. */
+export interface JobPast {
+  readonly retries: number;
+  /** By performance.now(); default: now. */
+  readonly createdMs?: number;
+  /** When it is deleted at the latest, by performance.now(). */
+  readonly deletedMs: number;
+  /** Milliseconds from its end to its deletion at the latest. */
+  readonly keptMs: number;
+}
+
 /** Streamed items of one job, which are kept until it is deleted. */
 const itemsBytesLimit = 64 * 2 ** 20;
 /** Node's timers end at once where they are to wait for longer. */
 const longestMs = 2 ** 31 - 1;
+/** The last field of a result's body, which tells the platform to end the worker: there is none here. */
+const stopPod = '"stopPod":true}';
 
 export class LocalJob {
   readonly changes = new Changes();
   readonly outlet = new LocalOutlet(() => this.changes.notify(), itemsBytesLimit);
-  readonly createdMs = performance.now();
+  readonly createdMs: number;
   startedMs: number | undefined;
   endedMs: number | undefined;
   status: LocalStatus = "IN_QUEUE";
@@ -41,12 +55,18 @@ export class LocalJob {
   readonly bytes: number;
   /** Undefined: it may take any time, and cannot be run again. */
   readonly times: JobTimes | undefined;
-  /** How many times it was run before. */
+  /** How many times it was begun before. */
   readonly retries: number;
   /** Whether it ran for longer than it may. */
   isOverdue = false;
   /** Whether nobody can ask for it any more. */
   isDeleted = false;
+  /** Whether it is in a store, which another process can take it up from. */
+  isStored = false;
+  /** Whether its end is decided, and is perhaps not in the store yet. */
+  isEnding = false;
+  /** Whether it is left to the process that takes it up from the store. */
+  isSuspended = false;
   /** Why it ended without being run. */
   #reason: string | undefined;
   /** When it is deleted at the latest, by performance.now(). */
@@ -56,20 +76,26 @@ export class LocalJob {
   #overdue: NodeJS.Timeout | undefined;
   #deletion: NodeJS.Timeout | undefined;
 
-  constructor(job: Job, bytes: number, times?: JobTimes, before?: LocalJob) {
+  constructor(job: Job, bytes: number, times?: JobTimes, past?: JobPast) {
+    const now = performance.now();
     this.job = job;
     this.bytes = bytes;
     this.times = times;
-    this.retries = before === undefined ? 0 : before.retries + 1;
-    const ttlMs = times?.ttlMs ?? Number.POSITIVE_INFINITY;
-    this.#deletedMs = before === undefined ? this.createdMs + ttlMs : before.#deletedMs;
-    const keptMs = times?.keptMs ?? Number.POSITIVE_INFINITY;
-    this.#keptMs = before === undefined ? keptMs : before.#keptMs;
+    this.retries = past?.retries ?? 0;
+    this.createdMs = past?.createdMs ?? now;
+    this.#deletedMs = past?.deletedMs ?? now + (times?.ttlMs ?? Number.POSITIVE_INFINITY);
+    this.#keptMs = past?.keptMs ?? times?.keptMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** The same job, to be run once more. */
   again(): LocalJob {
-    return new LocalJob(this.job, this.bytes, this.times, this);
+    const past = { retries: this.retries + 1, deletedMs: this.#deletedMs, keptMs: this.#keptMs };
+    return new LocalJob(this.job, this.bytes, this.times, past);
+  }
+
+  /** When it is deleted, by performance.now(). @param endedMs its end */
+  deletedMs(endedMs?: number): number {
+    return endedMs === undefined ? this.#deletedMs : Math.min(this.#deletedMs, endedMs + this.#keptMs);
   }
 
   get ended(): boolean {
@@ -88,19 +114,28 @@ export class LocalJob {
 
   /** The result's body; undefined until there is one. */
   get result(): DoneBody | undefined {
-    if (this.isOverdue) {
-      return { error: `the job ran for longer than its executionTimeout of ${this.times?.executionMs} ms` };
-    }
-    if (this.#reason !== undefined) return { error: this.#reason };
-    const json = this.outlet.resultJson;
+    const json = this.resultJson;
     return json === undefined ? undefined : (JSON.parse(json) as DoneBody);
+  }
+
+  /** The same as JSON text. */
+  get resultJson(): string | undefined {
+    if (this.isOverdue) {
+      const error = `the job ran for longer than its executionTimeout of ${this.times?.executionMs} ms`;
+      return toWireJson({ error });
+    }
+    if (this.#reason !== undefined) return toWireJson({ error: this.#reason });
+    const json = this.outlet.resultJson;
+    if (!json?.endsWith(stopPod)) return json;
+    const before = json.slice(0, -stopPod.length);
+    return before === "{" ? "{}" : `${before.slice(0, -1)}}`;
   }
 
   /** Resolves at its end, after the time or when the signal aborts. */
   async untilEnded(milliseconds = Number.POSITIVE_INFINITY, signal?: AbortSignal): Promise<void> {
     const until = performance.now() + milliseconds;
     const signals = signal === undefined ? [] : [signal];
-    while (!this.ended && performance.now() < until && !signal?.aborted) {
+    while (!this.ended && !this.isSuspended && performance.now() < until && !signal?.aborted) {
       await this.changes.next(Number.isFinite(until) ? until - performance.now() : undefined, ...signals);
     }
   }
@@ -118,15 +153,22 @@ export class LocalJob {
     });
   }
 
-  /** @param reason why it has no result of its own */
-  end(status: LocalStatus, reason?: string): void {
+  /** @param reason why it has no result of its own @param endedMs by performance.now() */
+  end(status: LocalStatus, reason?: string, endedMs = performance.now()): void {
     const { id, webhook } = this.job;
     clearTimeout(this.#overdue);
     this.#reason = reason;
     this.status = status;
-    this.endedMs = performance.now();
+    this.endedMs = endedMs;
     this.running = undefined;
     if (!this.canRunAgain) this.job = { id, input: null, ...(webhook !== undefined && { webhook }) };
+    this.changes.notify();
+  }
+
+  /** It is not run any more here, and whoever waits for its end is told where it stands. */
+  suspend(): void {
+    clearTimeout(this.#overdue);
+    this.isSuspended = true;
     this.changes.notify();
   }
 
@@ -140,8 +182,7 @@ export class LocalJob {
   /** Starts the clock of its deletion; to be called at its submission and at its end. */
   keep(onDelete: () => void): void {
     if (this.times === undefined) return;
-    const leftMs = this.#deletedMs - performance.now();
-    this.#awaitDeletion(this.ended ? Math.min(leftMs, this.#keptMs) : leftMs, onDelete);
+    this.#awaitDeletion(this.deletedMs(this.endedMs) - performance.now(), onDelete);
   }
 
   #awaitDeletion(milliseconds: number, onDelete: () => void): void {

@@ -1,9 +1,12 @@
 // The jobs of a local HTTP API: waiting, running, and those that ended lately.
-// They run in the order they came, as many at once as there are slots.
+// They run in the order they came, as many at once as there are slots. Where there is a
+// store, jobs with times are in it, too: each step of theirs is there before it is seen.
 import { messageOfThrown } from "../thrown.js";
 import { Changes } from "./changes.js";
 import type { WorkerConfig } from "./config.js";
 import type { Job, WorkerOptions } from "./contract.js";
+import { acceptedJob, jobEnding, restoredJob } from "./job-records.js";
+import type { JobStore, StoredJob } from "./job-store.js";
 import { type JobTimes, LocalJob, type LocalStatus } from "./local-job.js";
 import type { Logger } from "./logger.js";
 import { RunningJob } from "./running-job.js";
@@ -23,6 +26,8 @@ export interface LocalJobsOptions {
   readonly limit: () => Promise<number>;
   /** Told of each job that ended by itself. */
   readonly onEnd: (job: LocalJob) => void;
+  /** Keeps jobs beyond this process. */
+  readonly store?: JobStore | undefined;
 }
 
 export class LocalJobs {
@@ -34,6 +39,10 @@ export class LocalJobs {
   readonly #running = new Set<LocalJob>();
   /** Of the known ones, in the order of their ends. */
   readonly #ended = new Set<LocalJob>();
+  /** Those that the store is to have before they wait, by id. */
+  readonly #accepting = new Map<string, LocalJob>();
+  /** How many ends the store is to have before they are seen. */
+  #endings = 0;
   #waitingBytes = 0;
   #endedBytes = 0;
   readonly #changes = new Changes();
@@ -46,9 +55,10 @@ export class LocalJobs {
     this.#parts = parts;
   }
 
-  /** Jobs that wait or run. */
+  /** Jobs that wait or run; once it was stopped without those that are left to the store. */
   get jobs(): number {
-    return this.#waiting.size + this.#running.size;
+    const waiting = [...this.#waiting].filter((job) => !(this.#stopped && job.isStored));
+    return waiting.length + this.#running.size + this.#accepting.size + this.#endings;
   }
 
   get stopped(): boolean {
@@ -77,28 +87,71 @@ export class LocalJobs {
 
   /** Why no further job of so many bytes can wait now; undefined where it can. */
   refusal(bytes: number): string | undefined {
-    const count = this.#waiting.size;
+    const count = this.#waiting.size + this.#accepting.size;
     if (count === 0) return undefined;
     if (count < waitingLimit && this.#waitingBytes + bytes <= waitingBytesLimit) return undefined;
     const limits = `at most ${waitingLimit} jobs of ${waitingBytesLimit} bytes together may`;
     return `${count} jobs wait already, ${limits}; send this one of ${bytes} bytes again later`;
   }
 
-  /** Starts the job, or lets it wait for a slot. @param bytes of its request */
-  async submit(job: Job, bytes = 0, times?: JobTimes): Promise<LocalJob> {
-    return this.#add(new LocalJob(job, bytes, times));
+  /**
+   * Starts the job, or lets it wait for a slot.
+   * @param bytes of its request
+   * @param request its body as JSON text, for a store; undefined: nobody could ask for it in another process
+   * @throws StoreFailure: it was not accepted
+   */
+  async submit(job: Job, bytes = 0, times?: JobTimes, request?: string): Promise<LocalJob> {
+    const made = new LocalJob(job, bytes, times);
+    const { store } = this.#parts;
+    const { webhook } = job;
+    if (store !== undefined && request !== undefined)
+      await this.#accepted(made, store.accept(acceptedJob(made, request), webhook));
+    return this.#add(made);
   }
 
-  /** Runs a job that went wrong again, under its id. @throws Error where its canRunAgain is false */
+  /** Whether a job went wrong and is not being run again already. */
+  canRetry(job: LocalJob): boolean {
+    return job.canRunAgain && this.#known.get(job.job.id) === job && !this.#accepting.has(job.job.id);
+  }
+
+  /** Runs a job that went wrong again, under its id. @throws StoreFailure; Error where canRetry() is false */
   async retry(job: LocalJob): Promise<LocalJob> {
-    if (!job.canRunAgain) throw new Error(`job ${job.job.id} cannot be run again`);
+    const { id } = job.job;
+    const { store } = this.#parts;
+    if (!this.canRetry(job)) throw new Error(`job ${id} cannot be run again`);
+    const again = job.again();
+    if (store !== undefined && job.isStored) await this.#accepted(again, store.again(id));
     this.#retried += 1;
-    return this.#add(job.again());
+    return this.#add(again);
   }
 
-  /** Deletes the job after this time, whatever it does then. */
-  keepFor(job: LocalJob, milliseconds: number): void {
+  /** The job in the store where it is not here any more. @throws StoreFailure */
+  async recall(id: string): Promise<LocalJob | undefined> {
+    const known = this.#known.get(id);
+    if (known !== undefined || this.#parts.store === undefined) return known;
+    const stored = await this.#parts.store.find(id);
+    if (stored?.endedAt === undefined || stored.deleteAt <= Date.now()) return this.#known.get(id);
+    return this.#known.get(id) ?? this.#remember(restoredJob(stored));
+  }
+
+  /** Lets jobs wait that another process had accepted, in this order. */
+  restore(unfinished: readonly StoredJob[]): void {
+    for (const stored of unfinished) {
+      const job = restoredJob(stored);
+      if (job.retries > 0) this.#retried += 1;
+      this.#wait(job);
+    }
+  }
+
+  /** Deletes the job after this time, whatever it does then. @throws StoreFailure */
+  async keepFor(job: LocalJob, milliseconds: number): Promise<void> {
+    if (job.isStored) await this.#parts.store?.keepUntil(job.job.id, Date.now() + milliseconds);
     job.keepFor(milliseconds, () => this.#delete(job));
+  }
+
+  /** A caller has had the job's next items. */
+  gave(job: LocalJob): void {
+    if (job.isStored && job.ended) this.#parts.store?.gave(job.job.id, job.given);
   }
 
   /** Starts jobs that wait as far as there is room; to be called when the limit has grown. */
@@ -106,33 +159,43 @@ export class LocalJobs {
     const limit = await this.#parts.limit();
     for (const job of this.#waiting) {
       if (this.#running.size >= limit) return;
-      this.#start(job);
+      if (!(this.#stopped && job.isStored)) this.#start(job);
     }
   }
 
   cancel(job: LocalJob): void {
-    if (job.ended) return;
+    if (job.isEnding) return;
     if (job.running === undefined) this.#end(job, "CANCELLED");
     else job.running.stop();
   }
 
-  /** Drops the jobs that wait. @returns how many those were */
-  purge(): number {
+  /** Drops the jobs that wait. @returns those, which end at once or when the store has their ends */
+  purge(): readonly LocalJob[] {
     const waiting = [...this.#waiting];
     for (const job of waiting) this.#end(job, "CANCELLED");
-    return waiting.length;
+    return waiting;
   }
 
-  /** No further job is wanted; see drained(). */
+  /** No further job is wanted; see drained(). Those that wait in a store are left to the next process. */
   stop(): void {
     this.#stopped = true;
     this.#changes.notify();
   }
 
+  /** Ends all jobs; those in a store are left to the next process, which runs them again. */
   async failAll(reason: string): Promise<void> {
     this.stop();
-    for (const job of [...this.#waiting]) this.#end(job, "CANCELLED", reason);
-    for (const job of this.#running) job.running?.fail(reason);
+    for (const job of [...this.#waiting]) {
+      if (job.isStored) job.suspend();
+      else this.#end(job, "CANCELLED", reason);
+    }
+    for (const job of this.#running) {
+      if (!job.isStored) job.running?.fail(reason);
+      else {
+        job.suspend();
+        job.running?.stop();
+      }
+    }
     await this.drained();
   }
 
@@ -141,15 +204,34 @@ export class LocalJobs {
     while (!this.#stopped || this.jobs > 0) await this.#changes.next();
   }
 
+  /** Waits until the store has the job. @throws StoreFailure */
+  async #accepted(job: LocalJob, written: Promise<void>): Promise<void> {
+    this.#accepting.set(job.job.id, job);
+    this.#waitingBytes += job.bytes;
+    try {
+      await written;
+      job.isStored = true;
+    } finally {
+      this.#accepting.delete(job.job.id);
+      this.#waitingBytes -= job.bytes;
+      this.#changes.notify();
+    }
+  }
+
   async #add(job: LocalJob): Promise<LocalJob> {
     const before = this.#known.get(job.job.id);
-    if (before !== undefined) this.#delete(before);
+    if (before?.isStored) this.#forget(before);
+    else if (before !== undefined) this.#delete(before);
+    this.#wait(job);
+    await this.fill();
+    return job;
+  }
+
+  #wait(job: LocalJob): void {
     this.#known.set(job.job.id, job);
     this.#waiting.add(job);
     this.#waitingBytes += job.bytes;
     job.keep(() => this.#delete(job));
-    await this.fill();
-    return job;
   }
 
   #leaveQueue(job: LocalJob): void {
@@ -157,16 +239,35 @@ export class LocalJobs {
   }
 
   #start(job: LocalJob): void {
-    const { options, config, logger } = this.#parts;
-    const running = new RunningJob({ job: job.job, outbox: job.outlet, options, config, logger });
     this.#leaveQueue(job);
     this.#running.add(job);
+    if (job.isStored) void this.#startStored(job);
+    else this.#run(job);
+  }
+
+  /** Its beginning is in the store before its handler runs: what could have had an effect shows as retry. */
+  async #startStored(job: LocalJob): Promise<void> {
+    const { store, config, logger } = this.#parts;
+    const { id } = job.job;
+    await store?.started(id, config.workerId).catch((thrown: unknown) => {
+      logger.within(job.job, () => logger.error(`Its beginning is not stored: ${messageOfThrown(thrown)}`));
+    });
+    if (!job.isEnding && !job.isSuspended) return this.#run(job);
+    this.#running.delete(job);
+    this.#changes.notify();
+    void this.fill();
+  }
+
+  #run(job: LocalJob): void {
+    const { options, config, logger } = this.#parts;
+    const running = new RunningJob({ job: job.job, outbox: job.outlet, options, config, logger });
     job.start(running, config.workerId, () => {
       logger.within(job.job, () => logger.warn("It ran for longer than its executionTimeout."));
       running.stop();
     });
     void running.ended.then(({ type, failed }) => {
       this.#running.delete(job);
+      if (job.isSuspended && type === "stopped") return this.#changes.notify();
       try {
         if (type === "stopped") this.#end(job, job.isOverdue ? "TIMED_OUT" : "CANCELLED");
         else this.#end(job, failed ? "FAILED" : "COMPLETED");
@@ -180,16 +281,41 @@ export class LocalJobs {
   /** @param reason why it has no result of its own */
   #end(job: LocalJob, status: LocalStatus, reason?: string): void {
     this.#leaveQueue(job);
-    job.end(status, reason);
+    if (job.isEnding) return;
+    job.isEnding = true;
+    const { store } = this.#parts;
+    if (store === undefined || !job.isStored || job.isDeleted) this.#settle(job, status, reason);
+    else void this.#endStored(store, job, status, reason);
+  }
+
+  /** An end that cannot be stored is seen nevertheless; another process would run the job again. */
+  async #endStored(store: JobStore, job: LocalJob, status: LocalStatus, reason?: string): Promise<void> {
+    const { logger } = this.#parts;
+    const endedMs = performance.now();
+    this.#endings += 1;
+    await store.ended(job.job.id, jobEnding(job, status, endedMs, reason)).catch((thrown: unknown) => {
+      logger.within(job.job, () => logger.error(`Its end is not stored: ${messageOfThrown(thrown)}`));
+    });
+    this.#endings -= 1;
+    this.#settle(job, status, reason, endedMs);
+  }
+
+  #settle(job: LocalJob, status: LocalStatus, reason?: string, endedMs?: number): void {
+    job.end(status, reason, endedMs);
     this.#ends.set(status, this.total(status) + 1);
-    if (!job.isDeleted) {
-      this.#ended.add(job);
-      this.#endedBytes += job.keptBytes;
-      job.keep(() => this.#delete(job));
-      this.#deleteOld();
-    }
+    if (!job.isDeleted) this.#remember(job);
     this.#changes.notify();
     if (!job.isDeleted) this.#tellEnd(job);
+  }
+
+  /** Keeps a job that has ended. */
+  #remember(job: LocalJob): LocalJob {
+    this.#known.set(job.job.id, job);
+    this.#ended.add(job);
+    this.#endedBytes += job.keptBytes;
+    job.keep(() => this.#delete(job));
+    this.#deleteOld();
+    return job;
   }
 
   /** What its listener throws costs no other job anything. */
@@ -204,18 +330,25 @@ export class LocalJobs {
 
   /** A job that has not ended is stopped, and nobody is told. */
   #delete(job: LocalJob): void {
-    job.forget();
-    this.#known.delete(job.job.id);
-    if (this.#ended.delete(job)) this.#endedBytes -= job.keptBytes;
+    this.#forget(job);
+    if (job.isStored) this.#parts.store?.remove(job.job.id);
     this.cancel(job);
   }
 
-  /** The job that ended last is kept whatever its size. */
+  /** It is no longer here; it may be in the store. */
+  #forget(job: LocalJob): void {
+    job.forget();
+    this.#known.delete(job.job.id);
+    if (this.#ended.delete(job)) this.#endedBytes -= job.keptBytes;
+  }
+
+  /** The job that ended last is kept whatever its size. Those in a store stay there until their time is over. */
   #deleteOld(): void {
     for (const job of this.#ended) {
       if (this.#ended.size === 1) return;
       if (this.#ended.size <= endedLimit && this.#endedBytes <= endedBytesLimit) return;
-      this.#delete(job);
+      if (job.isStored) this.#forget(job);
+      else this.#delete(job);
     }
   }
 }

@@ -3,6 +3,7 @@
 // handler does.
 import { randomUUID } from "node:crypto";
 import { asksForEvents, failureEvents } from "./event-text.js";
+import { JsonText } from "./job-view.js";
 import { type ApiAnswer, type ApiRequest, comeLater } from "./local-api.js";
 import type { JobTimes, LocalJob } from "./local-job.js";
 import type { LocalJobs } from "./local-jobs.js";
@@ -62,10 +63,16 @@ export async function openaiCall(
 const cancelled: DoneBody = { error: "the job was cancelled" };
 
 function whole(job: LocalJob): ApiAnswer {
-  const { output, error } = job.result ?? cancelled;
+  const { error } = job.result ?? cancelled;
   if (error !== undefined) return failure(error);
-  const [first] = job.outlet.posted;
-  return { status: 200, body: first === undefined ? output : JSON.parse(first) };
+  const json = job.outlet.posted[0] ?? outputOf(job.resultJson);
+  return { status: 200, body: new JsonText(json) };
+}
+
+/** The output within a body that has nothing else, as JSON text. */
+function outputOf(body = "{}"): string {
+  const first = '{"output":';
+  return body.startsWith(first) ? body.slice(first.length, -1) : "null";
 }
 
 /** A stream that broke off ends with an error and [DONE], whatever ended it. */

@@ -81,6 +81,15 @@ export class LocalOutlet implements Outlet {
     return Promise.resolve({ type: "delivered" });
   }
 
+  /** Takes over what a job said that has ended before. @param items JSON texts */
+  restore(result: string | undefined, items: readonly string[], isStream: boolean): void {
+    this.#items.push(...items);
+    this.#result = result;
+    this.#closed = true;
+    this.isStream = isStream;
+    this.#bytes = [...items, result ?? ""].reduce((sum, json) => sum + Buffer.byteLength(json), 0);
+  }
+
   discard(): void {
     this.#closed = true;
     this.#onChange();

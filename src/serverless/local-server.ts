@@ -12,6 +12,7 @@ import type { WorkerConfig } from "./config.js";
 import type { WorkerOptions } from "./contract.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Host } from "./host.js";
+import { jsonOf } from "./job-view.js";
 import { listenForLeaving } from "./leaving.js";
 import { type ApiAnswer, LocalApi } from "./local-api.js";
 import { LocalJobs } from "./local-jobs.js";
@@ -19,7 +20,6 @@ import { type Mode, preparedLocally } from "./local-mode.js";
 import type { Logger } from "./logger.js";
 import { unlessLeaving } from "./preparing.js";
 import { Webhooks } from "./webhooks.js";
-import { toWireJson } from "./wire-json.js";
 
 type ApiMode = Extract<Mode, { readonly type: "api" }>;
 
@@ -107,7 +107,7 @@ function createServer(api: LocalApi): http.Server {
 function written(said: ApiAnswer) {
   if ("events" in said) return said;
   const { status, headers, body } = said;
-  return { status, headers, text: toWireJson(body) };
+  return { status, headers, text: jsonOf(body) };
 }
 
 async function answer(api: LocalApi, request: http.IncomingMessage, signal: AbortSignal): Promise<ApiAnswer> {

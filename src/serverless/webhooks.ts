@@ -3,11 +3,10 @@
 // platform does; then the log says so. A purge ends thousands of jobs at once: a few are told
 // at a time, and what waits is bounded.
 import { sleep } from "../backoff.js";
-import { view } from "./local-api.js";
+import { jobJson } from "./job-view.js";
 import type { LocalJob } from "./local-job.js";
 import type { Logger } from "./logger.js";
 import { type Posted, postJson } from "./webhook-post.js";
-import { toWireJson } from "./wire-json.js";
 
 const attempts = 3;
 const betweenMs = 10_000;
@@ -25,7 +24,7 @@ export class Webhooks {
   readonly #allowsPrivate: boolean;
   readonly #leavingMs: number;
   readonly #leaving = new AbortController();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Set<Promise<boolean>>();
   /** Those that wait for their turn to post, in the order they came. */
   readonly #queue = new Set<() => void>();
   #posting = 0;
@@ -48,16 +47,19 @@ export class Webhooks {
     this.#leavingMs = lastAttemptsMs;
   }
 
-  /** Tells the webhook of a job that has ended, where it has one. */
-  tell(job: LocalJob): void {
+  /**
+   * Tells the webhook of a job that has ended, where it has one. Never rejects.
+   * @returns whether nothing is owed any more: it was told, or is given up
+   */
+  async tell(job: LocalJob): Promise<boolean> {
     const { webhook, id } = job.job;
-    if (typeof webhook !== "string" || webhook === "") return;
-    const body = toWireJson(view(job));
+    if (typeof webhook !== "string" || webhook === "") return true;
+    const body = jobJson(job);
     const bytes = Buffer.byteLength(body);
     if (this.#posting >= postsAtOnce && this.#bytes + bytes > this.#bytesLimit) {
       const limit = `at most ${this.#bytesLimit} may`;
       this.#warn(id, `${this.#bytes} bytes of results wait for their webhooks already, ${limit}`);
-      return;
+      return false;
     }
     this.#bytes += bytes;
     const told = this.#post(webhook, id, body).finally(() => {
@@ -65,6 +67,7 @@ export class Webhooks {
       this.#underWay.delete(told);
     });
     this.#underWay.add(told);
+    return told;
   }
 
   /** Makes no more pauses. Resolves when all were told or given up. */
@@ -74,13 +77,14 @@ export class Webhooks {
     await Promise.all(this.#underWay);
   }
 
-  /** Never rejects. */
-  async #post(url: string, jobId: string, body: string): Promise<void> {
+  /** Never rejects. @returns false: the server ends, and another one may tell it */
+  async #post(url: string, jobId: string, body: string): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       const posted = await this.#attempt(url, body);
-      if (posted.type === "ok") return;
+      if (posted.type === "ok") return true;
       if (posted.type === "refused" || attempt === attempts || this.#bytes > this.#bytesLimit) {
-        return this.#warn(jobId, `${posted.reason}, at attempt ${attempt} of ${attempts}`);
+        this.#warn(jobId, `${posted.reason}, at attempt ${attempt} of ${attempts}`);
+        return performance.now() < this.#lastMs;
       }
       await sleep(this.#pauseMs, this.#leaving.signal);
     }

@@ -5,7 +5,8 @@ import type { Engine } from "../engine/engine.js";
 import { loadModel, type Model } from "../engine/model.js";
 import { holdsLayers } from "../engine/placement.js";
 import { InferenceError } from "../errors.js";
-import type { TextModel } from "../openai/text-model.js";
+import { engineModel } from "../openai/engine-model.js";
+import { changedModel, type TextModel } from "../openai/text-model.js";
 import type { TextGenerationConfig } from "./config.js";
 import type { Say } from "./download-log.js";
 import type { Environment } from "./environment.js";
@@ -81,28 +82,13 @@ export class TextGenerationService {
     const limits = { entries: cacheSize, bytes: cacheBytes };
     const cache = new ResponseCache((request) => engine.generate(request), limits, uncacheable);
     this.#cache = cache;
-    const spelt = new Map<number, Uint8Array>();
-    this.#served = {
-      name: names[0] ?? name,
-      names,
-      contextLength: engine.options.contextLength,
-      tokenBytes: (token) => {
-        const known = spelt.get(token);
-        if (known !== undefined) return known;
-        const bytes = this.#model?.tokenBytes(token) ?? new Uint8Array();
-        spelt.set(token, bytes);
-        return bytes;
-      },
-      tokenize: (text, options) => this.#opened.tokenize(text, options),
-      detokenize: (tokens) => this.#opened.detokenize(tokens, { special: true }),
-      renderChat: (messages, options) => this.#opened.renderChat(messages, options),
+    const model = engineModel(this.#opened, engine, [names[0] ?? name, ...names.slice(1)]);
+    this.#served = changedModel(model, {
       generate: (request) => {
         const run = cache.generate(request);
         return this.#observer === undefined ? run : observed(run, this.#observer);
       },
-      embed: (inputs, options) => engine.embed(inputs, options),
-      rerank: (request) => engine.rerank(request),
-    };
+    });
   }
 
   get #opened(): Model {

@@ -32,9 +32,9 @@ const small = {
 /** A small benchmark of an endpoint. */
 export function benchEndpoint(url: string, given: BenchmarkOptions = {}): Promise<BenchmarkResult> {
   const options = judgeBenchmark({ ...small, url, ...given });
-  const { api, apiKey, model, ignoreEos } = options;
+  const { api, apiKey, model, ignoreEos, pollInterval: pollMs } = options;
   return runBenchmark(options, {
-    open: (limit) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos }, limit),
+    open: (limit) => openEndpoint({ url: new URL(url), api, apiKey, model, ignoreEos, pollMs }, limit),
     signal: new AbortController().signal,
   });
 }

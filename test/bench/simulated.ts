@@ -19,12 +19,15 @@ export interface Simulation {
   readonly concurrency?: readonly number[];
 }
 
-const nothing = {
+/** What is watched beside a simulation. */
+export const nothing = {
   before: null,
   after: null,
   kvUseMax: null,
   eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
   cpuShare: 0,
+  physics: null,
+  power: null,
 };
 const tokens = 24;
 /** As infernode bench has by default, and one to warm up. */
@@ -61,6 +64,16 @@ function records(random: Random, streams: number, slowness: number): RequestReco
   return all.sort((left, right) => left.endMs - right.endMs);
 }
 
+/** A request that had eight tokens at its end. */
+export function recordOf(times: Pick<RequestRecord, "sentMs" | "endMs" | "isWarmup">): RequestRecord {
+  return {
+    ...times,
+    ...{ turn: null, dueMs: times.sentMs, arrivalsMs: [times.endMs], clientTokens: 8 },
+    usage: { promptTokens: 60, cachedPromptTokens: 0, completionTokens: 8 },
+    ...{ queueMs: null, engineFirstTokenMs: null, outcome: { type: "finished", finishReason: "length" } },
+  };
+}
+
 /** A whole result. */
 export function simulated(simulation: Simulation): BenchmarkResult {
   const { seed, slowness = 1, repeatNoise = 0.01, repeats = 5, concurrency = [1, 4] } = simulation;
@@ -87,7 +100,17 @@ export function simulated(simulation: Simulation): BenchmarkResult {
     },
     build: { infernode: "0.1.0", llamaCpp: "v0.5.0" },
     target: { type: "endpoint", url: "http://localhost:8000/v1", api: "chat", model: "fox", ignoreEos: true },
-    ...{ options, workloadFile: null, openMs: 100, price: null, calibration: null, points, fields: {} },
+    ...{
+      options,
+      workloadFile: null,
+      openMs: 100,
+      price: null,
+      calibration: null,
+      physics: null,
+      points,
+      saturation: [],
+      fields: {},
+    },
     greedyDigest: { sha256: "a".repeat(64), prompts: 4, outputTokens: 24 },
   };
 }

@@ -68,6 +68,18 @@ describe("infernode bench", () => {
     expect(result.options).toMatchObject({ concurrency: [2], repeats: 3, seed: 0 });
   });
 
+  it("sweeps an engine until it is saturated, and says where", async () => {
+    const size = ["--requests", "4", "--repeats", "1", "--prompt-tokens", "20", "--output-tokens", "4"];
+    const flags = ["bench", ...size, "--threads", "1", "--concurrency", "sweep", "--json"];
+    const { code, stdout } = await runCommand(flags);
+    expect(code).toBe(0);
+    const { points, saturation } = JSON.parse(stdout);
+    const streams = points.map(({ load: { concurrency } }: { load: { concurrency: number } }) => concurrency);
+    expect(streams.slice(0, 3)).toEqual([1, 2, 4]);
+    expect(saturation).toHaveLength(1);
+    expect(saturation[0].sentence).toMatch(/^(?:Not s|S)aturated/);
+  });
+
   it("--compat writes vLLM's JSON: a line a repeat, whose totals and rates fit together", async () => {
     const [file, json] = [join(folder, "vllm.jsonl"), join(folder, "beside.json")];
     const { code, stderr } = await runCommand([...own, "--compat", `vllm=${file}`, "--json", json]);
@@ -169,8 +181,9 @@ it("charts are loaded for reports alone: no file imports them at its start", () 
 
 describe("infernode bench, used wrongly", () => {
   it.each([
-    [["--concurrency", "NaN"], "Expected numbers such as 1,4,16."],
-    [["--concurrency", "1,,2"], "Expected numbers such as 1,4,16."],
+    [["--concurrency", "NaN"], 'Expected numbers such as 1,4,16, or "sweep".'],
+    [["--concurrency", "1,,2"], 'Expected numbers such as 1,4,16, or "sweep".'],
+    [["--rate", "swept"], 'Expected numbers such as 1,4,16, or "sweep".'],
     [["--concurrency", "0"], "--concurrency must be an integer from 1 to 65536, got 0"],
     [["--requests", "NaN"], "Expected a number."],
     [["--rate", "-1"], "--rate must be a number above 0"],

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { StartOptions } from "../../src/serverless/contract.js";
 import { call, json } from "../http/scene.js";
 import { gate } from "../serverless/harness.js";
-import { obedient, withHandler } from "./scene.js";
+import { obedient, withHandler, withHook } from "./scene.js";
 
 const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
@@ -297,6 +297,38 @@ describe("a request", () => {
       expect((await send("POST", "runsync", { input: { echo: "\ud800 \u0000 \u2028" } })).json.output).toBe(
         "\ufffd \u0000 \u2028",
       );
+    });
+  });
+
+  it("whose output is nested as deeply as JSON can be is asked for like any other, by its webhook too", async () => {
+    const nested = async ({ input }: { readonly input: number }) => {
+      let output: unknown = 1;
+      for (let depth = 0; depth < input; depth += 1) output = [output];
+      return output;
+    };
+    const isWhole = (text: string, depth: number) => text.split("[").length - 1 === depth;
+    await withHook(async (webhook, told) => {
+      await withHandler(nested, async ({ send }) => {
+        // The deepest that can be written, by halving.
+        let [most, least] = [100_000, 1];
+        let [asked, completed] = [0, 0];
+        while (most - least > 1) {
+          const depth = Math.floor((most + least) / 2);
+          const reply = await send("POST", "runsync", { input: depth, webhook });
+          asked += 1;
+          expect([depth, reply.status]).toEqual([depth, 200]);
+          if (reply.json.status === "COMPLETED") {
+            completed += 1;
+            least = depth;
+            expect(isWhole(reply.text, depth)).toBe(true);
+            expect((await send("GET", `status/${reply.json.id}`)).status).toBe(200);
+          } else most = depth;
+        }
+        while (told.length < asked) await new Promise((resolve) => setImmediate(resolve));
+        const ends = told.filter((body) => (body as { status: string }).status === "COMPLETED");
+        expect(ends).toHaveLength(completed);
+        expect(least).toBeGreaterThan(1000);
+      });
     });
   });
 

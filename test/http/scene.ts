@@ -37,6 +37,7 @@ export const usualOptions: ServeOptions = {
   origins: [],
   maxQueue: 64,
   maxBodyBytes: 1_000_000,
+  playground: true,
   endpointId: undefined,
   allowsPrivateWebhooks: true,
   drainMs: 20_000,

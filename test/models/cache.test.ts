@@ -61,7 +61,7 @@ async function putConverted(name: string, usedDaysAgo: number): Promise<string> 
   const record = { key: "a".repeat(64), source: folder, bytes: 4, report };
   await writeFile(`${path}.json`, JSON.stringify(record));
   const used = new Date(Date.now() - usedDaysAgo * day);
-  await utimes(path, used, used);
+  await utimes(`${path}.json`, used, used);
   return path;
 }
 

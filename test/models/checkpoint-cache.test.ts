@@ -2,7 +2,17 @@
 // ones map it, and a change of anything that decides its bytes makes another. Where nothing can
 // be written the model loads all the same.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -91,6 +101,7 @@ describe("a checkpoint", () => {
     ["of another key", (path) => writeFileSync(path, otherKey(readFileSync(path)))],
     ["without its record", (path) => rmSync(`${path}.json`)],
     ["with a damaged record", (path) => writeFileSync(`${path}.json`, "{")],
+    ["with other weights of the same size", (path) => later(path, flipped(readFileSync(path)))],
   ])("whose file is %s is written again", async (_, damage) => {
     const first = await load();
     const [path = ""] = names();
@@ -98,6 +109,49 @@ describe("a checkpoint", () => {
     damage(path);
     expect(await load()).toMatchObject({ text: first.text, file: path });
     expect(readFileSync(path)).toEqual(written);
+  });
+
+  it("whose file has another time and the same content is used, and its digest computed once", async () => {
+    const { file } = await load();
+    const path = file ?? "";
+    const { ino } = statSync(path);
+    later(path, readFileSync(path));
+    const copied = statSync(path).mtimeMs;
+    expect(recorded(path).writtenMs).toBeLessThan(copied);
+    expect((await load()).file).toBe(path);
+    expect([statSync(path).ino, recorded(path).writtenMs]).toEqual([ino, copied]);
+    // What is recorded now is the time alone: a digest of nothing would not be equal.
+    writeFileSync(`${path}.json`, JSON.stringify({ ...recorded(path), sha256: "0".repeat(64) }));
+    await load();
+    expect(statSync(path).ino).toBe(ino);
+  });
+
+  it("whose file was changed is told of in the log, once", async () => {
+    const { file } = await load();
+    const path = file ?? "";
+    const lines: string[] = [];
+    setLogListener(({ level, text }) => lines.push(`${level}: ${text}`));
+    try {
+      later(path, flipped(readFileSync(path)));
+      await load();
+      await load();
+    } finally {
+      setLogListener(null);
+    }
+    expect(lines.filter((line) => line.includes("was changed"))).toEqual([
+      `warn: ${path} was changed since it was written, and is not used`,
+    ]);
+  });
+
+  it("counts as used when it is loaded, by its record's time", async () => {
+    const { file } = await load();
+    const path = file ?? "";
+    utimesSync(`${path}.json`, 1000, 1000);
+    const written = statSync(path).mtimeMs;
+    const before = Date.now() - 1000;
+    await load();
+    expect(convertedFiles(cache)[0]?.usedMs).toBeGreaterThan(before);
+    expect(statSync(path).mtimeMs).toBe(written);
   });
 
   it("is written by two processes at once, to the same bytes", async () => {
@@ -279,6 +333,24 @@ function touch(): undefined {
 function changeJson(name: string, values: Record<string, unknown>): void {
   const path = join(source, name);
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), ...values }));
+}
+
+/** Writes a file as somebody does long after the checkpoint was converted. */
+function later(path: string, bytes: Buffer): void {
+  const time = statSync(path).mtimeMs / 1000 + 60;
+  writeFileSync(path, bytes);
+  utimesSync(path, time, time);
+}
+
+/** With one bit of the weights, which lie last, changed. */
+function flipped(bytes: Buffer): Buffer {
+  const place = bytes.length - 1000;
+  bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);
+  return bytes;
+}
+
+function recorded(path: string) {
+  return JSON.parse(readFileSync(`${path}.json`, "utf8")) as { readonly writtenMs: number };
 }
 
 /** The same file with another key in its header. */

@@ -129,6 +129,17 @@ describe("a request", () => {
     expect(await call(method, path)).toMatchObject({ status: 405, allow });
   });
 
+  it("with a webhook that carries a password is refused, and the answer does not repeat it", async () => {
+    const webhook = "https://me:secret@example.com/hook";
+    const { status, body } = await call("POST", "/run", JSON.stringify({ input: {}, webhook }), json);
+    expect([status, body]).toEqual([
+      400,
+      {
+        error: "webhook must be a URL without user name and password; put a token into its path or its query",
+      },
+    ]);
+  });
+
   it.each([5, "hook", "ftp://host/hook", {}])("with the webhook %j is refused", async (webhook) => {
     const { status, body } = await call("POST", "/run", JSON.stringify({ input: {}, webhook }), json);
     expect({ status, error: body.error }).toEqual({

@@ -1,7 +1,7 @@
-// `npm run docs:api [-- --check]`: docs/api/README.md out of the docstrings, by TypeDoc in
+// `npm run docs:api [-- --check]`: docs/api/ out of the docstrings, by TypeDoc in
 // its own packages (tools/docs/package.json). An export without a docstring, a type that is
 // named and not exported, and a link that leads nowhere are errors. --check writes nothing
-// and fails where the committed page is another one.
+// and fails where a committed page is another one.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,24 @@ import { paths, root } from "../setup/paths.mjs";
 import { anchorsOf, headingsOf } from "./links.mjs";
 
 const folder = path.join(root, "tools/docs");
-const page = path.join(root, "docs/api/README.md");
+const each = (flag, values) => values.flatMap((value) => [flag, value]);
+
+/** The pages, each of one entry of the package, and what its check of the docstrings passes over. */
+const kPages = {
+  "README.md": [
+    "--intentionallyNotExported",
+    "registry",
+    ...each("--intentionallyNotDocumented", [
+      "ObjectOf.__type.~standard",
+      "ObjectOf.__type.~standard.__type.types",
+      "ObjectOf.__type.output",
+    ]),
+  ],
+  "openai.md": [
+    ...["--entryPoints", "../../src/mount/openai-api.ts", "--name", "API reference: infernode/openai"],
+    ...each("--intentionallyNotExported", ["Engine", "Model"]), // they are on the other page
+  ],
+};
 
 const kOpening = `Made by \`npm run docs:api\` from the docstrings. Every option with its range and default: [options](../options.md);
 every error code: [errors](../errors.md); how to do things: [guides](../README.md).`;
@@ -21,15 +38,23 @@ every error code: [errors](../errors.md); how to do things: [guides](../README.m
 await runMain(async () => {
   const { values } = parseArgs({ options: { check: { type: "boolean" } } });
   if (!(await installed())) return 0;
-  const made = withIndex(mendedAnchors(await makePage()));
-  if (!values.check) {
-    mkdirSync(path.dirname(page), { recursive: true });
-    writeFileSync(page, made);
-    return 0;
+  for (const [name, flags] of Object.entries(kPages)) {
+    const page = path.join(root, "docs/api", name);
+    const made = withIndex(mendedAnchors(await makePage(flags)));
+    if (values.check) demandCurrent(page, made);
+    else {
+      mkdirSync(path.dirname(page), { recursive: true });
+      writeFileSync(page, made);
+    }
   }
-  if (existsSync(page) && readFileSync(page, "utf8") === made) return 0;
-  throw new SetupFailure("docs/api/README.md is not what the docstrings make now; run npm run docs:api.");
+  return 0;
 });
+
+function demandCurrent(page, made) {
+  if (existsSync(page) && readFileSync(page, "utf8") === made) return;
+  const name = path.relative(root, page);
+  throw new SetupFailure(`${name} is not what the docstrings make now; run npm run docs:api.`);
+}
 
 // Whether TypeDoc is there; where its packages cannot be fetched that is said and no failure.
 async function installed() {
@@ -48,11 +73,11 @@ async function installed() {
   }
 }
 
-async function makePage() {
+async function makePage(flags) {
   const out = path.join(paths.state, "api-reference");
   rmSync(out, { recursive: true, force: true });
   const program = fileURLToPath(new URL("node_modules/typedoc/bin/typedoc", import.meta.url));
-  await run(process.execPath, [program, "--out", out], { cwd: folder, what: "TypeDoc" });
+  await run(process.execPath, [program, ...flags, "--out", out], { cwd: folder, what: "TypeDoc" });
   return readFileSync(path.join(out, "README.md"), "utf8");
 }
 

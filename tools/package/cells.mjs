@@ -48,4 +48,8 @@ export async function generates(consumer, node, args = [], env = {}) {
     const { story, chat } = JSON.parse(await succeeds(consumer, node, [...args, program], env));
     demand(kStory.test(story) && chat.length > 0, `${program} says ${JSON.stringify({ story, chat })}`);
   }
+  for (const program of ["openai.mjs", "openai.cjs"]) {
+    const said = await succeeds(consumer, node, [...args, program], env);
+    demand(said === "200\n", `${program} says ${said}`);
+  }
 }

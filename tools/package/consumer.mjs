@@ -15,9 +15,21 @@ export const kProgram = `
   await model.close();
   console.log(JSON.stringify({ story: story.text, chat: chat.text }));`;
 
+const kMounted = `
+  const model = await loadModel(embeddedModelPath());
+  const engine = await model.createEngine({ slots: 1, threads: 1 });
+  const openai = createOpenaiApi({ engine, model });
+  const body = { prompt: "Once upon a time", max_tokens: 4 };
+  const { status } = await openai.answer({ path: "/v1/completions", method: "POST", body });
+  await engine.close();
+  await model.close();
+  console.log(status);`;
+
 const kPrograms = {
   "run.mjs": `import { embeddedModelPath, loadModel } from "infernode";${kProgram}\n`,
   "run.cjs": `const { embeddedModelPath, loadModel } = require("infernode");\n(async () => {${kProgram}\n})();\n`,
+  "openai.mjs": `import { embeddedModelPath, loadModel } from "infernode";\nimport { createOpenaiApi } from "infernode/openai";${kMounted}\n`,
+  "openai.cjs": `const { embeddedModelPath, loadModel } = require("infernode");\nconst { createOpenaiApi } = require("infernode/openai");\n(async () => {${kMounted}\n})();\n`,
 };
 
 // `registry` is the URL of the scope's registry; `manifest` is added to package.json.

@@ -28,6 +28,9 @@ export const kMainFiles = [
 export const kBackends = [80, 86, 89, 90, 100, 120].map((architecture) => `cuda-sm${architecture}`);
 const kBackendPlatforms = ["linux-x64"];
 
+// Tested with the version of package-lock.json.
+const kLibsql = "^0.5.29";
+
 // Fields that mean something in a checkout only. `os` and `cpu` would keep
 // developers on other systems from type-checking.
 const kOfCheckout = [
@@ -79,8 +82,9 @@ export function mainManifest(platforms) {
     ),
     // Never installed for it. With them yarn's PnP lets infernode load one that the user
     // installed, and every package manager objects to one of another version.
-    peerDependencies: each(backends, manifest.version),
-    peerDependenciesMeta: each(backends, { optional: true }),
+    // libsql is for `infernode serve --data` alone (0064).
+    peerDependencies: { ...each(backends, manifest.version), libsql: kLibsql },
+    peerDependenciesMeta: each([...backends, "libsql"], { optional: true }),
   };
 }
 

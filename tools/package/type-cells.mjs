@@ -7,6 +7,8 @@ import { makeConsumer } from "./consumer.mjs";
 import { kQuiet } from "./npm-cells.mjs";
 
 const kTypes = `import { loadModel, embeddedModelPath, InferenceError, serverless, type GenerateRequest, type GenerateResult } from "infernode";
+import { createOpenaiApi, type OpenaiApi } from "infernode/openai";
+import type { Server } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 export async function tell(prompt: string): Promise<GenerateResult> {
@@ -32,16 +34,30 @@ export async function tell(prompt: string): Promise<GenerateResult> {
   }
 }
 serverless.start({ handler: async (job) => ({ got: job.input }) });
+export async function mount(server: Server): Promise<OpenaiApi> {
+  const model = await loadModel(embeddedModelPath());
+  const engine = await model.createEngine();
+  const openai = createOpenaiApi({ engine, model, names: ["tale"] });
+  server.on("request", openai.listener);
+  const { status, body } = await openai.answer({ path: "/v1/models", method: "GET" });
+  console.log(status, body instanceof ReadableStream, await openai.fetch(new Request("http://localhost/v1/models")));
+  // @ts-expect-error: both are needed
+  createOpenaiApi({ engine });
+  return openai;
+}
 `;
 
 // Where only the browser's types are there, as TypeScript 7 has it by itself.
 const kWithoutNode = `import { embeddedModelPath, loadModel, type Generation } from "infernode";
+import { createOpenaiApi } from "infernode/openai";
 export async function tell(): Promise<string> {
   const model = await loadModel(embeddedModelPath());
   const engine = await model.createEngine();
   const generation: Generation = engine.generate({ prompt: "Hello", signal: AbortSignal.timeout(1000) });
   for await (const text of generation.textStream) console.log(text.length);
   await generation[Symbol.asyncDispose]();
+  const openai = createOpenaiApi({ engine, model });
+  console.log((await openai.fetch(new Request("http://localhost/v1/models"))).status);
   await engine.drain();
   return new Response(generation.toReadableStream()).text();
 }

@@ -1,7 +1,7 @@
 // Builds dist/ from src/: declarations by tsc, which also judges the types, and
 // JavaScript by rolldown, which puts what is used of zod, commander, hono, prom-client and echarts
 // into it. Importing zod as it comes costs 80 ms at each start, this costs 12. The declarations
-// become one file that imports nothing, and its copy for CommonJS. dist holds nothing but
+// become one file for each of the package's entries, and its copy for CommonJS. dist holds nothing but
 // this output.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
@@ -72,15 +72,17 @@ async function bundle() {
   const build = await rolldown({
     input: {
       index: "src/index.ts",
+      openai: "src/mount/openai-api.ts",
       "cli/main": "src/cli/main.ts",
       "heartbeat-thread": "src/serverless/heartbeat-thread.ts",
+      "job-store-thread": "src/endpoint/job-store-thread.ts",
       // Read by the set-up, also in an installed package (tools/setup/cuda-build.mjs).
       gpus: "src/models/plan/gpus.ts",
       "cuda-architectures": "src/cuda-architectures.ts",
       "bench-mock": "src/bench/mock-process.ts",
     },
     platform: "node",
-    external: ["node-gyp-build"],
+    external: ["node-gyp-build", "libsql"],
     // require("util") of bundled packages becomes an import. rolldown's own require function
     // would need import.meta.url, which is empty where a user bundles dist/ into CommonJS.
     plugins: [esmExternalRequirePlugin({ external: [/^node:/, ...builtinModules] }), kAbsent, kMinified],
@@ -98,18 +100,28 @@ async function bundle() {
 // Symbol.asyncDispose is in no yearly lib, and a user's settings may leave @types/node out.
 const kDeclarationsHead = '/// <reference lib="esnext.disposable" />\n';
 
+// The types of `infernode/openai` name those of `infernode`: a class with private fields is
+// one type only where it is declared once.
+const kDoors = { index: "index.d.ts", openai: "mount/openai-api.d.ts" };
+const kFirstDoor = {
+  name: "first-door",
+  resolveId: (id) => (id === "../index.js" ? { id: "infernode", external: true } : null),
+};
+
 async function bundleDeclarations() {
   const { rolldown } = await import("rolldown");
   const { dts } = await import("rolldown-plugin-dts");
-  const build = await rolldown({
-    input: { index: path.join(paths.types, "index.d.ts") },
-    plugins: dts({ dtsInput: true, sourcemap: false }),
-    external: [/^node:/, "zod"],
-    logLevel: "silent",
-  });
-  await build.write({ dir: paths.dist, format: "esm" });
-  await build.close();
-  const file = path.join(paths.dist, "index.d.ts"); // the plugin drops a banner
-  const text = kDeclarationsHead + readFileSync(file, "utf8");
-  for (const name of [file, path.join(paths.dist, "index.d.cts")]) writeFileSync(name, text);
+  for (const [name, source] of Object.entries(kDoors)) {
+    const build = await rolldown({
+      input: { [name]: path.join(paths.types, source) },
+      plugins: [kFirstDoor, ...dts({ dtsInput: true, sourcemap: false })],
+      external: [/^node:/, "zod"],
+      logLevel: "silent",
+    });
+    await build.write({ dir: paths.dist, format: "esm" });
+    await build.close();
+    const file = path.join(paths.dist, `${name}.d.ts`); // the plugin drops a banner
+    const text = kDeclarationsHead + readFileSync(file, "utf8");
+    for (const ending of ["d.ts", "d.cts"]) writeFileSync(path.join(paths.dist, `${name}.${ending}`), text);
+  }
 }

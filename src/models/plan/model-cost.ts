@@ -17,6 +17,8 @@ export interface MatrixGroup {
    * token alone needs.
    */
   readonly promptWeights: number;
+  /** Bytes of one weight, on average. */
+  readonly bytes: number;
 }
 
 /** What a pass costs. */
@@ -31,9 +33,13 @@ export interface ModelCost {
   readonly layers: number;
   /** Numbers of one position of all query heads, for the cost of attention. */
   readonly attentionWidth: number;
+  /** Query heads for each head of keys and values, which are read once for all of them. */
+  readonly queriesPerKey: number;
   /** Bytes of weights that one pass reads, with one token of each of `sequences`. */
   readBytes(sequences: number): number;
 }
+
+type Group = { -readonly [Name in keyof Omit<MatrixGroup, "type">]: number };
 
 /** Looked up by rows, never multiplied whole. */
 const lookedUp = /^(?:per_layer_token_embd|position_embd|token_types|rope_\w+)\./;
@@ -49,7 +55,7 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
   const share = experts > 0 ? usedExperts / experts : 1;
   const tied = !tensors.some(({ name }) => name === output);
   const outputName = tied ? embeddings : output;
-  const groups = new Map<string, { columns: number; activeWeights: number; promptWeights: number }>();
+  const groups = new Map<string, Group>();
   let always = 0;
   let expertBytes = 0;
   for (const { name, type, shape, bytes } of tensors) {
@@ -59,7 +65,8 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
     else always += bytes;
     if (shape.length < 2) continue;
     const [columns = 0] = shape;
-    const group = groups.get(type) ?? { columns: 0, activeWeights: 0, promptWeights: 0 };
+    const group = groups.get(type) ?? { columns: 0, activeWeights: 0, promptWeights: 0, bytes: 0 };
+    group.bytes = bytes / product(shape); // one type's are alike
     group.columns = Math.max(group.columns, columns);
     const active = product(shape) * (isExpert ? share : 1);
     group.activeWeights += active;
@@ -68,6 +75,7 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
   }
   const matrices = [...groups].map(([type, group]) => ({ type, ...group }));
   const heads = number("attention.head_count", 0);
+  const keyHeads = number("attention.head_count_kv", heads);
   return {
     parameters: sum(tensors.map(({ shape }) => product(shape))),
     activeWeights: sum(matrices.map(({ activeWeights }) => activeWeights)),
@@ -76,6 +84,7 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
     layers: number("block_count", 0),
     attentionWidth:
       heads * number("attention.key_length", number("embedding_length", 0) / Math.max(1, heads)),
+    queriesPerKey: keyHeads > 0 ? Math.max(1, Math.round(heads / keyHeads)) : 1,
     // Experts that at least one sequence uses, where each chooses at random.
     readBytes: (sequences) => always + expertBytes * (1 - (1 - share) ** sequences),
   };

@@ -241,10 +241,8 @@ async function cpuRow(cost: ModelCost, sizes: Sizes, wanted: Workload, measured:
   const place = { memoryBytes, most, slots, wanted };
   if (!measured || slots === 0) return row("this CPU", place, null, cpuEfficiency, null);
   const workload = { ...wanted, slots };
-  const { secondsOf, secondsPerByte } = await probeCpu(cost, [
-    slots,
-    Math.min(wanted.promptTokens, promptPiece),
-  ]);
+  const widths = [slots, Math.min(wanted.promptTokens, promptPiece)];
+  const { secondsOf, secondsPerByte } = await probeCpu(cost, widths, slots * wanted.kvBytes);
   return row("this CPU", place, cpuCeiling(cost, workload, secondsOf, secondsPerByte), cpuEfficiency, null);
 }
 

@@ -3,6 +3,7 @@
 // key is "right"), /busy (after seven requests, every third gets 503), /cut (likewise, answers
 // end early), /dies-N (the process ends after N answers), /stalls-N (no more answers after N),
 // /drips (a token every two milliseconds; answers that the client closes early are counted).
+// /metered has vLLM's /metrics, in which each request waited for 4 ms.
 // Counts what it answered, for GET /counts. Tells its port by IPC.
 import { createServer } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,15 +12,26 @@ const counts = { answers: 0, tokens: 0, refused: 0, cut: 0, closed: 0 };
 let asked = 0;
 
 const server = createServer(async (request, response) => {
+  if (request.url === "/metered/metrics") return response.end(metrics());
   const [, mode = "", route = ""] = /^\/([\w-]+)(?:\/v1(\/.*))?$/.exec(request.url) ?? [];
   if (mode === "counts") return response.end(JSON.stringify(counts));
   const key = request.headers.authorization;
   if (mode === "locked" && key !== "Bearer right") return fail(response, 401, "Incorrect API key provided");
   if (route === "/models") return response.end(JSON.stringify({ data: [{ id: "fox" }, { id: "owl" }] }));
+  if (request.method === "GET") return fail(response, 404, "no such page");
   let text = "";
   for await (const chunk of request) text += chunk;
   answer(mode, JSON.parse(text), response);
 });
+
+function metrics() {
+  const sums = { request_queue_time_seconds_sum: 0.004 * counts.answers };
+  sums.request_queue_time_seconds_count = counts.answers;
+  sums.generation_tokens_total = counts.tokens;
+  return Object.entries(sums)
+    .map(([name, value]) => `vllm:${name}{engine="0",model_name="fox"} ${value}\n`)
+    .join("");
+}
 
 async function answer(mode, body, response) {
   if (body.model !== "fox") return fail(response, 404, `The model ${body.model} does not exist`);

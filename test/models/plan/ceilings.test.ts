@@ -1,6 +1,7 @@
 // The arithmetic of plans, against figures worked out elsewhere: a Llama 3.1 8B of published
 // dimensions, and data sheets.
 import { describe, expect, it } from "vitest";
+import type { Metadata } from "../../../src/engine/metadata.js";
 import { cpuCeiling, gpuCeiling } from "../../../src/models/plan/ceilings.js";
 import { slotsThatFit } from "../../../src/models/plan/fit.js";
 import { gpus } from "../../../src/models/plan/gpus.js";
@@ -95,6 +96,16 @@ describe("the cost of a model", () => {
     const tied = tensors.filter(({ name }) => name !== "output.weight");
     expect(costOf(tied, metadata).readBytes(1)).toBe(costOf(tensors, metadata).readBytes(1));
     expect(costOf(tensors, metadata).parameters / 8.03e9).toBeCloseTo(1, 2);
+  });
+
+  it("counts the queries that share a key, one where nothing attends", () => {
+    const shares = (heads: Readonly<Record<string, unknown>>) =>
+      costOf([], { "general.architecture": "llama", ...heads } as Metadata).queriesPerKey;
+    const all = { "llama.attention.head_count": 32 };
+    expect(shares({ ...all, "llama.attention.head_count_kv": 8 })).toBe(4);
+    expect([shares(all), shares({}), shares({ ...all, "llama.attention.head_count_kv": 0 })]).toEqual([
+      1, 1, 1,
+    ]);
   });
 
   it("reads more experts for more sequences, and multiplies as many as each uses", () => {

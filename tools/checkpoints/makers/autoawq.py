@@ -1,7 +1,8 @@
-"""A tiny checkpoint by AutoAWQ itself, on a CPU: autoawq.py SEED OUT GEMM|GEMV|GEMVFast GROUP
+"""A checkpoint by AutoAWQ itself, on a CPU: autoawq.py SEED OUT GEMM|GEMV|GEMVFast GROUP [TOKENS]
 
-Needs setuptools<81, torch 2.6.0, transformers 4.51.3 and autoawq 0.2.9, in an environment of
-its own. Calibrates on the sources of Python's own library: nothing is downloaded.
+Needs setuptools<81, torch 2.6.0 (SmolLM2 was made with 2.13.0+cpu), transformers 4.51.3 and autoawq 0.2.9, in an
+environment of its own. Calibrates on TOKENS (400) tokens of the sources of Python's own library: nothing is
+downloaded, and fewer are enough where the layout is what counts.
 """
 
 import argparse
@@ -18,17 +19,21 @@ from awq import AutoAWQForCausalLM
 from transformers import PreTrainedTokenizerFast
 
 seed, out, layout, group = sys.argv[1:5]
-tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{seed}/tokenizer.json", bos_token="<|begin|>", eos_token="<|end|>")
+length = int(sys.argv[5]) if len(sys.argv) > 5 else 400
+# transformers 4 does not know the tokenizer class that transformers 5 writes.
+told = json.loads((pathlib.Path(seed) / "tokenizer_config.json").read_text())
+special = {name: told[name] for name in ("bos_token", "eos_token", "unk_token") if told.get(name)}
+tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{seed}/tokenizer.json", **special)
 model = AutoAWQForCausalLM.from_pretrained(seed, device_map="cpu", safetensors=True, torch_dtype=torch.float32)
 sources = [inspect.getsource(module) for module in (argparse, statistics, decimal)]
-texts = [source[at : at + 400] for source in sources for at in range(0, 20000, 2500)]
+texts = [source[at : at + length] for source in sources for at in range(0, 20000, 2500)]
 quantization = {"zero_point": True, "q_group_size": int(group), "w_bit": 4, "version": layout}
 model.quantize(
     tokenizer,
     quant_config=quantization,
-    calib_data=[text for text in texts if len(text) == 400],
+    calib_data=[text for text in texts if len(text) == length],
     max_calib_samples=4,
-    max_calib_seq_len=400,
+    max_calib_seq_len=length,
 )
 model.model.half()
 model.save_quantized(out)

@@ -1,0 +1,173 @@
+// An engine of this process without arrivals, texts or network: how fast it reads prompts of random
+// tokens (pp) and generates (tg), alone and several at once. What llama-bench and llama-batched-bench
+// measure of llama.cpp alone, here of the whole engine: sampling, scheduling and events are inside.
+import type { Engine, Model } from "../index.js";
+import { Random } from "./random.js";
+
+/** What is measured. */
+export interface EngineLevelPlan {
+  /** Prompt tokens. */
+  readonly pp: readonly number[];
+  /** Generated tokens. */
+  readonly tg: readonly number[];
+  /** Requests at once. */
+  readonly pl: readonly number[];
+  readonly repeats: number;
+  readonly seed: number;
+}
+
+/** One test of llama-bench: pp or tg, alone. */
+export interface SingleTest {
+  readonly nPrompt: number;
+  readonly nGen: number;
+  /** Seconds, of each repeat. */
+  readonly seconds: readonly number[];
+}
+
+/** One line of llama-batched-bench; seconds are means over the repeats. */
+export interface BatchedTest {
+  readonly pp: number;
+  readonly tg: number;
+  readonly pl: number;
+  readonly ppSeconds: number;
+  readonly tgSeconds: number;
+}
+
+/** What was measured, in the order in which it ran. */
+export interface EngineLevelFigures {
+  readonly single: SingleTest[];
+  readonly batched: BatchedTest[];
+}
+
+/** An opened model, and an engine with as many slots as the plan has requests at once. */
+export interface OpenedEngine {
+  readonly model: Model;
+  readonly engine: Engine;
+}
+
+/**
+ * Runs the plan to its end or to the signal. Each test runs once unmeasured first.
+ * @param keep told what was measured, test by test
+ */
+export async function measureEngine(
+  opened: OpenedEngine,
+  plan: EngineLevelPlan,
+  signal: AbortSignal,
+  keep: (test: { single: SingleTest } | { batched: BatchedTest }) => void,
+): Promise<void> {
+  const run = new EngineLevelRun(opened, plan, signal);
+  for (const pp of plan.pp) {
+    const seconds = await run.repeated(async () => (await run.prompts(pp, 1)).seconds);
+    if (seconds === null) return;
+    keep({ single: { nPrompt: pp, nGen: 0, seconds } });
+  }
+  for (const tg of plan.tg) {
+    const seconds = await run.repeated(async () => run.generation((await run.prompts(1, 1)).prompts, tg));
+    if (seconds === null) return;
+    keep({ single: { nPrompt: 0, nGen: tg, seconds } });
+  }
+  for (const [pp, tg, pl] of combinations(plan)) {
+    const ppSeconds: number[] = [];
+    const tgSeconds = await run.repeated(async () => {
+      const { prompts, seconds } = await run.prompts(pp, pl);
+      ppSeconds.push(seconds);
+      return run.generation(prompts, tg);
+    });
+    if (tgSeconds === null) return;
+    const times = { ppSeconds: mean(ppSeconds.slice(1)), tgSeconds: mean(tgSeconds) };
+    keep({ batched: { pp, tg, pl, ...times } });
+  }
+}
+
+function combinations({ pp, tg, pl }: EngineLevelPlan): (readonly [number, number, number])[] {
+  return pp.flatMap((prompt) =>
+    tg.flatMap((generated) => pl.map((many) => [prompt, generated, many] as const)),
+  );
+}
+
+type Prompts = readonly (readonly number[])[];
+
+class EngineLevelRun {
+  readonly #engine: Engine;
+  readonly #vocabulary: number;
+  readonly #repeats: number;
+  readonly #random: Random;
+  readonly #signal: AbortSignal;
+
+  constructor({ model, engine }: OpenedEngine, { repeats, seed }: EngineLevelPlan, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#vocabulary = model.info.vocabularySize;
+    this.#repeats = repeats;
+    this.#random = new Random(`${seed}/engine-level`);
+    this.#signal = signal;
+  }
+
+  /** @returns the measured repeats' values without the first one's; null at the signal */
+  async repeated(measure: () => Promise<number>): Promise<readonly number[] | null> {
+    const values: number[] = [];
+    for (let at = 0; at <= this.#repeats; at += 1) {
+      if (this.#signal.aborted) return null;
+      values.push(await measure());
+    }
+    return this.#signal.aborted ? null : values.slice(1);
+  }
+
+  /** Reads new prompts, all at once, until each has its first token. */
+  async prompts(
+    tokens: number,
+    count: number,
+  ): Promise<{ readonly prompts: Prompts; readonly seconds: number }> {
+    const prompts = Array.from({ length: count }, () =>
+      Array.from({ length: tokens }, () => this.#random.integer(0, this.#vocabulary - 1)),
+    );
+    const beginMs = performance.now();
+    await Promise.all(prompts.map((prompt) => this.#generate(prompt, 1, () => {})));
+    return { prompts, seconds: (performance.now() - beginMs) / 1000 };
+  }
+
+  /**
+   * Generates after prompts that the cache holds.
+   * @returns seconds for so many tokens of each, measured from when all have their first one
+   */
+  async generation(prompts: Prompts, tokens: number): Promise<number> {
+    let waiting = prompts.length;
+    let begunMs = 0;
+    let early = 0;
+    const begun = new Set<number>();
+    const all = prompts.map((prompt, index) =>
+      this.#generate(prompt, tokens + 1, (count) => {
+        if (waiting === 0) return;
+        early += count;
+        if (begun.has(index)) return;
+        begun.add(index);
+        waiting -= 1;
+        if (waiting === 0) begunMs = performance.now();
+      }),
+    );
+    await Promise.all(all);
+    const measured = prompts.length * (tokens + 1) - early;
+    const seconds = (performance.now() - begunMs) / 1000;
+    return measured > 0 ? (seconds * prompts.length * tokens) / measured : Number.NaN;
+  }
+
+  /** Ends early, without an error, at the signal. */
+  async #generate(
+    prompt: readonly number[],
+    maxTokens: number,
+    arrived: (tokens: number) => void,
+  ): Promise<void> {
+    const signal = this.#signal;
+    const options = { prompt, maxTokens, temperature: 0, ignoreEos: true, signal };
+    try {
+      for await (const event of this.#engine.generate(options)) {
+        if (event.type === "text-delta") arrived(event.tokens.length);
+      }
+    } catch (thrown) {
+      if (!signal.aborted) throw thrown;
+    }
+  }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
