@@ -73,7 +73,9 @@ class MessageItem implements OutputItem {
   }
 
   #logProbsOf(given: readonly GeneratedLogProb[] | undefined): readonly object[] {
-    const told = chatLogProbs(this.#model, given, tokenName(this.#model)) as { readonly content: readonly object[] } | null;
+    const told = chatLogProbs(this.#model, given, tokenName(this.#model)) as {
+      readonly content: readonly object[];
+    } | null;
     if (told === null) return [];
     this.#tellsLogProbs = true;
     this.#logProbs.push(...told.content);
