@@ -1,4 +1,4 @@
-# Our routines in front of ggml's (docs/decisions/0021, 0023), in every CPU backend of the
+# Our routines in front of ggml's (docs/decisions/0021, 0023, 0058), in every CPU backend of the
 # build: upstream's are compiled under other names, their sources untouched. Beside each
 # lies a library of the same name in bin/unmodified, made of the same sources with the same
 # flags but without our routines: what "the same as llama.cpp" is measured by. Only tests
@@ -61,6 +61,12 @@ foreach(target IN LISTS cpu_targets)
     infernode_rename_upstream(${target} llamafile/sgemm.cpp llamafile_sgemm infernode_upstream_sgemm)
     infernode_rename_upstream(${target} ops.cpp
       ggml_compute_forward_flash_attn_ext infernode_upstream_flash_attn_ext)
+    infernode_rename_upstream(${target} repack.cpp ggml_n_dims infernode_repacked_dimensions)
+    get_target_property(sources ${target} SOURCES)
+    if("ggml-cpu/arch/x86/quants.c" IN_LIST sources)
+      infernode_rename_upstream(${target} arch/x86/quants.c
+        quantize_row_q8_K infernode_upstream_quantize_row_q8_K)
+    endif()
     target_sources(${target} PRIVATE ${INFERNODE_CPU_KERNELS})
   endif()
 endforeach()

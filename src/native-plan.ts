@@ -26,6 +26,25 @@ export interface NativeMatrixProbe {
   readonly threads: number;
   /** Of all matrices together; limited to 16 MiB to 256 MiB. */
   readonly bytes: number;
+  /** Of one matrix, 1 to 65536; more where starting a multiplication takes long. */
+  readonly rows: number;
+  /** As devices() names it; "": the CPU. */
+  readonly device: string;
+}
+
+/** What NVIDIA's driver says of power, through NVML. */
+export interface NativeGpuPower {
+  /** Why there is nothing to read; "": there is. */
+  readonly problem: string;
+  readonly gpus: readonly {
+    readonly name: string;
+    /** Its address on the PCI bus, such as "00000000:01:00.0". */
+    readonly bus: string;
+    /** Drawn now; null: the GPU does not tell. */
+    readonly watts: number | null;
+    /** Since the driver was loaded; null: the GPU has no counter. */
+    readonly joules: number | null;
+  }[];
 }
 
 /** A GGUF header, read or made. */
@@ -61,6 +80,8 @@ export interface NativePlanCalls {
       readonly computeBytes: number;
     }[]
   >;
-  /** Seconds per weight and pass of this machine's CPU, measured. Rejects with code. */
+  /** Seconds per weight and pass of a device of this machine, measured. Rejects with code. */
   probeMatrices(probe: NativeMatrixProbe): Promise<number>;
+  /** NVML is loaded at the first call; works before start(). Rejects with code. */
+  gpuPower(): Promise<NativeGpuPower>;
 }

@@ -14,6 +14,12 @@
 namespace infernode {
 
 constexpr int kLanes = 8;
+// Scores that ggml turns into weights at once; a rest is rounded otherwise, so that there is none.
+#ifdef __AVX512F__
+constexpr int kWeightLanes = 16;
+#else
+constexpr int kWeightLanes = kLanes;
+#endif
 constexpr int kTile = 64;  // cells
 constexpr int kCellsAtOnce = 4;
 constexpr std::uint16_t kHidden = 0xfc00;  // -infinity

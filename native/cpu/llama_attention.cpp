@@ -22,7 +22,7 @@
 #include "ops.h"
 #include "vec.h"
 
-#if defined(INFERNODE_MEASURED_AVX2)
+#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX512_VNNI)
 #include "attention_kernels.h"
 #define INFERNODE_ATTENTION 1
 #endif
@@ -144,7 +144,7 @@ struct RowState {
 // Turns the scores of a tile into weights, and what was summed before into their unit.
 void weigh(const Attention& of, RowState& state, float* scores, const float* mask, int cells,
            float* sums) {
-  const int padded = (cells + kLanes - 1) / kLanes * kLanes;
+  const int padded = (cells + kWeightLanes - 1) / kWeightLanes * kWeightLanes;
   const __m256 scale = _mm256_set1_ps(of.scale);
   const __m256 none = _mm256_set1_ps(-INFINITY);
   __m256 most = none;
@@ -232,8 +232,7 @@ class BlockRun {
   template <typename... Asked>
   void score_tile(const int* seeing, int rows, const Halves& keys, int cells, Asked... ahead) {
     const int padded = (cells + kCellsAtOnce - 1) / kCellsAtOnce * kCellsAtOnce;
-    // The weights are taken by eights.
-    const int end = (cells + kLanes - 1) / kLanes * kLanes;
+    const int end = (cells + kWeightLanes - 1) / kWeightLanes * kWeightLanes;
     for (int i = 0; i < rows; ++i)
       std::fill(scores(seeing[i]) + padded, scores(seeing[i]) + end, 0.0f);
     if (rows <= kRowsAtOnce) return score_rows(seeing, rows, keys, padded, ahead...);

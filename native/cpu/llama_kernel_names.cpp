@@ -6,7 +6,8 @@
 extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kernels() {
   return ""
 #if defined(INFERNODE_MEASURED_AVX512_VNNI)
-         "panels of q8_0, q5_0, q4_1 and q5_1\n"
+         "panels of q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, q4_K, q5_K and q6_K\n"
+         "attention\n"
 #endif
 #if defined(INFERNODE_MEASURED_AVX2)
          "small q8_0 batches\n"

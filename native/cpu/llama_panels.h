@@ -11,6 +11,9 @@ struct ggml_compute_params;
 namespace infernode_panels {
 
 #ifdef INFERNODE_MEASURED_AVX512_VNNI
+// Whether matrices of this type are multiplied by panels, a ggml_type.
+[[nodiscard]] bool computes(int type);
+
 // As llamafile_sgemm. False: other types, or nothing to compute; nothing was done.
 [[nodiscard]] bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
                             std::int64_t k, const void* a, std::int64_t lda, const void* b,

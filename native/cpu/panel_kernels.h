@@ -76,20 +76,14 @@ Factors factors_of(const BlockAt& block) {
   }
 }
 
-// Rows r and r + 8 of the panel in one register.
-template <typename Format>
-__m512i two_rows(const PanelRows<typename Format::Block>& panel, std::int64_t block, int row) {
-  return _mm512_inserti64x4(_mm512_castsi256_si512(Format::bytes(panel.rows[row][block])),
-                            Format::bytes(panel.rows[row + 8][block]), 1);
-}
-
-// An 8 x 8 transposition of four bytes each, in both halves at once.
-template <typename Format>
-void interleave(const PanelRows<typename Format::Block>& panel, std::int64_t block,
-                PanelBlock& out) {
+// An 8 x 8 transposition of four bytes each, in both halves of the registers at once. bytes(row):
+// 32 values of that row; out[i] gets the rows' i-th four.
+template <typename BytesOf>
+void interleave_bytes(const BytesOf& bytes, std::uint8_t (&out)[8][64]) {
   __m512i rows[8];
 #pragma GCC unroll 8
-  for (int row = 0; row < 8; ++row) rows[row] = two_rows<Format>(panel, block, row);
+  for (int row = 0; row < 8; ++row)
+    rows[row] = _mm512_inserti64x4(_mm512_castsi256_si512(bytes(row)), bytes(row + 8), 1);
   __m512i pairs[8];
 #pragma GCC unroll 4
   for (int i = 0; i < 8; i += 2) {
@@ -108,11 +102,17 @@ void interleave(const PanelRows<typename Format::Block>& panel, std::int64_t blo
   const __m512i high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    _mm512_store_si512(out.values[i], _mm512_permutex2var_epi64(fours[i], low, fours[i + 4]));
-    _mm512_store_si512(out.values[i + 4], _mm512_permutex2var_epi64(fours[i], high, fours[i + 4]));
+    _mm512_store_si512(out[i], _mm512_permutex2var_epi64(fours[i], low, fours[i + 4]));
+    _mm512_store_si512(out[i + 4], _mm512_permutex2var_epi64(fours[i], high, fours[i + 4]));
   }
-  const Factors factors =
-      factors_of<Format>([&](int row) -> const auto& { return panel.rows[row][block]; });
+}
+
+template <typename Format>
+void interleave(const PanelRows<typename Format::Block>& panel, std::int64_t block,
+                PanelBlock& out) {
+  const auto at = [&](int row) -> const auto& { return panel.rows[row][block]; };
+  interleave_bytes([&](int row) { return Format::bytes(at(row)); }, out.values);
+  const Factors factors = factors_of<Format>(at);
   _mm512_store_ps(out.scales, factors.scales);
   if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima, factors.minima);
 }

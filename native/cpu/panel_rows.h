@@ -15,24 +15,30 @@ namespace infernode_panels {
 
 constexpr int kChunk = 16;  // blocks whose sums fill a register
 
-// A chunk of a batch row that is multiplied alone; blocks beyond the row's last
-// are zeros.
+// A chunk of a batch row that is multiplied alone; blocks beyond the row's last are zeros. Of
+// formats with pairs of values in a byte, a register has the first halves of four blocks or
+// their second halves; of others, block i and block i + 8.
+template <typename Format>
 struct alignas(64) RowBatch {
-  std::int8_t values[8][2][kBlockValues];  // [i][0]: block i; [i][1]: block i + 8
-  std::int32_t starts[kChunk];             // see BatchBlock
+  std::int8_t values[kChunk / 2][64];
+  std::int32_t starts[kChunk];  // see BatchBlock
   float scales[kChunk];
   float totals[kChunk];
 
   void set(int block, const BatchBlock& made) {
-    std::memcpy(values[block % 8][block / 8], made.values, sizeof made.values);
+    if constexpr (Format::kPairs) {
+      for (int half = 0; half < 2; ++half)
+        std::memcpy(values[block / 4 * 2 + half] + block % 4 * 16, made.values + 16 * half, 16);
+    } else {
+      std::memcpy(values[block % 8] + block / 8 * 32, made.values, 32);
+    }
     starts[block] = made.start;
     scales[block] = made.scale;
     totals[block] = made.total;
   }
 };
 
-// The sums of the eight lanes of each half of eight registers: those of the low
-// halves first.
+// The sums of the eight lanes of each half of eight registers: those of the low halves first.
 inline __m512i sums_of_lanes(const __m512i (&both)[8]) {
   __m512i pairs[4];
 #pragma GCC unroll 4
@@ -49,9 +55,51 @@ inline __m512i sums_of_lanes(const __m512i (&both)[8]) {
                           _mm512_permutex2var_epi64(first, high, second));
 }
 
-// Adds blocks 4 kLane to 4 kLane + 3 to the sums of the even and of the odd
-// blocks, as add_block() does: fma(products, scales, sum), or sum + terms where
-// the format has minima.
+// The sums of the four lanes of each 128 bits of four registers, register after register.
+inline __m512i sums_of_small_lanes(const __m512i (&all)[4]) {
+  const __m512i first = _mm512_add_epi32(_mm512_unpacklo_epi32(all[0], all[1]),
+                                         _mm512_unpackhi_epi32(all[0], all[1]));
+  const __m512i second = _mm512_add_epi32(_mm512_unpacklo_epi32(all[2], all[3]),
+                                          _mm512_unpackhi_epi32(all[2], all[3]));
+  const __m512i places = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(places, _mm512_add_epi32(_mm512_unpacklo_epi64(first, second),
+                                                           _mm512_unpackhi_epi64(first, second)));
+}
+
+// What block(0) to block(kBlocks - 1), of a chunk of one weight row, give with the batch row's; 0
+// for the others.
+template <typename Format, int kBlocks, typename BlockAt>
+__m512i products_of(const BlockAt& block, const RowBatch<Format>& batch) {
+  const auto values = [&](int i) { return _mm512_load_si512(batch.values[i]); };
+  if constexpr (Format::kPairs) {
+    __m512i lanes[4];
+#pragma GCC unroll 4
+    for (int four = 0; four < 4; ++four) {
+      lanes[four] = _mm512_setzero_si512();
+      if (4 * four >= kBlocks) continue;
+      __m512i first, second;
+      Format::read_four(
+          [&](int i) -> const auto& { return block(4 * four + i); }, first, second);
+      lanes[four] = _mm512_dpbusd_epi32(lanes[four], first, values(2 * four));
+      lanes[four] = _mm512_dpbusd_epi32(lanes[four], second, values(2 * four + 1));
+    }
+    return sums_of_small_lanes(lanes);
+  } else {
+    __m512i lanes[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      lanes[i] = _mm512_setzero_si512();
+      if (i >= kBlocks) continue;
+      __m512i both = _mm512_zextsi256_si512(Format::bytes(block(i)));
+      if (i + 8 < kBlocks) both = _mm512_inserti64x4(both, Format::bytes(block(i + 8)), 1);
+      lanes[i] = _mm512_dpbusd_epi32(lanes[i], both, values(i));
+    }
+    return sums_of_lanes(lanes);
+  }
+}
+
+// Adds blocks 4 kLane to 4 kLane + 3 to the sums of the even and of the odd blocks, as
+// add_block() does: fma(products, scales, sum), or sum + terms where the format has minima.
 template <typename Format, int kLane>
 __m128 add_lane(__m128 sums, __m512 products, __m512 scales, __m512 terms) {
   const auto lane = [](__m512 all) { return _mm512_extractf32x4_ps(all, kLane); };
@@ -65,22 +113,13 @@ __m128 add_lane(__m128 sums, __m512 products, __m512 scales, __m512 terms) {
   }
 }
 
-// Adds the first kBlocks blocks of a chunk of one weight row, block(i) each, to
-// its sums. What `some` does not have gives nothing, whatever its scale is.
-template <typename Format, int kBlocks, typename BlockAt>
-__m128 add_blocks(__m128 sums, const BlockAt& block, __mmask16 some, const RowBatch& batch) {
-  __m512i lanes[8];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    lanes[i] = _mm512_setzero_si512();
-    if (i >= kBlocks) continue;
-    __m512i both = _mm512_zextsi256_si512(Format::bytes(block(i)));
-    if (i + 8 < kBlocks) both = _mm512_inserti64x4(both, Format::bytes(block(i + 8)), 1);
-    lanes[i] = _mm512_dpbusd_epi32(lanes[i], both, _mm512_load_si512(batch.values[i]));
-  }
+// Adds the first kBlocks blocks of a chunk to the sums. What `some` does not have gives nothing,
+// whatever its scale is.
+template <typename Format, int kBlocks>
+__m128 add_blocks(__m128 sums, __m512i products_alone, const Factors& factors, __mmask16 some,
+                  const RowBatch<Format>& batch) {
   const __m512 products =
-      _mm512_cvtepi32_ps(_mm512_add_epi32(sums_of_lanes(lanes), _mm512_load_si512(batch.starts)));
-  const Factors factors = factors_of<Format, kBlocks>(block);
+      _mm512_cvtepi32_ps(_mm512_add_epi32(products_alone, _mm512_load_si512(batch.starts)));
   const __m512 scales = _mm512_maskz_mul_ps(some, factors.scales, _mm512_load_ps(batch.scales));
   __m512 terms = _mm512_setzero_ps();
   if constexpr (Format::kHasMinimum)
@@ -93,23 +132,26 @@ __m128 add_blocks(__m128 sums, const BlockAt& block, __mmask16 some, const RowBa
   return sums;
 }
 
-// The same of `count` blocks, kBlocks at most; in place of those beyond it
-// reads the last again.
+// The same of `count` blocks, kBlocks at most; in place of those beyond it reads the last again.
 template <typename Format, int kBlocks>
-__m128 add_rest(__m128 sums, const typename Format::Block* weights, const RowBatch& batch,
+__m128 add_rest(__m128 sums, const typename Format::Block* weights, const RowBatch<Format>& batch,
                 int count) {
   const auto block = [&](int i) -> const auto& { return weights[std::min(i, count - 1)]; };
-  return add_blocks<Format, kBlocks>(sums, block, static_cast<__mmask16>((1U << count) - 1), batch);
+  return add_blocks<Format, kBlocks>(sums, products_of<Format, kBlocks>(block, batch),
+                                     factors_of<Format, kBlocks>(block),
+                                     static_cast<__mmask16>((1U << count) - 1), batch);
 }
 
 // The sums of one weight row, of the even and of the odd blocks.
 template <typename Format>
-__m128 multiply_row(const typename Format::Block* weights, const RowBatch* batch,
+__m128 multiply_row(const typename Format::Block* weights, const RowBatch<Format>* batch,
                     std::int64_t blocks) {
-  const auto block = [&](int i) -> const auto& { return weights[i]; };
   __m128 sums = _mm_setzero_ps();
-  for (; blocks >= kChunk; blocks -= kChunk, weights += kChunk)
-    sums = add_blocks<Format, kChunk>(sums, block, 0xffff, *batch++);
+  for (; blocks >= kChunk; blocks -= kChunk, weights += kChunk, ++batch) {
+    const auto block = [&](int i) -> const auto& { return weights[i]; };
+    const __m512i products = products_of<Format, kChunk>(block, *batch);
+    sums = add_blocks<Format, kChunk>(sums, products, factors_of<Format>(block), 0xffff, *batch);
+  }
   const int count = static_cast<int>(blocks);
   if (count == 0) return sums;
   if (count <= 4) return add_rest<Format, 4>(sums, weights, *batch, count);
@@ -120,7 +162,7 @@ __m128 multiply_row(const typename Format::Block* weights, const RowBatch* batch
 
 // A panel times one batch row.
 template <typename Format>
-void multiply_rows(const PanelRows<typename Format::Block>& panel, const RowBatch* batch,
+void multiply_rows(const PanelRows<typename Format::Block>& panel, const RowBatch<Format>* batch,
                    std::int64_t blocks, float* out, __mmask16 rows) {
   for (int first = 0; first < kPanelRows; first += 4) {
     __m128 sums[4];

@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kRows = 512;  // of one matrix
+constexpr std::int64_t kMostRows = 65536;  // of one matrix
 constexpr std::uint64_t kLeastBytes = std::uint64_t{16} << 20;
 constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
 constexpr std::int32_t kMostBatch = 512;
@@ -57,9 +57,10 @@ std::vector<ggml_backend_buffer_type_t> layouts_of(ggml_backend_dev_t device) {
 
 // Whether the device multiplies a matrix of this type where it lies in `layout`.
 bool multiplies(ggml_backend_dev_t device, ggml_backend_buffer_type_t layout, ggml_type type,
-                std::int64_t columns) {
+                const MatrixProbe& probe) {
+  const std::int64_t columns = probe.columns;
   const ggml_context_ptr context = make_context(4);
-  ggml_tensor* weight = ggml_new_tensor_2d(context.get(), type, columns, kRows);
+  ggml_tensor* weight = ggml_new_tensor_2d(context.get(), type, columns, probe.rows);
   ggml_tensor* input = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, columns, kMostBatch);
   const ggml_tensor* product = ggml_mul_mat(context.get(), weight, input);
   const ggml_backend_buffer_ptr buffer(ggml_backend_buft_alloc_buffer(layout, 0));
@@ -69,16 +70,16 @@ bool multiplies(ggml_backend_dev_t device, ggml_backend_buffer_type_t layout, gg
   return supported;
 }
 
-std::vector<std::byte> random_matrix(ggml_type type, std::int64_t columns) {
-  std::vector<float> numbers(static_cast<std::size_t>(columns * kRows));
+std::vector<std::byte> random_matrix(ggml_type type, std::int64_t columns, std::int64_t rows) {
+  std::vector<float> numbers(static_cast<std::size_t>(columns * rows));
   std::uint32_t state = 1;
   for (float& number : numbers) {
     state = state * 1664525u + 1013904223u;
     number = static_cast<float>(state >> 8) / static_cast<float>(1u << 24) - 0.5f;
   }
-  std::vector<std::byte> bytes(ggml_row_size(type, columns) * static_cast<std::size_t>(kRows));
+  std::vector<std::byte> bytes(ggml_row_size(type, columns) * static_cast<std::size_t>(rows));
   const std::vector<float> importance(static_cast<std::size_t>(columns), 1.0f);
-  ggml_quantize_chunk(type, numbers.data(), bytes.data(), 0, kRows, columns, importance.data());
+  ggml_quantize_chunk(type, numbers.data(), bytes.data(), 0, rows, columns, importance.data());
   return bytes;
 }
 
@@ -87,7 +88,7 @@ class Multiplications {
  public:
   Multiplications(ggml_backend_dev_t device, ggml_backend_buffer_type_t layout, ggml_type type,
                   const MatrixProbe& probe) {
-    const std::vector<std::byte> matrix = random_matrix(type, probe.columns);
+    const std::vector<std::byte> matrix = random_matrix(type, probe.columns, probe.rows);
     const std::uint64_t bytes = std::clamp(probe.bytes, kLeastBytes, kMostBytes);
     const auto count = static_cast<std::size_t>(std::max<std::uint64_t>(1, bytes / matrix.size()));
     weights_ = make_context(count);
@@ -95,7 +96,7 @@ class Multiplications {
     values_ = make_context(nodes);
     std::vector<ggml_tensor*> matrices;
     for (std::size_t i = 0; i < count; ++i)
-      matrices.push_back(ggml_new_tensor_2d(weights_.get(), type, probe.columns, kRows));
+      matrices.push_back(ggml_new_tensor_2d(weights_.get(), type, probe.columns, probe.rows));
     ggml_tensor* input =
         ggml_new_tensor_2d(values_.get(), GGML_TYPE_F32, probe.columns, probe.batch);
     graph_ = ggml_new_graph_custom(values_.get(), nodes, false);
@@ -109,7 +110,7 @@ class Multiplications {
       ggml_backend_tensor_set(each, matrix.data(), 0, matrix.size());
     const std::vector<float> ones(static_cast<std::size_t>(probe.columns * probe.batch), 0.5f);
     ggml_backend_tensor_set(input, ones.data(), 0, ones.size() * sizeof(float));
-    weight_count_ = static_cast<double>(count) * static_cast<double>(probe.columns * kRows);
+    weight_count_ = static_cast<double>(count) * static_cast<double>(probe.columns * probe.rows);
   }
 
   double weight_count() const { return weight_count_; }
@@ -149,7 +150,7 @@ double best_pass(ggml_backend_t backend, ggml_cgraph* graph) {
 
 double measured(ggml_backend_dev_t device, ggml_type type, const MatrixProbe& probe) {
   for (ggml_backend_buffer_type_t layout : layouts_of(device)) {
-    if (!multiplies(device, layout, type, probe.columns)) continue;
+    if (!multiplies(device, layout, type, probe)) continue;
     const Multiplications work(device, layout, type, probe);
     const ggml_backend_ptr backend(ggml_backend_dev_init(device, nullptr));
     if (backend == nullptr) no_memory();
@@ -165,8 +166,11 @@ double probe_matrices(const MatrixProbe& probe) {
   const auto type = static_cast<ggml_type>(probe.type);
   const bool known = probe.type < GGML_TYPE_COUNT && ggml_blck_size(type) > 0 &&
                      ggml_type_size(type) > 0 && probe.columns > 0 && probe.batch >= 1 &&
-                     probe.batch <= kMostBatch && probe.columns % ggml_blck_size(type) == 0;
-  ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+                     probe.batch <= kMostBatch && probe.rows > 0 && probe.rows <= kMostRows &&
+                     probe.columns % ggml_blck_size(type) == 0;
+  ggml_backend_dev_t device = probe.device.empty()
+                                  ? ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU)
+                                  : ggml_backend_dev_by_name(probe.device.c_str());
   if (!known || device == nullptr) refuse_type();
   const LlamaLogMute mute;
   const LlamaAbortGuard guard;  // types that ggml cannot quantize to

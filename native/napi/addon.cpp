@@ -105,6 +105,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("inspectAsync", Napi::Function::New(env, inspect_header_async));
   exports.Set("measure", Napi::Function::New(env, measure_memory_async));
   exports.Set("probeMatrices", Napi::Function::New(env, probe_matrices_async));
+  exports.Set("gpuPower", Napi::Function::New(env, gpu_power_async));
   exports.Set("setLogSink", Napi::Function::New(env, set_log_sink));
   exports.Set("devices", Napi::Function::New(env, devices));
   exports.Set("backends", Napi::Function::New(env, backends));

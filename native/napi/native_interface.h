@@ -5,6 +5,6 @@
 
 namespace infernode {
 
-constexpr const char* kNativeInterface = "infernode native interface 6";
+constexpr const char* kNativeInterface = "infernode native interface 7";
 
 }  // namespace infernode

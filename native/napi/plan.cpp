@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/gguf_file.h"
+#include "model/gpu_power.h"
 #include "model/llama_matrix_probe.h"
 #include "model/llama_plan.h"
 #include "napi/cancellable_worker.h"
@@ -34,9 +35,9 @@ constexpr const char* kNoMemory = "There is too little memory to plan the model.
 class ProbeWorker final : public CancellableWorker {
  public:
   ProbeWorker(Napi::Env env, const MatrixProbe& probe)
-      : CancellableWorker(env, "infernode probe",
-                          {.out_of_memory = kNoMemory, .failed = "The CPU could not be measured"},
-                          env.Null()),
+      : CancellableWorker(
+            env, "infernode probe",
+            {.out_of_memory = kNoMemory, .failed = "The device could not be measured"}, env.Null()),
         probe_(probe) {}
 
  protected:
@@ -46,6 +47,41 @@ class ProbeWorker final : public CancellableWorker {
  private:
   MatrixProbe probe_;
   double seconds_ = 0;
+};
+
+class PowerWorker final : public CancellableWorker {
+ public:
+  explicit PowerWorker(Napi::Env env)
+      : CancellableWorker(
+            env, "infernode power",
+            {.out_of_memory = kNoMemory, .failed = "The GPUs' power could not be read"},
+            env.Null()) {}
+
+ protected:
+  void work(const std::atomic<bool>& /*cancelled*/) override { reading_ = read_gpu_power(); }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Array gpus = Napi::Array::New(env, reading_.gpus.size());
+    for (std::uint32_t i = 0; i < gpus.Length(); ++i) {
+      Napi::Object gpu = Napi::Object::New(env);
+      gpu.Set("name", reading_.gpus[i].name);
+      gpu.Set("bus", reading_.gpus[i].bus);
+      gpu.Set("watts", number_or_null(env, reading_.gpus[i].watts));
+      gpu.Set("joules", number_or_null(env, reading_.gpus[i].joules));
+      gpus.Set(i, gpu);
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("problem", reading_.problem);
+    object.Set("gpus", gpus);
+    return object;
+  }
+
+ private:
+  static Napi::Value number_or_null(Napi::Env env, double value) {
+    return value < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, value));
+  }
+
+  GpuPowerReading reading_;
 };
 
 class MeasureWorker final : public CancellableWorker {
@@ -111,8 +147,14 @@ Napi::Value probe_matrices_async(const Napi::CallbackInfo& info) {
   probe.batch = asked.Get("batch").ToNumber().Int32Value();
   probe.threads = asked.Get("threads").ToNumber().Int32Value();
   probe.bytes = static_cast<std::uint64_t>(asked.Get("bytes").ToNumber().Int64Value());
+  probe.rows = asked.Get("rows").ToNumber().Int64Value();
+  probe.device = asked.Get("device").ToString();
   auto* worker = new ProbeWorker(info.Env(), probe);
   return worker->start().Get("promise");
+}
+
+Napi::Value gpu_power_async(const Napi::CallbackInfo& info) {
+  return (new PowerWorker(info.Env()))->start().Get("promise");
 }
 
 }  // namespace infernode

@@ -1,5 +1,5 @@
-// The addon's functions for plans: memory from headers alone, and how fast this CPU multiplies.
-// Both work on a libuv worker. JavaScript thread only.
+// The addon's functions for plans and benchmarks: memory from headers alone, how fast a device
+// multiplies, and what GPUs draw. All work on a libuv worker. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -11,5 +11,8 @@ Napi::Value measure_memory_async(const Napi::CallbackInfo& info);
 
 // probeMatrices(probe): resolves to seconds per weight and pass, measured.
 Napi::Value probe_matrices_async(const Napi::CallbackInfo& info);
+
+// gpuPower(): resolves to power and energy counters of NVIDIA's GPUs, or why there are none.
+Napi::Value gpu_power_async(const Napi::CallbackInfo& info);
 
 }  // namespace infernode

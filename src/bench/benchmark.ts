@@ -10,6 +10,7 @@ import { repeatFigures } from "./figures.js";
 import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
 import { type Amount, type Load, runRepeat } from "./load.js";
 import { amountOf, type JudgedBenchmark, usersOf } from "./options.js";
+import { type PhysicsFacts, type PhysicsIdentity, physicsIdentity } from "./physics.js";
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
 import { gpuNames, type Price, priceOf } from "./price.js";
 import type { RequestRecord } from "./record.js";
@@ -46,6 +47,8 @@ export interface BenchmarkResult {
   readonly price: Price | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
+  /** What the model costs and its devices can do; null for endpoints. */
+  readonly physics: PhysicsIdentity | null;
   readonly points: readonly PointResult[];
   /** Of each sweep; empty without one. */
   readonly saturation: readonly Saturation[];
@@ -99,6 +102,7 @@ class Benchmark {
   readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
+  #physics: PhysicsFacts | null = null;
 
   constructor(options: JudgedBenchmark, file: WorkloadFile, { target, openMs }: Opened, call: BenchmarkCall) {
     this.#options = options;
@@ -125,6 +129,7 @@ class Benchmark {
     const { signal } = this.#call;
     const isRemote = this.#options.url !== undefined;
     if (isRemote && this.#options.calibrate) this.#calibration = await calibrate(signal);
+    if (this.#options.physics && !signal.aborted) this.#physics = await this.#target.physics();
     this.#digest = await greedyDigest(this.#target, signal);
     for (let load = this.#plan.next([]); load !== null; load = this.#plan.next(this.#points)) {
       if (signal.aborted) return;
@@ -195,7 +200,7 @@ class Benchmark {
         this.#call.onRequest?.({ load, repeat, ended: records.length, expected });
       });
     } finally {
-      const surroundings = await watch.stop();
+      const surroundings = { ...(await watch.stop()), physics: this.#physics };
       const slo = { ttftMs: sloTtft, itlMs: sloItl };
       if (records.length > 0) keep(repeatFigures(load, records, slo, surroundings));
     }
@@ -207,7 +212,12 @@ class Benchmark {
       ...{ schema: "infernode-bench/1", ended, startedAt: this.#startedAt },
       ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
       ...{ workloadFile: this.#file.identity, openMs: this.#openMs, price: this.#price },
-      ...{ calibration: this.#calibration, greedyDigest: this.#digest, points: [...this.#points] },
+      ...{
+        calibration: this.#calibration,
+        greedyDigest: this.#digest,
+        physics: this.#physics && physicsIdentity(this.#physics),
+        points: [...this.#points],
+      },
       saturation: this.#plan.saturations(this.#points),
       fields: fieldFormulas,
     };

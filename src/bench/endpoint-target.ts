@@ -1,10 +1,12 @@
 // An endpoint as a benchmark's target: streams /chat/completions or /completions of OpenAI's API, or
 // polls jobs (polled-target.ts). What the endpoint takes (its model's name, `ignore_eos`) and how many tokens a
 // word is for it, is asked once at the beginning.
+import { gpuPower } from "../models/plan/device-probe.js";
 import { findMetrics, type MetricsSource, scrape } from "./endpoint-metrics.js";
 import { type RequestApi, requestBody, statusSentence, wordSizer } from "./endpoint-request.js";
 import { Connections, type ExchangeEnd } from "./http-exchange.js";
 import { PolledTarget } from "./polled-target.js";
+import type { PowerSource } from "./power.js";
 import { type PromptSizer, wordText } from "./prompt-text.js";
 import { Random } from "./random.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
@@ -185,10 +187,16 @@ class Opening {
   }
 }
 
+/** Its GPUs are this machine's. */
+function isHere({ hostname }: URL): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
+}
+
 class EndpointTarget implements Target {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly sizer: PromptSizer;
   readonly lookEveryMs = 500;
+  readonly power: PowerSource | null;
   readonly #fixed: Fixed;
   readonly #api: RequestApi;
 
@@ -197,6 +205,7 @@ class EndpointTarget implements Target {
     this.#api = api;
     this.sizer = sizer;
     const { url, model, ignoreEos, metrics } = fixed;
+    this.power = isHere(url) ? { read: gpuPower, names: null } : null;
     const metricsUrl = metrics === null ? null : metrics.url.href;
     this.identity = { type: "endpoint", url: url.href, api, model, ignoreEos, metricsUrl };
   }
@@ -229,6 +238,10 @@ class EndpointTarget implements Target {
   async kvUse(): Promise<number | null> {
     const { metrics } = this.#fixed;
     return metrics === null ? null : ((await scrape(metrics))?.kvUse ?? null);
+  }
+
+  async physics(): Promise<null> {
+    return null;
   }
 
   async close(): Promise<void> {

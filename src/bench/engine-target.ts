@@ -1,6 +1,16 @@
 // An engine of this process as a benchmark's target, through the package's public interface.
 import { InferenceError } from "../errors.js";
-import { devices, type Engine, loadModel, type Model } from "../index.js";
+import { devices, type Engine, loadModel, type Model, type ModelDevice } from "../index.js";
+import {
+  costOfModel,
+  cpuKernels,
+  type DeviceProbe,
+  gpuPower,
+  probeDevice,
+} from "../models/plan/device-probe.js";
+import { gpuNamed } from "../models/plan/gpu-names.js";
+import type { PhysicsFacts } from "./physics.js";
+import type { PowerSource } from "./power.js";
 import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
 import type { Target, TargetCounters } from "./target.js";
@@ -33,10 +43,14 @@ export async function openEngine(options: EngineTargetOptions, signal: AbortSign
   }
 }
 
+/** llama.cpp allocates cells of a KV cache in blocks. */
+const cellBlock = 256;
+
 class EngineTarget implements Target {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly sizer: PromptSizer;
   readonly lookEveryMs = 50;
+  readonly power: PowerSource | null;
   readonly #model: Model;
   readonly #engine: Engine;
   readonly #ignoreEos: boolean;
@@ -46,6 +60,8 @@ class EngineTarget implements Target {
     this.#engine = engine;
     this.#ignoreEos = ignoreEos;
     this.sizer = sizerOf(model);
+    const gpus = gpusOf(model);
+    this.power = gpus.length === 0 ? null : { read: gpuPower, names: gpus };
     const { architecture, description, name, parameterCount, sizeBytes, fingerprint } = model.info;
     this.identity = {
       type: "engine",
@@ -53,7 +69,7 @@ class EngineTarget implements Target {
         ...{ path: model.path, architecture, description, name, parameterCount, sizeBytes, fingerprint },
         devices: model.info.devices,
       },
-      gpus: gpusOf(model),
+      gpus,
       engine: engine.options,
       ignoreEos,
     };
@@ -98,18 +114,63 @@ class EngineTarget implements Target {
     return kvCellsUsed / kvCellsTotal;
   }
 
+  async physics(): Promise<PhysicsFacts> {
+    const { threads, contextLength, kvType } = this.#engine.options;
+    const cost = await costOfModel(this.#model.path);
+    const { kvBytes } = this.#model.memoryNeeded({ slots: 1, contextLength, kvType });
+    const computing = computingDevices(this.#model);
+    const weights = computing.map(({ weightBytes }) => weightBytes);
+    const probes: DeviceProbe[] = [];
+    for (const { name, type } of computing) {
+      const kind = type === "cpu" ? "cpu" : "gpu";
+      probes.push(await probeDevice(cost, { device: name, kind, threads }));
+    }
+    const all = weights.reduce((sum, bytes) => sum + bytes, 0);
+    return {
+      ...{ cost, kvBytesPerToken: kvBytes / (Math.ceil(contextLength / cellBlock) * cellBlock), probes },
+      shares: weights.map((bytes) => bytes / all),
+      kernels: computing.flatMap(({ type, backend }) => (type === "cpu" ? cpuKernels() : [backend])),
+      datasheetF16: datasheetOf(computing),
+    };
+  }
+
   async close(): Promise<void> {
     await this.#engine.close();
     await this.#model.close();
   }
 }
 
+type ComputingDevice = ReturnType<typeof devices>[number] & Pick<ModelDevice, "weightBytes">;
+
+/** The devices that hold layers; the host keeps token embeddings, whatever computes. */
+function computingDevices({ info }: Model): readonly ComputingDevice[] {
+  return info.devices
+    .filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput)
+    .flatMap(({ name, weightBytes }) => {
+      const device = devices().find((each) => each.name === name);
+      return device === undefined ? [] : [{ ...device, weightBytes }];
+    });
+}
+
 /** Each GPU that computes, as its driver names it. */
-function gpusOf({ info }: Model): readonly string[] {
-  const computing = info.devices.filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput);
-  return devices()
-    .filter(({ name, type }) => type !== "cpu" && computing.some((each) => each.name === name))
+function gpusOf(model: Model): readonly string[] {
+  return computingDevices(model)
+    .filter(({ type }) => type !== "cpu")
     .map(({ description }) => description);
+}
+
+/** A pass goes through the devices one after the other. */
+function datasheetOf(computing: readonly ComputingDevice[]): number | null {
+  const rates = computing.map(({ type, description }) =>
+    type === "cpu" ? undefined : gpuNamed(description)?.f16Tflops,
+  );
+  const all = computing.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
+  let seconds = 0;
+  for (const [at, rate] of rates.entries()) {
+    if (rate === undefined) return null;
+    seconds += (computing[at]?.weightBytes ?? 0) / all / (rate * 1e12);
+  }
+  return seconds > 0 ? 1 / seconds : null;
 }
 
 const nothing = { usage: null, queueMs: null, engineFirstTokenMs: null };

@@ -2,6 +2,7 @@
 // table of docs/guides/benchmarking.md. test/bench/fields.test.ts refuses a result that has a
 // field which is not here, and an entry here that no result has.
 
+import { physicsRows } from "./physics-fields.js";
 import { latencyRows, repeatRows, throughputRows } from "./repeat-fields.js";
 
 /** What a field is. */
@@ -198,6 +199,7 @@ const rows: readonly FieldRow[] = [
     "concurrency: the least whose outputTokensPerSecond is within 5 % of the most; rate: the highest that was kept",
   ],
   ["saturation[].sentence", "value", "", "the same for people"],
+  ...physicsRows,
   ["fields", "object", "", "this table"],
 ];
 

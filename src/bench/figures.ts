@@ -2,6 +2,8 @@
 // values out. What each figure is stands in fields.ts, with its formula.
 import { type EngineFigures, engineFigures } from "./engine-figures.js";
 import type { Load } from "./load.js";
+import { type PhysicsFacts, type PhysicsFigures, physicsFigures } from "./physics.js";
+import { type EnergyFigures, energyOf, type PowerMoments, type PowerSource } from "./power.js";
 import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
 import { coefficientOfVariation, type Distribution, distribution, percentile } from "./statistics.js";
 import { meanInFlight, steadyWindow, type Window } from "./steady.js";
@@ -21,6 +23,9 @@ export interface Surroundings {
   readonly kvUseMax: number | null;
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
   readonly cpuShare: number;
+  readonly physics: PhysicsFacts | null;
+  /** Null: no GPU of this machine computes. */
+  readonly power: { readonly moments: PowerMoments; readonly names: PowerSource["names"] } | null;
 }
 
 /** Rates inside the steady state. */
@@ -89,6 +94,8 @@ export interface RepeatFigures {
     readonly stretch: number | null;
   };
   readonly engine: EngineFigures | null;
+  readonly physics: PhysicsFigures | null;
+  readonly energy: EnergyFigures | null;
   readonly client: {
     readonly eventLoopDelayMs: Surroundings["eventLoopDelayMs"];
     readonly cpuShare: number;
@@ -114,9 +121,13 @@ export function repeatFigures(
   const steady = steadyWindow(load, records);
   const whole = wholeWindow(measured);
   const window = steady ?? whole;
+  const requests = countsOf(records, measured, good.size);
+  const tokens = tokenFigures(finished, measured);
+  const engine = engineFigures(surroundings);
+  const { physics, power } = surroundings;
   const durationMs = window === null ? 0 : window.endMs - window.startMs;
   const figures: RepeatFigures = {
-    requests: countsOf(records, measured, good.size),
+    requests,
     errors: errorsOf(measured),
     window: window && {
       kind: steady === null ? "whole" : "steady",
@@ -125,10 +136,12 @@ export function repeatFigures(
     wallMs: whole && whole.endMs - whole.startMs,
     throughput: window && throughputOf(records, good, window),
     latency: latencyFigures(samples),
-    tokens: tokenFigures(finished, measured),
+    tokens,
     turns: distribution(finished.map(({ turn }) => turn).filter((turn) => turn !== null)),
     arrivals: arrivalFigures(measured),
-    engine: engineFigures(surroundings),
+    engine,
+    physics: physics && physicsFigures(physics, engine, tokens),
+    energy: power && energyOf(power.moments, power.names, requests.all.outputTokens),
     client: {
       eventLoopDelayMs: surroundings.eventLoopDelayMs,
       cpuShare: surroundings.cpuShare,

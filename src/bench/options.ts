@@ -87,6 +87,7 @@ export const benchmarkSchema = z
     sloItl: numberAbove(0, 1e9).default(50),
     timeout: numberAbove(0, 86_400).default(600),
     calibrate: flag().default(true),
+    physics: flag().default(true),
     slots: integer(1, mostSlots).optional(),
     contextLength: integer(16, 2 ** 24).optional(),
     threads: integer(1, 512).optional(),

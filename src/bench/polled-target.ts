@@ -43,6 +43,7 @@ export class PolledTarget implements Target {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly sizer: PromptSizer;
   readonly lookEveryMs = 60_000; // there is nothing to look at
+  readonly power = null;
   readonly #fixed: Fixed;
   readonly #isStreamed: boolean;
 
@@ -143,6 +144,10 @@ export class PolledTarget implements Target {
   }
 
   async kvUse(): Promise<null> {
+    return null;
+  }
+
+  async physics(): Promise<null> {
     return null;
   }
 

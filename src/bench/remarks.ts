@@ -5,6 +5,7 @@ import type { BenchmarkResult } from "./benchmark.js";
 import type { Calibration } from "./calibration.js";
 import { costLines } from "./cost-lines.js";
 import { digits, loadText } from "./load-text.js";
+import { physicsLines } from "./physics-lines.js";
 import type { PointResult } from "./point.js";
 
 /** "3 http-503, 1 timeout"; "0" without errors. */
@@ -23,6 +24,7 @@ export function remarksOn(result: BenchmarkResult): readonly string[] {
     ...saturation.map(({ sentence }) => sentence),
     ...points.flatMap(achievedLine),
     ...costLines(result),
+    ...physicsLines(result),
     ...new Set(points.flatMap(pointRemarks)),
     ...pollLines(result.target),
     ...(calibration ?? []).map(calibrationLine),

@@ -1,5 +1,7 @@
 // What a benchmark sends its requests to: an engine of this process or an endpoint. The load
 // generator knows nothing else of either.
+import type { PhysicsFacts } from "./physics.js";
+import type { PowerSource } from "./power.js";
 import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Progress } from "./record.js";
 
@@ -45,6 +47,14 @@ export interface Target {
   counters(): Promise<TargetCounters | null>;
   /** The share of the KV cache that running requests hold; null where the target does not tell. Never rejects. */
   kvUse(): Promise<number | null>;
+  /**
+   * What the model costs and its devices can do, measured now, while nothing runs; null where the
+   * target does not compute in this process.
+   * @throws InferenceError (rejects)
+   */
+  physics(): Promise<PhysicsFacts | null>;
+  /** Where the power of its GPUs is read; null: it has none here. */
+  readonly power: PowerSource | null;
   close(): Promise<void>;
 }
 

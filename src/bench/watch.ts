@@ -2,6 +2,7 @@
 // takes, and how full the engine's KV cache gets.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Surroundings } from "./figures.js";
+import { PowerWatch } from "./power.js";
 import type { Target } from "./target.js";
 
 const resolutionMs = 5;
@@ -15,28 +16,33 @@ export class Watch {
   readonly #cpuBefore = process.cpuUsage();
   readonly #startedMs = performance.now();
   readonly #kvTimer: NodeJS.Timeout;
+  readonly #power: PowerWatch | null;
   #looking: Promise<void> = Promise.resolve();
   #isLooking = false;
   #kvUseMax: number | null = null;
 
-  private constructor(target: Target, before: Surroundings["before"]) {
+  private constructor(target: Target, before: Surroundings["before"], power: PowerWatch | null) {
     this.#target = target;
+    this.#power = power;
     this.#before = before;
     this.#delays.enable();
     this.#kvTimer = setInterval(() => this.#look(), target.lookEveryMs);
   }
 
   static async start(target: Target): Promise<Watch> {
-    return new Watch(target, await target.counters());
+    const power = target.power === null ? null : await PowerWatch.start(target.power);
+    return new Watch(target, await target.counters(), power);
   }
 
-  async stop(): Promise<Surroundings> {
+  async stop(): Promise<Omit<Surroundings, "physics">> {
     this.#look();
     clearInterval(this.#kvTimer);
     this.#delays.disable();
     const { user, system } = process.cpuUsage(this.#cpuBefore);
     const cpuShare = (user + system) / 1000 / (performance.now() - this.#startedMs);
     await this.#looking;
+    const moments = await this.#power?.stop();
+    const { power: source } = this.#target;
     // A timer of 5 ms that fires after 7 was 2 ms late.
     const late = (nanoseconds: number) =>
       Math.max(
@@ -53,6 +59,7 @@ export class Watch {
         max: late(this.#delays.max),
       },
       cpuShare,
+      power: moments === undefined || source === null ? null : { moments, names: source.names },
     };
   }
 

@@ -8,6 +8,7 @@ import { createApp, type ServerState } from "../http/app.js";
 import { BodyBudget } from "../http/body-budget.js";
 import { type Listener, type ListenOptions, listen } from "../http/listener.js";
 import { type OpenaiParts, shuttingDown } from "../http/openai-routes.js";
+import { ResponseStore } from "../openai/response-store.js";
 import { versionIn } from "../package-root.js";
 import { Concurrency } from "../serverless/concurrency.js";
 import { readConfig, type WorkerConfig } from "../serverless/config.js";
@@ -332,6 +333,7 @@ export class Server implements Stoppable {
     if (text === undefined) return undefined;
     return {
       model: text.model,
+      responses: new ResponseStore(),
       admission: this.#admission,
       limitBytes: this.#options.maxBodyBytes,
       stallMs: this.#times.stallMs,

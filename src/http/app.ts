@@ -74,23 +74,23 @@ export function createApp(parts: AppParts): Hono {
   app.get("/version", () => jsonReply(200, { version }));
   app.use(async (context, next) => {
     if (openPaths.has(context.req.path)) return wrongMethodReply(context.req.path, context.req.method);
-    if (state() === "loading" && !canWait(context.req.path)) await loaded();
+    const { path, method } = context.req;
+    if (state() === "loading" && !canWait(path)) await loaded();
     const now = state();
-    if (now === "loading" && !canWait(context.req.path)) return errorReply(loading);
-    if (now === "broken") return errorReply(broken);
-    if (now === "draining" && startsWork(context.req.method, context.req.path))
-      return errorReply(shuttingDown);
+    if (now === "loading" && !canWait(path)) return errorReply(loading, {}, path);
+    if (now === "broken") return errorReply(broken, {}, path);
+    if (now === "draining" && startsWork(method, path)) return errorReply(shuttingDown, {}, path);
     return next();
   });
   const speaksOpenai = (context: Context) =>
     openai === undefined
-      ? errorReply(noModel)
+      ? errorReply(noModel, {}, context.req.path)
       : openaiReply(openai, context.req.path.replace(/(.)\/$/, "$1"), context.req.raw);
   app.all("/v1/*", speaksOpenai);
   for (const path of besideV1) app.all(path, speaksOpenai);
   more(app);
   app.notFound(({ req }) => errorReply(noRoute(req.method, req.path)));
-  app.onError((thrown) => errorReply(toApiError(thrown)));
+  app.onError((thrown, { req }) => errorReply(toApiError(thrown), {}, req.path));
   return app;
 }
 

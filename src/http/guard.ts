@@ -40,8 +40,9 @@ const refusedKey = new ApiError(
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: origins.includes("*") ? "*" : [...origins],
-    allowMethods: ["GET", "POST"],
-    allowHeaders: ["Authorization", "Content-Type", "X-Api-Key"],
+    allowMethods: ["GET", "POST", "DELETE"],
+    // All that the page asks for: clients of OpenAI and Anthropic send many of their own.
+    allowHeaders: [],
     exposeHeaders: ["Retry-After"],
     maxAge: 600,
   });
@@ -50,12 +51,13 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
 export function guard({ keys, origins, isLocal }: GuardOptions): MiddlewareHandler {
   return async (context, next) => {
     if (openPaths.has(context.req.path)) return next();
+    const { path } = context.req;
     if (isLocal && keys.isEmpty && !namesThisMachine(context.req.header("host") ?? ""))
-      return errorReply(refusedHost);
+      return errorReply(refusedHost, {}, path);
     if (!isAllowedPage(context, origins) && ofAnotherPage(pageHeaders(context)))
-      return errorReply(refusedPage);
+      return errorReply(refusedPage, {}, path);
     if (!keys.admits(context.req.raw.headers))
-      return errorReply(refusedKey, { "WWW-Authenticate": "Bearer" });
+      return errorReply(refusedKey, { "WWW-Authenticate": "Bearer" }, path);
     return next();
   };
 }

@@ -3,6 +3,8 @@
 // generation, and a request that finds too many others is refused before its body is read.
 import { ApiError, toApiError } from "../openai/api-error.js";
 import type { OnUnknown } from "../openai/fields.js";
+import { eventText, type NamedEvent, type NamedStream } from "../openai/named-events.js";
+import type { ResponseStore } from "../openai/response-store.js";
 import { answer } from "../openai/routes.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { Admission } from "./admission.js";
@@ -19,6 +21,8 @@ import {
 
 export interface OpenaiParts {
   readonly model: () => TextModel;
+  /** Undefined: no responses are kept. */
+  readonly responses?: ResponseStore | undefined;
   readonly admission: Admission;
   readonly limitBytes: number;
   /** Milliseconds that the client of a stream may take nothing. */
@@ -47,11 +51,12 @@ export interface CarriedCall {
 export async function openaiReply(parts: OpenaiParts, path: string, request: Request): Promise<Response> {
   const { method, signal } = request;
   const body = async () => (await readJson(request, parts.limitBytes)).value;
-  const reply = await openaiAnswer(parts, { path, method, signal, body });
+  const { search } = new URL(request.url);
+  const reply = await openaiAnswer(parts, { path: path + search, method, signal, body });
   try {
     return written(reply);
   } catch (thrown) {
-    return errorReply(told(thrown, parts.ending, parts.onFailure));
+    return errorReply(told(thrown, parts.ending, parts.onFailure), {}, path);
   }
 }
 
@@ -59,17 +64,17 @@ export async function openaiReply(parts: OpenaiParts, path: string, request: Req
 export async function openaiAnswer(parts: OpenaiParts, call: CarriedCall): Promise<Reply> {
   const { path, method, signal } = call;
   const reads = method === "GET" || method === "HEAD";
-  if (!reads && /^\/v1\/models(?:\/|$)/.test(path))
-    return failureReply(wrongMethod(path, "GET", method), { Allow: "GET, HEAD" });
-  if (reads) return guarded(parts, () => listed(parts, path));
+  if (!reads && /^\/v1\/models(?:[/?]|$)/.test(path))
+    return failureReply(wrongMethod(path.replace(/\?.*/, ""), "GET", method), { Allow: "GET, HEAD" });
+  if (reads) return guarded(parts, path, () => listed(parts, path));
   const leave = parts.admission.enter();
-  if (leave === undefined) return failureReply(full(parts.admission));
+  if (leave === undefined) return failureReply(full(parts.admission), {}, path);
   const work = new LinkedAbort([signal, parts.ending], leave);
-  return guarded(parts, () => generated(parts, call, work), work);
+  return guarded(parts, path, () => generated(parts, call, work), work);
 }
 
-async function listed({ model }: OpenaiParts, path: string): Promise<Reply> {
-  const given = await answer(model(), { path, method: "GET", body: undefined });
+async function listed({ model, responses }: OpenaiParts, path: string): Promise<Reply> {
+  const given = await answer(model(), { path, method: "GET", body: undefined, responses });
   if (given.type === "object") return objectReply(200, given.object);
   throw new Error("a route without a body gives an object");
 }
@@ -79,19 +84,24 @@ async function generated(
   { path, method, body: read }: CarriedCall,
   work: LinkedAbort,
 ): Promise<Reply> {
-  const { model, stallMs, onUnknown } = parts;
+  const { model, stallMs, onUnknown, responses } = parts;
   const body = await read();
   const { signal } = work.abort;
   await parts.awake?.(signal);
-  const given = await answer(model(), { path, method, body, signal, onUnknown });
+  const given = await answer(model(), { path, method, body, signal, onUnknown, responses });
   if (given.type === "object") {
     work.end();
     return objectReply(200, given.object);
   }
   // A refusal comes with the first chunk, and still has a status of its own.
+  const options = { abort: work.abort, stallMs, onEnd: () => work.end() };
+  if (given.type === "events") {
+    const events = given.events[Symbol.asyncIterator]();
+    return streamReply(namedEventsOf(await events.next(), events, given, parts), options);
+  }
   const chunks = given.chunks[Symbol.asyncIterator]();
   const first = await chunks.next();
-  return streamReply(eventsOf(first, chunks, parts), { abort: work.abort, stallMs, onEnd: () => work.end() });
+  return streamReply(eventsOf(first, chunks, parts), options);
 }
 
 async function* eventsOf(
@@ -107,6 +117,22 @@ async function* eventsOf(
     throw told(thrown, ending, onFailure);
   } finally {
     await chunks.return?.();
+  }
+}
+
+/** As eventsOf(), of events that say by themselves how their stream ends. */
+async function* namedEventsOf(
+  first: IteratorResult<NamedEvent>,
+  events: AsyncIterator<NamedEvent>,
+  { failed }: NamedStream,
+  { ending, onFailure }: OpenaiParts,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for (let next = first; !next.done; next = await events.next()) yield eventText(next.value);
+  } catch (thrown) {
+    yield eventText(failed(told(thrown, ending, onFailure)));
+  } finally {
+    await events.return?.();
   }
 }
 
@@ -134,6 +160,7 @@ class LinkedAbort {
 
 async function guarded(
   { ending, onFailure }: OpenaiParts,
+  path: string,
   reply: () => Promise<Reply>,
   work?: LinkedAbort,
 ): Promise<Reply> {
@@ -141,7 +168,7 @@ async function guarded(
     return await reply();
   } catch (thrown) {
     work?.end();
-    return failureReply(told(thrown, ending, onFailure));
+    return failureReply(told(thrown, ending, onFailure), {}, path);
   }
 }
 

@@ -1,7 +1,7 @@
 // Answers as objects with a status, or as web Responses: JSON, errors in OpenAI's form, and
 // streams of server-sent events, whose client is the pace: a chunk is made when the last one
 // is on its way.
-import { type ApiError, toApiError } from "../openai/api-error.js";
+import { type ApiError, errorBody, toApiError } from "../openai/api-error.js";
 
 type HeaderFields = Readonly<Record<string, string>>;
 
@@ -43,15 +43,15 @@ function retryAfter(status: number): HeaderFields {
   return status === 429 || status === 503 ? { "Retry-After": String(retrySeconds) } : {};
 }
 
-/** {"error": {message, type, param, code}} */
-export function failureReply(error: ApiError, headers: HeaderFields = {}): Reply {
-  const allow: HeaderFields = error.status === 405 ? { Allow: "POST" } : {};
-  return objectReply(error.status, { error: error.object }, { ...allow, ...headers });
+/** {"error": {message, type, param, code}} @param path of the request: Anthropic's API has a form of its own */
+export function failureReply(error: ApiError, headers: HeaderFields = {}, path = ""): Reply {
+  const allow: HeaderFields = error.status === 405 ? { Allow: error.allow ?? "POST" } : {};
+  return objectReply(error.status, errorBody(path, error), { ...allow, ...headers });
 }
 
 /** As failureReply(). */
-export function errorReply(error: ApiError, headers: HeaderFields = {}): Response {
-  return written(failureReply(error, headers));
+export function errorReply(error: ApiError, headers: HeaderFields = {}, path = ""): Response {
+  return written(failureReply(error, headers, path));
 }
 
 export interface EventStreamOptions {

@@ -113,7 +113,8 @@ export class CheckpointCache {
     record: ConvertedRecord,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const writtenMs = (await stat(path)).mtimeMs;
+    const writtenMs = (await stat(path).catch(() => undefined))?.mtimeMs;
+    if (writtenMs === undefined) return false; // somebody removed it just now
     if (Math.abs(writtenMs - (record.writtenMs ?? 0)) < coarsestTimeMs) return true;
     try {
       if ((await fileSha256(path, signal)) !== record.sha256) return false;

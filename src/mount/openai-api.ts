@@ -10,6 +10,7 @@ import { type OpenaiParts, openaiAnswer, openaiReply } from "../http/openai-rout
 import { written } from "../http/replies.js";
 import type { Engine, Model } from "../index.js";
 import { engineModel } from "../openai/engine-model.js";
+import { ResponseStore } from "../openai/response-store.js";
 import { nodeListener } from "./node-listener.js";
 
 /** What is served, and how. */
@@ -102,8 +103,8 @@ const schema = z.strictObject({
 
 /**
  * OpenAI's API over an engine, to be mounted on a server of your own. The routes are those of `infernode serve`:
- * /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/rerank, and beside /v1
- * /tokenize and /detokenize. A client that leaves ends its generation. The engine and the model stay yours to close.
+ * /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/rerank, and beside
+ * /v1 /tokenize and /detokenize. Responses are kept for an hour, in at most 64 MiB. A client that leaves ends its generation. The engine and the model stay yours to close.
  * @throws InferenceError INVALID_OPTION
  */
 export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
@@ -115,6 +116,7 @@ export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
   setMaxListeners(0, never); // one for each request
   const parts: OpenaiParts = {
     model: () => served,
+    responses: new ResponseStore(),
     admission: new Admission(() => Number.POSITIVE_INFINITY), // the engine's queue has the bound
     limitBytes: maxBodyBytes,
     stallMs,

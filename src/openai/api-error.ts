@@ -1,6 +1,6 @@
 // Errors as OpenAI's API words them: {message, type, param, code} and an HTTP
 // status. Fields are named as the request names them.
-import { InferenceError } from "../errors.js";
+import { InferenceError, type NameOption } from "../errors.js";
 import { messageOfThrown } from "../thrown.js";
 import type { Body } from "./fields.js";
 import { optionNames } from "./option-names.js";
@@ -19,11 +19,18 @@ export class ApiError extends Error {
   readonly type: string;
   readonly param: string | null;
   readonly code: string | null;
+  /** Of a 405: the methods that the route takes; undefined: POST. */
+  readonly allow: string | undefined;
 
   constructor(
     status: number,
     message: string,
-    facts: { readonly type?: string; readonly param?: string; readonly code?: string } = {},
+    facts: {
+      readonly type?: string;
+      readonly param?: string;
+      readonly code?: string;
+      readonly allow?: string;
+    } = {},
   ) {
     super(message);
     this.name = "ApiError";
@@ -31,6 +38,7 @@ export class ApiError extends Error {
     this.type = facts.type ?? typeOf(status);
     this.param = facts.param ?? null;
     this.code = facts.code ?? null;
+    this.allow = facts.allow;
   }
 
   get object(): ErrorObject {
@@ -44,14 +52,30 @@ export function wrongField(param: string, phrase: string): ApiError {
   return new ApiError(400, `${param} must be ${phrase}`, { param, code: "invalid_value" });
 }
 
-/** Whatever was thrown, as the API words it. @param body whose field names an error uses */
-export function toApiError(thrown: unknown, body: Body = {}): ApiError {
+/** Whatever was thrown, as the API words it. @param names of fields, or the body that an error is of */
+export function toApiError(thrown: unknown, names: Body | NameOption = {}): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (!(thrown instanceof InferenceError)) return new ApiError(500, messageOfThrown(thrown));
   const { status, code, path } = thrown;
-  const name = optionNames(body);
+  const name = typeof names === "function" ? names : optionNames(names);
   const facts = path ? { param: name(path), code: "invalid_value" } : { code: code.toLowerCase() };
   return new ApiError(status, thrown.sentence(name), facts);
+}
+
+/** Where an answer is a failure: its body, in the words of the API that the path belongs to. */
+export function errorBody(path: string, error: ApiError): object {
+  if (!/(?:^|\/)v1\/messages(?:[/?]|$)/.test(path)) return { error: error.object };
+  return { type: "error", error: { ...error.object, type: anthropicType(error) } };
+}
+
+/** Anthropic's word for an error. */
+export function anthropicType({ status, type }: ApiError): string {
+  const words: Readonly<Record<number, string>> = {
+    403: "permission_error",
+    413: "request_too_large",
+    503: "overloaded_error",
+  };
+  return words[status] ?? (status < 500 ? type : "api_error");
 }
 
 function typeOf(status: number): string {

@@ -28,11 +28,13 @@ export function messagesOf(given: unknown, onUnknown: OnUnknown): readonly ChatM
   return given.map((message, index) => messageOf(message, `messages[${index}]`, onUnknown));
 }
 
-function isObject(value: unknown): value is Body {
+/** Whether a value is an object, and no list. */
+export function isObject(value: unknown): value is Body {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function messageOf(given: unknown, path: string, onUnknown: OnUnknown): ChatMessage {
+/** @param path of the message in its body @throws ApiError */
+export function messageOf(given: unknown, path: string, onUnknown: OnUnknown): ChatMessage {
   if (!isObject(given)) throw wrongField(path, "a message of { role, content }");
   tellUnknown(given, messageFields, onUnknown, (name) => `${path}.${name}`);
   const text = (name: string) => textField(given, name, `${path}.${name}`);
@@ -78,7 +80,8 @@ function transcriptOf(audio: unknown, path: string): string | undefined {
   });
 }
 
-function contentOf(given: unknown, path: string): ChatMessage["content"] {
+/** @throws ApiError for parts that are not text */
+export function contentOf(given: unknown, path: string): ChatMessage["content"] {
   if (given === undefined || given === null || typeof given === "string") return given ?? undefined;
   if (!Array.isArray(given)) throw wrongField(path, "text or a list of parts");
   return given.map((part: unknown, index) => partOf(part, `${path}[${index}]`));
@@ -128,8 +131,8 @@ function callOf(call: unknown, path: string): PastToolCall {
   return { ...(id !== undefined && { id }), ...called };
 }
 
-/** A call's name and arguments; the arguments may be any text that the model wrote. */
-function calledOf(given: unknown, path: string): PastToolCall {
+/** A call's name and arguments; the arguments may be any text that the model wrote. @throws ApiError */
+export function calledOf(given: unknown, path: string): PastToolCall {
   if (!isObject(given)) throw wrongField(path, "an object of { name, arguments }");
   const name = textField(given, "name", `${path}.name`);
   if (name === undefined) throw wrongField(`${path}.name`, "a string");

@@ -2,6 +2,7 @@
 // they are written is the caller's: nothing here knows a socket or a job.
 import type { GenerateRequest } from "../engine/generate-request.js";
 import { bytesText } from "./answer-parts.js";
+import { countedTokens, createdMessage } from "./anthropic.js";
 import { ApiError, toApiError, wrongField } from "./api-error.js";
 import { chatChunks, chatCompletion } from "./chat-answer.js";
 import { chatRequest } from "./chat-request.js";
@@ -17,16 +18,20 @@ import {
   tellUnknown,
   textField,
 } from "./fields.js";
+import type { NamedStream } from "./named-events.js";
 import { placedRun } from "./placed-run.js";
 import { reranked } from "./rerank.js";
+import type { ResponseStore } from "./response-store.js";
+import { createdResponse, existingResponse } from "./responses.js";
 import { changedModel, type TextModel } from "./text-model.js";
 import { detokenized, tokenized } from "./token-routes.js";
 import { withoutReasoning } from "./without-reasoning.js";
 
-/** An answer: one object, or the chunk objects of a stream, which throws an ApiError where it fails. */
+/** An answer: one object, or the objects of a stream, which throws an ApiError where it fails. */
 export type Answer =
   | { readonly type: "object"; readonly object: object }
-  | { readonly type: "chunks"; readonly chunks: AsyncIterable<object> };
+  | { readonly type: "chunks"; readonly chunks: AsyncIterable<object> }
+  | NamedStream;
 
 /** A request, whatever carried it. */
 export interface ApiCall {
@@ -37,9 +42,11 @@ export interface ApiCall {
   readonly signal?: AbortSignal | undefined;
   /** Default: unknown fields are ignored. */
   readonly onUnknown?: OnUnknown | undefined;
+  /** Where responses are kept. Default: they are not. */
+  readonly responses?: ResponseStore | undefined;
 }
 
-const notThere = ["/v1/responses", "/v1/messages", "/v1/score", "/score", "/pooling"];
+const notThere = ["/v1/score", "/score", "/pooling", "/v1/conversations", "/v1/messages/batches"];
 
 /** @throws ApiError */
 export async function answer(model: TextModel, call: ApiCall): Promise<Answer> {
@@ -52,12 +59,10 @@ export async function answer(model: TextModel, call: ApiCall): Promise<Answer> {
 
 async function routed(
   model: TextModel,
-  { path, method, body, signal, onUnknown = () => {} }: ApiCall,
+  { path, method, body, signal, onUnknown = () => {}, responses: store }: ApiCall,
 ): Promise<Answer> {
-  const route = path
-    .replace(/^\/openai(?=\/)/, "")
-    .replace(/\?.*$/, "")
-    .replace(/(.)\/$/, "$1");
+  const [address = "", query = ""] = path.split("?", 2);
+  const route = address.replace(/^\/openai(?=\/)/, "").replace(/(.)\/$/, "$1");
   switch (route) {
     case "/v1/models":
       return { type: "object", object: modelList(model) };
@@ -77,9 +82,21 @@ async function routed(
     case "/tokenize":
     case "/detokenize":
       return tokens(model, route, bodyOf(method, body), onUnknown);
+    case "/v1/responses": {
+      const posted = bodyOf(method, body);
+      return createdResponse(requested(model, posted), { store, body: posted, signal, onUnknown });
+    }
+    case "/v1/messages":
+    case "/v1/messages/count_tokens": {
+      const posted = bodyOf(method, body);
+      const work = route === "/v1/messages" ? createdMessage : countedTokens;
+      return work(requested(model, posted), posted, signal, onUnknown);
+    }
     default:
       if (route.startsWith("/v1/models/"))
         return { type: "object", object: oneModel(model, route.slice(11)) };
+      if (route.startsWith("/v1/responses/"))
+        return { type: "object", object: existingResponse(store, method, route.slice(14), query) };
       throw noRoute(route);
   }
 }

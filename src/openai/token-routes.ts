@@ -1,5 +1,6 @@
 // /tokenize and /detokenize, as vLLM has them: the ids that a completion or a conversation
 // would be computed from, and the text of ids.
+import type { GenerateRequest } from "../engine/generate-request.js";
 import { bytesText } from "./answer-parts.js";
 import { wrongField } from "./api-error.js";
 import { chatRequest } from "./chat-request.js";
@@ -52,7 +53,15 @@ async function tokensOfConversation(
   if (isGiven(body.chat_template)) refuseField("chat_template");
   const addGenerationPrompt = booleanField(body, "add_generation_prompt") ?? true;
   const conversation = Object.fromEntries(Object.entries(body).filter(([name]) => !ownFields.includes(name)));
-  const request = chatRequest(conversation, onUnknown);
+  return conversationTokens(model, chatRequest(conversation, onUnknown), addGenerationPrompt);
+}
+
+/** The tokens that a conversation's answer would be computed from. @throws InferenceError */
+export async function conversationTokens(
+  model: TextModel,
+  request: GenerateRequest,
+  addGenerationPrompt = true,
+): Promise<readonly number[]> {
   const { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls } = request;
   const { prompt } = await model.renderChat(messages, {
     addGenerationPrompt,

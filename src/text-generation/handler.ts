@@ -12,6 +12,7 @@ import {
   tellUnknown,
   textField,
 } from "../openai/fields.js";
+import { eventText, type NamedEvent } from "../openai/named-events.js";
 import { answer } from "../openai/routes.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { Job, JobContext } from "../serverless/contract.js";
@@ -184,6 +185,20 @@ async function* items(
 ): AsyncGenerator<Output, void, undefined> {
   if (given.type === "object") {
     yield given.object;
+    return;
+  }
+  if (given.type === "events") {
+    const written = (event: NamedEvent) => (rawOutput ? eventText(event) : [event]);
+    let begun = false;
+    try {
+      for await (const event of given.events) {
+        yield written(event);
+        begun = true;
+      }
+    } catch (thrown) {
+      if (begun) yield written(given.failed(toApiError(thrown)));
+      throw thrown;
+    }
     return;
   }
   for await (const chunk of given.chunks) yield rawOutput ? `data: ${JSON.stringify(chunk)}\n\n` : [chunk];

@@ -16,6 +16,7 @@ const small = {
   promptTokens: "40",
   outputTokens: "8",
   threads: 1,
+  physics: false,
 };
 
 function bench(given: BenchmarkOptions, call: Partial<BenchmarkCall> = {}): Promise<BenchmarkResult> {

@@ -8,6 +8,7 @@ import { calibrate, calibrationCases } from "../../src/bench/calibration.js";
 import { openEngine } from "../../src/bench/engine-target.js";
 import { fieldFormulas, shapeFormulas } from "../../src/bench/fields.js";
 import { engineShape, judgeBenchmark } from "../../src/bench/options.js";
+import { energyOf } from "../../src/bench/power.js";
 import { embeddedModelPath } from "../../src/index.js";
 import { benchEndpoint, startEndpoint } from "./endpoint.js";
 
@@ -63,9 +64,15 @@ describe("the fields of results", { timeout: 120_000 }, () => {
         signal,
       );
     documented(await runBenchmark(options, { open, signal: new AbortController().signal }), "", seen);
+    const watts = (atMs: number) => ({
+      atMs,
+      reading: { problem: "", gpus: [{ name: "L4", bus: "1", watts: 50, joules: null }] },
+    });
+    documented({ points: [{ repeats: [{ energy: energyOf([watts(0), watts(10)], null, 4) }] }] }, "", seen);
     // What these two runs had no reason for.
     const without = ["ended.sentence", "points[].repeats[].tokens.cachedPromptShare"];
-    without.push("points[].repeats[].engine.draftAcceptance");
+    without.push("points[].repeats[].engine.draftAcceptance", "points[].repeats[].energy.reason");
+    without.push("points[].repeats[].physics.mfu", "physics.datasheetF16OperationsPerSecond");
     expect(
       [...Object.keys(fieldFormulas)].filter((path) => !seen.has(path) && !without.includes(path)),
     ).toEqual([]);

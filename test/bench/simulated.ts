@@ -26,6 +26,8 @@ export const nothing = {
   kvUseMax: null,
   eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
   cpuShare: 0,
+  physics: null,
+  power: null,
 };
 const tokens = 24;
 /** As infernode bench has by default, and one to warm up. */
@@ -104,6 +106,7 @@ export function simulated(simulation: Simulation): BenchmarkResult {
       openMs: 100,
       price: null,
       calibration: null,
+      physics: null,
       points,
       saturation: [],
       fields: {},

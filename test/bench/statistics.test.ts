@@ -143,7 +143,7 @@ describe("random draws have the distributions that scipy says", () => {
 });
 
 const idle: Surroundings = {
-  ...{ before: null, after: null, kvUseMax: null, cpuShare: 0 },
+  ...{ before: null, after: null, kvUseMax: null, cpuShare: 0, physics: null, power: null },
   eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
 };
 

@@ -61,7 +61,13 @@ describe("a route", () => {
       const cases: [string, string, number, string | undefined][] = [
         ["GET", "/nowhere", 404, undefined],
         ["POST", "/v1/nowhere", 404, undefined],
-        ["POST", "/v1/responses", 404, undefined],
+        ["POST", "/v1/conversations", 404, undefined],
+        ["GET", "/v1/responses", 405, "POST"],
+        ["POST", "/v1/responses/resp_1", 405, "GET, HEAD, DELETE"],
+        ["GET", "/v1/responses/resp_1/cancel", 405, "POST"],
+        ["GET", "/v1/responses/resp_1/input_items", 404, undefined],
+        ["GET", "/v1/responses/%ff", 404, undefined],
+        ["GET", "/v1/messages", 405, "POST"],
         ["GET", "/v1/chat/completions", 405, "POST"],
         ["DELETE", "/v1/completions", 405, "POST"],
         ["POST", "/v1/models", 405, "GET, HEAD"],
@@ -161,11 +167,15 @@ describe("a web page", () => {
     await withServer({ options }, async ({ url }) => {
       const path = `${url}/v1/chat/completions`;
       const app = { Origin: "https://app.example" };
-      const asked = { ...app, "Access-Control-Request-Method": "POST" };
+      const asked = {
+        ...app,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,anthropic-version,x-stainless-os",
+      };
       const preflight = await call(path, "OPTIONS", undefined, asked);
       expect(preflight.status).toBe(204);
       expect(preflight.headers["access-control-allow-origin"]).toBe("https://app.example");
-      expect(preflight.headers["access-control-allow-headers"]).toContain("Authorization");
+      expect(preflight.headers["access-control-allow-headers"]).toContain("anthropic-version");
       const reply = await call(path, "POST", chat, { ...json, ...app, Authorization: "Bearer k" });
       expect(reply.status).toBe(200);
       expect(reply.headers["access-control-allow-origin"]).toBe("https://app.example");

@@ -194,7 +194,8 @@ bool attention_is_ours() {
 
 // Whether weights of this type are summed in our own order.
 bool sums_are_ours(std::string_view type) {
-  return type == "q8_0" && CpuLibrary::loaded().has_panels();
+  const bool quantized = type == "q8_0" || type == "q4_0" || type == "q4_k";
+  return quantized && CpuLibrary::loaded().has_panels();
 }
 
 // Of sums in another order than ggml's: twice what was measured on AVX-512 with VNNI.

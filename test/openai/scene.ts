@@ -1,7 +1,8 @@
 // A model behind the API's routes, in this process: a synthetic one with as many
 // tokens as the model whose answers were recorded, and a template that knows tools.
-import { toApiError } from "../../src/openai/api-error.js";
+import { errorBody, toApiError } from "../../src/openai/api-error.js";
 import type { OnUnknown } from "../../src/openai/fields.js";
+import { ResponseStore } from "../../src/openai/response-store.js";
 import { answer } from "../../src/openai/routes.js";
 import { readTextGenerationConfig } from "../../src/text-generation/config.js";
 import { TextGenerationService } from "../../src/text-generation/service.js";
@@ -36,6 +37,7 @@ export async function openApi(environment: Readonly<Record<string, string>> = {}
   });
   const service = new TextGenerationService(config, {}, () => {});
   await service.load();
+  const responses = new ResponseStore();
   const call = async (
     path: string,
     body: unknown,
@@ -43,12 +45,13 @@ export async function openApi(environment: Readonly<Record<string, string>> = {}
     method = "POST",
   ): Promise<Reply> => {
     try {
-      const given = await answer(service.model, { path, method, body, onUnknown });
+      const given = await answer(service.model, { path, method, body, onUnknown, responses });
       if (given.type === "object") return { status: 200, reply: given.object as Json };
+      if (given.type === "events") return { status: 200, events: await chunksOf(given.events) };
       return { status: 200, events: await chunksOf(given.chunks) };
     } catch (thrown) {
       const error = toApiError(thrown);
-      return { status: error.status, reply: { error: error.object } };
+      return { status: error.status, reply: errorBody(path, error) as Json };
     }
   };
   return {

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rowsOf, tableBelow } from "./documented.js";
 import { differences, formOf, orderOf } from "./forms.js";
-import { type Api, openApi, type Reply } from "./scene.js";
+import { type Api, type Json, openApi, type Reply } from "./scene.js";
 import { errorOf, type Recorded, recorded } from "./vllm-replies.js";
 
 const hookLimitMs = 60_000;
@@ -26,7 +26,8 @@ function alike(isRefused: boolean): readonly (readonly [Recorded, Reply])[] {
 }
 
 const objectsOf = ({ reply, events }: Reply) => events?.filter((event) => event !== "[DONE]") ?? [reply];
-const isWhole = ({ events }: Reply) => events === undefined || events.at(-1) === "[DONE]";
+const isEnd = (event: unknown) => event === "[DONE]" || (event as Json).type === "message_stop";
+const isWhole = ({ events }: Reply) => events === undefined || isEnd(events.at(-1));
 /** A table's cell that holds a list, and the rows that it stands for. */
 const listed = (cell = "") => cell.split(", ");
 
@@ -64,9 +65,9 @@ describe("beside vLLM's recorded answers", () => {
   it("fields are there, of the same types and null alike, but for the table's", () => {
     const different = new Set<string>();
     for (const [there, ours] of alike(false).filter(([each]) => isWhole(each))) {
-      const [first] = objectsOf(there) as readonly { readonly object?: string }[];
+      const [first] = objectsOf(there) as readonly { readonly object?: string; readonly type?: string }[];
       for (const each of differences(formOf(objectsOf(there)), formOf(objectsOf(ours)))) {
-        different.add([first?.object, ...each].join(" | "));
+        different.add([first?.object ?? first?.type, ...each].join(" | "));
       }
     }
     const permitted = rowsOf("Fields of answers", 4).flatMap((row) => {

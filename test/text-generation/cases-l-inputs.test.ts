@@ -323,7 +323,7 @@ describe("the inputs of a text-generation job", () => {
       expect((await run({ openai_route: "/v1/foo" })).error?.message).toBe(
         "the route /v1/foo does not exist",
       );
-      for (const route of ["/v1/responses", "/v1/messages", "/v1/score"]) {
+      for (const route of ["/v1/conversations", "/pooling", "/v1/score"]) {
         const { error, status } = await run({ openai_route: route, openai_input: { input: "x" } });
         expect(status).toBe("FAILED");
         expect(error?.message).toBe(`the route ${route} is not supported`);

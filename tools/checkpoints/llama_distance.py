@@ -5,8 +5,8 @@ usage: llama_distance.py PROGRAM FILE.gguf TYPE TOKENS RECORDED [BACKENDS]
 
 PROGRAM is first_tokens_bench (targets first_tokens_bench and infernode_unmodified), FILE made by
 `infernode convert` with the profile TYPE (repack.py compare shows that its bytes are right),
-TOKENS by prompt-tokens.mjs, RECORDED by `logits.py first`, which gets
-llamaDistance[processor][TYPE]. BACKENDS is handed to PROGRAM, which says what it is.
+TOKENS by prompt-tokens.mjs, or the first of them, RECORDED by `logits.py first`, which gets
+llamaDistance[processor][TYPE]: the distance and of how many prompts. BACKENDS is handed to PROGRAM, which says what it is.
 """
 
 import json
@@ -22,9 +22,9 @@ def main():
     command = [program, file, tokens, *sys.argv[6:7]]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     told = [likeliest(line.split()) for line in printed.splitlines()]
-    distances = [distance(top, each) for top, each in zip(recorded["top"], told, strict=True)]
+    distances = [distance(top, each) for top, each in zip(recorded["top"][: len(told)], told, strict=True)]
     theirs = recorded.setdefault("llamaDistance", {}).setdefault(processor(), {})
-    theirs[kind] = round(sum(distances) / len(distances), 5)
+    theirs[kind] = {"prompts": len(distances), "distance": round(sum(distances) / len(distances), 5)}
     text = json.dumps(recorded, separators=(",", ":")).replace("]],[[", "]],\n[[")
     pathlib.Path(path).write_text(text + "\n")
     print(kind, theirs[kind])

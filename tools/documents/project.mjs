@@ -8,7 +8,14 @@ import { paths, root } from "../setup/paths.mjs";
 import { modelFiles } from "./models.mjs";
 
 /** What examples import beside infernode, at the versions that they are tested with. */
-export const kExamplePackages = { zod: "^4", openai: "^6", "runpod-sdk": "^1", fastify: "^5", valibot: "^1" };
+export const kExamplePackages = {
+  zod: "^4",
+  openai: "^6",
+  "@anthropic-ai/sdk": "^1",
+  "runpod-sdk": "^1",
+  fastify: "^5",
+  valibot: "^1",
+};
 
 export function cloneProject() {
   const folder = mkdtempSync(path.join(tmpdir(), "infernode-documents-"));
@@ -20,7 +27,9 @@ export function cloneProject() {
   writeFileSync(path.join(modules, ".bin/infernode"), program, { mode: 0o755 });
   for (const name of [...Object.keys(kExamplePackages), "@types"]) {
     const place = path.join(paths.nodeModules, name);
-    if (existsSync(place)) symlinkSync(place, path.join(modules, name));
+    const link = path.join(modules, name);
+    mkdirSync(path.dirname(link), { recursive: true }); // of a scope
+    if (existsSync(place)) symlinkSync(place, link);
   }
   placeModels(folder);
   return { folder, env: environment(process.env, folder) };

@@ -19,9 +19,11 @@ for (const [signal, code] of [
   ["SIGHUP", 129],
 ]) {
   process.on(signal, () => {
-    // A child in the foreground (see runForeground) decides for itself.
+    // A child in the foreground (see runForeground) decides for itself. A terminal tells it of Ctrl-C
+    // as it told this process; a program that signals this process alone does not.
     if ([...live].some((child) => child.foreground)) {
-      for (const child of live) if (signal !== "SIGINT") child.kill(signal);
+      const isTold = signal === "SIGINT" && process.stdin.isTTY === true;
+      if (!isTold) for (const child of live) child.kill(signal);
       return;
     }
     for (const child of live) killGroup(child);
@@ -75,15 +77,20 @@ export function run(command, args, options = {}) {
   });
 }
 
-// Runs a command in the user's terminal and resolves to its exit code.
-export function runForeground(command, args, { cwd = root, env = process.env, stdin = "inherit" } = {}) {
+// Runs a command in the user's terminal and resolves to its exit code. `until` ends it when it
+// aborts.
+export function runForeground(command, args, options = {}) {
+  const { cwd = root, env = process.env, stdin = "inherit", until } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, stdio: [stdin, "inherit", "inherit"] });
     child.foreground = true;
     live.add(child);
+    const end = () => child.kill("SIGTERM");
+    until?.addEventListener("abort", end);
     child.on("error", reject);
     child.on("close", (code, signal) => {
       live.delete(child);
+      until?.removeEventListener("abort", end);
       resolve(signal ? 128 + (signal === "SIGINT" ? 2 : 15) : code);
     });
   });

@@ -17,6 +17,8 @@ export interface MatrixGroup {
    * token alone needs.
    */
   readonly promptWeights: number;
+  /** Bytes of one weight, on average. */
+  readonly bytes: number;
 }
 
 /** What a pass costs. */
@@ -37,6 +39,8 @@ export interface ModelCost {
   readBytes(sequences: number): number;
 }
 
+type Group = { -readonly [Name in keyof Omit<MatrixGroup, "type">]: number };
+
 /** Looked up by rows, never multiplied whole. */
 const lookedUp = /^(?:per_layer_token_embd|position_embd|token_types|rope_\w+)\./;
 const expertWeights = /_exps\.weight$/;
@@ -51,7 +55,7 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
   const share = experts > 0 ? usedExperts / experts : 1;
   const tied = !tensors.some(({ name }) => name === output);
   const outputName = tied ? embeddings : output;
-  const groups = new Map<string, { columns: number; activeWeights: number; promptWeights: number }>();
+  const groups = new Map<string, Group>();
   let always = 0;
   let expertBytes = 0;
   for (const { name, type, shape, bytes } of tensors) {
@@ -61,7 +65,8 @@ export function costOf(tensors: readonly NativeTensorInfo[], metadata: Metadata)
     else always += bytes;
     if (shape.length < 2) continue;
     const [columns = 0] = shape;
-    const group = groups.get(type) ?? { columns: 0, activeWeights: 0, promptWeights: 0 };
+    const group = groups.get(type) ?? { columns: 0, activeWeights: 0, promptWeights: 0, bytes: 0 };
+    group.bytes = bytes / product(shape); // one type's are alike
     group.columns = Math.max(group.columns, columns);
     const active = product(shape) * (isExpert ? share : 1);
     group.activeWeights += active;

@@ -11,6 +11,9 @@ export interface CpuProbe {
   readonly secondsPerByte: number;
 }
 
+/** Of one matrix: small beside a model's, so that several fit where the probe's bytes are few. */
+const probeRows = 512;
+
 /** Matrix types with fewer of the weights than this take the time of the most frequent type. */
 const leastShare = 0.05;
 
@@ -34,14 +37,20 @@ export async function probeCpu(
   for (const { type, columns, activeWeights } of cost.matrices) {
     if (type !== most?.type && activeWeights < leastShare * cost.activeWeights) continue;
     for (const count of new Set([1, ...vectors])) {
-      const probe = { type, columns, batch: count, threads, bytes: cost.weightBytes };
+      const probe = {
+        ...{ type, columns, batch: count, threads, bytes: cost.weightBytes },
+        ...{ rows: probeRows, device: "" },
+      };
       measured.set(keyOf(type, count), await native().probeMatrices(probe));
     }
   }
   const secondsOf: WeightSeconds = (type, _columns, count) =>
     measured.get(keyOf(type, count)) ?? measured.get(keyOf(most?.type ?? type, count)) ?? 0;
   const batch = cost.queriesPerKey;
-  const probe = { type: "f16", columns: headSize, batch, threads, bytes: Math.ceil(cacheBytes) };
+  const probe = {
+    ...{ type: "f16", columns: headSize, batch, threads, bytes: Math.ceil(cacheBytes) },
+    ...{ rows: probeRows, device: "" },
+  };
   return { secondsOf, secondsPerByte: (await native().probeMatrices(probe)) / f16Bytes };
 }
 

@@ -1,8 +1,8 @@
-"""A checkpoint by AutoAWQ itself, on a CPU: autoawq.py SEED OUT GEMM|GEMV|GEMVFast GROUP [TOKENS]
+"""A checkpoint by AutoAWQ itself, on a CPU: autoawq.py SEED OUT GEMM|GEMV|GEMVFast GROUP [TOKENS [no-clip]]
 
 Needs setuptools<81, torch 2.6.0 (SmolLM2 was made with 2.13.0+cpu), transformers 4.51.3 and autoawq 0.2.9, in an
 environment of its own. Calibrates on TOKENS (400) tokens of the sources of Python's own library: nothing is
-downloaded, and fewer are enough where the layout is what counts.
+downloaded. Fewer, and no-clip, which leaves out AutoAWQ's longest search, are enough where the layout is what counts.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerFast
 
 seed, out, layout, group = sys.argv[1:5]
 length = int(sys.argv[5]) if len(sys.argv) > 5 else 400
+clips = sys.argv[6:7] != ["no-clip"]
 # transformers 4 does not know the tokenizer class that transformers 5 writes.
 told = json.loads((pathlib.Path(seed) / "tokenizer_config.json").read_text())
 special = {name: told[name] for name in ("bos_token", "eos_token", "unk_token") if told.get(name)}
@@ -34,6 +35,7 @@ model.quantize(
     calib_data=[text for text in texts if len(text) == length],
     max_calib_samples=4,
     max_calib_seq_len=length,
+    apply_clip=clips,
 )
 model.model.half()
 model.save_quantized(out)

@@ -1,0 +1,147 @@
+// Products of a panel's weight rows, in blocks of 256, and a single batch row: as panel_rows.h.
+// Each sum has the bits that multiply_super_panel() gives it, for the numbers of a block are exact.
+#pragma once
+
+#include "panel_rows.h"
+#include "super_kernels.h"
+
+#ifdef INFERNODE_MEASURED_AVX512_VNNI
+
+namespace infernode_panels {
+
+// A block of a batch row that is multiplied alone, its parts as Format::read_all() gives a
+// weight's, its sums with their sign changed.
+template <typename Format>
+struct alignas(64) SuperRow {
+  std::int8_t values[kParts][32];
+  std::int16_t sums[Format::kSums];
+  float scale;
+
+  void set(int, const SuperBatch<Format>& made) {
+    for (int place = 0; place < kParts; ++place)
+      std::memcpy(values[place], made.values + 32 * Format::kOrder[place], 32);
+    std::memcpy(sums, made.sums, sizeof sums);
+    scale = made.scale;
+  }
+};
+
+// The eight scales and the eight minima of a block, a byte each: see unpack_factors().
+struct SixBits {
+  std::uint64_t scales, minima;
+
+  explicit SixBits(const std::uint8_t* packed) {
+    std::uint32_t words[3];
+    std::memcpy(words, packed, sizeof words);
+    const std::uint64_t more_scales = (words[2] & 0x0f0f0f0f) | (words[0] >> 2 & 0x30303030);
+    const std::uint64_t more_minima = (words[2] >> 4 & 0x0f0f0f0f) | (words[1] >> 2 & 0x30303030);
+    scales = (words[0] & 0x3f3f3f3f) | more_scales << 32;
+    minima = (words[1] & 0x3f3f3f3f) | more_minima << 32;
+  }
+};
+
+inline __m128i words_of_bytes(std::uint64_t bytes) {
+  return _mm_cvtepu8_epi16(_mm_cvtsi64_si128(static_cast<long long>(bytes)));
+}
+
+// Which bytes of a lane of 128 bits give two of its words four times each: kFirst + l * kStep and
+// the one kNext after it, in lane l, or in lanes 2 l and 2 l + 1 where kTwice is true.
+template <int kFirst, int kStep, int kNext, bool kTwice>
+constexpr Words four_times() {
+  Words made{};
+  for (int i = 0; i < 32; ++i) {
+    const int lane = i / 8 / (kTwice ? 2 : 1);
+    const int word = kFirst + lane * kStep + (i % 8 < 4 ? 0 : kNext);
+    made.words[i] = static_cast<std::int16_t>(2 * word | (2 * word + 1) << 8);
+  }
+  return made;
+}
+
+inline __m512i chosen(__m128i words, const Words& places) {
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(words), places.load());
+}
+
+// The products of a block with a batch row's, times whole scales: 16 numbers to be added up. What
+// four bytes give fits 16 bits.
+template <typename Format>
+__m512i scaled_products(const typename Format::Block& weights, const SuperRow<Format>& batch,
+                        __m512i first_scales, __m512i second_scales) {
+  __m512i bytes[4];
+  Format::read_all(weights, bytes);
+  __m512i products[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i)
+    products[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), bytes[i],
+                                      _mm512_load_si512(batch.values[2 * i]));
+  const __m512i first = _mm512_packs_epi32(products[0], products[1]);
+  const __m512i second = _mm512_packs_epi32(products[2], products[3]);
+  return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(_mm512_setzero_si512(), first, first_scales),
+                             second, second_scales);
+}
+
+inline __m256i halves_added(__m512i all) {
+  return _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+}
+inline __m128i halves_added(__m256i all) {
+  return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+// Adds a block of one weight row to its sum.
+template <typename Format>
+__m128 add_super_row(__m128 sum, const typename Format::Block& weights,
+                     const SuperRow<Format>& batch) {
+  static constexpr Words kFirst = four_times<0, 2, 1, true>();
+  static constexpr Words kSecond = four_times<4, 2, 1, true>();
+  const SixBits bits(weights.scales);
+  const __m128i scales = words_of_bytes(bits.scales);
+  const __m128i products = halves_added(halves_added(
+      scaled_products<Format>(weights, batch, chosen(scales, kFirst), chosen(scales, kSecond))));
+  const __m128i minima = _mm_madd_epi16(
+      words_of_bytes(bits.minima), _mm_load_si128(reinterpret_cast<const __m128i*>(batch.sums)));
+  __m128i both =
+      _mm_add_epi32(_mm_unpacklo_epi32(products, minima), _mm_unpackhi_epi32(products, minima));
+  both = _mm_add_epi32(both, _mm_unpackhi_epi64(both, both));
+  const __m128 numbers = _mm_cvtepi32_ps(both);
+  const __m128 factors = _mm_cvtph_ps(_mm_cvtsi32_si128(begin_of<int>(weights)));
+  return add_super_block<Format>(sum, numbers, _mm_movehdup_ps(numbers), factors,
+                                 _mm_movehdup_ps(factors), _mm_set_ss(batch.scale));
+}
+
+template <>
+inline __m128 add_super_row<Q6_K>(__m128 sum, const block_q6_K& weights,
+                                  const SuperRow<Q6_K>& batch) {
+  const __m256i scales =
+      _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights.scales)));
+  static constexpr Words kPlaces = four_times<0, 1, 4, false>();
+  const __m256i products = halves_added(
+      scaled_products<Q6_K>(weights, batch, chosen(_mm256_castsi256_si128(scales), kPlaces),
+                            chosen(_mm256_extracti128_si256(scales, 1), kPlaces)));
+  static_assert(Q6_K::kOffset == 1 << 5);
+  const __m256i offsets = _mm256_slli_epi32(
+      _mm256_madd_epi16(scales, _mm256_load_si256(reinterpret_cast<const __m256i*>(batch.sums))),
+      5);
+  __m128i four = halves_added(_mm256_add_epi32(products, offsets));
+  four = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x55));
+  const __m128 number = _mm_cvtepi32_ps(four);
+  const __m128 scale = _mm_cvtph_ps(_mm_cvtsi32_si128(weights.d));
+  return add_super_block<Q6_K>(sum, number, number, scale, scale, _mm_set_ss(batch.scale));
+}
+
+// A panel times one batch row.
+template <typename Format>
+void multiply_super_rows(const PanelRows<typename Format::Block>& panel,
+                         const SuperRow<Format>* batch, std::int64_t blocks, float* out,
+                         __mmask16 rows) {
+  alignas(64) float sums[kPanelRows];
+  for (int row = 0; row < kPanelRows; ++row) {
+    const typename Format::Block* const weights = panel.rows[row];
+    __m128 sum = _mm_setzero_ps();
+    for (std::int64_t block = 0; block < blocks; ++block)
+      sum = add_super_row<Format>(sum, weights[block], batch[block]);
+    _mm_store_ss(sums + row, sum);
+  }
+  _mm512_mask_storeu_ps(out, rows, _mm512_load_ps(sums));
+}
+
+}  // namespace infernode_panels
+#endif
