@@ -3,6 +3,7 @@
 // it has after every repeat, so that nothing measured is lost whatever ends it.
 import { messageOfThrown } from "../thrown.js";
 import { type Calibration, calibrate } from "./calibration.js";
+import type { ColdStart } from "./cold-start.js";
 import { costOf } from "./cost.js";
 import { type GreedyDigest, greedyDigest } from "./digest.js";
 import { fieldFormulas } from "./fields.js";
@@ -44,6 +45,8 @@ export interface BenchmarkResult {
   readonly workloadFile: WorkloadFileIdentity | null;
   /** Milliseconds in which the model was loaded, or the endpoint asked what it takes. */
   readonly openMs: number;
+  /** Null where none was asked for. */
+  readonly cold: ColdStart | null;
   readonly price: Price | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
@@ -69,6 +72,8 @@ export interface BenchmarkNews {
 /** A benchmark's surroundings. */
 export interface BenchmarkCall extends BenchmarkNews {
   /** @param traceTokens of a trace's longest request; undefined without a trace */
+  /** Measures cold starts, where the options ask for some; before anything is opened. */
+  readonly cold?: (signal: AbortSignal) => Promise<ColdStart | null>;
   readonly open: (signal: AbortSignal, traceTokens: number | undefined) => Promise<Target>;
   readonly signal: AbortSignal;
 }
@@ -80,11 +85,12 @@ export interface BenchmarkCall extends BenchmarkNews {
  */
 export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall): Promise<BenchmarkResult> {
   const file = readWorkloadFile(options);
+  const cold = options.cold === undefined ? null : ((await call.cold?.(call.signal)) ?? null);
   const beganMs = performance.now();
   const target = await call.open(call.signal, longestRequest(file));
   const openMs = performance.now() - beganMs;
   try {
-    return await new Benchmark(options, file, { target, openMs }, call).run();
+    return await new Benchmark(options, file, { target, openMs, cold }, call).run();
   } finally {
     await target.close();
   }
@@ -99,17 +105,24 @@ class Benchmark {
   readonly #points: PointResult[] = [];
   readonly #plan: LoadPlan;
   readonly #openMs: number;
+  readonly #cold: ColdStart | null;
   readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
   #physics: PhysicsFacts | null = null;
 
-  constructor(options: JudgedBenchmark, file: WorkloadFile, { target, openMs }: Opened, call: BenchmarkCall) {
+  constructor(
+    options: JudgedBenchmark,
+    file: WorkloadFile,
+    { target, openMs, cold }: Opened,
+    call: BenchmarkCall,
+  ) {
     this.#options = options;
     this.#file = file;
     this.#plan = new LoadPlan(options);
     this.#target = target;
     this.#openMs = openMs;
+    this.#cold = cold;
     this.#price = priceOf({ names: gpuNames(options, target), pricePerHour: options.pricePerHour });
     this.#call = call;
   }
@@ -164,7 +177,9 @@ class Benchmark {
   /** Of an endpoint, the cold start is known where it is given. */
   #serverless() {
     const { url, traffic, coldStart, idleTimeout } = this.#options;
-    const measured = url === undefined ? this.#openMs / 1000 : null;
+    const { totalMs, firstTokenMs } = this.#cold?.phases ?? {};
+    const startMs = totalMs && firstTokenMs ? totalMs.mean - firstTokenMs.mean : this.#openMs;
+    const measured = url === undefined ? startMs / 1000 : null;
     return {
       requestsPerHour: traffic,
       coldStartSeconds: coldStart ?? measured,
@@ -211,7 +226,7 @@ class Benchmark {
     const result: BenchmarkResult = {
       ...{ schema: "infernode-bench/1", ended, startedAt: this.#startedAt },
       ...{ machine: machineIdentity(), build: buildIdentity(), target: this.#target.identity, options },
-      ...{ workloadFile: this.#file.identity, openMs: this.#openMs, price: this.#price },
+      ...{ workloadFile: this.#file.identity, openMs: this.#openMs, cold: this.#cold, price: this.#price },
       ...{
         calibration: this.#calibration,
         greedyDigest: this.#digest,
@@ -229,6 +244,7 @@ class Benchmark {
 interface Opened {
   readonly target: Target;
   readonly openMs: number;
+  readonly cold: ColdStart | null;
 }
 
 /** Requests of a repeat; null: as many as the time lets begin. */

@@ -89,6 +89,51 @@ export function dotChart({ xName, yName, dots, joined, marked }: DotChartSpec): 
   });
 }
 
+/** What a device can do by operations per byte: bandwidth up to a ridge, then its matrix rate. */
+export interface RooflineSpec {
+  /** Bytes and operations per second. */
+  readonly bytesPerSecond: number;
+  readonly operationsPerSecond: number;
+  /** By operations per byte (x) and operations per second (y). */
+  readonly dots: readonly Dot[];
+}
+
+/** Both axes are logarithmic; rates are in units of 1e9. */
+export function rooflineChart({ bytesPerSecond, operationsPerSecond, dots }: RooflineSpec): string {
+  const ridge = operationsPerSecond / bytesPerSecond;
+  const left = Math.min(ridge, ...dots.map(({ x }) => x)) / 4;
+  const right = Math.max(ridge, ...dots.map(({ x }) => x)) * 4;
+  const at = (x: number) => [x, Math.min(x * bytesPerSecond, operationsPerSecond) / giga];
+  return drawn({
+    xAxis: { ...axis("operations per byte", "middle", 30), type: "log", ...decadesOf([left, right]) },
+    yAxis: {
+      ...axis("GFLOP/s", "end", 14),
+      type: "log",
+      ...decadesOf([...dots.map(({ y }) => y / giga), at(left)[1] ?? 1, operationsPerSecond / giga]),
+    },
+    series: [
+      {
+        ...{ ...still, type: "line", data: [at(left), at(ridge), at(right)], symbol: "none" },
+        lineStyle: { color: "var(--series-2)", width: 2 },
+      },
+      {
+        ...{ ...still, type: "scatter", symbolSize: 9, itemStyle: { color: "var(--series-1)", opacity: 1 } },
+        data: dots.map(({ name, x, y }) => ({ name, value: [x, y / giga] })),
+        label: { show: true, formatter: "{b}", position: "right", ...text, opacity: 1 },
+      },
+    ],
+  });
+}
+
+const giga = 1e9;
+
+/** Whole powers of ten around the values. */
+function decadesOf(values: readonly number[]) {
+  const least = Math.floor(Math.log10(Math.min(...values)));
+  const most = Math.ceil(Math.log10(Math.max(...values)));
+  return { min: 10 ** least, max: 10 ** most };
+}
+
 function axis(name: string, nameLocation: "middle" | "end", nameGap: number) {
   const line = { lineStyle: { color: faint } };
   const ofName = { name, nameLocation, nameGap, nameTextStyle: { ...text, align: align(nameLocation) } };

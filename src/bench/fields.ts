@@ -2,7 +2,7 @@
 // table of docs/guides/benchmarking.md. test/bench/fields.test.ts refuses a result that has a
 // field which is not here, and an entry here that no result has.
 
-import { physicsRows } from "./physics-fields.js";
+import { coldRows, physicsRows } from "./physics-fields.js";
 import { latencyRows, repeatRows, throughputRows } from "./repeat-fields.js";
 
 /** What a field is. */
@@ -61,7 +61,7 @@ const costRows: readonly FieldRow[] = [
     "serverless.coldStartSeconds",
     "value",
     "s",
-    "c: --cold-start; of a model in this process else openMs, which is the least",
+    "c: --cold-start; of a model in this process else the mean of --cold without the first token, or openMs, which is the least",
   ],
   ["serverless.idleTimeoutSeconds", "value", "s", "i: --idle-timeout"],
   [
@@ -116,6 +116,7 @@ const rows: readonly FieldRow[] = [
   ],
   ["options", "object", "", "the command's options with defaults; no key"],
   ["openMs", "value", "ms", "loading the model and making its engine; of an endpoint, the first questions"],
+  ...coldRows,
   [
     "price.dollarsPerSecond",
     "value",

@@ -1,13 +1,14 @@
 // A result as one HTML file: charts, the table, and what a reader must know. No script, and nothing
 // is loaded from anywhere; light and dark follow the reader's system, paper is always light.
 import type { BenchmarkResult } from "./benchmark.js";
-import { dotChart, lineChart } from "./charts.js";
+import { dotChart, lineChart, rooflineChart } from "./charts.js";
 import { deviceCount, frontierOf, kneeOf, type Offer, offersOf } from "./frontier.js";
 import { loadText } from "./load-text.js";
 import type { PointResult } from "./point.js";
 import { pointCells, pointHeading } from "./point-cells.js";
 import { remarksOn } from "./remarks.js";
 import { reportStyle } from "./report-style.js";
+import { mean } from "./statistics.js";
 
 /** The whole file. */
 export function htmlReport(result: BenchmarkResult): string {
@@ -17,6 +18,7 @@ export function htmlReport(result: BenchmarkResult): string {
     `<p>${escaped(`${result.startedAt}, infernode ${result.build.infernode} (llama.cpp ${result.build.llamaCpp})`)}</p>`,
     ...loadSections(result),
     ...frontierSection(result),
+    ...rooflineSection(result),
     "<h2>All load points</h2>",
     `<div class="wide">${table([pointHeading, ...result.points.map(pointCells)])}</div>`,
     `<ul>${remarksOn(result)
@@ -119,6 +121,30 @@ function frontierSection(result: BenchmarkResult): readonly string[] {
       ? "No knee: it takes three load points of which none is beaten in both, and one above the line between the others."
       : `The knee is at ${loadText(knee.load)}: beyond it, more of the one costs much of the other.`;
   return ["<h2>What a user gets against what a GPU yields</h2>", figure(sentence, svg)];
+}
+
+/** Generating alone, whose bytes and operations are counted apart. */
+function rooflineSection({ physics, points }: BenchmarkResult): readonly string[] {
+  if (physics === null) return [];
+  const dots = points.flatMap(({ load, repeats }) => {
+    const known = repeats.flatMap(({ physics: own }) =>
+      own?.decodeBytesPerSecond && own.decodeOperationsPerSecond
+        ? [{ bytes: own.decodeBytesPerSecond, operations: own.decodeOperationsPerSecond }]
+        : [],
+    );
+    if (known.length === 0) return [];
+    const [bytes, operations] = [
+      mean(known.map((each) => each.bytes)),
+      mean(known.map((each) => each.operations)),
+    ];
+    return [{ name: loadText(load), x: operations / bytes, y: operations }];
+  });
+  if (dots.length === 0) return [];
+  const { bytesPerSecond, operationsPerSecond } = physics;
+  const svg = rooflineChart({ bytesPerSecond, operationsPerSecond, dots });
+  const sentence =
+    "Roofline of generating: the line is what the device was measured to read and to multiply, a dot below its slope waits for memory, one below its level for arithmetic.";
+  return ["<h2>How near to what the device can do</h2>", figure(sentence, svg)];
 }
 
 function modelName({ target }: BenchmarkResult): string {

@@ -88,6 +88,7 @@ export const benchmarkSchema = z
     timeout: numberAbove(0, 86_400).default(600),
     calibrate: flag().default(true),
     physics: flag().default(true),
+    cold: integer(1, 1000).optional(),
     slots: integer(1, mostSlots).optional(),
     contextLength: integer(16, 2 ** 24).optional(),
     threads: integer(1, 512).optional(),
@@ -110,6 +111,8 @@ export const benchmarkSchema = z
       if (options.url === undefined && options[name] !== undefined)
         refuseWhole(context, "needs --url: GPUs of an engine in this process are found", [name]);
     }
+    if (options.url !== undefined && options.cold !== undefined)
+      refuseWhole(context, "is of models in this process, and --url names an endpoint", ["cold"]);
     if (options.url === undefined && options.apiKey !== undefined)
       refuseWhole(context, "needs --url: an engine in this process asks for no key", ["apiKey"]);
   });

@@ -4,6 +4,25 @@ import type { FieldRow } from "./fields.js";
 
 const repeat = "points[].repeats[]";
 
+/** Of cold starts; the same names below cold.runs[] are of one start. */
+export const coldRows: readonly FieldRow[] = (
+  [
+    ["processMs", "process started until its first line of JavaScript ran"],
+    ["libraryMs", "infernode imported and llama.cpp's backends loaded"],
+    ["weightsMs", "loadModel(); what of the file is in the page cache already is not known"],
+    ["contextMs", "createEngine()"],
+    [
+      "warmupMs",
+      "a first request of 32 tokens and one answer token, less the same time of a second one; at least 0",
+    ],
+    ["firstTokenMs", "that second request"],
+    ["totalMs", "all phases added up"],
+  ] as const
+).flatMap(([name, formula]): FieldRow[] => [
+  [`cold.phases.${name}`, "interval", "ms", `${formula}; over the starts`],
+  [`cold.runs[].${name}`, "value", "ms", formula],
+]);
+
 /** Of the result, and of each repeat. */
 export const physicsRows: readonly FieldRow[] = [
   [

@@ -3,6 +3,7 @@
 import { achievedLine } from "./achieved.js";
 import type { BenchmarkResult } from "./benchmark.js";
 import type { Calibration } from "./calibration.js";
+import { coldLines } from "./cold-lines.js";
 import { costLines } from "./cost-lines.js";
 import { digits, loadText } from "./load-text.js";
 import { physicsLines } from "./physics-lines.js";
@@ -21,6 +22,7 @@ export function errorText({ repeats }: PointResult): string {
 export function remarksOn(result: BenchmarkResult): readonly string[] {
   const { points, saturation, calibration, greedyDigest, ended } = result;
   return [
+    ...coldLines(result),
     ...saturation.map(({ sentence }) => sentence),
     ...points.flatMap(achievedLine),
     ...costLines(result),

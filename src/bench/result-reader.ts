@@ -34,6 +34,7 @@ const result = z.looseObject({
   price: objectOrNull.default(null),
   workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
+  cold: objectOrNull.default(null),
   physics: objectOrNull.default(null),
   points: z.array(point),
   saturation: z.array(z.looseObject({ sentence: z.string() })).default([]),

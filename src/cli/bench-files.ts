@@ -1,5 +1,7 @@
 // The files that one benchmark writes: JSON after each repeat, the others at the end. Charts are a
 // large library, which is loaded only where a report is wanted.
+import { join, parse } from "node:path";
+import { aiperfJsons } from "../bench/aiperf-json.js";
 import type { BenchmarkResult } from "../bench/benchmark.js";
 import { csvOf } from "../bench/csv.js";
 import { OutputFile } from "../bench/output-file.js";
@@ -10,7 +12,7 @@ export interface BenchPaths {
   readonly json: string | undefined;
   readonly csv: string | undefined;
   readonly html: string | undefined;
-  /** "vllm=FILE". */
+  /** "vllm=FILE" or "aiperf=FILE". */
   readonly compat: string | undefined;
 }
 
@@ -20,18 +22,31 @@ export class BenchFiles {
   readonly #csv: OutputFile | undefined;
   readonly #html: OutputFile | undefined;
   readonly #vllm: OutputFile | undefined;
+  readonly #aiperf: OutputFile | undefined;
 
   /** @throws InferenceError INVALID_OPTION where one of them cannot be written */
   constructor({ json, csv, html, compat }: BenchPaths) {
     this.#json = fileAt("--json", json);
     this.#csv = fileAt("--csv", csv);
     this.#html = fileAt("--html", html);
-    this.#vllm = fileAt("--compat", compat?.replace(/^vllm=/, ""));
+    const [, tool, path] = /^(\w+)=(.*)$/.exec(compat ?? "") ?? [];
+    this.#vllm = fileAt("--compat", tool === "vllm" ? path : undefined);
+    this.#aiperf = fileAt("--compat", tool === "aiperf" ? path : undefined);
   }
 
   /** Keeps what is known so far, whatever ends the process. */
   keep(result: BenchmarkResult): void {
     this.#json?.write(`${JSON.stringify(result, null, 1)}\n`);
+  }
+
+  /** One run a file, as AIPerf has them: FILE, or FILE-1, FILE-2 and so on where there are several. */
+  #aiperfFiles(result: BenchmarkResult): readonly string[] {
+    if (this.#aiperf === undefined) return [];
+    const { path } = this.#aiperf;
+    const texts = aiperfJsons(result);
+    const files = texts.map((_, at) => (texts.length === 1 ? path : numbered(path, at + 1)));
+    for (const [at, text] of texts.entries()) new OutputFile("--compat", files[at] ?? path).write(text);
+    return files;
   }
 
   /** Writes the rest. @returns all files that were written */
@@ -42,8 +57,14 @@ export class BenchFiles {
       const { htmlReport } = await import("../bench/html-report.js");
       this.#html.write(htmlReport(result));
     }
-    return [this.#json, this.#csv, this.#html, this.#vllm].flatMap((file) => file?.path ?? []);
+    const others = [this.#json, this.#csv, this.#html, this.#vllm].flatMap((file) => file?.path ?? []);
+    return [...others, ...this.#aiperfFiles(result)];
   }
+}
+
+function numbered(path: string, number: number): string {
+  const { dir, name, ext } = parse(path);
+  return join(dir, `${name}-${number}${ext}`);
 }
 
 function fileAt(flag: string, path: string | undefined): OutputFile | undefined {

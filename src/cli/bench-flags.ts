@@ -88,6 +88,7 @@ function engineFlags(): Option[] {
       "--slots <count>",
       "requests computed at once (default: the highest --concurrency, 16 for rates)",
     ),
+    numeric("--cold <count>", "first start so many processes, and tell how long each phase takes"),
     numeric("-c, --context-length <tokens>", "tokens of prompt and answer (default: what the lengths need)"),
     numeric("--threads <count>", "CPU threads (default: the CPUs this process may use)"),
     new Option("--gpu-layers <count>", 'layers to place on the GPU, or "all" (default)').argParser((text) =>
@@ -105,10 +106,10 @@ function engineFlags(): Option[] {
 export function compatFlag(): Option {
   return new Option(
     "--compat <tool=file>",
-    "vllm=FILE: a line of JSON for each repeat, as vLLM's serving benchmark writes it",
+    "vllm=FILE: a line of JSON for each repeat, as vLLM's serving benchmark writes it; aiperf=FILE: AIPerf's JSON, a file for each repeat",
   ).argParser((text) => {
-    if (/^vllm=./.test(text)) return text;
-    throw new InvalidArgumentError("Expected vllm=FILE.");
+    if (/^(?:vllm|aiperf)=./.test(text)) return text;
+    throw new InvalidArgumentError("Expected vllm=FILE or aiperf=FILE.");
   });
 }
 

@@ -2,6 +2,7 @@
 // table or the JSON is the output; progress is news. Ctrl-C prints and keeps what was measured.
 import { Command } from "commander";
 import { type BenchmarkCall, type BenchmarkResult, runBenchmark } from "../bench/benchmark.js";
+import { coldStarts } from "../bench/cold-start.js";
 import { openEndpoint } from "../bench/endpoint-target.js";
 import { openEngine } from "../bench/engine-target.js";
 import {
@@ -69,7 +70,7 @@ async function bench(
   try {
     const result = await runBenchmark(options, {
       ...benchmarkProgress(total === null ? null : total * options.repeats),
-      ...{ open: opener(options), signal },
+      ...{ open: opener(options), cold: (until) => coldStartsOf(options, until), signal },
       onResult: (known) => files.keep(known),
     });
     const text = json === true ? JSON.stringify(result) : benchmarkText(result);
@@ -101,6 +102,15 @@ function opener(options: JudgedBenchmark): BenchmarkCall["open"] {
     const shape = engineShape(options, traceTokens);
     return openEngine({ model: path, threads, gpuLayers, kvType, ignoreEos, ...shape }, signal);
   };
+}
+
+async function coldStartsOf(options: JudgedBenchmark, signal: AbortSignal) {
+  const { model, cold = 0, threads, gpuLayers, kvType } = options;
+  const path = model === undefined ? embeddedModelPath() : await fetched(model, signal);
+  const order = { path, threads, gpuLayers, kvType, ...engineShape(options) };
+  return coldStarts(order, cold, signal, ({ totalMs }) =>
+    notice(`cold start: ${totalMs.toFixed(0)} ms until the first token`),
+  );
 }
 
 /** The key out of the variable that the person names. */

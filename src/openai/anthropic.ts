@@ -6,7 +6,7 @@ import { type Body, booleanField, type OnUnknown } from "./fields.js";
 import type { NamedEvent, NamedStream } from "./named-events.js";
 import { withPings } from "./pings.js";
 import type { TextModel } from "./text-model.js";
-import { conversationTokens } from "./token-routes.js";
+import { aboutTokens, conversationTokens } from "./token-routes.js";
 import { withoutReasoning } from "./without-reasoning.js";
 
 type Made = { readonly type: "object"; readonly object: object } | NamedStream;
@@ -27,7 +27,7 @@ export async function createdMessage(
   const run = hidesThoughts ? withoutReasoning(generated) : generated;
   const answer = new MessageAnswer(model, request);
   // Only a stream tells it before the end. Counted beside the prompt's computing.
-  const promptTokens = streams ? conversationTokens(model, request).then(({ length }) => length) : 0;
+  const promptTokens = streams ? aboutTokens(model, request) : 0;
   Promise.resolve(promptTokens).catch(() => {}); // the run fails, too
   const events = named(answer.events(run, promptTokens), names);
   if (streams) {

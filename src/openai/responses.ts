@@ -27,10 +27,14 @@ export async function createdResponse(
   const keeps = (booleanField(body, "store") ?? true) && store !== undefined;
   const id = model.answerId ?? `resp_${randomBytes(16).toString("hex")}`;
   if (keeps && store.get(id) !== undefined) {
-    throw new ApiError(400, `request_id "${id}" is a stored response's; send another, or store false`, {
-      param: "request_id",
-      code: "invalid_value",
-    });
+    throw new ApiError(
+      400,
+      `request_id "${shown(id)}" is a stored response's; send another, or store false`,
+      {
+        param: "request_id",
+        code: "invalid_value",
+      },
+    );
   }
   const history = historyOf(store, textField(body, "previous_response_id"));
   const { request, said, echo, names } = responsesRequest(body, history, onUnknown);
@@ -74,11 +78,14 @@ async function* withNames(
 function storedResponse(store: ResponseStore | undefined, id: string, param: string): StoredResponse {
   const stored = store?.get(id);
   if (stored !== undefined) return stored;
-  throw new ApiError(404, `there is no response "${id}": it was not stored, or its time is over`, {
+  throw new ApiError(404, `there is no response "${shown(id)}": it was not stored, or its time is over`, {
     param,
     code: "response_not_found",
   });
 }
+
+/** Routes of OpenAI's that stand where an id does. */
+const countRoutes: readonly string[] = ["input_tokens", "compact"];
 
 /** @param path below /v1/responses/, such as "resp_1/cancel" @throws ApiError */
 export function existingResponse(
@@ -89,9 +96,10 @@ export function existingResponse(
 ): object {
   const [encoded = "", operation, ...more] = path.split("/");
   const id = decoded(encoded);
-  if (more.length > 0 || !["cancel", undefined].includes(operation)) {
-    const said = operation === "input_items" ? "is not supported" : "does not exist";
-    throw new ApiError(404, `the route /v1/responses/${path} ${said}`, { code: "route_not_found" });
+  const isCount = method === "POST" && operation === undefined && countRoutes.includes(id);
+  if (isCount || more.length > 0 || !["cancel", undefined].includes(operation)) {
+    const said = isCount || operation === "input_items" ? "is not supported" : "does not exist";
+    throw new ApiError(404, `the route /v1/responses/${shown(path)} ${said}`, { code: "route_not_found" });
   }
   if (operation === "cancel") return cancelled(store, method, id);
   if (method === "DELETE") {
@@ -125,9 +133,14 @@ function cancelled(store: ResponseStore | undefined, method: string, id: string)
   storedResponse(store, id, "response_id");
   throw new ApiError(
     400,
-    `the response "${id}" has ended and was not made in the background; a response under way is cancelled by closing its connection`,
+    `the response "${shown(id)}" has ended and was not made in the background; a response under way is cancelled by closing its connection`,
     { param: "response_id", code: "invalid_value" },
   );
+}
+
+/** An id as a sentence holds it. */
+function shown(id: string): string {
+  return id.length > 100 ? `${id.slice(0, 100)}…` : id;
 }
 
 function decoded(name: string): string {

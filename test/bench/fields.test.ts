@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runBenchmark } from "../../src/bench/benchmark.js";
 import { calibrate, calibrationCases } from "../../src/bench/calibration.js";
+import { coldPhases } from "../../src/bench/cold-start.js";
 import { openEngine } from "../../src/bench/engine-target.js";
 import { fieldFormulas, shapeFormulas } from "../../src/bench/fields.js";
 import { engineShape, judgeBenchmark } from "../../src/bench/options.js";
 import { energyOf } from "../../src/bench/power.js";
+import { interval } from "../../src/bench/statistics.js";
 import { embeddedModelPath } from "../../src/index.js";
 import { benchEndpoint, startEndpoint } from "./endpoint.js";
 
@@ -64,6 +66,9 @@ describe("the fields of results", { timeout: 120_000 }, () => {
         signal,
       );
     documented(await runBenchmark(options, { open, signal: new AbortController().signal }), "", seen);
+    const phases = Object.fromEntries([...coldPhases, "totalMs"].map((name) => [name, 1]));
+    const cold = Object.keys(phases).map((name) => [name, interval([1, 2])]);
+    documented({ cold: { runs: [phases], phases: Object.fromEntries(cold) } }, "", seen);
     const watts = (atMs: number) => ({
       atMs,
       reading: { problem: "", gpus: [{ name: "L4", bus: "1", watts: 50, joules: null }] },

@@ -104,6 +104,7 @@ export function simulated(simulation: Simulation): BenchmarkResult {
       options,
       workloadFile: null,
       openMs: 100,
+      cold: null,
       price: null,
       calibration: null,
       physics: null,

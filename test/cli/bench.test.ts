@@ -101,6 +101,18 @@ describe("infernode bench", () => {
     }
   });
 
+  it("--compat aiperf writes AIPerf's JSON, a file for each of several repeats", async () => {
+    const file = join(folder, "aiperf.json");
+    const { code, stderr } = await runCommand([...own, "--repeats", "2", "--compat", `aiperf=${file}`]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    for (const number of [1, 2]) {
+      const path = join(folder, `aiperf-${number}.json`);
+      expect(stderr).toContain(`written: ${path}\n`);
+      expect(read(path)).toMatchObject({ request_count: { avg: 4 }, total_osl: { unit: "tokens", avg: 16 } });
+    }
+    expect(existsSync(file)).toBe(false);
+  });
+
   it("prices tokens, of one machine and of a serverless worker that sleeps", async () => {
     const flags = [...own, "--price-per-hour", "3.6", "--traffic", "36", "--json"];
     const { code, stdout } = await runCommand([...flags, "--repeats", "1"]);
@@ -191,11 +203,14 @@ describe("infernode bench, used wrongly", () => {
     [["--requests", "4", "--duration", "2"], "--duration cannot be given with --requests"],
     [["--url", "localhost:8000"], "--url must be an http:// or https:// address"],
     [["--url", "http://localhost:1", "--slots", "4"], "--slots is of engines in this process"],
+    [["--url", "http://localhost:1", "--cold", "2"], "--cold is of models in this process"],
+    [["--cold", "0"], "--cold must be an integer from 1 to 1000, got 0"],
+    [["--url", "http://localhost:1", "--api", "grpc"], "Allowed choices are chat, completions, run-stream"],
     [["--api-key", "secret"], "--api-key needs --url"],
     [["--url", "http://localhost:1", "--api-key-env", "NO_SUCH"], "the environment has no variable NO_SUCH"],
     [["--json", "no/such/folder/a.json"], "--json must be a file in a folder that can be written"],
     [["--csv", "."], "--csv must be a file's path"],
-    [["--compat", "sglang=a.json"], "Expected vllm=FILE."],
+    [["--compat", "sglang=a.json"], "Expected vllm=FILE or aiperf=FILE."],
     [["--compat", "vllm=no/such/folder/a"], "--compat must be a file in a folder that can be written"],
     [["--html", "no/such/folder/a.html"], "--html must be a file in a folder that can be written"],
     [["--prompts", "no-such.jsonl"], "no-such.jsonl cannot be read"],

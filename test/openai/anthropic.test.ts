@@ -13,15 +13,17 @@ import { toApiError } from "../../src/openai/api-error.js";
 import { optionFields } from "../../src/openai/field-table.js";
 import type { NamedEvent } from "../../src/openai/named-events.js";
 import { withPings } from "../../src/openai/pings.js";
-import { anthropicFieldNames } from "./defined-fields.js";
+import { anthropicFieldNames, oddValues } from "./defined-fields.js";
 import { type Api, openApi } from "./scene.js";
 
+const hookLimitMs = 60_000;
 let api: Api;
 beforeAll(async () => {
   api = await openApi();
-});
+}, hookLimitMs);
 afterAll(() => api.close());
 
+const longModel = "synthetic:llama?layers=1&dim=64&vocab=4096&context=65536&seed=4";
 const hi = { role: "user", content: "Hi" };
 const usual = { model: "m", max_tokens: 4, messages: [hi] };
 const read = (body: object) => messagesRequest({ ...usual, ...body }, () => {});
@@ -114,6 +116,18 @@ describe("the fields of /v1/messages", () => {
     });
   });
 
+  it("hold what they may, and are taken or refused by their name", async () => {
+    for (const name of new Set(anthropicFieldNames)) {
+      for (const [index, value] of oddValues.entries()) {
+        const path = index % 2 === 0 ? "/v1/messages" : "/v1/messages/count_tokens";
+        const body = { ...usual, max_tokens: 1, [name]: value };
+        const { status, reply } = await api.call(path, body);
+        const { param = name } = (reply?.error ?? {}) as { readonly param?: string };
+        expect([name, value, status < 500, param.split(/[.[]/)[0]]).toEqual([name, value, true, name]);
+      }
+    }
+  });
+
   it("reach the engine by its own options", () => {
     const { request } = read({
       stop_sequences: ["END"],
@@ -192,6 +206,30 @@ describe("messages of blocks", () => {
 });
 
 describe("a stream of a message", () => {
+  it("begins with its prompt's tokens, of a long prompt about as many", async () => {
+    const long = await openApi({ MAX_MODEL_LEN: "65536", MODEL_NAME: longModel });
+    try {
+      for (const [times, most] of [
+        [1, 0],
+        [1000, 0.02],
+      ] as const) {
+        const messages = [{ role: "user", content: "The fox ran home. ".repeat(times) }];
+        const { events = [] } = await long.call("/v1/messages", {
+          ...usual,
+          messages,
+          max_tokens: 1,
+          stream: true,
+        });
+        const { message } = events[0] as { message: { usage: { input_tokens: number } } };
+        const { usage } = events.at(-2) as { usage: { input_tokens: number } };
+        const apart = Math.abs(message.usage.input_tokens / usage.input_tokens - 1);
+        expect([times, apart <= most]).toEqual([times, true]);
+      }
+    } finally {
+      await long.close();
+    }
+  });
+
   it("that breaks ends with an error", () => {
     const answer = new MessageAnswer({ name: "m" } as never, { messages: [] });
     const error = toApiError(new InferenceError("DECODE_FAILED", "the device failed"));

@@ -56,3 +56,6 @@ export const vllmFields = {
   chat: `${shared} ${ofChat}`.split(" "),
   completions: `${shared} prompt suffix prompt_embeds`.split(" "),
 };
+
+/** What no field or few expect. */
+export const oddValues: readonly unknown[] = [true, -1.5, "x", {}, [null], [{ type: "x" }]];

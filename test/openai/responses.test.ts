@@ -12,14 +12,15 @@ import {
   responsesOfOneValue,
   responsesRequest,
 } from "../../src/openai/responses-request.js";
-import { openaiFields, vllmFields } from "./defined-fields.js";
+import { oddValues, openaiFields, vllmFields } from "./defined-fields.js";
 import { tableBelow } from "./documented.js";
 import { type Api, openApi } from "./scene.js";
 
+const hookLimitMs = 60_000;
 let api: Api;
 beforeAll(async () => {
   api = await openApi();
-});
+}, hookLimitMs);
 afterAll(() => api.close());
 
 const create = async (body: object) =>
@@ -134,6 +135,16 @@ describe("the fields of /v1/responses", () => {
     const error = reply?.error as { param: string; message: string };
     expect(error.message).toContain(sentence);
     expect([status, error.param]).toEqual([param === "previous_response_id" ? 404 : 400, param]);
+  });
+
+  it("hold what they may, and are taken or refused by their name", async () => {
+    for (const name of new Set([...openaiFields.responses, ...vllmFields.responses])) {
+      for (const value of oddValues) {
+        const { status, reply } = await create({ max_output_tokens: 1, [name]: value });
+        const { param = name } = (reply?.error ?? {}) as { readonly param?: string };
+        expect([name, value, status < 500, param.split(/[.[]/)[0]]).toEqual([name, value, true, name]);
+      }
+    }
   });
 
   it("that begin a thought or allow some of the tools reach the template", () => {

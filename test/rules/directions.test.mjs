@@ -33,7 +33,7 @@ const forbidden = [
   ["openai", "serverless/worker", "knows no job"],
   ["openai", "node:http", "opens no socket"],
   ["openai", "node:net", "opens no socket"],
-  ["openai", "engine/engine", "knows the engine's types only"],
+  ["openai", "engine/submissions", "knows an engine by its public calls"],
   ["openai", "native-addon", "knows the engine's types only"],
   ["openai", "text-generation/worker", "is below the worker"],
   ["serverless", "engine/engine", "never sees the engine"],

@@ -3,6 +3,7 @@
 //   node tools/rules/main.mjs [folder]
 import path from "node:path";
 import { checkArchitecture } from "./architecture.mjs";
+import { decisionFindings } from "./decisions.mjs";
 import { directionFindings } from "./directions.mjs";
 import { packagesOf, readDocument } from "./document.mjs";
 import { trackedFiles } from "./files.mjs";
@@ -13,6 +14,7 @@ const files = trackedFiles(folder);
 const findings = [];
 try {
   findings.push(...checkArchitecture(folder, files).findings);
+  findings.push(...decisionFindings(folder, files));
   findings.push(...treeFindings(readDocument(folder), files, packagesOf(folder)));
   findings.push(...(await directionFindings(folder, files)));
 } catch (error) {

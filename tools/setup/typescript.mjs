@@ -80,6 +80,7 @@ async function bundle() {
       gpus: "src/models/plan/gpus.ts",
       "cuda-architectures": "src/cuda-architectures.ts",
       "bench-mock": "src/bench/mock-process.ts",
+      "bench-cold": "src/bench/cold-process.ts",
     },
     platform: "node",
     external: ["node-gyp-build", "libsql"],
