@@ -31,7 +31,7 @@ export interface OpenaiApiOptions {
 
 /** A request whose body the framework has read. */
 export interface OpenaiCall {
-  /** Its path or URL: what stands before /v1 is ignored, as is a query. */
+  /** Its path or URL: what stands before /v1 is ignored. */
   readonly path: string;
   /** "GET", "POST" and the like. */
   readonly method: string;
@@ -104,7 +104,8 @@ const schema = z.strictObject({
 /**
  * OpenAI's API over an engine, to be mounted on a server of your own. The routes are those of `infernode serve`:
  * /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/rerank, and beside
- * /v1 /tokenize and /detokenize. Responses are kept for an hour, in at most 64 MiB. A client that leaves ends its generation. The engine and the model stay yours to close.
+ * /v1 /tokenize and /detokenize. Responses are kept for an hour, in at most 64 MiB. A client that leaves ends its
+ * generation. The engine and the model stay yours to close.
  * @throws InferenceError INVALID_OPTION
  */
 export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
@@ -126,7 +127,7 @@ export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
   };
   const answer = ({ path, method, body, response, signal }: OpenaiCall) =>
     openaiAnswer(parts, {
-      path: routeOf(path),
+      path: routeOf(path) + (/\?[^#]*/.exec(path)?.[0] ?? ""),
       method,
       signal: signal ?? closeOf(response),
       body: async () => body,

@@ -1,12 +1,16 @@
 // A model and its engine as the API serves them.
-import type { Engine } from "../engine/engine.js";
-import type { Model } from "../engine/model.js";
 import type { TextModel } from "./text-model.js";
 
-/** What of a model the API uses. */
-export type TokenModel = Pick<Model, "tokenize" | "detokenize" | "tokenBytes" | "renderChat">;
-/** What of an engine the API uses. */
-export type AnsweringEngine = Pick<Engine, "generate" | "embed" | "rerank" | "options">;
+/** What of a Model the API uses. */
+export interface TokenModel extends Pick<TextModel, "tokenize" | "tokenBytes" | "renderChat"> {
+  /** As Model.detokenize(). */
+  detokenize(tokens: readonly number[], options: { readonly special: boolean }): string;
+}
+
+/** What of an Engine the API uses. */
+export interface AnsweringEngine extends Pick<TextModel, "generate" | "embed" | "rerank"> {
+  readonly options: { readonly contextLength: number };
+}
 
 /** @param names requests may use; answers have the first */
 export function engineModel(

@@ -119,6 +119,7 @@ it("leaves to the packages what a clone cannot run, with what belongs to it", ()
       ].join("\n"),
       "guide.md",
     ),
+    ["fastify"],
   );
   expect(blocks.map(({ notRun = "" }) => notRun.split(":")[0])).toEqual([
     "it imports fastify",

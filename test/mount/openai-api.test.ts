@@ -13,7 +13,7 @@ const endless = { model: "tale", messages, max_tokens: 900, ...({ ignore_eos: tr
 let model: Model;
 beforeAll(async () => {
   model = await loadEmbedded();
-});
+}, 120_000); // ms: on a machine that does other things too
 afterAll(() => model.close());
 
 interface Scene extends Mounted {

@@ -42,10 +42,7 @@ const kInstalls = /\bnpm (?:install|i|ci)\b/;
  * The blocks as a clone's project can run them: what needs other packages than the clone has
  * is left to `npm run test:packages`, and says so, with the blocks that belong to it.
  */
-export function blocksForClone(blocks) {
-  const missing = Object.keys(kExamplePackages).filter(
-    (name) => !existsSync(path.join(paths.nodeModules, name)),
-  );
+export function blocksForClone(blocks, missing = missingPackages()) {
   const needs = ({ label, code }) => {
     if (label === "sh" && kInstalls.test(code)) return "it installs packages";
     const name = missing.find((each) => code.includes(`from "${each}"`));
@@ -57,6 +54,11 @@ export function blocksForClone(blocks) {
     const notRun = `${reason}: left to \`npm run test:packages\``;
     return group.map((block) => (block.kind === "shown" || block.notRun ? block : { ...block, notRun }));
   });
+}
+
+function missingPackages() {
+  const isMissing = (name) => !existsSync(path.join(paths.nodeModules, name));
+  return Object.keys(kExamplePackages).filter(isMissing);
 }
 
 /** Blocks that run together: a file or a server, and what runs or asks it. */

@@ -14,6 +14,7 @@ export const kMainFiles = [
   "dist",
   "assets",
   "docs",
+  "examples",
   "README.md",
   "CONTRIBUTING.md",
   "ARCHITECTURE.md",

@@ -1,6 +1,6 @@
 """A checkpoint by AutoAWQ itself, on a CPU: autoawq.py SEED OUT GEMM|GEMV|GEMVFast GROUP [TOKENS [no-clip]]
 
-Needs setuptools<81, torch 2.6.0 (SmolLM2 was made with 2.13.0+cpu), transformers 4.51.3 and autoawq 0.2.9, in an
+Needs setuptools<81, torch 2.6.0 (2.13.0+cpu is imported without complaint), transformers 4.51.3 and autoawq 0.2.9, in an
 environment of its own. Calibrates on TOKENS (400) tokens of the sources of Python's own library: nothing is
 downloaded. Fewer, and no-clip, which leaves out AutoAWQ's longest search, are enough where the layout is what counts.
 """
