@@ -23,6 +23,8 @@ export type {
   GenerationEvent,
   ObjectChoice,
   ObjectResult,
+  PromptEvent,
+  PromptLogProb,
   ReasoningDeltaEvent,
   ResultOf,
   TextDeltaEvent,

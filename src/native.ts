@@ -229,6 +229,19 @@ export interface NativeRequest {
   readonly minTokens: number;
   /** Likeliest tokens to tell of besides the chosen one; -1: nothing is told. */
   readonly logProbs: number;
+  /** The same of each token of the prompt but the first; with promptTokens only. */
+  readonly promptLogProbs: number;
+  /** Tell the prompt's tokens. */
+  readonly promptTokens: boolean;
+  /** The stop string that ends the text is part of it. */
+  readonly includeStop: boolean;
+  /** Special tokens have texts. */
+  readonly showSpecial: boolean;
+  /** No others are chosen; none: any. */
+  readonly allowedTokens: readonly number[];
+  readonly badWords: readonly string[];
+  /** Only so many of the prompt's last tokens count; 0: all. */
+  readonly truncatePrompt: number;
   readonly seed: bigint;
   /** Pairs of token and bias, flat: [token, bias, token, bias, …]. */
   readonly logitBias: Float64Array;
@@ -259,6 +272,14 @@ export interface NativeEnd {
   readonly state?: NativeState;
 }
 
+/** More of a prompt: its tokens, once, or how likely its next tokens were. */
+export interface NativePrompt {
+  readonly id: number;
+  readonly tokens: Int32Array | null;
+  /** For each token, from the second on, its rank and then as NativeEventHandler's. */
+  readonly logProbs: Float64Array | null;
+}
+
 /**
  * Everything that happened since the last call, in order, in one call per
  * engine step. Delta i belongs to request ids[i]: its text is texts[i], its
@@ -269,6 +290,7 @@ export interface NativeEnd {
  * number of likeliest tokens that follow, and token and log-probability of each.
  * accepted: requests that the engine has accepted; it comes before their deltas and ends,
  * and only requests that the engine refuses or is closed before end without.
+ * prompts: where asked for; of a request, they come before its deltas.
  */
 export type NativeEventHandler = (
   ids: Float64Array,
@@ -278,6 +300,7 @@ export type NativeEventHandler = (
   ends: NativeEnd[],
   logProbs: (Float64Array | undefined)[],
   accepted: number[],
+  prompts: NativePrompt[],
 ) => void;
 
 export interface NativeEngineStats {

@@ -13,14 +13,26 @@ export class Failure extends Error {
   }
 }
 
+/** In place of the tab's storage, which a browser may forbid. */
+let heldKey = "";
+
 /** @returns {string} empty: none */
 export function apiKey() {
-  return sessionStorage.getItem(keyName) ?? "";
+  try {
+    return sessionStorage.getItem(keyName) ?? heldKey;
+  } catch {
+    return heldKey;
+  }
 }
 
 /** @param {string} key */
 export function keepKey(key) {
-  sessionStorage.setItem(keyName, key);
+  heldKey = key;
+  try {
+    sessionStorage.setItem(keyName, key);
+  } catch {
+    // It is held until the page is left.
+  }
 }
 
 /** @param {string} path such as "v1/models" */

@@ -9,21 +9,24 @@ const lookInMs = 20_000;
 const words = {
   ready: "ready",
   loading: "loading the model",
+  asleep: "asleep: a request wakes it",
+  waking: "loading the model",
   draining: "shutting down",
   broken: "broken: start it again",
 };
 
 /** @param {() => void} onReady told whenever it has become ready */
 export function watchServer(onReady) {
-  let before = "";
+  let tookWork = false;
   let timer = 0;
   const look = async () => {
     clearTimeout(timer);
     const status = await asked();
     show(status);
-    if (status === "ready" && before !== "ready") onReady();
-    before = status;
-    timer = setTimeout(look, status === "ready" ? lookInMs : askAgainMs);
+    const takesWork = status === "ready" || status === "asleep";
+    if (takesWork && !tookWork) onReady();
+    tookWork = takesWork || status === "waking";
+    timer = setTimeout(look, takesWork ? lookInMs : askAgainMs);
   };
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") void look();

@@ -133,6 +133,7 @@ void Admission::take(Arrival& arrival) {
       accept(*fork);
     } else {
       auto& request = std::get<std::unique_ptr<Request>>(arrival);
+      parts_.publisher.prompt(*request);
       parts_.publisher.accepted(request->spec.id, !request->spec.params.embeds);
       parts_.scheduler.accept(request);
     }

@@ -20,7 +20,7 @@ void Checkpoints::plan(Request& request) const {
   if (limits_.can_truncate) return;
   std::vector<Position>& stops = request.progress.checkpoints;
   stops.clear();
-  const Position end = parts_.reuse.most_reusable(request);
+  const Position end = parts_.reuse.last_piece(request);
   if (end <= 0) return;
   if (parts_.reuse.keeps(request)) {
     const auto any = [](PrefixTree::Source, std::size_t matching) { return matching; };

@@ -11,15 +11,16 @@ namespace {
 
 // Why no token could be chosen: as far as can be told, the request's own wishes.
 Failure no_token(const Request& request) {
-  if (request.output.constraint || !request.spec.params.sampling.logit_bias.empty()) {
+  const GenerateParams& params = request.spec.params;
+  if (request.output.constraint || !params.sampling.logit_bias.empty() ||
+      !params.allowed_tokens.empty() || !params.bad_phrases.empty()) {
     return {
         ErrorCode::kInvalidOption,
-        "No token may come here: the biases of tokens forbid every one, or the grammar, schema, "
-        "regex or choice asks for what the vocabulary cannot spell. Allow more of them."};
+        "No token may come here: the biases of tokens, the allowed tokens or the bad words forbid "
+        "every one, or the grammar, schema, regex or choice asks for what the vocabulary cannot "
+        "spell. Allow more of them."};
   }
-  return {ErrorCode::kDecodeFailed,
-          "The model computed no usable logits (all are NaN or -infinity); the model file may "
-          "be damaged."};
+  return unusable_logits();
 }
 
 // Whether a request that ends so has computed its prompt.
@@ -28,6 +29,12 @@ bool is_whole(FinishReason reason) {
 }
 
 }  // namespace
+
+Failure unusable_logits() {
+  return {ErrorCode::kDecodeFailed,
+          "The model computed no usable logits (all are NaN or -infinity); the model file may "
+          "be damaged."};
+}
 
 Endings::Endings(const Concerned& concerned, std::int32_t context_length, Clock clock)
     : concerned_(concerned), context_length_(context_length), clock_(std::move(clock)) {}

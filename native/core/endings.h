@@ -25,6 +25,9 @@ struct TokenStats {
   std::int64_t masked_rows = 0;  // whose first draw a grammar refused
 };
 
+// Why a request fails whose logits are no numbers.
+Failure unusable_logits();
+
 class Endings {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic

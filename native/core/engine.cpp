@@ -20,7 +20,7 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       drafting_(limits_, config.drafting, std::move(draft), clock_),
       endings_({scheduler_, cache_, drafting_, publisher_, admission_.living()},
                limits_.context_length, clock_),
-      passes_({*backend_, scheduler_, cache_, seating_, drafting_, endings_, chooser_},
+      passes_({*backend_, scheduler_, cache_, seating_, drafting_, endings_, chooser_, publisher_},
               {config.inter_token_latency_ms, config.sampler_helpers}, clock_,
               [this] { return admission_.closed(); }) {
   totals_.cells_total = cache_.capacity();

@@ -20,6 +20,19 @@ struct Delta {
   std::shared_ptr<const LogProbs> log_probs;  // of the token, where asked for
 };
 
+// All tokens of a request's prompt, where asked for; told with its acceptance.
+struct PromptTokens {
+  RequestId id;
+  std::vector<TokenId> tokens;
+};
+
+// More of a request's prompt, where asked for: of the tokens after those already told, from the
+// second on. All are told before the request's first delta.
+struct PromptLogProbs {
+  RequestId id;
+  std::vector<PromptLogProb> tokens;
+};
+
 struct End {
   RequestId id;
   FinishReason reason;
@@ -33,9 +46,13 @@ struct End {
 
 struct StepEvents {
   std::vector<RequestId> accepted;  // told before their deltas and ends
+  std::vector<PromptTokens> prompts;
+  std::vector<PromptLogProbs> prompt_log_probs;
   std::vector<Delta> deltas;
   std::vector<End> ends;
-  [[nodiscard]] bool empty() const { return accepted.empty() && deltas.empty() && ends.empty(); }
+  [[nodiscard]] bool empty() const {
+    return accepted.empty() && prompt_log_probs.empty() && deltas.empty() && ends.empty();
+  }
 };
 
 class EventSink {

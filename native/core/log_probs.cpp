@@ -46,4 +46,11 @@ LogProbs log_probs_of(std::span<const float> raw, TokenId chosen, std::int32_t t
   return probs;
 }
 
+PromptLogProb prompt_log_prob_of(std::span<const float> raw, TokenId token, std::int32_t top,
+                                 SamplerScratch& scratch) {
+  const float logit = raw[static_cast<std::size_t>(token)];
+  const auto likelier = std::ranges::count_if(raw, [&](float other) { return other > logit; });
+  return {log_probs_of(raw, token, top, scratch), static_cast<std::int32_t>(likelier) + 1};
+}
+
 }  // namespace infernode

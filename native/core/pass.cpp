@@ -1,17 +1,24 @@
 #include "pass.h"
 
+#include <utility>
+
 namespace infernode {
 
 namespace {
 
 // Adds the next `count` rows of what the request knows. Logits are wanted where nothing
-// known is left after them.
+// known is left after them, and where they tell of the prompt.
 void read(Pass& pass, Request& request, std::int32_t count) {
+  const std::vector<TokenId>& known = request.progress.known;
+  TellingRows telling{&request, {}};
   for (Position position = request.progress.computed; position < request.progress.computed + count;
        ++position) {
-    const TokenId token = request.progress.known[static_cast<std::size_t>(position)];
-    pass.rows.push_back({token, request.progress.sequence, position});
+    const auto index = static_cast<std::size_t>(position);
+    const bool tells = request.tells_at(position);
+    if (tells) telling.rows.push_back({pass.rows.size(), known[index + 1]});
+    pass.rows.push_back({known[index], request.progress.sequence, position, tells});
   }
+  if (!telling.rows.empty()) pass.telling.push_back(std::move(telling));
   pass.requests.push_back(&request);
   if (request.progress.gap() > count) return;
   pass.rows.back().wants_logits = true;

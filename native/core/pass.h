@@ -19,10 +19,23 @@ struct ReadyRow {
   std::size_t row;
 };
 
+// A row of a pass whose logits tell how likely the prompt's next token was.
+struct TellingRow {
+  std::size_t row;
+  TokenId next;
+};
+
+// All such rows of a request in a pass, in order.
+struct TellingRows {
+  Request* request;
+  std::vector<TellingRow> rows;
+};
+
 struct Pass {
   std::vector<BatchRow> rows;
   std::vector<Request*> requests;  // whose rows these are
   std::vector<ReadyRow> ready;
+  std::vector<TellingRows> telling;
   std::vector<BatchRow> padding;  // of `rows`: nobody's
   std::int32_t generating = 0;    // requests of which a row was generated
   std::int32_t prompt_rows = 0;   // of `rows`: read, not generated

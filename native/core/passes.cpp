@@ -1,6 +1,8 @@
 #include "passes.h"
 
 #include <algorithm>
+#include <cmath>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -205,8 +207,52 @@ bool Passes::read(const std::vector<PassShare>& shares, std::int32_t generating)
     request->progress.computed += count;
     parts_.cache.prefilled(*request);
   }
-  if (!pass.ready.empty()) sample(pass.ready);
+  const std::vector<Request*> ended = tell_prompts(pass);
+  std::vector<ReadyRow> ready = pass.ready;
+  std::erase_if(ready, [&](const ReadyRow& row) {
+    return std::ranges::find(ended, row.request) != ended.end();
+  });
+  if (!ready.empty()) sample(ready);
   return true;
+}
+
+// Tells how likely prompts were, row by row. Returns who has ended by it, and is gone.
+std::vector<Request*> Passes::tell_prompts(const Pass& pass) {
+  const double started = clock_();
+  std::vector<Request*> ended;
+  for (const auto& [request, rows] : pass.telling) {
+    if (std::optional<Failure> failure = tell_prompt(*request, rows)) {
+      parts_.endings.end(*request, FinishReason::kError, std::move(failure));
+      ended.push_back(request);
+    }
+  }
+  if (!pass.telling.empty()) sample_ms_ += clock_() - started;
+  return ended;
+}
+
+std::optional<Failure> Passes::tell_prompt(Request& request, std::span<const TellingRow> rows) {
+  try {
+    std::vector<std::span<const float>> logits;
+    for (const TellingRow& row : rows) logits.push_back(parts_.backend.logits(row.row));
+    std::vector<PromptLogProb> told(rows.size());
+    const std::int32_t top = request.spec.params.prompt_log_probs;
+    pool_.run(
+        rows.size(),
+        [&](std::size_t index, std::size_t worker) {
+          told[index] = prompt_log_prob_of(logits[index], rows[index].next, top, scratch_[worker]);
+        },
+        kRowsPerSampler);
+    if (std::ranges::any_of(
+            told, [](const PromptLogProb& one) { return std::isnan(one.probs.chosen.log_prob); }))
+      return unusable_logits();
+    parts_.publisher.prompt_log_probs(request.spec.id, std::move(told));
+    request.progress.told += static_cast<Position>(rows.size());
+    return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return Failure{ErrorCode::kOutOfMemory,
+                   "There was no memory to tell how likely this prompt's tokens are; others are "
+                   "not affected."};
+  }
 }
 
 // Nobody's fault: all that took part are computed anew, each alone, and the device is lost

@@ -37,6 +37,7 @@ class Passes {
     Drafting& drafting;
     Endings& endings;
     const TokenChooser& chooser;
+    Publisher& publisher;
   };
   struct Config {
     double inter_token_latency_ms = 100;
@@ -61,6 +62,9 @@ class Passes {
   void read_prompts();
   void read_and_decode(const std::vector<DecodeRow>& rows);
   [[nodiscard]] bool read(const std::vector<PassShare>& shares, std::int32_t generating);
+  [[nodiscard]] std::vector<Request*> tell_prompts(const Pass& pass);
+  [[nodiscard]] std::optional<Failure> tell_prompt(Request& request,
+                                                   std::span<const TellingRow> rows);
   void sample(const std::vector<ReadyRow>& rows);
   [[nodiscard]] std::optional<double> run(const Pass& pass);
   void device_failed(DecodeStatus status, std::span<Request* const> requests);

@@ -18,14 +18,21 @@ PrefixReuse::PrefixReuse(const BackendLimits& limits, CacheConfig config, const 
     : limits_(limits), config_(config), places_(places) {}
 
 bool PrefixReuse::shares(const Request& request) const {
-  return request.spec.params.cache && (config_.keeps_prefixes || request.spec.params.siblings);
+  const GenerateParams& params = request.spec.params;
+  if (params.prompt_log_probs >= 0 && limits_.prefill_outputs < least_piece()) return false;
+  return params.cache && (config_.keeps_prefixes || params.siblings);
 }
 
 // At least one row must be computed for its logits; a deterministic engine computes as many as
 // round alike.
-Position PrefixReuse::most_reusable(const Request& request) const {
+Position PrefixReuse::last_piece(const Request& request) const {
   const auto known = static_cast<Position>(request.progress.known.size());
   return known - (known >= least_piece() ? least_piece() : 1);
+}
+
+Position PrefixReuse::most_reusable(const Request& request) const {
+  const Position most = last_piece(request);
+  return request.tells_prompt() ? std::min(most, request.progress.told) : most;
 }
 
 Position PrefixReuse::worth_keeping(const Request& request) const {

@@ -37,13 +37,16 @@ class PrefixReuse {
   };
   PrefixReuse(const BackendLimits& limits, CacheConfig config, const Places& places);
 
-  // Whether the request shares what is computed with others.
+  // Whether the request shares what is computed with others. Not where the rows that tell of its
+  // prompt are too few in a pass to be rounded as others' are.
   [[nodiscard]] bool shares(const Request& request) const;
   // Whether its state is also kept for requests to come.
   [[nodiscard]] bool keeps(const Request& request) const {
     return shares(request) && config_.keeps_prefixes;
   }
-  // Tokens of the request that may be reused at most.
+  // Where the piece begins that is computed in any case.
+  Position last_piece(const Request& request) const;
+  // Tokens of the request that may be reused at most: none that has to tell of its prompt.
   Position most_reusable(const Request& request) const;
   // Rows of a prompt's end that are computed by themselves at the least.
   Position least_piece() const { return config_.deterministic ? limits_.facts.wide_rows : 1; }

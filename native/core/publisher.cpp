@@ -24,6 +24,15 @@ void Publisher::accepted(RequestId id, bool awaited) {
   acceptance_awaited_ = acceptance_awaited_ || awaited;
 }
 
+void Publisher::prompt(const Request& request) {
+  if (request.spec.params.prompt_tokens)
+    events_.prompts.push_back({request.spec.id, request.progress.known});
+}
+
+void Publisher::prompt_log_probs(RequestId id, std::vector<PromptLogProb> tokens) {
+  events_.prompt_log_probs.push_back({id, std::move(tokens)});
+}
+
 void Publisher::token(const Request& request, TokenChoice choice, bool first) {
   urgent_ = urgent_ || first;
   events_.deltas.push_back(
@@ -31,7 +40,7 @@ void Publisher::token(const Request& request, TokenChoice choice, bool first) {
 }
 
 void Publisher::beginning(const Request& fork, const Vocab& vocab) {
-  TextStream text(fork.spec.params.stop);
+  TextStream text(fork.spec.params.stop, fork.spec.params.include_stop);
   for (std::size_t i = 0; i < static_cast<std::size_t>(fork.generated_tokens()); ++i) {
     const TokenId token =
         fork.progress.known[static_cast<std::size_t>(fork.spec.prompt_tokens) + i];

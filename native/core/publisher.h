@@ -23,6 +23,10 @@ class Publisher {
 
   // The engine has accepted a request. `awaited`: its caller may act on that alone.
   void accepted(RequestId id, bool awaited);
+  // An accepted request's prompt, if it is to be told.
+  void prompt(const Request& request);
+  // How likely the next tokens of a request's prompt were.
+  void prompt_log_probs(RequestId id, std::vector<PromptLogProb> tokens);
   // A request's next token; its first one is urgent.
   void token(const Request& request, TokenChoice choice, bool first);
   // All tokens a fork begins with.

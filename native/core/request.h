@@ -50,6 +50,7 @@ struct RequestSpec {
 struct Progress {
   std::vector<TokenId> known;  // the prompt, then what was generated
   Position computed = 0;       // known[0, computed) are in the KV cache
+  Position told = 0;           // rows [0, told) have told of the prompt token after each
   SequenceId sequence = kNoSequence;
   StateBytes saved;  // known[0, saved_length) while preempted
   Position saved_length = 0;
@@ -134,6 +135,14 @@ class Request {
   // True while the consumer lags too far behind. Arms the wake-up before it
   // looks a second time, so an acknowledgement in between is never lost.
   [[nodiscard]] bool lagging() const;
+
+  // Whether the log-probabilities of its prompt are wanted and not all told yet.
+  [[nodiscard]] bool tells_prompt() const { return tells_at(progress.told); }
+  // Whether the row of a known token tells how likely the prompt's next one was.
+  [[nodiscard]] bool tells_at(Position position) const {
+    return spec.params.prompt_log_probs >= 0 && position >= progress.told &&
+           position + 1 < spec.prompt_tokens;
+  }
 
   // The first `length` known tokens are there without computing them.
   void reuse(Position length) {

@@ -182,24 +182,38 @@ std::int32_t Scheduler::wanted_rows(const Request& request) const {
 // in one pass: neither this piece nor what is left of it becomes a narrow one.
 // May exceed the budget by less than wide_rows twice, the backend's capacity never:
 // where no pass can be wide, all pieces are narrow.
-std::int32_t Scheduler::even_count(std::int32_t count, std::int32_t gap) const {
+std::int32_t Scheduler::even_count(std::int32_t count, std::int32_t gap,
+                                   std::int32_t capacity) const {
   const std::int32_t wide = limits_.facts.wide_rows;
-  if (gap < wide || limits_.prefill_capacity < wide) return count;
-  if (count == gap || count == limits_.prefill_capacity) return count;
-  if (gap < 2 * wide) return std::min(gap, limits_.prefill_capacity);
+  if (gap < wide || capacity < wide) return count;
+  if (count == gap || count == capacity) return count;
+  if (gap < 2 * wide) return std::min(gap, capacity);
   return std::clamp(count, wide, gap - wide);
 }
 
 // Whether a pass of `count` rows of a prompt computes them as a pass of its own
 // would.
 bool Scheduler::may_share(std::int32_t gap, std::int32_t count) const {
-  return gap < limits_.facts.wide_rows || even_count(count, gap) == count;
+  return gap < limits_.facts.wide_rows || even_count(count, gap, limits_.prefill_capacity) == count;
+}
+
+// Whether a request's rows have logits, of which a pass has few.
+bool Scheduler::reads_alone(SequenceId slot) const {
+  const Request* request = cache_.holder(slot);
+  return request != nullptr && request->tells_prompt();
+}
+
+PrefillGroup Scheduler::group_alone(SequenceId slot, std::int32_t budget, std::int32_t gap) const {
+  const std::int32_t capacity = std::min(limits_.prefill_outputs, limits_.prefill_capacity);
+  const std::int32_t count = std::min({budget, gap, capacity});
+  return {{cache_.holder(slot)}, even_count(count, gap, capacity)};
 }
 
 // The seed's prompt decides; neighbours ride along while that makes the pass
 // larger and changes nobody's rounding.
 PrefillGroup Scheduler::plan_group(SequenceId seed, std::int32_t capacity,
                                    const std::vector<std::int32_t>& gaps) const {
+  if (reads_alone(seed)) return group_alone(seed, capacity, gaps[static_cast<std::size_t>(seed)]);
   const auto gap_at = [&](SequenceId slot) {
     return slot < 0 || slot >= cache_.size() ? 0 : gaps[static_cast<std::size_t>(slot)];
   };
@@ -209,7 +223,7 @@ PrefillGroup Scheduler::plan_group(SequenceId seed, std::int32_t capacity,
   const auto size = [&] { return last - first + 1; };
   const auto grows = [&](SequenceId slot) {
     const std::int32_t gap = gap_at(slot);
-    if (gap == 0) return false;
+    if (gap == 0 || reads_alone(slot)) return false;
     const std::int32_t shared = std::min(least, gap);
     if (rows_of(size() + 1, shared, capacity) <= rows_of(size(), least, capacity)) return false;
     const std::int32_t count = std::min(shared, capacity / (size() + 1));
@@ -229,7 +243,7 @@ PrefillGroup Scheduler::plan_group(SequenceId seed, std::int32_t capacity,
     }
   }
   PrefillGroup group{{}, std::min(least, capacity / size())};
-  if (size() == 1) group.count = even_count(group.count, least);
+  if (size() == 1) group.count = even_count(group.count, least, limits_.prefill_capacity);
   for (SequenceId slot = first; slot <= last; ++slot) group.requests.push_back(cache_.holder(slot));
   return group;
 }
@@ -278,9 +292,14 @@ std::vector<PassShare> Scheduler::plan_shared(const std::vector<DecodeRow>& deco
   for (const DecodeRow& row : decoding) shares.push_back({row.request, 1});
   const auto taken = static_cast<std::int32_t>(shares.size());
   std::int32_t room = std::min(budget, limits_.prefill_capacity - taken);
+  // Every running request may have a row with logits; those that tell of prompts share the rest.
+  std::int32_t outputs = std::max(0, limits_.prefill_outputs - cache_.running());
   for (const auto& request : living_) {
-    const std::int32_t count = std::min(wanted_rows(*request), room);
+    const bool tells = request->tells_prompt();
+    const std::int32_t most = tells ? std::min(room, 1 + outputs) : room;
+    const std::int32_t count = std::min(wanted_rows(*request), most);
     if (count <= 0) continue;
+    if (tells) outputs -= count - 1;
     shares.push_back({request.get(), count});
     room -= count;
   }

@@ -106,7 +106,9 @@ class Scheduler {
   std::int32_t wanted_rows(const Request& request) const;
   PrefillGroup plan_group(SequenceId seed, std::int32_t capacity,
                           const std::vector<std::int32_t>& gaps) const;
-  std::int32_t even_count(std::int32_t count, std::int32_t gap) const;
+  PrefillGroup group_alone(SequenceId slot, std::int32_t budget, std::int32_t gap) const;
+  [[nodiscard]] bool reads_alone(SequenceId slot) const;
+  std::int32_t even_count(std::int32_t count, std::int32_t gap, std::int32_t capacity) const;
   [[nodiscard]] bool may_share(std::int32_t gap, std::int32_t count) const;
 
   BackendLimits limits_;

@@ -55,7 +55,8 @@ void Utf8Repair::begin(unsigned char byte, std::string& out) {
   held_size_ = 1;
 }
 
-TextStream::TextStream(const std::vector<std::string>& stop) {
+TextStream::TextStream(const std::vector<std::string>& stop, bool include_stop)
+    : include_stop_(include_stop) {
   for (const std::string& bytes : stop) {
     // Repaired as the text is: a stop string never begins inside a character.
     std::string pattern;
@@ -96,7 +97,7 @@ std::string TextStream::release(std::string_view text) {
     }
     if (complete == 0) continue;
     stopped_ = true;
-    tail_.resize(tail_.size() - complete);
+    if (!include_stop_) tail_.resize(tail_.size() - complete);
     return std::exchange(tail_, {});
   }
   std::size_t kept = 0;

@@ -39,8 +39,8 @@ class Utf8Repair {
 //
 // Stop strings are matched in the repaired text. The stop string that is
 // completed first wins; of several completed by the same byte, the longest.
-// The text before it is given out and nothing of it or after it. How the
-// bytes were split over calls never changes the joined output.
+// The text before it is given out, with it where it is to be included, and nothing after it. How
+// the bytes were split over calls never changes the joined output.
 class TextStream {
  public:
   struct Step {
@@ -48,8 +48,8 @@ class TextStream {
     bool stopped = false;  // a stop string was completed: the text has ended
   };
 
-  // Empty stop strings are ignored.
-  explicit TextStream(const std::vector<std::string>& stop = {});
+  // Empty stop strings are ignored. `include_stop`: the one that ends the text is part of it.
+  explicit TextStream(const std::vector<std::string>& stop = {}, bool include_stop = false);
 
   // After a stop: returns no text and stopped.
   Step append(std::string_view piece);
@@ -76,6 +76,7 @@ class TextStream {
   Utf8Repair repair_;
   std::vector<Matcher> matchers_;
   std::string tail_;  // repaired text not given out: the longest `matched`
+  bool include_stop_ = false;
   bool stopped_ = false;
 };
 

@@ -38,7 +38,7 @@ void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScra
                           TokenChoice& choice) const {
   const std::int32_t log_probs = request.spec.params.log_probs;
   if (log_probs >= 0 || request.output.constraint) scratch.raw.assign(logits.begin(), logits.end());
-  if (request.generated_tokens() < request.spec.params.min_tokens) forbid_ends(request, logits);
+  forbid(request, logits);
   choice.token = request.output.sampler.sample(logits, scratch);
   if (request.output.constraint) obey(request, logits, scratch, choice);
   if (choice.token == kNoToken) return;
@@ -89,7 +89,39 @@ void TokenChooser::mask(const Request& request, std::span<float> logits,
   };
   if (!request.spec.params.ignore_eos) std::ranges::for_each(end_tokens_, judge);
   std::ranges::for_each(request.spec.params.stop_tokens, judge);
-  if (request.generated_tokens() < request.spec.params.min_tokens) forbid_ends(request, logits);
+  forbid(request, logits);
+}
+
+namespace {
+
+void forbid_others(std::span<float> logits, std::span<const TokenId> allowed) {
+  std::vector<float> kept;
+  for (const TokenId token : allowed) kept.push_back(logits[static_cast<std::size_t>(token)]);
+  std::ranges::fill(logits, kForbidden);
+  for (std::size_t i = 0; i < allowed.size(); ++i)
+    logits[static_cast<std::size_t>(allowed[i])] = kept[i];
+}
+
+// Phrases count in what was generated, not across the prompt's end.
+void forbid_phrases(const Request& request, std::span<float> logits) {
+  const std::span<const TokenId> generated =
+      std::span(request.progress.known)
+          .subspan(static_cast<std::size_t>(request.spec.prompt_tokens));
+  for (const std::vector<TokenId>& phrase : request.spec.params.bad_phrases) {
+    const std::size_t before = phrase.size() - 1;
+    if (before > generated.size()) continue;
+    if (std::ranges::equal(std::span(phrase).first(before), generated.last(before)))
+      logits[static_cast<std::size_t>(phrase.back())] = kForbidden;
+  }
+}
+
+}  // namespace
+
+void TokenChooser::forbid(const Request& request, std::span<float> logits) const {
+  const GenerateParams& params = request.spec.params;
+  if (request.generated_tokens() < params.min_tokens) forbid_ends(request, logits);
+  if (!params.allowed_tokens.empty()) forbid_others(logits, params.allowed_tokens);
+  if (!params.bad_phrases.empty()) forbid_phrases(request, logits);
 }
 
 bool TokenChooser::ends_generation(const Request& request, TokenId token) const {

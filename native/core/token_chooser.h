@@ -45,6 +45,8 @@ class TokenChooser {
   void obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
             TokenChoice& choice) const;
   void mask(const Request& request, std::span<float> logits, const SamplerScratch& scratch) const;
+  // Forbids what the request itself rules out, whatever its constraint allows.
+  void forbid(const Request& request, std::span<float> logits) const;
   void forbid_ends(const Request& request, std::span<float> logits) const;
 
   std::shared_ptr<const Vocab> vocab_;

@@ -133,10 +133,17 @@ struct GenerateParams {
   std::int32_t max_tokens = 0;  // 0: until the context is full
   std::int32_t min_tokens = 0;  // before these, no token that ends a generation
   std::int32_t log_probs = -1;  // of how many likeliest tokens besides the chosen one; -1: none
+  // The same of each token of the prompt but the first, which nothing precedes; -1: none. Rows that
+  // tell of them are computed anew, whatever others computed of the prompt.
+  std::int32_t prompt_log_probs = -1;
+  bool prompt_tokens = false;  // the prompt's tokens are told too
   bool ignore_eos = false;
-  std::vector<std::string> stop;     // stop strings, non-empty UTF-8
-  std::vector<TokenId> stop_tokens;  // besides the model's own
-  bool embeds = false;               // ends with the last token's embedding, generates nothing
+  std::vector<std::string> stop;        // stop strings, non-empty UTF-8
+  bool include_stop = false;            // the stop string that ends the text is part of it
+  std::vector<TokenId> stop_tokens;     // besides the model's own
+  std::vector<TokenId> allowed_tokens;  // no others are chosen; none: any
+  std::vector<std::vector<TokenId>> bad_phrases;  // whose last token is not chosen after the others
+  bool embeds = false;  // ends with the last token's embedding, generates nothing
   std::shared_ptr<const RankHead> rank_head;  // of embeds: makes it scores; null: as it is
   bool cache = true;       // shares computed tokens with requests that begin alike
   std::string cache_salt;  // only with requests of the same salt

@@ -73,7 +73,8 @@ std::unique_ptr<Tokenizing> PromptQueue::work_of(Prompt& prompt) const {
   if (auto* form = std::get_if<PromptForm>(&prompt.content))
     return std::make_unique<Tokenizing>(*model_, slices_, *form);
   auto& text = std::get<PromptText>(prompt.content);
-  engine_.check_prompt(slices_.fewest_tokens(text.text.size(), text.parse_special));
+  if (prompt.most_tokens == 0)
+    engine_.check_prompt(slices_.fewest_tokens(text.text.size(), text.parse_special));
   return std::make_unique<Tokenizing>(*model_, slices_, std::move(text));
 }
 
@@ -97,7 +98,7 @@ bool PromptQueue::advance(Pending& pending) {
     return false;
   }
   if (pending.work->step()) {
-    engine_.check_prompt(pending.work->least_tokens());
+    if (pending.prompt.most_tokens == 0) engine_.check_prompt(pending.work->least_tokens());
     return true;
   }
   hand_over(std::move(pending.prompt), std::move(pending.work->tokens()));
@@ -133,6 +134,10 @@ std::optional<Failure> PromptQueue::submit(Prompt prompt, std::vector<TokenId> t
   if (sampling.dry_multiplier > 0 && !prompt.dry_breakers.empty())
     sampling.dry_breakers = dry_breakers_.find(*model_, prompt.dry_breakers);
   bind(prompt);
+  forbid(prompt);
+  const auto most = static_cast<std::size_t>(prompt.most_tokens);
+  if (most > 0 && tokens.size() > most)
+    tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(most));
   return engine_.submit(prompt.id, std::move(tokens), std::move(prompt.params),
                         std::move(prompt.control));
 }
@@ -140,15 +145,26 @@ std::optional<Failure> PromptQueue::submit(Prompt prompt, std::vector<TokenId> t
 // The request's vocabulary, and the grammar in it.
 void PromptQueue::bind(Prompt& prompt) {
   GenerateParams& params = prompt.params;
-  if (prompt.grammar.empty() && prompt.visible.empty()) return;
-  Vocabularies::Entry& words = vocabularies_.find(prompt.visible);
-  if (!prompt.visible.empty()) params.vocab = words.vocab;
+  if (prompt.grammar.empty() && prompt.visible.empty() && !prompt.show_special) return;
+  Vocabularies::Entry& words =
+      prompt.show_special ? vocabularies_.all_visible() : vocabularies_.find(prompt.visible);
+  if (!prompt.visible.empty() || prompt.show_special) params.vocab = words.vocab;
   if (prompt.grammar.empty()) return;
   params.grammar = words.grammars.find(prompt.grammar);
   if (!prompt.triggers.words.empty())
     params.triggers = std::make_shared<const GrammarTriggers>(std::move(prompt.triggers));
   // Refused here rather than on the engine's thread, whose steps are everybody's.
   Constraint(params.grammar, params.grammar_prefix, params.triggers).prepare();
+}
+
+// A word counts at the beginning of a text and within it.
+void PromptQueue::forbid(Prompt& prompt) const {
+  for (const std::string& word : prompt.bad_words) {
+    for (const std::string& text : {word, " " + word}) {
+      std::vector<TokenId> phrase = model_->tokenize(text, false, false);
+      if (!phrase.empty()) prompt.params.bad_phrases.push_back(std::move(phrase));
+    }
+  }
 }
 
 void PromptQueue::refuse(RequestId id, Failure failure) {

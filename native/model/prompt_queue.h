@@ -40,6 +40,9 @@ struct Prompt {
   GrammarTriggers triggers;               // no words: it binds at once
   std::vector<std::string> visible;       // texts of control tokens that count as text
   std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
+  std::vector<std::string> bad_words;     // texts that are not generated
+  bool show_special = false;              // every control token has a text
+  std::int32_t most_tokens = 0;           // of the prompt, its last ones; 0: all
   bool ranks = false;                     // ends with the model's scores of it
   std::shared_ptr<RequestControl> control;
 };
@@ -75,6 +78,7 @@ class PromptQueue {
   template <typename Work>
   void guarded(RequestId id, const Work& work);
   void bind(Prompt& prompt);
+  void forbid(Prompt& prompt) const;
   void refuse(RequestId id, Failure failure);
   void end(End end);
 

@@ -43,6 +43,19 @@ Vocabularies::Entry& Vocabularies::find(const std::vector<std::string>& visible)
   return entries_.front();
 }
 
+Vocabularies::Entry& Vocabularies::all_visible() {
+  if (all_ == nullptr) {
+    std::shared_ptr<const Vocab> plain(model_, &model_->vocab());
+    std::map<TokenId, std::string> texts;
+    for (TokenId token = 0; token < plain->size(); ++token) {
+      if (plain->piece(token).empty()) texts.emplace(token, model_->token_bytes(token));
+    }
+    auto vocab = std::make_shared<const VisibleVocab>(std::move(plain), std::move(texts));
+    all_ = std::make_unique<Entry>(Entry{{}, vocab, GrammarCache(vocab)});
+  }
+  return *all_;
+}
+
 std::shared_ptr<const Vocab> Vocabularies::vocab_with(
     const std::vector<std::string>& visible) const {
   std::shared_ptr<const Vocab> plain(model_, &model_->vocab());

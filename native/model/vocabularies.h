@@ -28,12 +28,15 @@ class Vocabularies {
   // `visible`: texts of control tokens; one that is no token changes nothing.
   // Valid until the next call.
   Entry& find(const std::vector<std::string>& visible);
+  // The one in which all of them have. Valid as long as this.
+  Entry& all_visible();
 
  private:
   std::shared_ptr<const Vocab> vocab_with(const std::vector<std::string>& visible) const;
 
   std::shared_ptr<const LlamaModel> model_;
-  std::list<Entry> entries_;  // the latest first
+  std::list<Entry> entries_;    // the latest first
+  std::unique_ptr<Entry> all_;  // made when it is first wanted
 };
 
 }  // namespace infernode

@@ -12,7 +12,6 @@
 #include "model/gguf_file.h"
 #include "model/llama_backend.h"
 #include "model/llama_model.h"
-#include "model/prompt_queue.h"
 
 namespace infernode {
 
@@ -30,11 +29,6 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
 // Nothing where the value is null: the model is a file.
 [[nodiscard]] std::optional<SyntheticShape> synthetic_from(const std::string& reference,
                                                            const Napi::Value& value);
-
-// Nothing where the value is null: as the engine was made.
-AdapterScales adapters_from(const Napi::Value& value);
-
-Prompt prompt_from(RequestId id, const Napi::Object& request);
 
 Napi::Object info_to(Napi::Env env, const LlamaModel& model);
 Napi::Object metadata_to(Napi::Env env, const GgufFile& file);

@@ -11,6 +11,7 @@
 #include "model/llama_runtime.h"
 #include "napi/addon_data.h"
 #include "napi/exit_guard.h"
+#include "napi/prompt_convert.h"
 #include "napi/state_workers.h"
 
 namespace infernode {

@@ -33,6 +33,12 @@ void append_log_probs(const LogProbs& probs, std::vector<double>& out) {
   }
 }
 
+// The token's own, its rank, and then as of any.
+void append_prompt_log_prob(const PromptLogProb& token, std::vector<double>& out) {
+  out.push_back(token.rank);
+  append_log_probs(token.probs, out);
+}
+
 Napi::Value log_probs_to(Napi::Env env, const std::vector<double>& values) {
   Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
   std::ranges::copy(values, array.Data());
@@ -53,6 +59,29 @@ std::vector<Gathered> gather(const std::vector<Delta>& deltas) {
   return gathered;
 }
 
+// Of each prompt that was told more of: its id, its tokens or null, and its log-probabilities.
+Napi::Array prompts_to(Napi::Env env, const StepEvents& events) {
+  Napi::Array prompts = Napi::Array::New(env);
+  const auto add = [&](RequestId id, const Napi::Value& tokens, const Napi::Value& log_probs) {
+    Napi::Object prompt = Napi::Object::New(env);
+    prompt.Set("id", static_cast<double>(id));
+    prompt.Set("tokens", tokens);
+    prompt.Set("logProbs", log_probs);
+    prompts.Set(prompts.Length(), prompt);
+  };
+  for (const PromptTokens& prompt : events.prompts) {
+    Napi::Int32Array tokens = Napi::Int32Array::New(env, prompt.tokens.size());
+    std::ranges::copy(prompt.tokens, tokens.Data());
+    add(prompt.id, tokens, env.Null());
+  }
+  for (const PromptLogProbs& prompt : events.prompt_log_probs) {
+    std::vector<double> values;
+    for (const PromptLogProb& token : prompt.tokens) append_prompt_log_prob(token, values);
+    add(prompt.id, env.Null(), log_probs_to(env, values));
+  }
+  return prompts;
+}
+
 }  // namespace
 
 EventChannel::EventChannel(Napi::Env env, const Napi::Function& handler,
@@ -67,6 +96,8 @@ void EventChannel::publish(StepEvents events) {
   const std::lock_guard lock(mutex_);
   if (released_) return;
   std::ranges::copy(events.accepted, std::back_inserter(events_.accepted));
+  std::ranges::move(events.prompts, std::back_inserter(events_.prompts));
+  std::ranges::move(events.prompt_log_probs, std::back_inserter(events_.prompt_log_probs));
   std::move(events.deltas.begin(), events.deltas.end(), std::back_inserter(events_.deltas));
   std::move(events.ends.begin(), events.ends.end(), std::back_inserter(events_.ends));
   if (waking_) return;
@@ -127,7 +158,8 @@ void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
   Napi::Array accepted = Napi::Array::New(env, events.accepted.size());
   for (std::size_t i = 0; i < events.accepted.size(); ++i)
     accepted.Set(static_cast<std::uint32_t>(i), static_cast<double>(events.accepted[i]));
-  handler.Call({ids, texts, tokens, token_ends, ends, log_probs, accepted});
+  handler.Call(
+      {ids, texts, tokens, token_ends, ends, log_probs, accepted, prompts_to(env, events)});
 }
 
 }  // namespace infernode

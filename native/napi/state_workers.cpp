@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "napi/convert.h"
+#include "napi/prompt_convert.h"
 
 namespace infernode {
 

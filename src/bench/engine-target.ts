@@ -88,7 +88,7 @@ class EngineTarget implements Target {
           if (finishReason === "cancelled") return { ...nothing, text, outcome: { type: "cancelled" } };
           return { outcome: { type: "finished", finishReason }, usage, queueMs, engineFirstTokenMs, text };
         }
-        if (event.type === "choice-end") continue;
+        if (event.type === "choice-end" || event.type === "prompt") continue;
         if (event.tokens.length > 0) progress.arrived(performance.now(), event.tokens.length);
         if (event.type !== "tool-call-delta") text += event.text;
       }

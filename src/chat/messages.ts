@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { Keywords } from "../constraints/schema-parts.js";
 import { flag, refuseWhole } from "../engine/judge.js";
+import { invalidOption } from "../errors.js";
 import type { StandIns } from "./stand-ins.js";
 import {
   callToWire,
@@ -47,6 +48,11 @@ export interface ChatMessage {
 export interface ChatOptions extends ToolOptions {
   /** End with the beginning of the assistant's answer. Default true. */
   readonly addGenerationPrompt?: boolean | undefined;
+  /**
+   * End in the middle of the last message, which the answer continues. Not with
+   * addGenerationPrompt true. Default false.
+   */
+  readonly continueFinalMessage?: boolean | undefined;
   /** Further variables of the template, such as `enable_thinking`. Values are JSON. Default none. */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -128,9 +134,44 @@ export const toolShape = {
   parallelToolCalls: flag().optional(),
 };
 
+/** How a prompt ends, in a request's schema. */
+export const openingShape = {
+  addGenerationPrompt: flag().optional(),
+  continueFinalMessage: flag().default(false),
+};
+
+/**
+ * Whether a prompt ends with the beginning of an answer.
+ * @param call for messages
+ * @throws InferenceError INVALID_OPTION
+ */
+export function opensAnswer(
+  call: string,
+  messages: readonly ChatMessage[],
+  options: Pick<ChatOptions, "addGenerationPrompt" | "continueFinalMessage" | "tools">,
+): boolean {
+  if (!options.continueFinalMessage) return options.addGenerationPrompt ?? true;
+  const refuse = (problem: string | ((name: (option: string) => string) => string)) =>
+    invalidOption(call, ["continueFinalMessage"], problem);
+  if (options.addGenerationPrompt)
+    throw refuse(
+      (name) => `must come with ${name("addGenerationPrompt")} false: an answer is continued or begun`,
+    );
+  if (options.tools?.length)
+    throw refuse((name) => `must come without ${name("tools")}: a text is continued`);
+  if (finalText(messages).trim() === "") throw refuse("must come with a last message that has text");
+  return false;
+}
+
+/** What the last message says last. */
+export function finalText(messages: readonly ChatMessage[]): string {
+  const content = messages.at(-1)?.content ?? "";
+  return typeof content === "string" ? content : (content.at(-1)?.text ?? "");
+}
+
 /** The schema of ChatOptions. */
 export const chatOptionsSchema = z.strictObject({
-  addGenerationPrompt: flag().default(true),
+  ...openingShape,
   variables: variablesSchema.default({}),
   ...toolShape,
 });
@@ -149,6 +190,8 @@ export interface Conversation {
   readonly messages: readonly ChatMessage[];
   readonly variables: Readonly<Record<string, unknown>>;
   readonly addGenerationPrompt: boolean;
+  /** End in the middle of the last message. Default false. */
+  readonly continuesFinal?: boolean | undefined;
   readonly tools?: JudgedTools | undefined;
   /** Tell what is thought apart from what is said. */
   readonly splitReasoning: boolean;
@@ -161,7 +204,7 @@ export interface Conversation {
  * @param standIns what its answer's form is made of; the prompt shows what they stand for
  */
 export function conversationToWire(
-  { messages, tools, schema, ...rest }: Conversation,
+  { messages, tools, schema, continuesFinal: _, ...rest }: Conversation,
   standIns: StandIns | undefined,
 ): object {
   return {

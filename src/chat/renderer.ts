@@ -7,7 +7,7 @@ import { InferenceError } from "../errors.js";
 import { parsedJson, wellFormedJson } from "../well-formed.js";
 import { type AnswerFormat, type AnswerParser, answerFormatSchema, parsedAnswerSchema } from "./answer.js";
 import { type HelperKind, HelperPool } from "./helper-pool.js";
-import { type Conversation, conversationToWire, type RenderedChat } from "./messages.js";
+import { type Conversation, conversationToWire, finalText, type RenderedChat } from "./messages.js";
 import { StandIns } from "./stand-ins.js";
 import type { Tool } from "./tools.js";
 
@@ -71,7 +71,10 @@ export class ChatRenderer {
     const answer = reply.answer ?? undefined;
     const restored = answer && standIns ? standIns.restored(answer) : answer;
     if (answer !== undefined && restored === undefined) throw failed(otherWords);
-    return { prompt: reply.prompt, stop: reply.stops, answer: restored };
+    if (!conversation.continuesFinal) return { prompt: reply.prompt, stop: reply.stops, answer: restored };
+    const prompt = upToFinal(reply.prompt, finalText(conversation.messages));
+    if (prompt === undefined) throw failed(changesFinal);
+    return { prompt, stop: reply.stops, answer: undefined };
   }
 
   /**
@@ -122,6 +125,16 @@ export class ChatRenderer {
     if (this.#owners === 0) this.#helpers.close();
   }
 }
+
+/** The prompt up to the end of a text that it says last; some templates trim texts. */
+function upToFinal(prompt: string, text: string): string | undefined {
+  const at = prompt.lastIndexOf(text.trim());
+  if (at < 0) return undefined;
+  const spaced = text.trimStart();
+  return prompt.slice(0, at) + (prompt.startsWith(spaced, at) ? spaced : text.trim());
+}
+
+const changesFinal = "does not write the last message as it is, so that it cannot be continued";
 
 const renderedSchema = z.object({
   prompt: z.string(),

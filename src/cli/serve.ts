@@ -37,6 +37,8 @@ interface Flags {
   readonly gpuLayers?: string;
   readonly chatTemplate?: string;
   readonly servedModelName?: readonly string[];
+  readonly minWorkers?: number;
+  readonly idleTimeout?: number;
 }
 
 const defaultPort = 8000;
@@ -139,6 +141,18 @@ function modelFlags(): Option[] {
     new Option("--served-model-name <name>", "what requests call the model; can be repeated").argParser(
       collect,
     ),
+    integer(
+      "--min-workers <count>",
+      "0: the model is unloaded when nobody uses it, and loaded again for the next request (default: 1)",
+      0,
+      1,
+    ),
+    integer(
+      "--idle-timeout <seconds>",
+      "without a request until it is unloaded, with --min-workers 0 (default: 60)",
+      1,
+      604_800,
+    ),
   ];
 }
 
@@ -171,8 +185,18 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     endpointId: flags.endpointId,
     allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
     dataFolder: flags.data,
+    idleMs: idleMs(flags),
     drainMs: flags.drainTimeout * 1000,
   };
+}
+
+const defaultIdleSeconds = 60;
+
+/** Milliseconds; undefined: the model stays. */
+function idleMs({ minWorkers = 1, idleTimeout }: Flags): number | undefined {
+  if (minWorkers === 0) return (idleTimeout ?? defaultIdleSeconds) * 1000;
+  if (idleTimeout === undefined) return undefined;
+  throw refusal("--idle-timeout says when the model is unloaded, which needs --min-workers 0");
 }
 
 function portOf(text: string | undefined): number | undefined {

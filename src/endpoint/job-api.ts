@@ -25,6 +25,8 @@ export interface JobApiParts {
   readonly allowsPrivateWebhooks: boolean;
   /** Whether jobs run already, or wait for the model. */
   readonly isReady: () => boolean;
+  /** Whether the model is unloaded until it is needed. */
+  readonly isAsleep?: () => boolean;
   /** Told in a sentence where jobs cannot be stored. */
   readonly onStoreFailure?: (reason: string) => void;
 }
@@ -181,7 +183,7 @@ export class JobApi {
 
   /** As one worker; jobs that timed out are among the failed. */
   #health(): object {
-    const { jobs, isReady } = this.#parts;
+    const { jobs, isReady, isAsleep } = this.#parts;
     const inProgress = jobs.count("IN_PROGRESS");
     const ready = isReady() ? 1 : 0;
     const running = inProgress > 0 ? 1 : 0;
@@ -195,7 +197,7 @@ export class JobApi {
       },
       workers: {
         idle: ready - running,
-        initializing: 1 - ready,
+        initializing: isAsleep?.() ? 0 : 1 - ready,
         ready,
         running,
         throttled: 0,

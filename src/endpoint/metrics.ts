@@ -17,6 +17,8 @@ export interface Scrape {
 export interface ServerFigures {
   /** Requests under way, waiting ones included, and how many may be. */
   readonly requests: () => { readonly living: number; readonly limit: number };
+  /** How often the model was loaded, and whether it is now; undefined: there is none. */
+  readonly model?: () => { readonly isLoaded: boolean; readonly loads: number };
 }
 
 /** Seconds; fine where small models are, as far as a long answer takes. */
@@ -177,6 +179,17 @@ export class ServerMetrics {
     this.#gauge("infernode_http_requests_limit", "Requests that may be under way at once.", () => [
       [{}, figures.requests().limit],
     ]);
+    const { model } = figures;
+    if (model === undefined) return;
+    this.#gauge("infernode_model_loaded", "1 where the model is loaded, 0 where it is not.", () => [
+      [{}, model().isLoaded ? 1 : 0],
+    ]);
+    this.#counter(
+      "infernode_model_loads_total",
+      "Times the model was loaded.",
+      () => [[{}, model().loads]],
+      [],
+    );
   }
 
   /** Figures of the process and its server; the library is loaded only here. */

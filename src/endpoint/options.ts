@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly dataFolder?: string | undefined;
   /** Whether / is a page to try the model. */
   readonly playground: boolean;
+  /** Milliseconds without a request until the model is unloaded; undefined: it stays. */
+  readonly idleMs?: number | undefined;
   /** Milliseconds that what is under way gets to end after SIGTERM. */
   readonly drainMs: number;
 }

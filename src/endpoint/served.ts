@@ -18,6 +18,8 @@ export interface ServedModel {
   readonly onUnknown: OnUnknown;
   /** Told of an error that is the engine's end. */
   readonly onBroken: (code: ErrorCode) => void;
+  /** Gives the model's memory back; `options.prepare` loads it again. What is told of it stays. */
+  readonly unload: () => Promise<void>;
 }
 
 export interface Served {

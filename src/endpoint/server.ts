@@ -24,6 +24,7 @@ import { messageOfThrown } from "../thrown.js";
 import { DataFolder } from "./data-folder.js";
 import { JobApi } from "./job-api.js";
 import { ServerMetrics } from "./metrics.js";
+import { ModelSleep } from "./model-sleep.js";
 import type { JudgedServeOptions } from "./options.js";
 import { addPlatformRoutes, type PlatformParts } from "./platform-routes.js";
 import { addPlayground } from "./playground.js";
@@ -34,6 +35,8 @@ export interface ServerTimes extends Omit<ListenOptions, "host" | "port"> {
   readonly stallMs: number;
   /** That a request waits for the model. */
   readonly loadingMs: number;
+  /** That a request waits for a model that was unloaded. */
+  readonly wakingMs: number;
   /** That webhooks get at a forced end to hear of the jobs that were failed. */
   readonly lastWebhooksMs: number;
 }
@@ -44,6 +47,7 @@ const usualTimes: ServerTimes = {
   idleMs: 75_000,
   stallMs: 300_000,
   loadingMs: 10_000,
+  wakingMs: 300_000,
   lastWebhooksMs: 2000,
 };
 
@@ -67,6 +71,7 @@ export class Server implements Stoppable {
   readonly #ending = new AbortController();
   readonly #stopping = new AbortController();
   readonly #loaded = new AbortController();
+  #sleep: ModelSleep | undefined;
   #listener: Listener | undefined;
 
   /** @param times other than the usual ones, for tests */
@@ -89,7 +94,7 @@ export class Server implements Stoppable {
       options: served.options,
       config: this.#config,
       logger: this.#logger,
-      limit: async () => (this.#loaded.signal.aborted ? concurrency.next() : 0),
+      limit: async () => (this.#runsJobs() ? concurrency.next() : 0),
       onEnd: (job) => void this.#tellWebhook(job),
       store: this.#data,
     });
@@ -107,6 +112,7 @@ export class Server implements Stoppable {
 
   stop(): void {
     this.#stopping.abort();
+    this.#sleep?.stop();
     this.#jobs.stop();
   }
 
@@ -120,7 +126,10 @@ export class Server implements Stoppable {
   async run(host: Host): Promise<number> {
     const leaving = listenForLeaving(this, this.#config, this.#logger, host);
     try {
-      const metrics = await ServerMetrics.create({ requests: () => this.#admission });
+      const metrics = await ServerMetrics.create({
+        requests: () => this.#admission,
+        ...(this.#served.text !== undefined && { model: () => this.#modelFigures() }),
+      });
       if (!(await this.#jobsRestored())) return 1;
       if (!(await this.#listening(metrics))) return 1;
       void this.#tellOwing();
@@ -136,6 +145,7 @@ export class Server implements Stoppable {
         this.#logger.warn("refreshWorker has no effect: nothing would start this server again.");
       if (!this.#stopping.signal.aborted) {
         if (text !== undefined) metrics.add(text);
+        this.#mayFallAsleep();
         this.#loaded.abort();
         void this.#jobs.fill();
         this.#tellReady();
@@ -250,7 +260,44 @@ export class Server implements Stoppable {
   get #state(): ServerState {
     if (this.#stopping.signal.aborted) return "draining";
     if (!this.#loaded.signal.aborted) return "loading";
-    return this.#served.text?.isBroken() ? "broken" : "ready";
+    if (this.#served.text?.isBroken()) return "broken";
+    switch (this.#sleep?.residence) {
+      case "unloaded":
+      case "unloading":
+        return "asleep";
+      case "loading":
+        return "waking";
+      default:
+        return "ready";
+    }
+  }
+
+  #modelFigures() {
+    const loads = this.#sleep?.loads ?? Number(this.#loaded.signal.aborted);
+    return { isLoaded: loads > 0 && (this.#sleep?.residence ?? "loaded") === "loaded", loads };
+  }
+
+  /** Where jobs wait for a model that is unloaded, it is loaded. */
+  #runsJobs(): boolean {
+    return this.#loaded.signal.aborted && (this.#sleep?.awakeForJobs() ?? true);
+  }
+
+  #mayFallAsleep(): void {
+    const { idleMs } = this.#options;
+    const { options, text } = this.#served;
+    if (idleMs === undefined || text === undefined) return;
+    const seconds = idleMs / 1000;
+    this.#sleep = new ModelSleep({
+      idleMs,
+      wakingMs: this.#times.wakingMs,
+      load: () => preparedLocally(options, this.#logger, this.#ending.signal),
+      unload: async () => {
+        this.#logger.info(`Unloading the model: nothing was asked of it for ${seconds} s.`);
+        await text.unload().catch((thrown: unknown) => this.#logger.error(messageOfThrown(thrown)));
+      },
+      isUsed: () => this.jobs > 0,
+      onAwake: () => void this.#jobs.fill(),
+    });
   }
 
   #figures(): Readonly<Record<string, unknown>> {
@@ -263,13 +310,16 @@ export class Server implements Stoppable {
 
   #platform(openai: OpenaiParts | undefined): PlatformParts {
     const { maxBodyBytes: limitBytes, endpointId, allowsPrivateWebhooks } = this.#options;
+    const { text } = this.#served;
     const parts = { jobs: this.#jobs, budget: new BodyBudget(readingBytes), limitBytes };
-    const isReady = () => this.#loaded.signal.aborted;
+    const isReady = () =>
+      this.#modelFigures().isLoaded || (text === undefined && this.#loaded.signal.aborted);
     return {
       api: new JobApi({
         ...parts,
         allowsPrivateWebhooks,
         isReady,
+        isAsleep: () => this.#state === "asleep",
         onStoreFailure: (reason) => this.#logger.error(`A job was not stored: ${reason}`),
       }),
       endpointId,
@@ -288,6 +338,7 @@ export class Server implements Stoppable {
       limitBytes: this.#options.maxBodyBytes,
       stallMs: this.#times.stallMs,
       ending: this.#ending.signal,
+      awake: async (signal) => this.#sleep?.awake(signal),
       onUnknown: text.onUnknown,
       onFailure: (error) => {
         this.#logger.error(`A request failed: ${error.message}`);

@@ -5,7 +5,7 @@
 import type { AnswerDelta, AnswerFormat } from "../chat/answer.js";
 import { AnswerReader, type ParseAnswer } from "../chat/answer-reader.js";
 import type { ToolCall } from "../chat/tools.js";
-import type { NativeEnd } from "../native.js";
+import type { NativeEnd, NativePrompt } from "../native.js";
 import type { EventReader } from "./event-router.js";
 import { type DeltaEvent, type FinishReason, type GeneratedLogProb, logProbsOf } from "./events.js";
 
@@ -24,6 +24,7 @@ export interface AnswerReading {
 /** What a choice needs of its generation. */
 export interface ChoiceHost {
   add(event: DeltaEvent): void;
+  hearPrompt(prompt: NativePrompt): void;
   choiceAccepted(): void;
   choiceEnded(choice: Choice, end: NativeEnd): void;
   /** Tells the addon of tokens read. */
@@ -82,6 +83,10 @@ export class Choice implements EventReader {
   accept(): void {
     this.#accepted = true;
     this.#host.choiceAccepted();
+  }
+
+  hearPrompt(prompt: NativePrompt): void {
+    this.#host.hearPrompt(prompt);
   }
 
   deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void {

@@ -2,12 +2,14 @@
 // list of living generations: each is added once and removed at its one end.
 // Holds no engine, so an idle engine that nobody keeps can be collected; one with
 // an unread generation cannot, and must be closed.
-import type { NativeEnd } from "../native.js";
+import type { NativeEnd, NativePrompt } from "../native.js";
 
 /** A generation as the router sees it. */
 export interface EventReader {
   /** The engine has accepted it. Comes once, before everything but the end of a refused one. */
   accept(): void;
+  /** More of its prompt, where asked for, before any text. */
+  hearPrompt(prompt: NativePrompt): void;
   /** More text and tokens. */
   deliver(text: string, tokens: readonly number[], logProbs?: Float64Array): void;
   /** The one end. Nothing is delivered afterwards. */
@@ -31,8 +33,10 @@ export class EventRouter {
     ends: readonly NativeEnd[],
     logProbs: readonly (Float64Array | undefined)[],
     accepted: readonly number[],
+    prompts: readonly NativePrompt[],
   ): void => {
     for (const id of accepted) this.#readers.get(id)?.accept();
+    for (const prompt of prompts) this.#readers.get(prompt.id)?.hearPrompt(prompt);
     let begin = 0;
     // Runs once a step for every stream: no iterators, no views.
     for (let index = 0; index < ids.length; index += 1) {

@@ -52,6 +52,28 @@ export interface GeneratedLogProb extends TokenLogProb {
   readonly top: readonly TokenLogProb[];
 }
 
+/** How likely the model held a token of the prompt to be, by what stands before it. */
+export interface PromptLogProb {
+  /** The token's id. */
+  readonly token: number;
+  /** As TokenLogProb.logProb; null for the first token, which nothing precedes. */
+  readonly logProb: number | null;
+  /** Its place among all tokens, the likeliest being 1; null for the first token. */
+  readonly rank: number | null;
+  /** The likeliest tokens in its place, as many as `promptLogProbs` asks for. */
+  readonly top: readonly TokenLogProb[];
+}
+
+/** The prompt as tokens. Comes once, before any delta, where the request asked for it. */
+export interface PromptEvent {
+  /** Tells the events apart. */
+  readonly type: "prompt";
+  /** The prompt's token ids. */
+  readonly tokens: readonly number[];
+  /** One per token with `promptLogProbs`; fewer where the generation ended before all were known. */
+  readonly logProbs?: readonly PromptLogProb[];
+}
+
 /** What every delta tells. */
 interface Delta {
   /** Which of the request's n answers, from 0. */
@@ -118,7 +140,7 @@ export interface EndEvent {
 }
 
 /** One step of an iterated generation. */
-export type GenerationEvent = DeltaEvent | ChoiceEndEvent | EndEvent;
+export type GenerationEvent = PromptEvent | DeltaEvent | ChoiceEndEvent | EndEvent;
 
 /** One answer of a generation. */
 export interface GenerateChoice {
@@ -142,6 +164,10 @@ export interface GenerateChoice {
 export interface GenerateResult extends Omit<GenerateChoice, "index"> {
   /** All answers, n of them. */
   readonly choices: readonly GenerateChoice[];
+  /** The prompt's token ids, where the request asked for `promptTokens` or `promptLogProbs`. */
+  readonly promptTokens?: readonly number[];
+  /** One per token of the prompt, where the request asked for them. */
+  readonly promptLogProbs?: readonly PromptLogProb[];
   /** The prompt counts once, however many choices there are. */
   readonly usage: Usage;
   /** From the first choice's start to the last one's end. */
@@ -177,14 +203,33 @@ export type ResultOf<Schema> = unknown extends Schema
 
 /** The log-probabilities of a delta's tokens out of the addon's flat form. */
 export function logProbsOf(tokens: readonly number[], flat: Float64Array): GeneratedLogProb[] {
+  const next = numbersOf(flat);
+  return tokens.map((token) => ({ token, ...nextLogProbs(next) }));
+}
+
+/** Those of some of a prompt's tokens, as many as the addon's flat form has. */
+export function promptLogProbsOf(tokens: Int32Array, flat: Float64Array): PromptLogProb[] {
+  const next = numbersOf(flat);
+  const told: PromptLogProb[] = [];
+  for (const token of tokens) {
+    const rank = next();
+    if (Number.isNaN(rank)) break;
+    told.push({ token, rank, ...nextLogProbs(next) });
+  }
+  return told;
+}
+
+/** One number after another; NaN behind the last. */
+function numbersOf(flat: Float64Array): () => number {
   let at = 0;
-  const next = () => flat[at++] ?? Number.NaN;
+  return () => flat[at++] ?? Number.NaN;
+}
+
+function nextLogProbs(next: () => number): Pick<GeneratedLogProb, "logProb" | "top"> {
   const nextLogProb = () => Math.max(next(), leastLogProb);
-  return tokens.map((token) => {
-    const logProb = nextLogProb();
-    const top = Array.from({ length: next() }, () => ({ token: next(), logProb: nextLogProb() }));
-    return { token, logProb, top };
-  });
+  const logProb = nextLogProb();
+  const top = Array.from({ length: next() }, () => ({ token: next(), logProb: nextLogProb() }));
+  return { logProb, top };
 }
 
 const millisecondsPerSecond = 1000;

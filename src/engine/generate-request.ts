@@ -40,6 +40,34 @@ export interface GenerateOptions<Schema extends SchemaOption | undefined = Schem
    * before temperature, penalties, filters and bias. Default: not told.
    */
   readonly logProbs?: number | undefined;
+  /**
+   * Tell how likely each token of the prompt was, and this many of the likeliest in its place, 0
+   * to 20, as `logProbs` does of the answer. Comes as the result's `promptLogProbs` and in a
+   * `prompt` event. The prompt is computed anew, whatever others computed of it, in smaller
+   * pieces. Default: not told.
+   */
+  readonly promptLogProbs?: number | undefined;
+  /** Tell the prompt's token ids: the result's `promptTokens`, and a `prompt` event. Default false. */
+  readonly promptTokens?: boolean | undefined;
+  /** The stop string that ends the text is delivered too. Default false. */
+  readonly includeStop?: boolean | undefined;
+  /**
+   * Special tokens that the model generates are in the text, as the vocabulary spells them; an end
+   * token never is. Default false.
+   */
+  readonly showSpecial?: boolean | undefined;
+  /**
+   * Token ids of which each token is chosen, no others: an end token only where it is one of them.
+   * Default: all.
+   */
+  readonly allowedTokens?: readonly number[] | undefined;
+  /**
+   * Texts that are not generated, up to 1,024 of 1 to 256 UTF-8 bytes: of each, by itself and after
+   * a space, the tokens that the tokenizer makes of it. Other tokens may still spell it. Default none.
+   */
+  readonly badWords?: readonly string[] | undefined;
+  /** Read only this many of the prompt's last tokens, at least 1. Default: all. */
+  readonly truncatePrompt?: number | undefined;
   /** Go on past the model's end-of-generation tokens. Default false. */
   readonly ignoreEos?: boolean | undefined;
   /**
@@ -81,6 +109,10 @@ export interface PromptRequest<Schema extends SchemaOption | undefined = SchemaO
   /** @internal Of conversations only. */
   readonly messages?: undefined;
   /** @internal Of conversations only. */
+  readonly addGenerationPrompt?: undefined;
+  /** @internal Of conversations only. */
+  readonly continueFinalMessage?: undefined;
+  /** @internal Of conversations only. */
   readonly chatVariables?: undefined;
   /** @internal Of conversations only. */
   readonly tools?: undefined;
@@ -100,6 +132,13 @@ export interface ChatRequest<Schema extends SchemaOption | undefined = SchemaOpt
    * tokens in the template count as such, and those that a message spells too.
    */
   readonly messages: readonly ChatMessage[];
+  /** End the prompt with the beginning of the assistant's answer. Default true. */
+  readonly addGenerationPrompt?: boolean | undefined;
+  /**
+   * Go on with the last message, whose text the answer continues and does not repeat. Without
+   * tools; what is said is not taken apart. Default false.
+   */
+  readonly continueFinalMessage?: boolean | undefined;
   /** Further variables of the chat template, such as `enable_thinking`. */
   readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
   /**

@@ -4,11 +4,18 @@
 // the process alive while somebody waits here. It decides nothing about
 // scheduling.
 import type { InferenceError } from "../errors.js";
-import type { NativeEnd, NativeEngine } from "../native.js";
+import type { NativeEnd, NativeEngine, NativePrompt } from "../native.js";
 import { type AnswerReading, Choice, type ChoiceHost } from "./choice.js";
-import { type ChoiceEndEvent, combinedEnd, type DeltaEvent, endBeforeStart } from "./events.js";
+import {
+  type ChoiceEndEvent,
+  combinedEnd,
+  type DeltaEvent,
+  endBeforeStart,
+  type PromptEvent,
+} from "./events.js";
 import type { KeepAlive } from "./keep-alive.js";
 import type { OutputJudge } from "./output.js";
+import type { PromptTold } from "./prompt-told.js";
 import type { RequestOutcome } from "./request-book.js";
 
 /** What a generation needs of its engine. */
@@ -21,7 +28,9 @@ export interface GenerationHost {
 export class GenerationRecord implements ChoiceHost {
   readonly choices: readonly Choice[];
   /** Everything that came so far; never shortened. */
-  readonly events: (DeltaEvent | ChoiceEndEvent)[] = [];
+  readonly events: (PromptEvent | DeltaEvent | ChoiceEndEvent)[] = [];
+  /** Of other choices, that came before the prompt was told. */
+  readonly #early: (DeltaEvent | ChoiceEndEvent)[] = [];
   readonly #host: GenerationHost;
   readonly #arrivals: (() => void)[] = [];
   readonly #endings: (() => void)[] = [];
@@ -36,6 +45,7 @@ export class GenerationRecord implements ChoiceHost {
   #readEvents = 0;
   #readsAll = false;
   #reading: AnswerReading | undefined;
+  #prompt: PromptTold | undefined;
 
   /**
    * @param ids of its choices' requests, one at least
@@ -82,8 +92,32 @@ export class GenerationRecord implements ChoiceHost {
     this.#host.native.acknowledge(id, tokens);
   }
 
+  /** Tells its prompt first, before anything of an answer. */
+  tellPrompt(prompt: PromptTold): void {
+    this.#prompt = prompt;
+  }
+
+  hearPrompt(prompt: NativePrompt): void {
+    this.#prompt?.add(prompt);
+  }
+
+  /** The first choice has begun to answer, or has ended: its prompt is known. */
+  #promptIsKnown(): void {
+    const prompt = this.#prompt;
+    if (prompt === undefined) return;
+    this.#prompt = undefined;
+    this.#push(prompt.event());
+    for (const event of this.#early.splice(0)) this.#push(event);
+  }
+
   /** Takes an event of one of the choices. */
   add(event: DeltaEvent | ChoiceEndEvent): void {
+    if (event.choiceIndex === 0) this.#promptIsKnown();
+    if (this.#prompt === undefined) this.#push(event);
+    else this.#early.push(event);
+  }
+
+  #push(event: PromptEvent | DeltaEvent | ChoiceEndEvent): void {
     this.events.push(event);
     if (this.#readsAll) this.read(this.events.length - 1);
     wake(this.#arrivals);
@@ -119,6 +153,7 @@ export class GenerationRecord implements ChoiceHost {
     if (this.choices.length > 1 && reason !== "error") {
       this.add({ type: "choice-end", choiceIndex: index, finishReason });
     }
+    if (index === 0) this.#promptIsKnown();
     if (reason === "error") this.cancel();
     const ends = this.choices.map((choice) => choice.end).filter((end) => end !== undefined);
     if (ends.length < this.choices.length) return;
@@ -222,7 +257,7 @@ export class GenerationRecord implements ChoiceHost {
     if (index < this.#readEvents) return;
     this.#readEvents = index + 1;
     const event = this.events[index];
-    if (event !== undefined && event.type !== "choice-end") {
+    if (event !== undefined && event.type !== "choice-end" && event.type !== "prompt") {
       this.choices[event.choiceIndex]?.countRead(event.tokens.length);
     }
     if (this.#readEvents === this.events.length) this.#allRead();

@@ -211,8 +211,13 @@ export class Generation<Result extends GenerateResult = GenerateResult>
     const [first] = choices;
     if (first === undefined) throw new Error("a generation has at least one choice");
     const { index: _, ...result } = first;
+    const prompt = record.events.find((event) => event.type === "prompt");
+    const told = prompt && {
+      promptTokens: prompt.tokens,
+      ...(prompt.logProbs && { promptLogProbs: prompt.logProbs }),
+    };
     // The judge of the request knows whether there are objects, and generate()'s types what of.
-    return { ...result, choices, usage, timings } as GenerateResult as Result;
+    return { ...result, choices, ...told, usage, timings } as GenerateResult as Result;
   }
 
   /** @throws InferenceError CANCELLED where its signal cut it short */
@@ -224,7 +229,7 @@ export class Generation<Result extends GenerateResult = GenerateResult>
 
   #choice({ index, toolCalls, finishReason }: Choice): GenerateChoice {
     const deltas = this.#record.events.filter(
-      (event) => event.type !== "choice-end" && event.choiceIndex === index,
+      (event) => event.type !== "choice-end" && event.type !== "prompt" && event.choiceIndex === index,
     ) as readonly DeltaEvent[];
     const text = (type: DeltaEvent["type"]) =>
       deltas.map((delta) => (delta.type === type && "text" in delta ? delta.text : "")).join("");

@@ -8,6 +8,7 @@ import {
   type ChatOptions,
   chatOptionsSchema,
   messagesSchema,
+  opensAnswer,
   type RenderedChat,
 } from "../chat/messages.js";
 import { ChatRenderer } from "../chat/renderer.js";
@@ -208,11 +209,13 @@ export class Model {
     this.#mustBeOpen("renderChat()");
     const judged = judge("renderChat()", chatOptionsSchema, options);
     const conversation = judge("renderChat()", z.strictObject({ messages: messagesSchema }), { messages });
-    const { addGenerationPrompt, variables } = judged;
+    const { continueFinalMessage: continuesFinal, variables } = judged;
+    const addGenerationPrompt = opensAnswer("renderChat()", conversation.messages, judged);
     const tools = judgeTools("renderChat()", judged);
     const { prompt, stop } = await this.#chat.render({
       messages: conversation.messages,
       addGenerationPrompt,
+      continuesFinal,
       variables,
       tools,
       splitReasoning: true,

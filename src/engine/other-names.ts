@@ -27,6 +27,12 @@ export const otherNames: ReadonlyMap<string, readonly string[]> = new Map(
     mirostatEta: "mirostat_lr",
     seed: "random_seed rng_seed",
     logitBias: "token_bias",
+    promptLogProbs: "prompt_logprobs",
+    promptTokens: "return_prompt_tokens return_prompt_token_ids",
+    includeStop: "include_stop_str_in_output no_stop_trim",
+    allowedTokens: "allowed_token_ids",
+    badWords: "bad_words bad_words_ids",
+    truncatePrompt: "truncate_prompt_tokens truncate",
     logProbs: "top_logprobs n_probs return_logprobs top_n_tokens",
     ignoreEos: "ban_eos_token",
     // Prompts and conversations.

@@ -1,7 +1,14 @@
 // One generation's request: its limits and defaults, and its judged form for the addon. Its
 // type is in generate-request.ts; how its tokens are chosen is in sampling.ts.
 import { z } from "zod";
-import { type Conversation, messagesSchema, toolShape, variablesSchema } from "../chat/messages.js";
+import {
+  type Conversation,
+  messagesSchema,
+  openingShape,
+  opensAnswer,
+  toolShape,
+  variablesSchema,
+} from "../chat/messages.js";
 import { judgeTools } from "../chat/tools.js";
 import { constraintShape, type JudgedSchema, judgeConstraint } from "../constraints/constraint.js";
 import type { Keywords } from "../constraints/schema-parts.js";
@@ -29,6 +36,7 @@ const maximumStops = 16;
 const maximumLogProbs = 20;
 const maximumStopBytes = 256;
 const maximumStopTokens = 256;
+const maximumBadWords = 1024;
 const maximumSaltBytes = 256;
 
 const stopPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes`;
@@ -56,6 +64,12 @@ const stopSchema = z.custom<string | readonly string[]>().superRefine((stop: unk
   if (wrong >= 0) refuse(typeof stop[wrong] === "string" ? stopPhrase : "a string", [wrong]);
 });
 
+const badWordsPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes`;
+const badWordsSchema = z
+  .array(z.custom<string>(isStopString, badWordsPhrase), "an array of strings")
+  .max(maximumBadWords, `at most ${maximumBadWords} strings`)
+  .default([]);
+
 const saltSchema = z.custom<string>(isSalt, saltPhrase).default("");
 
 /** The schema of a model's requests; made once per engine. */
@@ -64,6 +78,7 @@ export function requestSchema(limits: VocabularyLimits) {
   const shape = {
     prompt: promptSchema(limits).optional(),
     messages: messagesSchema.optional(),
+    ...openingShape,
     chatVariables: variablesSchema.optional(),
     ...toolShape,
     splitReasoning: flag().optional(),
@@ -82,6 +97,17 @@ export function requestSchema(limits: VocabularyLimits) {
       .max(maximumStopTokens, `at most ${maximumStopTokens} token ids`)
       .default([]),
     logProbs: integer(0, maximumLogProbs).optional(),
+    promptLogProbs: integer(0, maximumLogProbs).optional(),
+    promptTokens: flag().default(false),
+    includeStop: flag().default(false),
+    showSpecial: flag().default(false),
+    allowedTokens: z
+      .array(integer(0, last), "an array of token ids")
+      .min(1, "at least one token id")
+      .max(limits.vocabularySize, `at most ${limits.vocabularySize} token ids`)
+      .optional(),
+    badWords: badWordsSchema,
+    truncatePrompt: integer(1, maximumInt32).optional(),
     ignoreEos: flag().default(false),
     addSpecial: flag().default(true),
     parseSpecial: flag().default(false),
@@ -118,6 +144,9 @@ function promptSchema(limits: VocabularyLimits) {
 /** The addon's spelling of "do not tell". */
 export const noLogProbs = -1;
 
+/** Of a request that does not tell its prompt. */
+export const untoldPrompt = { promptLogProbs: noLogProbs, promptTokens: false } as const;
+
 /** A request in judged form: what the addon takes, and what stays here. */
 export interface JudgedRequest {
   /** Its prompt is empty where there is a chat to be rendered. */
@@ -144,7 +173,8 @@ export function judgeRequest(
 ): JudgedRequest {
   const judged = judge(call, schema, request);
   const { signal, prompt = "", ...options } = judged;
-  const { n, maxTokens, seed, stop, logitBias, logProbs, loras, ...rest } = withoutText(options);
+  const { n, maxTokens, seed, stop, logitBias, logProbs, promptLogProbs, loras, ...rest } =
+    withoutText(options);
   refuseTwoPrompts(call, judged);
   refuseTooFew(call, judged);
   const { grammar, schema: jsonSchema, field } = judgeConstraint(judged, call);
@@ -162,6 +192,10 @@ export function judgeRequest(
     saves: false,
     maxTokens: maxTokens ?? 0,
     logProbs: logProbs ?? noLogProbs,
+    promptLogProbs: promptLogProbs ?? noLogProbs,
+    promptTokens: rest.promptTokens || promptLogProbs !== undefined,
+    allowedTokens: rest.allowedTokens ?? [],
+    truncatePrompt: rest.truncatePrompt ?? 0,
     seed: seed === undefined ? randomSeed() : BigInt(seed),
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitBias: flatBias(logitBias),
@@ -184,7 +218,7 @@ type Judged = z.infer<RequestSchema>;
 /** The fields that say how tokens are chosen. */
 function withoutText(judged: Omit<Judged, "signal" | "prompt">) {
   const { messages, chatVariables, tools, toolChoice, parallelToolCalls, splitReasoning, ...rest } = judged;
-  const { grammar, jsonSchema, regex, choice, ...sampling } = rest;
+  const { grammar, jsonSchema, regex, choice, addGenerationPrompt, continueFinalMessage, ...sampling } = rest;
   return sampling;
 }
 
@@ -200,6 +234,10 @@ function judgeChat(
     if (tools?.length) throw invalidOption(call, ["tools"], "must come with messages");
     if (splitReasoning !== undefined)
       throw invalidOption(call, ["splitReasoning"], "must come with messages");
+    if (judged.addGenerationPrompt !== undefined)
+      throw invalidOption(call, ["addGenerationPrompt"], "must come with messages");
+    if (judged.continueFinalMessage)
+      throw invalidOption(call, ["continueFinalMessage"], "must come with messages");
   }
   const judgedTools = judgeTools(call, judged);
   if (judgedTools !== undefined && judgedTools.choice !== "none" && bound) {
@@ -214,7 +252,8 @@ function judgeChat(
   return {
     messages,
     variables: chatVariables ?? {},
-    addGenerationPrompt: true,
+    addGenerationPrompt: opensAnswer(call, messages, judged),
+    continuesFinal: judged.continueFinalMessage,
     tools: judgedTools,
     splitReasoning: (splitReasoning ?? true) && (!bound || schema !== undefined),
     schema,

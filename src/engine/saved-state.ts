@@ -6,7 +6,7 @@ import type { NativeEnd, NativeEngine, NativeRequest } from "../native.js";
 import { native } from "../native-addon.js";
 import { cancelledByClosing } from "./hidden-runs.js";
 import { lorasText } from "./loras.js";
-import { judgeTokens, noLogProbs, type StateKey } from "./request.js";
+import { judgeTokens, noLogProbs, type StateKey, untoldPrompt } from "./request.js";
 import { readStateFile, type StateOrigin, writeStateFile } from "./state-file.js";
 
 /** What saveState() wrote or loadState() read. */
@@ -28,6 +28,9 @@ const noAnswer = {
   minTokens: 0,
   maxTokens: 1,
   logProbs: noLogProbs,
+  ...untoldPrompt,
+  allowedTokens: [],
+  badWords: [],
   saves: true,
 } as const;
 

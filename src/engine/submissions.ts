@@ -9,6 +9,8 @@ import { AbortListeners } from "./abort-listeners.js";
 import type { Choice } from "./choice.js";
 import type { EventRouter } from "./event-router.js";
 import { type GenerationHost, GenerationRecord } from "./generation-record.js";
+import { PromptTold } from "./prompt-told.js";
+import { noLogProbs, untoldPrompt } from "./request.js";
 import { writtenRequest } from "./written-request.js";
 
 const seedBits = 64;
@@ -118,9 +120,10 @@ export class Submissions {
   }
 
   #start(record: GenerationRecord, request: NativeRequest, signal: AbortSignal | undefined): void {
+    if (request.promptTokens) record.tellPrompt(new PromptTold(request.promptLogProbs !== noLogProbs));
     this.#submit(record, ({ id, index }) => {
       const seed = BigInt.asUintN(seedBits, request.seed + BigInt(index));
-      this.#parts.native.submit(id, { ...request, seed });
+      this.#parts.native.submit(id, { ...request, ...(index > 0 && untoldPrompt), seed });
     });
     if (signal !== undefined) this.#listen(record, signal);
   }

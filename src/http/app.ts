@@ -7,7 +7,7 @@ import { type OpenaiParts, openaiReply, shuttingDown, wrongMethod } from "./open
 import { errorReply, jsonReply } from "./replies.js";
 
 /** What the server can do now. */
-export type ServerState = "loading" | "ready" | "draining" | "broken";
+export type ServerState = "loading" | "ready" | "asleep" | "waking" | "draining" | "broken";
 
 export interface AppParts {
   readonly guard: GuardOptions;
@@ -32,9 +32,14 @@ export interface AppParts {
 const pingStatuses: Readonly<Record<ServerState, number>> = {
   loading: 204,
   ready: 200,
+  asleep: 200, // a request wakes it
+  waking: 204,
   draining: 503,
   broken: 503,
 };
+
+/** A model that is unloaded is loaded by the request that needs it, which waits for it. */
+const takesWork: ReadonlySet<ServerState> = new Set(["ready", "asleep", "waking"]);
 
 /** Routes that vLLM has beside /v1. */
 const besideV1: readonly string[] = ["/tokenize", "/detokenize", "/rerank", "/v2/rerank"];
@@ -60,7 +65,7 @@ export function createApp(parts: AppParts): Hono {
   app.get("/ping", () => new Response(null, { status: pingStatuses[state()] }));
   app.get("/health", () => {
     const now = state();
-    return jsonReply(now === "ready" ? 200 : 503, { status: now, ...figures() });
+    return jsonReply(takesWork.has(now) ? 200 : 503, { status: now, ...figures() });
   });
   app.get("/metrics", async () => {
     const { contentType, text } = await metrics();

@@ -29,6 +29,8 @@ export interface OpenaiParts {
   readonly stallMs: number;
   /** Aborts when what is under way is to end at once. */
   readonly ending: AbortSignal;
+  /** Resolves when the model is loaded; undefined: it always is. @throws ApiError where it cannot be */
+  readonly awake?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly onUnknown: OnUnknown;
   /** Told of every failure that is not the request's own fault. */
   readonly onFailure: (error: ApiError) => void;
@@ -85,6 +87,7 @@ async function generated(
   const { model, stallMs, onUnknown, responses } = parts;
   const body = await read();
   const { signal } = work.abort;
+  await parts.awake?.(signal);
   const given = await answer(model(), { path, method, body, signal, onUnknown, responses });
   if (given.type === "object") {
     work.end();

@@ -1,8 +1,11 @@
 // The parts that answers of all routes share: ids, usage, reasons, logprobs.
 import { randomBytes } from "node:crypto";
-import type { FinishReason, GeneratedLogProb, TokenLogProb, Usage } from "../engine/events.js";
+import type { FinishReason, GeneratedLogProb, PromptLogProb, TokenLogProb, Usage } from "../engine/events.js";
 import { InferenceError } from "../errors.js";
 import type { TextModel } from "./text-model.js";
+
+/** How a token of log-probabilities is written. */
+export type TokenName = (token: number) => string;
 
 /** What every object of one answer carries. */
 export interface Heading {
@@ -50,11 +53,11 @@ export function bytesText(bytes: Uint8Array): string {
 export function chatLogProbs(
   model: TextModel,
   given: readonly GeneratedLogProb[] | undefined,
+  nameOf: TokenName,
 ): object | null {
   if (given === undefined) return null;
   const entry = ({ token, logProb }: TokenLogProb) => {
-    const bytes = model.tokenBytes(token);
-    return { token: bytesText(bytes), logprob: logProb, bytes: [...bytes] };
+    return { token: nameOf(token), logprob: logProb, bytes: [...model.tokenBytes(token)] };
   };
   return {
     content: given.map((each) => {
@@ -66,30 +69,52 @@ export function chatLogProbs(
 }
 
 /**
- * The form of completions: the likeliest tokens, and the generated one where it is not
- * among them. Offsets are of the text it belongs to, in UTF-16 units.
+ * The form of completions: the likeliest tokens, and the one itself where it is not among
+ * them. Offsets are of the text it belongs to, in UTF-16 units; tokens of a prompt that are
+ * not in its text have the offset of what follows them.
+ * @param offset of the first token; below 0 where that many units are not in the text
  */
 export function completionLogProbs(
   model: TextModel,
-  given: readonly GeneratedLogProb[] | undefined,
+  given: readonly (GeneratedLogProb | PromptLogProb)[] | undefined,
   offset: number,
+  nameOf: TokenName,
 ): object | null {
   if (given === undefined) return null;
   let at = offset;
-  const text = (token: number) => bytesText(model.tokenBytes(token));
-  const tokens = given.map(({ token }) => text(token));
+  const lengths = given.map(({ token }) => bytesText(model.tokenBytes(token)).length);
   return {
-    text_offset: tokens.map((token) => {
-      at += token.length;
-      return at - token.length;
+    text_offset: lengths.map((length) => {
+      at += length;
+      return Math.max(0, at - length);
     }),
     token_logprobs: given.map(({ logProb }) => logProb),
-    tokens,
-    top_logprobs: given.map((each) => {
-      const shown = holds(each.top, each) ? each.top : [...each.top, each];
-      return Object.fromEntries(shown.map(({ token, logProb }) => [text(token), logProb]));
+    tokens: given.map(({ token }) => nameOf(token)),
+    top_logprobs: given.map(({ token, logProb, top }) => {
+      if (logProb === null) return null;
+      const shown = holds(top, { token, logProb }) ? top : [...top, { token, logProb }];
+      return Object.fromEntries(shown.map((each) => [nameOf(each.token), each.logProb]));
     }),
   };
+}
+
+/** vLLM's form of a prompt's: by token id; null for the first token. */
+export function promptLogProbs(
+  given: readonly PromptLogProb[] | undefined,
+  nameOf: TokenName,
+): readonly (object | null)[] | null {
+  if (given === undefined) return null;
+  return given.map(({ token, logProb, rank, top }) => {
+    if (logProb === null) return null;
+    const others = top.map((each, index) => ({ ...each, rank: index + 1 }));
+    const all = [{ token, logProb, rank }, ...others.filter((each) => each.token !== token)];
+    return Object.fromEntries(
+      all.map((each) => [
+        each.token,
+        { logprob: each.logProb, rank: each.rank, decoded_token: nameOf(each.token) },
+      ]),
+    );
+  });
 }
 
 function holds(top: readonly TokenLogProb[], { token }: TokenLogProb): boolean {

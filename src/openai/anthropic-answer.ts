@@ -53,7 +53,7 @@ export class MessageAnswer {
       if (!opened) yield this.#start(await promptTokens);
       opened = true;
       if (event.type === "end") yield* this.#ending(event);
-      else if (event.type !== "choice-end") yield* this.#grown(event);
+      else if (event.type !== "choice-end" && event.type !== "prompt") yield* this.#grown(event);
     }
   }
 

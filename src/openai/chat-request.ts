@@ -1,4 +1,5 @@
 // A chat/completions body as a GenerateRequest.
+import type { ChatOptions } from "../chat/messages.js";
 import type { Tool, ToolChoice } from "../chat/tools.js";
 import type { GenerateRequest } from "../engine/generate-request.js";
 import { ApiError, wrongField } from "./api-error.js";
@@ -14,6 +15,7 @@ import {
   textField,
 } from "./fields.js";
 import { messagesOf } from "./messages.js";
+import { shownFields } from "./shown.js";
 import { asNumber } from "./values.js";
 
 /** What this route reads besides the fields that choose tokens. */
@@ -36,10 +38,26 @@ export const chatFields: ReadonlySet<string> = new Set([
   "add_special_tokens",
   "modalities",
   "request_id",
+  "add_generation_prompt",
+  "continue_final_message",
+  ...shownFields,
 ]);
 
 /** OpenAI's defaults, where they differ from the engine's. */
 const defaults = { temperature: 1, topP: 1 } as const;
+
+/** How a conversation's prompt ends. */
+function openingOf(rest: Body): Pick<ChatOptions, "addGenerationPrompt" | "continueFinalMessage"> {
+  const opens = booleanField(rest, "add_generation_prompt");
+  const continues = booleanField(rest, "continue_final_message") ?? false;
+  if (continues && opens !== false) {
+    const problem =
+      "continue_final_message must come with add_generation_prompt false: a message is continued or begun";
+    throw new ApiError(400, problem, { param: "continue_final_message" });
+  }
+  if (continues) return { continueFinalMessage: true };
+  return opens === undefined ? {} : { addGenerationPrompt: opens };
+}
 
 /** @throws ApiError */
 export function chatRequest(body: Body, onUnknown: OnUnknown = () => {}): GenerateRequest {
@@ -68,6 +86,8 @@ export function chatRequest(body: Body, onUnknown: OnUnknown = () => {}): Genera
     ...(tools !== undefined && toolChoice !== undefined && { toolChoice }),
     ...(tools !== undefined && parallel !== undefined && { parallelToolCalls: parallel }),
     ...(keepsThoughts(rest) && { splitReasoning: false }),
+    ...openingOf(rest),
+    ...(booleanField(rest, "return_token_ids") && { promptTokens: true }),
     ...(logProbs !== undefined && { logProbs }),
   };
 }

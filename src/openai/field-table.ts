@@ -13,6 +13,10 @@ export interface OptionField {
 }
 
 const asGiven = (value: unknown) => value;
+const asOpposite = (value: unknown) => {
+  const flag = asFlag(value);
+  return typeof flag === "boolean" ? !flag : flag;
+};
 
 function options(read: OptionField["read"], names: Readonly<Record<string, keyof GenerateOptions>>) {
   return Object.entries(names).map(([name, option]) => [name, { option, read }] as const);
@@ -49,13 +53,17 @@ export const optionFields: ReadonlyMap<string, OptionField> = new Map([
     // Of two names the first counts.
     max_completion_tokens: "maxTokens",
     max_tokens: "maxTokens",
+    prompt_logprobs: "promptLogProbs",
+    truncate_prompt_tokens: "truncatePrompt",
   }),
-  ...options(asNumbers, { stop_token_ids: "stopTokens" }),
+  ...options(asNumbers, { stop_token_ids: "stopTokens", allowed_token_ids: "allowedTokens" }),
   ...options(asNumbersByKey, { logit_bias: "logitBias" }),
-  ...options(asFlag, { ignore_eos: "ignoreEos" }),
+  ...options(asFlag, { ignore_eos: "ignoreEos", include_stop_str_in_output: "includeStop" }),
+  ...options(asOpposite, { skip_special_tokens: "showSpecial" }),
   ...options(asGiven, {
     stop: "stop",
     cache_salt: "cacheSalt",
+    bad_words: "badWords",
     dry_sequence_breakers: "drySequenceBreakers",
   }),
 ]);
@@ -89,29 +97,18 @@ export const fieldsWithoutEffect: ReadonlySet<string> = new Set([
 export const fieldsOfOneValue: Readonly<Record<string, readonly unknown[]>> = {
   __proto__: null as never,
   use_beam_search: [false],
-  skip_special_tokens: [true],
-  include_stop_str_in_output: [false],
   suffix: [""],
-  echo: [false],
-  continue_final_message: [false],
-  add_generation_prompt: [true],
   watermarking: [false],
-  bad_words: [[]],
   thinking_token_budget: [-1],
   verbosity: ["medium"],
-  return_tokens_as_token_ids: [false],
-  return_token_ids: [false],
   return_prompt_text: [false],
   media_io_kwargs: [{}],
   mm_processor_kwargs: [{}],
   vllm_xargs: [{}],
   kv_transfer_params: [{}],
   ec_transfer_params: [{}],
-  prompt_logprobs: [],
   prompt_embeds: [],
   logprob_token_ids: [],
-  allowed_token_ids: [],
-  truncate_prompt_tokens: [],
   repetition_detection: [],
   chat_template: [],
   guided_whitespace_pattern: [],

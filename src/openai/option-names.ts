@@ -23,6 +23,7 @@ const constraints: ReadonlyMap<string, readonly (readonly string[])[]> = new Map
 
 const others: ReadonlyMap<string, readonly string[]> = new Map([
   ["logProbs", ["top_logprobs", "logprobs"]],
+  ["promptLogProbs", ["prompt_logprobs", "logprobs"]],
   ["chatVariables", ["chat_template_kwargs"]],
   ["splitReasoning", ["reasoning_format"]],
   ["addSpecial", ["add_special_tokens"]],

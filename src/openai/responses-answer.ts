@@ -48,7 +48,8 @@ export class ResponseAnswer {
       if (!opened) yield* this.#numbered(this.#opening());
       opened = true;
       if (event.type === "end") yield* this.#numbered(this.#ending(event, run, onEnd));
-      else if (event.type !== "choice-end") yield* this.#numbered(this.#grown(event));
+      else if (event.type !== "choice-end" && event.type !== "prompt")
+        yield* this.#numbered(this.#grown(event));
     }
   }
 

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { DeltaEvent, GeneratedLogProb } from "../engine/events.js";
 import { chatLogProbs } from "./answer-parts.js";
 import type { NamedEvent } from "./named-events.js";
+import { tokenName } from "./shown.js";
 import type { TextModel } from "./text-model.js";
 
 /** How an item ended. */
@@ -72,7 +73,9 @@ class MessageItem implements OutputItem {
   }
 
   #logProbsOf(given: readonly GeneratedLogProb[] | undefined): readonly object[] {
-    const told = chatLogProbs(this.#model, given) as { readonly content: readonly object[] } | null;
+    const told = chatLogProbs(this.#model, given, tokenName(this.#model)) as {
+      readonly content: readonly object[];
+    } | null;
     if (told === null) return [];
     this.#tellsLogProbs = true;
     this.#logProbs.push(...told.content);

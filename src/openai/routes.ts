@@ -1,10 +1,11 @@
 // The API's routes: a path and a body become one object or a stream of objects. How
 // they are written is the caller's: nothing here knows a socket or a job.
+import { finalText } from "../chat/messages.js";
 import type { GenerateRequest } from "../engine/generate-request.js";
 import { bytesText } from "./answer-parts.js";
 import { countedTokens, createdMessage } from "./anthropic.js";
 import { ApiError, toApiError, wrongField } from "./api-error.js";
-import { chatChunks, chatCompletion } from "./chat-answer.js";
+import { type ChatForm, chatChunks, chatCompletion } from "./chat-answer.js";
 import { chatRequest } from "./chat-request.js";
 import { completion, completionChunks, type PromptRun } from "./completion-answer.js";
 import { completionRequest } from "./completion-request.js";
@@ -23,6 +24,7 @@ import { placedRun } from "./placed-run.js";
 import { reranked } from "./rerank.js";
 import type { ResponseStore } from "./response-store.js";
 import { createdResponse, existingResponse } from "./responses.js";
+import { type Shown, shownOf } from "./shown.js";
 import { changedModel, type TextModel } from "./text-model.js";
 import { detokenized, tokenized } from "./token-routes.js";
 import { withoutReasoning } from "./without-reasoning.js";
@@ -125,12 +127,14 @@ async function chat(
   onUnknown: OnUnknown,
 ): Promise<Answer> {
   const { served, stream, includeUsage } = common(model, body, onUnknown);
-  const request = chatRequest(body, onUnknown);
+  const shown = shownOf(body);
+  const request = fitted(served, chatRequest(body, onUnknown));
+  const form = { shown, n: request.n ?? 1, ...spokenBy(request, shown) };
   const showsThoughts = booleanField(body, "include_reasoning") ?? true;
   const whole = served.generate({ ...request, ...(signal && { signal }) });
   const run = showsThoughts ? whole : withoutReasoning(whole);
-  if (!stream) return { type: "object", object: await chatCompletion(served, run) };
-  const chunks = chatChunks(served, run, request.n ?? 1, includeUsage);
+  if (!stream) return { type: "object", object: await chatCompletion(served, run, form) };
+  const chunks = chatChunks(served, run, form, includeUsage);
   return { type: "chunks", chunks: withApiErrors(chunks, body) };
 }
 
@@ -141,23 +145,26 @@ async function completions(
   onUnknown: OnUnknown,
 ): Promise<Answer> {
   const { served, stream, includeUsage } = common(model, body, onUnknown);
-  const { requests, echo } = completionRequest(body, onUnknown);
-  const n = requests[0]?.n ?? 1;
+  const { requests, ...asked } = completionRequest(body, onUnknown);
+  const form = { ...asked, n: requests[0]?.n ?? 1 };
   const failure = new AbortController();
   const signals = [failure.signal, ...(signal ? [signal] : [])];
   const isList = Array.isArray(body.prompt) && typeof body.prompt[0] !== "number";
   const run = (request: GenerateRequest, index: number) => {
-    const started = served.generate({ ...request, signal: AbortSignal.any(signals) });
+    const started = served.generate({ ...fitted(served, request), signal: AbortSignal.any(signals) });
     return isList ? placedRun(started, index) : started;
   };
   const runs: readonly PromptRun[] = requests.map((request, index) => ({
     run: run(request, index),
-    echoed: () => (echo ? textOf(served, request.prompt) : ""),
+    echoed: () => (form.shown.echo ? textOf(served, request.prompt) : ""),
   }));
   if (stream)
-    return { type: "chunks", chunks: withApiErrors(completionChunks(served, runs, n, includeUsage), body) };
+    return {
+      type: "chunks",
+      chunks: withApiErrors(completionChunks(served, runs, form, includeUsage), body),
+    };
   try {
-    return { type: "object", object: await completion(served, runs, n) };
+    return { type: "object", object: await completion(served, runs, form) };
   } finally {
     failure.abort(); // one prompt's failure is the answer's: the others are not wanted any more
   }
@@ -185,6 +192,23 @@ async function tokens(model: TextModel, route: string, body: Body, onUnknown: On
   const served = named(model, body.model);
   const work = route === "/tokenize" ? tokenized : detokenized;
   return { type: "object", object: await work(served, body, onUnknown) };
+}
+
+/** truncate_prompt_tokens -1 is vLLM's word for as much as the context has room for. */
+function fitted<Request extends GenerateRequest>(model: TextModel, request: Request): Request {
+  if (request.truncatePrompt !== -1) return request;
+  return { ...request, truncatePrompt: Math.max(1, model.contextLength - (request.maxTokens ?? 1)) };
+}
+
+/** Without a generation prompt, the last message's role speaks on. */
+function spokenBy(
+  { messages, addGenerationPrompt, continueFinalMessage }: GenerateRequest,
+  { echo }: Shown,
+): Pick<ChatForm, "role" | "echo"> {
+  const last = messages?.at(-1);
+  const begins = (addGenerationPrompt ?? true) && !continueFinalMessage;
+  const role = begins ? "assistant" : (last?.role ?? "assistant");
+  return { role, echo: echo && messages !== undefined && last?.role === role ? finalText(messages) : "" };
 }
 
 function textOf(model: TextModel, prompt: unknown): string {

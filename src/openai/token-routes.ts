@@ -15,7 +15,7 @@ const completionFields: ReadonlySet<string> = new Set([
 ]);
 const detokenizeFields: ReadonlySet<string> = new Set(["model", "tokens"]);
 /** What only this route reads of a conversation. */
-const ownFields = ["add_generation_prompt", "continue_final_message", "return_token_strs", "chat_template"];
+const ownFields = ["return_token_strs", "chat_template"];
 
 /** @throws ApiError, InferenceError */
 export async function tokenized(model: TextModel, body: Body, onUnknown: OnUnknown): Promise<object> {
@@ -49,20 +49,17 @@ async function tokensOfConversation(
   body: Body,
   onUnknown: OnUnknown,
 ): Promise<readonly number[]> {
-  if (booleanField(body, "continue_final_message") === true) refuseField("continue_final_message");
   if (isGiven(body.chat_template)) refuseField("chat_template");
-  const addGenerationPrompt = booleanField(body, "add_generation_prompt") ?? true;
   const conversation = Object.fromEntries(Object.entries(body).filter(([name]) => !ownFields.includes(name)));
-  return conversationTokens(model, chatRequest(conversation, onUnknown), addGenerationPrompt);
+  return conversationTokens(model, chatRequest(conversation, onUnknown));
 }
 
 /** The tokens that a conversation's answer would be computed from. @throws InferenceError */
 export async function conversationTokens(
   model: TextModel,
   request: GenerateRequest,
-  addGenerationPrompt = true,
 ): Promise<readonly number[]> {
-  const prompt = await conversationPrompt(model, request, addGenerationPrompt);
+  const prompt = await conversationPrompt(model, request);
   return model.tokenize(prompt, { parseSpecial: true });
 }
 
@@ -71,19 +68,17 @@ const mostCounted = 16_384;
 
 /** How many tokens a conversation has; of a long one it is estimated by its first characters. */
 export async function aboutTokens(model: TextModel, request: GenerateRequest): Promise<number> {
-  const prompt = await conversationPrompt(model, request, true);
+  const prompt = await conversationPrompt(model, request);
   const counted = prompt.slice(0, mostCounted);
   const { length } = model.tokenize(counted, { parseSpecial: true });
   return Math.round((length * prompt.length) / Math.max(counted.length, 1));
 }
 
-async function conversationPrompt(
-  model: TextModel,
-  { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls }: GenerateRequest,
-  addGenerationPrompt: boolean,
-): Promise<string> {
+async function conversationPrompt(model: TextModel, request: GenerateRequest): Promise<string> {
+  const { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls } = request;
   const { prompt } = await model.renderChat(messages, {
-    addGenerationPrompt,
+    addGenerationPrompt: request.addGenerationPrompt,
+    continueFinalMessage: request.continueFinalMessage,
     variables,
     tools,
     toolChoice,

@@ -9,11 +9,13 @@ import {
   booleanField,
   type OnUnknown,
   objectField,
+  refuseField,
   tellUnknown,
   textField,
 } from "../openai/fields.js";
 import { eventText, type NamedEvent } from "../openai/named-events.js";
 import { answer } from "../openai/routes.js";
+import { shownFields } from "../openai/shown.js";
 import type { TextModel } from "../openai/text-model.js";
 import type { Job, JobContext } from "../serverless/contract.js";
 import type { TextGenerationConfig } from "./config.js";
@@ -129,6 +131,9 @@ async function* vllm(
   }
   const { stream, ...rest }: Body = { max_tokens: legacyMaxTokens, ...body };
   const chat = path === chatPath;
+  for (const name of [...shownFields, "prompt_logprobs"] as const) {
+    if (isGiven(rest[name]) && rest[name] !== false) refuseField(name);
+  }
   const requests = chat ? [chatRequest(rest, onUnknown)] : completionRequest(rest, onUnknown).requests;
   const [request, ...others] = requests;
   if (request === undefined || others.length > 0) throw wrongField("prompt", "one prompt in this format");

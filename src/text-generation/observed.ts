@@ -37,7 +37,7 @@ async function* observedEvents(
   const last = new Map<number, number>();
   for await (const event of run) {
     if (event.type === "end") observer.ended(event);
-    else if ("tokens" in event && event.tokens.length > 0) {
+    else if ("choiceIndex" in event && "tokens" in event && event.tokens.length > 0) {
       const now = performance.now();
       const before = last.get(event.choiceIndex);
       if (before !== undefined) observer.waited((now - before) / 1000);

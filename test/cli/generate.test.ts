@@ -222,13 +222,13 @@ describe("infernode --help", () => {
     });
   });
 
-  it("is not needed for the first three things to do", { timeout }, async () => {
+  it("is not needed for the first four things to do", { timeout }, async () => {
     const { code, stdout, stderr } = await runCommand([]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.split("\n").length).toBeLessThan(20);
     const commands = [...stdout.matchAll(/infernode (\w+)/g)].map(([, command]) => command);
     const help = await runCommand(["--help"]);
-    for (const command of ["generate", "chat", "worker"]) {
+    for (const command of ["generate", "chat", "serve", "worker"]) {
       expect(commands).toContain(command);
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     }

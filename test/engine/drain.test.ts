@@ -196,7 +196,7 @@ describe("healthy", () => {
         submit(id: number) {
           const end = nativeEnd({ id, reason: "error", failure });
           setImmediate(() =>
-            router.dispatch(new Float64Array(), [], new Int32Array(), new Uint32Array(), [end], [], []),
+            router.dispatch(new Float64Array(), [], new Int32Array(), new Uint32Array(), [end], [], [], []),
           );
         },
       };

@@ -18,6 +18,8 @@ struct Story {
   std::vector<TokenId> tokens;
   std::string text;
   std::vector<End> ends;
+  std::vector<TokenId> prompt;
+  std::vector<PromptLogProb> prompt_log_probs;
 };
 
 class RecordingSink final : public EventSink {
@@ -26,6 +28,15 @@ class RecordingSink final : public EventSink {
     const std::lock_guard lock(mutex);
     ++publications;
     for (const RequestId id : events.accepted) ++accepted[id];
+    for (PromptTokens& prompt : events.prompts) {
+      std::vector<TokenId>& told = stories[prompt.id].prompt;
+      told.insert(told.end(), prompt.tokens.begin(), prompt.tokens.end());
+    }
+    for (PromptLogProbs& prompt : events.prompt_log_probs) {
+      Story& story = stories[prompt.id];
+      if (!story.tokens.empty() || accepted[prompt.id] != 1) ++late_prompts;
+      for (PromptLogProb& token : prompt.tokens) story.prompt_log_probs.push_back(std::move(token));
+    }
     for (Delta& delta : events.deltas) {
       if (accepted[delta.id] != 1) ++deltas_before_acceptance;
       Story& story = stories[delta.id];
@@ -69,6 +80,7 @@ class RecordingSink final : public EventSink {
   std::map<RequestId, Story> stories;
   std::map<RequestId, int> accepted;  // how often each was told
   std::int64_t deltas_before_acceptance = 0;
+  std::int64_t late_prompts = 0;  // told before acceptance or after a first token
   std::int64_t publications = 0;
   std::size_t ended = 0;
   std::mutex mutex;

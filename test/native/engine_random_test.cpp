@@ -193,7 +193,9 @@ class SharingDrive {
     params.cache = below(8) != 0;
     params.cache_salt = below(4) == 0 ? "salt" : "";
     if (below(5) == 0) params.adapters = {static_cast<float>(below(2))};
+    if (below(4) == 0) params.prompt_log_probs = static_cast<std::int32_t>(below(3));
     adapters_[next_] = params.adapters;
+    if (params.prompt_log_probs >= 0) tops_[next_] = params.prompt_log_probs;
     CHECK(!fixture_.submit(next_, prompt, params));
     prompts_[next_++] = std::move(prompt);
   }
@@ -224,18 +226,34 @@ class SharingDrive {
         continue;
       }
       forked += sources_.contains(id) ? 1 : 0;
+      if (reason != FinishReason::kCancelled) {
+        const std::size_t told = tops_.contains(id) ? prompt.size() - 1 : 0;
+        CHECK_EQ(story.prompt_log_probs.size(), told);
+      }
       if (id % 7 != 0 || reason == FinishReason::kCancelled) continue;
       GenerateParams params;
       params.max_tokens = story.ends.at(0).usage.completion_tokens;
       params.sampling.temperature = 0;
       params.adapters = adapters_.at(id);
       if (params.max_tokens == 0) continue;
+      if (tops_.contains(id)) params.prompt_log_probs = tops_.at(id);
       CHECK(!alone.submit(id, prompt, params));
       CHECK(alone.run());
       CHECK(alone.story(id).tokens == story.tokens);
+      CHECK(same_prompts(alone.story(id).prompt_log_probs, story.prompt_log_probs));
     }
     CHECK(forked > 3);
     CHECK_EQ(fixture_.sink.deltas_before_acceptance, 0);
+    CHECK_EQ(fixture_.sink.late_prompts, 0);
+  }
+
+  static bool same_prompts(const std::vector<PromptLogProb>& one,
+                           const std::vector<PromptLogProb>& other) {
+    return std::ranges::equal(one, other, [](const PromptLogProb& a, const PromptLogProb& b) {
+      return a.rank == b.rank && a.probs.chosen.token == b.probs.chosen.token &&
+             a.probs.chosen.log_prob == b.probs.chosen.log_prob &&
+             a.probs.top.size() == b.probs.top.size();
+    });
   }
 
   const Sharing how_;
@@ -247,6 +265,7 @@ class SharingDrive {
   std::map<RequestId, std::vector<TokenId>> prompts_;
   std::map<RequestId, RequestId> sources_;  // of forks
   std::map<RequestId, AdapterScales> adapters_;
+  std::map<RequestId, std::int32_t> tops_;  // of those that tell of their prompts
 };
 
 void share(const Sharing& how, int operations, std::uint64_t seed) {

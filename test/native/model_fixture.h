@@ -81,6 +81,11 @@ class SteppedEngine {
     if (failure) throw std::runtime_error(failure->message);
   }
 
+  void submit(RequestId id, std::vector<TokenId> prompt, const GenerateParams& params) {
+    const auto failure = engine_.submit(id, std::move(prompt), params, sink.control(id));
+    if (failure) throw std::runtime_error(failure->message);
+  }
+
   void fork(RequestId source, RequestId id) {
     const auto failure = engine_.fork(source, id, id, sink.control(id));
     if (failure) throw std::runtime_error(failure->message);

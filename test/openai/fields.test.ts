@@ -55,10 +55,8 @@ describe("the fields of a request", () => {
 
   it("are refused by name for what is not served", () => {
     const wrong: readonly [object, string][] = [
-      [{ prompt_logprobs: 0 }, "prompt_logprobs is not supported"],
+      [{ continue_final_message: true }, "continue_final_message must come with add_generation_prompt false"],
       [{ chat_template: "{{ messages }}" }, "chat_template is not supported"],
-      [{ bad_words: ["x"] }, "bad_words is not supported but for []"],
-      [{ echo: "yes" }, "echo is not supported but for false"],
       [{ add_special_tokens: true }, "add_special_tokens is not supported"],
       [{ documents: "x" }, "documents must be a list of objects"],
       [{ cache_salt: "" }, "cache_salt must be a non-empty string"],

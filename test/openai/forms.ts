@@ -5,7 +5,7 @@
 export type Form = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Objects that are keyed by tokens, and lists of such. */
-const byToken = /(^|\.)logprobs\.top_logprobs\[\]$/;
+const byToken = /(^|\.)(logprobs\.top_logprobs|prompt_logprobs)\[\]$/;
 
 export function formOf(values: readonly unknown[]): Form {
   const form = new Map<string, Set<string>>();
@@ -13,8 +13,11 @@ export function formOf(values: readonly unknown[]): Form {
     const type = value === null ? "null" : Array.isArray(value) ? "list" : typeof value;
     if (path !== "") form.set(path, (form.get(path) ?? new Set()).add(type));
     if (Array.isArray(value)) for (const item of value) add(item, `${path}[]`);
-    else if (type === "object" && !byToken.test(path)) {
-      for (const [name, each] of Object.entries(value as object)) add(each, path ? `${path}.${name}` : name);
+    else if (type === "object") {
+      for (const [key, each] of Object.entries(value as object)) {
+        const name = byToken.test(path) ? "*" : key;
+        add(each, path ? `${path}.${name}` : name);
+      }
     }
   };
   for (const value of values) add(value, "");

@@ -16,7 +16,7 @@ function opening() {
 
 Made by \`npm run docs\` from the command line's definitions.
 
-\`npx infernode\` runs the command of an installed package. Alone it shows the first three things to do;
+\`npx infernode\` runs the command of an installed package. Alone it shows the first four things to do;
 \`infernode --help\` and \`infernode <command> --help\` show what stands here, and \`infernode --version\` prints the
 versions of infernode and llama.cpp. Output goes to stdout, and what is said about it (progress, figures, errors) to
 stderr. The options behind the flags, with their ranges: [options](options.md).`;
