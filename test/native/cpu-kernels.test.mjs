@@ -120,7 +120,10 @@ const flagFor = (feature) =>
 
 describe.runIf(process.arch === "x64")("each routine is there where it was measured", () => {
   const measured = {
-    [kernels.attention]: { macro: "INFERNODE_ATTENTION", sets: ["haswell"] },
+    [kernels.attention]: {
+      macro: "INFERNODE_ATTENTION",
+      sets: ["haswell", "cascadelake", "icelake", "cooperlake", "zen4"],
+    },
     [kernels.batches]: {
       macro: "INFERNODE_Q8_BATCHES",
       sets: ["haswell"],

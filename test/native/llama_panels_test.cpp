@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "check.h"
+#include "ggml-backend.h"
 #include "ggml-cpu-impl.h"
 #include "ggml-cpu.h"
 #include "ggml.h"
@@ -167,6 +168,24 @@ void compare(ggml_type type, std::int64_t m, std::int64_t k, std::int64_t n, std
   }
 }
 
+// Whether a buffer of the backend's that has an order of its own takes the weights of an operation.
+bool is_repacked(ggml_tensor* operation) {
+  ggml_backend_reg_t registry = CpuLibrary::loaded().registry();
+  ggml_backend_dev_t device = ggml_backend_reg_dev_get(registry, 0);
+  const auto extra = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
+      ggml_backend_reg_get_proc_address(registry, "ggml_backend_dev_get_extra_bufts"));
+  bool taken = false;
+  for (ggml_backend_buffer_type_t* type = extra(device); type != nullptr && *type != nullptr;
+       ++type) {
+    ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(*type, 0);
+    operation->src[0]->buffer = buffer;
+    taken = taken || ggml_backend_dev_supports_op(device, operation);
+    operation->src[0]->buffer = nullptr;
+    ggml_backend_buffer_free(buffer);
+  }
+  return taken;
+}
+
 }  // namespace
 
 TEST("products by panels are at least as near to exact arithmetic as ggml's own") {
@@ -271,4 +290,20 @@ TEST("rows of a batch are rounded to eight bits as ggml rounds them, to the bit"
     row[300] = 1e-20f;
     compare_rows(row);
   }
+}
+
+TEST("matrices that have panels are not repacked at load, those of experts are") {
+  if (!has_panels()) return;
+  ggml_context* made = ggml_init({1 << 20, nullptr, true});
+  ggml_tensor* batch = ggml_new_tensor_2d(made, GGML_TYPE_F32, 256, 3);
+  const auto product = [&](ggml_type type) {
+    return ggml_mul_mat(made, ggml_new_tensor_2d(made, type, 256, 64), batch);
+  };
+  for (const ggml_type type : kTypes) CHECK(!is_repacked(product(type)));
+  CHECK(is_repacked(product(GGML_TYPE_Q2_K)));
+  ggml_tensor* experts = ggml_new_tensor_3d(made, GGML_TYPE_Q4_K, 256, 64, 4);
+  ggml_tensor* rows = ggml_new_tensor_3d(made, GGML_TYPE_F32, 256, 2, 3);
+  ggml_tensor* chosen = ggml_new_tensor_2d(made, GGML_TYPE_I32, 2, 3);
+  CHECK(is_repacked(ggml_mul_mat_id(made, experts, rows, chosen)));
+  ggml_free(made);
 }
