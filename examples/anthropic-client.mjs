@@ -27,7 +27,7 @@ const weather = {
 const asked = await client.messages.create({
   model,
   messages: [{ role: "user", content: "Is it warm in Rome?" }],
-  max_tokens: 100,
+  max_tokens: 400,
   tools: [weather],
   tool_choice: { type: "any", disable_parallel_tool_use: true },
 });
