@@ -169,7 +169,7 @@ namespace {
 // A model that computes no numbers for one of its rows.
 class BrokenRow final : public Backend {
  public:
-  explicit BrokenRow(BackendLimits limits) : inner_(limits) {}
+  explicit BrokenRow(const BackendLimits& limits) : inner_(limits) {}
   const BackendLimits& limits() const override { return inner_.limits(); }
   DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
     return inner_.decode(rows, embeds);
