@@ -24,6 +24,7 @@ COPY native/ native/
 COPY tools/ tools/
 COPY assets/ assets/
 COPY docs/ docs/
+COPY examples/ examples/
 COPY src/ src/
 # CUDA architectures as `infernode build --arch` takes them: 80,90 or runpod; empty: for CPUs.
 ARG CUDA_ARCHITECTURES=

@@ -45,13 +45,17 @@ export class StandIns {
   /** Of the answer; undefined where it has none. */
   readonly schema: object | undefined;
   readonly #names: string[] = [];
-  #rules = new GrammarRules("tools", shareOfTools);
+  readonly #option: "tools" | "jsonSchema";
+  #rules: GrammarRules;
   /** Our rules by the alias and what of it: "argAlias3z-item". */
   readonly #ours = new Map<string, string>();
   readonly #schemaRule: string = "";
 
   /** @throws InferenceError INVALID_OPTION for a schema of the answer that cannot be honoured */
   constructor(tools: readonly Tool[], schema: Keywords | undefined) {
+    // Tools that are too large are held to less: what is refused is the schema.
+    this.#option = schema === undefined ? "tools" : "jsonSchema";
+    this.#rules = new GrammarRules(this.#option, shareOfTools);
     this.tools = this.#allTools(tools);
     if (schema === undefined) return;
     this.schema = { const: schemaMark };
@@ -81,7 +85,7 @@ export class StandIns {
       return tools.map((tool) => this.#tool(tool, tool.parameters as Keywords | undefined));
     } catch {
       // Their schemas are too large together: only the names of arguments are held to.
-      this.#rules = new GrammarRules("tools", shareOfTools);
+      this.#rules = new GrammarRules(this.#option, shareOfTools);
       this.#ours.clear();
       return tools.map((tool) => this.#tool(tool, namesOnly((tool.parameters ?? {}) as Keywords)));
     }

@@ -67,13 +67,32 @@ const nothing: Keywords = { not: {} };
 const maximumAlternatives = 2000;
 const maximumParts = 200;
 
+/** The same text for the same value, in whatever order an object's keys come. */
+export function canonicalText(value: Json): string {
+  return JSON.stringify(value, (_, each: Json) => {
+    if (each === null || typeof each !== "object" || Array.isArray(each)) return each;
+    return Object.fromEntries(Object.entries(each).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
+
 /** A schema's text as values, with its references. */
 export class SchemaDocument {
   readonly #root: Keywords;
   readonly #numbers = new Map<Keywords, number>();
+  readonly #listed = new Map<readonly Json[], ReadonlySet<string>>();
 
   constructor(root: Keywords) {
     this.#root = root;
+  }
+
+  /** Whether this list of the schema's has the value. */
+  lists(values: readonly Json[], value: Json): boolean {
+    let texts = this.#listed.get(values);
+    if (texts === undefined) {
+      texts = new Set(values.map(canonicalText));
+      this.#listed.set(values, texts);
+    }
+    return texts.has(canonicalText(value));
   }
 
   /** What must hold where this schema stands. */

@@ -1,10 +1,10 @@
 // Values that a JSON schema lists, and what writes the schemas inside a schema.
-import { isDeepStrictEqual } from "node:util";
 import { type Expression, matches } from "./expression.js";
 import { gbnfLiteral } from "./gbnf.js";
 import type { GrammarRules } from "./grammar-rules.js";
 import { integerExpression, numberExpression } from "./schema-numbers.js";
 import {
+  canonicalText,
   type Json,
   keywordsAbout,
   type Parts,
@@ -55,8 +55,8 @@ export function isAllowed(value: Json, parts: Parts, writer: ValueWriter): boole
 
 function isAllowedByAll(value: Json, parts: Parts, writer: ValueWriter): boolean {
   const isListed = parts.every(({ node }) => {
-    if (node.const !== undefined && !isDeepStrictEqual(node.const, value)) return false;
-    return !Array.isArray(node.enum) || node.enum.some((each) => isDeepStrictEqual(each, value));
+    if (node.const !== undefined && canonicalText(node.const) !== canonicalText(value)) return false;
+    return !Array.isArray(node.enum) || writer.document.lists(node.enum, value);
   });
   if (!isListed) return false;
   const type = typeOf(value);
