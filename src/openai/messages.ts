@@ -40,7 +40,7 @@ export function messageOf(given: unknown, path: string, onUnknown: OnUnknown): C
   const text = (name: string) => textField(given, name, `${path}.${name}`);
   const calls = callsOf(given, path);
   const content = spokenOf(given, path);
-  if (content === undefined && given.content === null && given.role !== "assistant") {
+  if (content === undefined && given.role !== "assistant") {
     throw wrongField(`${path}.content`, "text or a list of parts");
   }
   const name = text("name");

@@ -91,3 +91,63 @@ it("ten times the queue gets 429 with Retry-After, and what was admitted is answ
     await until(() => server.jobs === 0);
   });
 });
+
+/** Conversations that are none, as JSON text of a message, and the field that the refusal names. */
+const conversations: readonly (readonly [string, string | null])[] = [
+  ['{"role":"user"}', "messages[0].content"],
+  ['{"role":"user","content":null}', "messages[0].content"],
+  ['{"role":"system"}', "messages[0].content"],
+  ['{"role":"robot","content":"a"}', null], // the template's own words
+  ['{"role":"user","content":[{"type":"hologram"}]}', "messages[0].content[0].type"],
+  [
+    '{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://169.254.169.254/"}}]}',
+    "messages[0].content[0].type",
+  ],
+  [
+    '{"role":"user","content":[{"type":"image_url","image_url":{"url":"file:///etc/passwd"}}]}',
+    "messages[0].content[0].type",
+  ],
+  ['"hi"', "messages[0]"],
+];
+
+it("conversations that are none are refused by the field's name, and nothing is fetched", async () => {
+  await withServer({}, async ({ url }) => {
+    const send = (body: string) => call(`${url}/v1/chat/completions`, "POST", body, json);
+    for (const [message, name] of conversations) {
+      const { status, json: told } = await send(`{"messages":[${message}],"max_tokens":1}`);
+      expect([message, status, told.error?.param]).toEqual([message, 400, name]);
+    }
+    const usual = '"messages":[{"role":"user","content":"a"}],"max_tokens":1';
+    for (const field of [
+      '"chat_template":"{{ x }}"',
+      '"chat_template_kwargs":[1]',
+      '"tool_choice":"sometimes"',
+    ])
+      expect([field, (await send(`{${usual},${field}}`)).status]).toEqual([field, 400]);
+    const many = Array(20_000).fill('{"role":"user","content":"a"}').join(",");
+    expect((await send(`{"messages":[${many}]}`)).status).toBe(400);
+    expect((await send(`{${usual}}`)).status).toBe(200);
+  });
+});
+
+it("a prompt of the whole context, one token less and one more is answered or refused with both numbers", async () => {
+  await withServer({}, async ({ url }) => {
+    const send = (fields: object) =>
+      call(`${url}/v1/completions`, "POST", JSON.stringify({ max_tokens: 1, ...fields }), json);
+    const asked = await call(`${url}/tokenize`, "POST", '{"prompt":"a"}', json);
+    const context: number = asked.json.max_model_len;
+    const scored = { max_tokens: 0, echo: true, logprobs: 1 };
+    for (const fields of [{}, scored]) {
+      for (const [length, expected] of [
+        [context - 1, 200],
+        [context, 400],
+        [context + 1, 400],
+      ] as const) {
+        const reply = await send({ prompt: Array(length).fill(300), ...fields });
+        expect([length, fields, reply.status]).toEqual([length, fields, expected]);
+        if (expected === 400)
+          expect(reply.json.error.message).toMatch(RegExp(`${length} tokens.*${context}`));
+      }
+    }
+  });
+});
