@@ -84,29 +84,10 @@ struct Q8_0 {
   }
 };
 
-struct Q5_0 {
-  using Block = block_q5_0;
-  using Batch = block_q8_0;
-  static constexpr std::int32_t kOffset = 16;
-  static constexpr bool kHasMinimum = false;
-  static constexpr bool kPairs = true;
-  static __m256i bytes(const Block& block) {
-    return with_high_bits(load_nibbles(block.qs), block.qh);
-  }
-  template <typename At>
-  static void read_four(const At& at, __m512i& first, __m512i& second) {
-    const __m512i pairs = four_times_16([&](int i) { return at(i).qs; });
-    const __m512i bits = four_times_16([&](int i) { return at(i).qh; });
-    first = with_fifth_bits<0>(low_nibbles(pairs), bits);
-    second = with_fifth_bits<2>(high_nibbles(pairs), bits);
-  }
-};
-
-struct Q4_0 {
-  using Block = block_q4_0;
-  using Batch = block_q8_0;
-  static constexpr std::int32_t kOffset = 8;
-  static constexpr bool kHasMinimum = false;
+// Two values in a byte.
+template <typename BlockType>
+struct FourBits {
+  using Block = BlockType;
   static constexpr bool kPairs = true;
   static __m256i bytes(const Block& block) { return load_nibbles(block.qs); }
   // The first and the second halves of four blocks, at(0) to at(3).
@@ -118,13 +99,52 @@ struct Q4_0 {
   }
 };
 
+// And a fifth bit of each elsewhere.
+template <typename BlockType>
+struct FiveBits {
+  using Block = BlockType;
+  static constexpr bool kPairs = true;
+  static __m256i bytes(const Block& block) {
+    return with_high_bits(load_nibbles(block.qs), block.qh);
+  }
+  template <typename At>
+  static void read_four(const At& at, __m512i& first, __m512i& second) {
+    FourBits<Block>::read_four(at, first, second);
+    const __m512i bits = four_times_16([&](int i) { return at(i).qh; });
+    first = with_fifth_bits<0>(first, bits);
+    second = with_fifth_bits<2>(second, bits);
+  }
+};
+
+struct Q4_0 : FourBits<block_q4_0> {
+  using Batch = block_q8_0;
+  static constexpr std::int32_t kOffset = 8;
+  static constexpr bool kHasMinimum = false;
+};
+
+struct Q5_0 : FiveBits<block_q5_0> {
+  using Batch = block_q8_0;
+  static constexpr std::int32_t kOffset = 16;
+  static constexpr bool kHasMinimum = false;
+};
+
+struct Q4_1 : FourBits<block_q4_1> {
+  using Batch = block_q8_1;
+  static constexpr std::int32_t kOffset = 0;
+  static constexpr bool kHasMinimum = true;
+};
+
+struct Q5_1 : FiveBits<block_q5_1> {
+  using Batch = block_q8_1;
+  static constexpr std::int32_t kOffset = 0;
+  static constexpr bool kHasMinimum = true;
+};
+
 // Each nibble is the place of a number in a table.
-struct IQ4_NL {
-  using Block = block_iq4_nl;
+struct IQ4_NL : FourBits<block_iq4_nl> {
   using Batch = block_q8_0;
   static constexpr std::int32_t kOffset = 128;
   static constexpr bool kHasMinimum = false;
-  static constexpr bool kPairs = true;
   static __m128i table() {
     return _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kvalues_iq4nl)),
                          _mm_set1_epi8(-128));
@@ -134,43 +154,10 @@ struct IQ4_NL {
   }
   template <typename At>
   static void read_four(const At& at, __m512i& first, __m512i& second) {
-    const __m512i pairs = four_times_16([&](int i) { return at(i).qs; });
+    FourBits<Block>::read_four(at, first, second);
     const __m512i numbers = _mm512_broadcast_i32x4(table());
-    first = _mm512_shuffle_epi8(numbers, low_nibbles(pairs));
-    second = _mm512_shuffle_epi8(numbers, high_nibbles(pairs));
-  }
-};
-
-struct Q4_1 {
-  using Block = block_q4_1;
-  using Batch = block_q8_1;
-  static constexpr std::int32_t kOffset = 0;
-  static constexpr bool kHasMinimum = true;
-  static constexpr bool kPairs = true;
-  static __m256i bytes(const Block& block) { return load_nibbles(block.qs); }
-  template <typename At>
-  static void read_four(const At& at, __m512i& first, __m512i& second) {
-    const __m512i pairs = four_times_16([&](int i) { return at(i).qs; });
-    first = low_nibbles(pairs);
-    second = high_nibbles(pairs);
-  }
-};
-
-struct Q5_1 {
-  using Block = block_q5_1;
-  using Batch = block_q8_1;
-  static constexpr std::int32_t kOffset = 0;
-  static constexpr bool kHasMinimum = true;
-  static constexpr bool kPairs = true;
-  static __m256i bytes(const Block& block) {
-    return with_high_bits(load_nibbles(block.qs), block.qh);
-  }
-  template <typename At>
-  static void read_four(const At& at, __m512i& first, __m512i& second) {
-    const __m512i pairs = four_times_16([&](int i) { return at(i).qs; });
-    const __m512i bits = four_times_16([&](int i) { return at(i).qh; });
-    first = with_fifth_bits<0>(low_nibbles(pairs), bits);
-    second = with_fifth_bits<2>(high_nibbles(pairs), bits);
+    first = _mm512_shuffle_epi8(numbers, first);
+    second = _mm512_shuffle_epi8(numbers, second);
   }
 };
 
