@@ -5,7 +5,7 @@
 import type { AnswerDelta, AnswerFormat } from "../chat/answer.js";
 import { AnswerReader, type ParseAnswer } from "../chat/answer-reader.js";
 import type { ToolCall } from "../chat/tools.js";
-import type { NativeEnd, NativePrompt } from "../native.js";
+import type { NativeEnd, NativePrompt } from "../native-events.js";
 import type { EventReader } from "./event-router.js";
 import { type DeltaEvent, type FinishReason, type GeneratedLogProb, logProbsOf } from "./events.js";
 

@@ -1,7 +1,7 @@
 // Embeddings: what may be asked for, and the vectors out of the addon's ends.
 import { z } from "zod";
 import { InferenceError, invalidOption, type NameOption, type OptionPath, spelledPath } from "../errors.js";
-import type { NativeEnd } from "../native.js";
+import type { NativeEnd } from "../native-events.js";
 import { cancelledByClosing } from "./hidden-runs.js";
 import { abortSignal, flag, judge } from "./judge.js";
 import type { LoraChoice } from "./loras.js";

@@ -2,7 +2,7 @@
 // list of living generations: each is added once and removed at its one end.
 // Holds no engine, so an idle engine that nobody keeps can be collected; one with
 // an unread generation cannot, and must be closed.
-import type { NativeEnd, NativePrompt } from "../native.js";
+import type { NativeEnd, NativePrompt } from "../native-events.js";
 
 /** A generation as the router sees it. */
 export interface EventReader {

@@ -2,7 +2,7 @@
 // figures of both. Shapes, and the one conversion from the addon's own shape.
 import type { ToolCall } from "../chat/tools.js";
 import type { ObjectOf } from "../constraints/output-schema.js";
-import type { NativeEnd, NativeFailure } from "../native.js";
+import type { NativeEnd, NativeFailure } from "../native-events.js";
 
 /**
  * Why a generation ended: `stop` at an end token or a stop string, `tool-calls`

@@ -4,7 +4,8 @@
 // the process alive while somebody waits here. It decides nothing about
 // scheduling.
 import type { InferenceError } from "../errors.js";
-import type { NativeEnd, NativeEngine, NativePrompt } from "../native.js";
+import type { NativeEngine } from "../native.js";
+import type { NativeEnd, NativePrompt } from "../native-events.js";
 import { type AnswerReading, Choice, type ChoiceHost } from "./choice.js";
 import {
   type ChoiceEndEvent,

@@ -9,7 +9,7 @@ import {
   type NameOption,
   spelledPath,
 } from "../errors.js";
-import type { NativeEnd } from "../native.js";
+import type { NativeEnd } from "../native-events.js";
 import type { Choice } from "./choice.js";
 import {
   type DeltaEvent,

@@ -1,7 +1,7 @@
 // Requests that end with what the model holds of them, embeddings, scores and
 // states: all of a call's together, or its first failure and none of them.
 import { InferenceError } from "../errors.js";
-import type { NativeEnd } from "../native.js";
+import type { NativeEnd } from "../native-events.js";
 import { Generation } from "./generation.js";
 import type { GenerationRecord } from "./generation-record.js";
 

@@ -1,6 +1,6 @@
 // What the engine tells of a generation's prompt, gathered until it is whole. Told by its
 // first choice alone: all have the same one.
-import type { NativePrompt } from "../native.js";
+import type { NativePrompt } from "../native-events.js";
 import { type PromptEvent, type PromptLogProb, promptLogProbsOf } from "./events.js";
 
 /** A prompt that is being told. */

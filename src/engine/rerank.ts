@@ -2,7 +2,8 @@
 // document and the order their scores give. The scores are the addon's.
 import { z } from "zod";
 import { InferenceError } from "../errors.js";
-import type { NativeEnd, NativePromptForm } from "../native.js";
+import type { NativePromptForm } from "../native.js";
+import type { NativeEnd } from "../native-events.js";
 import { cancelledByClosing } from "./hidden-runs.js";
 import { abortSignal, flag, integer, judge } from "./judge.js";
 import type { LoraChoice } from "./loras.js";

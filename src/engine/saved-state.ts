@@ -2,8 +2,9 @@
 // must agree with before the engine sees it is decided here; its form is in
 // state-file.ts.
 import { InferenceError, toInferenceError } from "../errors.js";
-import type { NativeEnd, NativeEngine, NativeRequest } from "../native.js";
+import type { NativeEngine, NativeRequest } from "../native.js";
 import { native } from "../native-addon.js";
+import type { NativeEnd } from "../native-events.js";
 import { cancelledByClosing } from "./hidden-runs.js";
 import { lorasText } from "./loras.js";
 import { judgeTokens, noLogProbs, type StateKey, untoldPrompt } from "./request.js";

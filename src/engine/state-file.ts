@@ -6,7 +6,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../errors.js";
-import type { NativeState } from "../native.js";
+import type { NativeState } from "../native-events.js";
 import { messageOfThrown } from "../thrown.js";
 
 /** What a state is good for: it must be the same where it is loaded. */

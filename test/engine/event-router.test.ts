@@ -1,7 +1,7 @@
 // One call of the addon becomes deltas and ends of the right generations.
 import { describe, expect, it } from "vitest";
 import { EventRouter } from "../../src/engine/event-router.js";
-import type { NativeEnd, NativePrompt } from "../../src/native.js";
+import type { NativeEnd, NativePrompt } from "../../src/native-events.js";
 import { nativeEnd } from "../helpers/fake-engine.js";
 
 class Reader {

@@ -1,6 +1,6 @@
 // A host without an addon: records what a generation asks of its engine.
 import type { GenerationHost } from "../../src/engine/generation-record.js";
-import type { NativeEnd } from "../../src/native.js";
+import type { NativeEnd } from "../../src/native-events.js";
 
 export class FakeHost implements GenerationHost {
   readonly cancelled: number[] = [];
