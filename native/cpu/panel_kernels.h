@@ -133,13 +133,13 @@ __m512 add_block(__m512 sum, __m512i products, __m512 scales, __m512 minima,
 template <typename Format, int kCount>
 void add_products(const PanelBlock& panel, const BatchBlock* batch, __m512 (&sums)[kCount]) {
   __m512i products[kCount];
-#pragma GCC unroll 9
+#pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column)
     products[column] = _mm512_set1_epi32(batch[column].start);
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {
     const __m512i weights = _mm512_load_si512(panel.values[i]);
-#pragma GCC unroll 9
+#pragma GCC unroll 8
     for (int column = 0; column < kCount; ++column) {
       std::int32_t four;
       std::memcpy(&four, batch[column].values + 4 * i, sizeof four);
@@ -148,7 +148,7 @@ void add_products(const PanelBlock& panel, const BatchBlock* batch, __m512 (&sum
   }
   const __m512 scales = _mm512_load_ps(panel.scales);
   const __m512 minima = Format::kHasMinimum ? _mm512_load_ps(panel.minima) : _mm512_setzero_ps();
-#pragma GCC unroll 9
+#pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column)
     sums[column] = add_block<Format>(sums[column], products[column], scales, minima, batch[column]);
 }
@@ -160,14 +160,14 @@ template <typename Format, int kCount>
 void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64_t blocks,
                     float* out, std::int64_t distance, __mmask16 rows) {
   __m512 even[kCount], odd[kCount];
-#pragma GCC unroll 9
+#pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column) even[column] = odd[column] = _mm512_setzero_ps();
   for (; blocks >= 2; blocks -= 2, panel += 2, batch += 2 * kCount) {
     add_products<Format, kCount>(panel[0], batch, even);
     add_products<Format, kCount>(panel[1], batch + kCount, odd);
   }
   if (blocks > 0) add_products<Format, kCount>(*panel, batch, even);
-#pragma GCC unroll 9
+#pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column)
     _mm512_mask_storeu_ps(out + distance * column, rows, _mm512_add_ps(even[column], odd[column]));
 }

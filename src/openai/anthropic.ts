@@ -3,7 +3,7 @@ import { MessageAnswer } from "./anthropic-answer.js";
 import { messagesRequest } from "./anthropic-request.js";
 import { toApiError } from "./api-error.js";
 import { type Body, booleanField, type OnUnknown } from "./fields.js";
-import type { NamedEvent, NamedStream } from "./named-events.js";
+import { type NamedStream, withApiErrors } from "./named-events.js";
 import { withPings } from "./pings.js";
 import type { TextModel } from "./text-model.js";
 import { aboutTokens, conversationTokens } from "./token-routes.js";
@@ -29,23 +29,12 @@ export async function createdMessage(
   // Only a stream tells it before the end. Counted beside the prompt's computing.
   const promptTokens = streams ? aboutTokens(model, request) : 0;
   Promise.resolve(promptTokens).catch(() => {}); // the run fails, too
-  const events = named(answer.events(run, promptTokens), names);
+  const events = withApiErrors(answer.events(run, promptTokens), names);
   if (streams) {
     return { type: "events", events: withPings(events, pingMs), failed: (error) => answer.failed(error) };
   }
   for await (const _ of events);
   return { type: "object", object: answer.message };
-}
-
-async function* named(
-  events: AsyncIterable<NamedEvent>,
-  names: Parameters<typeof toApiError>[1],
-): AsyncGenerator<NamedEvent, void, undefined> {
-  try {
-    yield* events;
-  } catch (thrown) {
-    throw toApiError(thrown, names);
-  }
 }
 
 /** @throws ApiError */

@@ -1,6 +1,6 @@
 // Events of streams that name each of theirs: those of Responses and of Anthropic's Messages.
 // Chunks of completions have no name and end with [DONE]; these end with an event of their own.
-import type { ApiError } from "./api-error.js";
+import { type ApiError, toApiError } from "./api-error.js";
 
 /** An event; `type` is its name. */
 export interface NamedEvent {
@@ -20,4 +20,16 @@ export interface NamedStream {
 /** The event as server-sent text. */
 export function eventText(event: NamedEvent): string {
   return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+/** The same events; what they throw becomes an ApiError under the names that the request used. */
+export async function* withApiErrors(
+  events: AsyncIterable<NamedEvent>,
+  names: Parameters<typeof toApiError>[1],
+): AsyncGenerator<NamedEvent, void, undefined> {
+  try {
+    yield* events;
+  } catch (thrown) {
+    throw toApiError(thrown, names);
+  }
 }

@@ -1,8 +1,8 @@
 // /v1/responses: made, read, deleted. What was made is kept where the server has a store.
 import { randomBytes } from "node:crypto";
-import { ApiError, toApiError } from "./api-error.js";
+import { ApiError } from "./api-error.js";
 import { type Body, booleanField, type OnUnknown, textField } from "./fields.js";
-import type { NamedEvent, NamedStream } from "./named-events.js";
+import { type NamedStream, withApiErrors } from "./named-events.js";
 import type { ResponseStore, StoredResponse } from "./response-store.js";
 import { ResponseAnswer } from "./responses-answer.js";
 import { responsesRequest } from "./responses-request.js";
@@ -41,7 +41,7 @@ export async function createdResponse(
   const answer = new ResponseAnswer(model, { id, createdAt: Math.floor(Date.now() / 1000), echo });
   const run = model.generate({ ...request, ...(signal && { signal }) });
   let whole: object | undefined;
-  const events = withNames(
+  const events = withApiErrors(
     answer.events(run, ({ object, message }) => {
       whole = object;
       if (keeps) store.put(id, { object, messages: [...history, ...said, message] });
@@ -62,17 +62,6 @@ function historyOf(store: ResponseStore | undefined, id: string | undefined): St
     "previous_response_id is not supported: no responses are kept here; send the items of the conversation as input",
     { param: "previous_response_id", code: "unsupported_parameter" },
   );
-}
-
-async function* withNames(
-  events: AsyncIterable<NamedEvent>,
-  names: Parameters<typeof toApiError>[1],
-): AsyncGenerator<NamedEvent, void, undefined> {
-  try {
-    yield* events;
-  } catch (thrown) {
-    throw toApiError(thrown, names);
-  }
 }
 
 function storedResponse(store: ResponseStore | undefined, id: string, param: string): StoredResponse {
