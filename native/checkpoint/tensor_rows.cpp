@@ -4,8 +4,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/sampling/worker_pool.h"
 #include "core/types.h"
-#include "core/worker_pool.h"
 #include "model/gguf_parser.h"
 
 namespace infernode {

@@ -5,8 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "core/sampling/worker_pool.h"
 #include "core/types.h"
-#include "core/worker_pool.h"
 #include "model/gguf_parser.h"
 
 namespace infernode {

@@ -15,18 +15,18 @@
 #include <utility>
 #include <vector>
 
-#include "admission.h"
 #include "backend.h"
-#include "drafting.h"
-#include "endings.h"
+#include "core/cache/kv_cache.h"
+#include "core/drafting/drafting.h"
+#include "core/sampling/token_chooser.h"
+#include "core/scheduling/admission.h"
+#include "core/scheduling/endings.h"
+#include "core/scheduling/passes.h"
+#include "core/scheduling/publisher.h"
+#include "core/scheduling/request.h"
+#include "core/scheduling/scheduler.h"
+#include "core/scheduling/seating.h"
 #include "events.h"
-#include "kv_cache.h"
-#include "passes.h"
-#include "publisher.h"
-#include "request.h"
-#include "scheduler.h"
-#include "seating.h"
-#include "token_chooser.h"
 
 namespace infernode {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "log_probs.h"
+#include "core/sampling/log_probs.h"
 #include "types.h"
 
 namespace infernode {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/dry_penalty.h"
+#include "core/sampling/dry_penalty.h"
 #include "model/llama_model.h"
 
 namespace infernode {

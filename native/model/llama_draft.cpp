@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/speculation.h"
+#include "core/drafting/speculation.h"
 #include "llama.h"
 #include "model/gguf_parser.h"
 

@@ -19,7 +19,7 @@
 
 #include "checkpoint/checkpoint_file.h"
 #include "core/backend.h"
-#include "core/rank_head.h"
+#include "core/sampling/rank_head.h"
 #include "core/types.h"
 #include "model/gguf_file.h"
 #include "model/llama_layer_places.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "core/rank_head.h"
+#include "core/sampling/rank_head.h"
 #include "model/gguf_file.h"
 #include "model/virtual_file.h"
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "core/engine.h"
-#include "core/grammar_trigger.h"
-#include "core/mailbox.h"
+#include "core/grammar/grammar_trigger.h"
+#include "core/scheduling/mailbox.h"
 #include "model/dry_breakers.h"
 #include "model/llama_model.h"
 #include "model/llama_text_slices.h"

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/grammar_cache.h"
+#include "core/grammar/grammar_cache.h"
 #include "model/llama_model.h"
 
 namespace infernode {

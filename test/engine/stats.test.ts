@@ -189,15 +189,15 @@ describe("the names of the counters", () => {
       matches(block(source(`native/core/${file}.h`), `struct ${struct}`), /\b(\w+) = 0;/g);
     const [, bases = ""] = /struct EngineStats : ([\w, ]+) \{/.exec(source("native/core/engine.h")) ?? [];
     const files = {
-      PassStats: "pass_runner",
-      DraftingStats: "drafting",
-      TokenStats: "endings",
-      SeatingStats: "seating",
+      PassStats: "scheduling/pass_runner",
+      DraftingStats: "drafting/drafting",
+      TokenStats: "scheduling/endings",
+      SeatingStats: "scheduling/seating",
     };
     expect(bases.split(", ").toSorted()).toEqual(Object.keys(files).toSorted());
     const fields = [
       ...counters("engine", "EngineStats : "),
-      ...counters("kv_cache", "CacheStats {"),
+      ...counters("cache/kv_cache", "CacheStats {"),
       ...Object.entries(files).flatMap(([struct, file]) => counters(file, `${struct} {`)),
     ];
     expect(fields.length).toBeGreaterThan(30);

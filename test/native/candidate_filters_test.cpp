@@ -1,6 +1,6 @@
 // The rarer filters against llama.cpp's own on the same logits, draws against
 // the distribution they are drawn from, and mirostat against its aim.
-#include "core/candidate_filters.h"
+#include "core/sampling/candidate_filters.h"
 
 #include <algorithm>
 #include <cmath>

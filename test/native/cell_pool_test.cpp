@@ -1,6 +1,6 @@
 // One pool of cells for all sequences: its books, and an engine that lives on it, over
 // the fake backend, which counts cells for itself.
-#include "core/cell_pool.h"
+#include "core/cache/cell_pool.h"
 
 #include <algorithm>
 #include <random>

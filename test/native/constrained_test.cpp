@@ -5,8 +5,8 @@
 #include <regex>
 
 #include "check.h"
-#include "core/grammar_cache.h"
-#include "core/token_chooser.h"
+#include "core/grammar/grammar_cache.h"
+#include "core/sampling/token_chooser.h"
 #include "engine_fixture.h"
 
 using namespace infernode;

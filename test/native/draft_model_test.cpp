@@ -1,7 +1,7 @@
 // A second model that guesses ahead: how far it keeps in step with what requests
 // know, what a draft costs in passes, when it is asked and when it is left alone,
 // and that no request's text depends on any of it.
-#include "core/draft_model.h"
+#include "core/drafting/draft_model.h"
 
 #include <random>
 

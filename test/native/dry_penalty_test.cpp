@@ -1,6 +1,6 @@
 // DRY beside llama.cpp's own sampler, on the embedded model's vocabulary: the
 // same breakers out of the same texts, the same logits after each token.
-#include "core/dry_penalty.h"
+#include "core/sampling/dry_penalty.h"
 
 #include <random>
 #include <string>

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "core/constraint.h"
-#include "core/grammar_cache.h"
+#include "core/grammar/constraint.h"
+#include "core/grammar/grammar_cache.h"
 #include "llama.h"
 
 using namespace infernode;

@@ -1,9 +1,9 @@
 // The words from which on a grammar binds: found in whatever pieces they come, not
 // inside thoughts, and lost when the text goes on in another way.
-#include "core/grammar_trigger.h"
+#include "core/grammar/grammar_trigger.h"
 #include "check.h"
-#include "core/constraint.h"
-#include "core/grammar_cache.h"
+#include "core/grammar/constraint.h"
+#include "core/grammar/grammar_cache.h"
 #include "fake_backend.h"
 
 using namespace infernode;

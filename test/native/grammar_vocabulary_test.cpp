@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "check.h"
-#include "core/constraint.h"
-#include "core/grammar_cache.h"
+#include "core/grammar/constraint.h"
+#include "core/grammar/grammar_cache.h"
 #include "llama_grammar_walk.h"
 #include "model/llama_model.h"
 

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "check.h"
-#include "core/pool_store.h"
-#include "core/stream_store.h"
+#include "core/cache/pool_store.h"
+#include "core/cache/stream_store.h"
 #include "engine_fixture.h"
 
 using namespace infernode;

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "check.h"
-#include "core/constraint.h"
-#include "core/grammar_cache.h"
+#include "core/grammar/constraint.h"
+#include "core/grammar/grammar_cache.h"
 #include "llama.h"
 
 namespace infernode {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/sampler.h"
+#include "core/sampling/sampler.h"
 #include "llama.h"
 
 namespace infernode {

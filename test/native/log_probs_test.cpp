@@ -1,6 +1,6 @@
 // Log-probabilities against the textbook: a softmax in double precision and a
 // full sort.
-#include "core/log_probs.h"
+#include "core/sampling/log_probs.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // Penalties of generated tokens against llama.cpp's own sampler, and what a prompt
 // adds to them, as vLLM defines it.
-#include "core/penalty_window.h"
+#include "core/sampling/penalty_window.h"
 
 #include <array>
 #include <random>

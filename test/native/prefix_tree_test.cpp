@@ -1,5 +1,5 @@
 // The prefix tree against a list of token vectors that is searched one by one.
-#include "core/prefix_tree.h"
+#include "core/cache/prefix_tree.h"
 
 #include <algorithm>
 #include <map>

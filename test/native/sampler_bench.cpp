@@ -13,7 +13,7 @@
 #include <random>
 #include <string>
 
-#include "core/sampler.h"
+#include "core/sampling/sampler.h"
 #include "llama.h"
 
 using namespace infernode;

@@ -1,6 +1,6 @@
 // The sampler against a textbook one: full sort, double precision, no
 // shortcuts. Every statement is checked with every kernel set this CPU has.
-#include "core/sampler.h"
+#include "core/sampling/sampler.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,11 +1,11 @@
 // Guessing ahead: drafts out of the text, when they are worth computing, and that
 // no request's text depends on whether they were.
-#include "core/speculation.h"
+#include "core/drafting/speculation.h"
 
 #include <random>
 
 #include "check.h"
-#include "core/grammar_cache.h"
+#include "core/grammar/grammar_cache.h"
 #include "engine_fixture.h"
 
 using namespace infernode;

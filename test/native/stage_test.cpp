@@ -1,12 +1,12 @@
 // The table of a request's stages, written out a second time as the events that each allows.
-#include "core/stage.h"
+#include "core/scheduling/stage.h"
 
 #include <array>
 #include <map>
 #include <string>
 
 #include "check.h"
-#include "core/request.h"
+#include "core/scheduling/request.h"
 
 using namespace infernode;
 

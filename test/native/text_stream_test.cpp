@@ -1,6 +1,6 @@
 // Text streams against a slow reference that sees the whole input at once, at
 // every split of it.
-#include "core/text_stream.h"
+#include "core/text/text_stream.h"
 
 #include <algorithm>
 #include <random>

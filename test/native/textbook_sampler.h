@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/sampler.h"
+#include "core/sampling/sampler.h"
 
 namespace infernode {
 

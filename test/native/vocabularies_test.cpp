@@ -1,7 +1,7 @@
 // Control tokens that count as text: in the vocabulary, and under a grammar.
 #include "model/vocabularies.h"
 #include "check.h"
-#include "core/constraint.h"
+#include "core/grammar/constraint.h"
 #include "model_fixture.h"
 
 using namespace infernode;

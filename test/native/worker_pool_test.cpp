@@ -1,7 +1,7 @@
 // The worker pool: every index once, every worker number used by one thread
 // at a time, exceptions home to the owner, nothing left running. Threads meet
 // at gates; nothing sleeps.
-#include "core/worker_pool.h"
+#include "core/sampling/worker_pool.h"
 
 #include <barrier>
 #include <memory>

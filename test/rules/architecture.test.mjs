@@ -34,8 +34,8 @@ it.each([
     "// t\n#include <unistd.h>\n",
     "standard library only",
   ],
-  ["the core looks up", "native/core/request.h", '// r\n#include "scheduler.h"\n', "stands above"],
-  ["a leaf knows the engine", "native/core/mailbox.h", '// m\n#include "engine.h"\n', "a leaf"],
+  ["the core looks up", "native/core/scheduling/request.h", '// r\n#include "scheduler.h"\n', "stands above"],
+  ["a leaf knows the engine", "native/core/scheduling/mailbox.h", '// m\n#include "engine.h"\n', "a leaf"],
   ["the core sees the model", "native/core/engine.h", '// e\n#include "model/gguf_file.h"\n', "never sees"],
   ["the model sees Node", "native/model/gguf_file.h", "// g\n#include <napi.h>\n", "outside native/napi"],
   [

@@ -18,7 +18,7 @@ it("this repository is drawn as it is", () => {
 
 // Each is taken out of the document or put into the repository.
 const rooms = [
-  "native/core/mailbox.h",
+  "native/core/scheduling/mailbox.h",
   "native/model/page_cache.cpp",
   "native/napi/heard.h",
   "src/errors.ts",
@@ -32,10 +32,19 @@ it.each(rooms)("refuses: %s exists and is not named", (file) => {
 
 it.each([
   ["a new room of native", "native/chat/new_room.cpp", "does not name native/chat/new_room"],
-  ["a new chapter of a room", "native/core/kv_cache_more.cpp", "does not name native/core/kv_cache_more"],
+  [
+    "a new chapter of a room",
+    "native/core/cache/kv_cache_more.cpp",
+    "does not name native/core/cache/kv_cache_more",
+  ],
   ["a new file of src", "src/stray.ts", "does not name src/stray"],
   ["a new folder of src", "src/images/decode.ts", "does not name the folder src/images"],
   ["a new folder in a folder of src", "src/cli/images/decode.ts", "does not name the folder src/cli/images"],
+  [
+    "a new folder of the core",
+    "native/core/images/decode.cpp",
+    "does not name the folder native/core/images",
+  ],
   ["a new folder of native", "native/images/decode.cpp", "does not name the folder native/images"],
   ["a new folder at the top", "images/decode.py", "does not name the folder images"],
 ])("refuses: %s is not named", (_, file, sentence) => {
@@ -43,8 +52,16 @@ it.each([
 });
 
 it.each([
-  ["a room of native", "native/core/mailbox.h", "names native/core/mailbox, which does not exist"],
-  ["a room within braces", "native/core/grammar_graph.", "names native/core/grammar_graph, which does not"],
+  [
+    "a room of native",
+    "native/core/scheduling/mailbox.h",
+    "names native/core/scheduling/mailbox, which does not exist",
+  ],
+  [
+    "a room within braces",
+    "native/core/grammar/grammar_graph.",
+    "names native/core/grammar/grammar_graph, which",
+  ],
   ["a file of src", "src/thrown.ts", "names src/thrown, which does not exist"],
   ["a folder of src", "src/bench/", "names the folder src/bench, which does not exist"],
   ["a folder at the top", "docker/", "names the folder docker, which does not exist"],
@@ -56,8 +73,8 @@ it.each([
 });
 
 it("refuses a room and a folder that are named twice", () => {
-  expect(broken(document.replace("  text: text_stream", "  text: mailbox · text_stream"))).toContain(
-    "names native/core/mailbox again",
+  expect(broken(document.replace("  request: request", "  request: mailbox · request"))).toContain(
+    "names native/core/scheduling/mailbox again",
   );
   expect(broken(document.replace("docker/: ", "docker/: a\ndocker/: "))).toContain(
     "names the folder docker again",

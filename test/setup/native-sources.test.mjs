@@ -50,15 +50,19 @@ it("configures with the lists as they are", patience, () => {
 // CMake names the first one of each target.
 const misspelt = [
   {
-    "native/core/publihser.cpp": "native/core/publisher.cpp",
+    "native/core/scheduling/publihser.cpp": "native/core/scheduling/publisher.cpp",
     "native/model/gguf_filf.cpp": "native/model/gguf_file.cpp",
     "native/napi/convret.cpp": "native/napi/convert.cpp",
     "native/chat/conversatoin.cpp": "native/chat/conversation.cpp",
   },
 ];
 if (process.arch === "x64") {
-  misspelt.push({ "native/core/sampler_kernels_avx.cpp": "native/core/sampler_kernels_avx2.cpp" });
-  misspelt.push({ "native/core/sampler_kernels_avx521.cpp": "native/core/sampler_kernels_avx512.cpp" });
+  misspelt.push({
+    "native/core/sampling/sampler_kernels_avx.cpp": "native/core/sampling/sampler_kernels_avx2.cpp",
+  });
+  misspelt.push({
+    "native/core/sampling/sampler_kernels_avx521.cpp": "native/core/sampling/sampler_kernels_avx512.cpp",
+  });
 }
 
 it.each(misspelt)("names the listed files that are not there: %o", patience, (names) => {

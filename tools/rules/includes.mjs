@@ -49,7 +49,7 @@ const ggufFormat = /^gguf_\w+$/;
 
 // Pairs of line and sentence for one file's #include lines.
 export function includeFindings(file, text) {
-  const place = /^native\/(core|checkpoint|model|napi)\/(\w+)\.\w+$/.exec(file);
+  const place = /^native\/(core|checkpoint|model|napi)\/(?:\w+\/)?(\w+)\.\w+$/.exec(file);
   if (!place && !file.startsWith("test/native/")) return [];
   const findings = [];
   for (const [index, line] of text.split("\n").entries()) {
@@ -69,7 +69,7 @@ function judge(file, place, header, angled) {
   }
   if (!place) return null;
   if (angled) return judgeAngled(folder, noun, header);
-  const [, from, target] = /^(?:(core|checkpoint|model|napi)\/)?([\w-]+)\.h$/.exec(header) ?? [];
+  const [, from, target] = /^(?:(core|checkpoint|model|napi)\/(?:\w+\/)?)?([\w-]+)\.h$/.exec(header) ?? [];
   if (!target || nodeHeader.test(header) || llamaHeader.test(header)) return null;
   const owner = from ?? folder;
   if (owner === "model" && folder === "checkpoint" && ggufFormat.test(target)) return null;

@@ -44,7 +44,7 @@ function foldersOf(files) {
 
 // Folders at the top (but .github and the like), those of native, and all of src.
 function mustBeNamed(name) {
-  return /^(?:[^./][^/]*|native\/[^/]+|src\/.+)$/.test(name);
+  return /^(?:[^./][^/]*|native\/.+|src\/.+)$/.test(name);
 }
 
 // A folder that is named by those in it, as native is, needs no line of its own.
@@ -59,10 +59,12 @@ function note(named, name, line, report) {
   else named.set(name, line);
 }
 
-// native/<folder> and src name their own files.
+// The folders of native and src name their own files.
 function compareRooms(folder, line, lines, files, report) {
-  if (folder !== "src" && !/^native\/[^/]+$/.test(folder)) return;
-  const rooms = new Set(files.filter((file) => path.dirname(file) === folder).map(stem));
+  if (folder !== "src" && !folder.startsWith("native/")) return;
+  const rooms = new Set(
+    files.filter((file) => path.dirname(file) === folder && !file.endsWith(".md")).map(stem),
+  );
   const seen = new Map();
   for (const { names, line: at } of lines) {
     for (const name of names) {

@@ -1,0 +1,83 @@
+// Which request holds which sequence, in the books (SequenceTable) and in the backend (KvStore):
+// every change is made in both, and check() proves that they agree. Evicts idle prefixes to host
+// memory where their place or their cells are needed.
+// Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/scheduling/request.h"
+#include "core/types.h"
+#include "host_tier.h"
+#include "kv_store.h"
+#include "sequence_table.h"
+
+namespace infernode {
+
+struct SlotMove {
+  SequenceId from;
+  SequenceId to;
+};
+
+class Ledger {
+ public:
+  // All of them outlive this.
+  Ledger(const BackendLimits& limits, KvStore& store, HostTier& host)
+      : limits_(limits),
+        store_(store),
+        host_(host),
+        sequences_(limits.slots + limits.idle_sequences) {}
+
+  const SequenceTable& sequences() const { return sequences_; }
+  std::int64_t evictions() const { return evictions_; }
+  // Cells of held and of idle sequences.
+  CellCounts cells() const;
+
+  // Cells that are free, at most `wanted`: evicts idle prefixes, the least recently used first,
+  // until there are so many.
+  std::int32_t room(std::int32_t wanted);
+  // A request gets a sequence; an idle prefix there is evicted. `findable`: other requests may
+  // find the request's tokens.
+  void hold(Request& request, SequenceId sequence, bool findable);
+  // A request gets an idle sequence, with the first `length` positions of what it keeps.
+  void take_over(Request& request, SequenceId sequence, Position length, bool findable);
+  // A request leaves its sequence, which is then to be kept or erased.
+  SequenceId release(Request& request);
+  // A released sequence keeps the state of these tokens as an idle prefix.
+  void keep(SequenceId sequence, std::vector<TokenId> tokens, const std::string& salt) {
+    sequences_.keep(sequence, std::move(tokens), salt);
+  }
+  // Frees all positions of a sequence that no request holds.
+  void erase(SequenceId sequence);
+  // Moves a request to a sequence that no request holds, through host memory. False: it is where
+  // it was.
+  [[nodiscard]] bool move(SlotMove move);
+  // All sequences lose their requests; the backend is not asked. Throws nothing.
+  void abandon() noexcept;
+
+  // Frees all positions of a request, which are computed anew.
+  void clear(Request& request);
+  // Frees all positions of a sequence, whether a request holds it or not.
+  void clear(SequenceId sequence);
+  // Frees the positions from `from` on; where the backend cannot truncate there, all of them.
+  void roll_back(SequenceId sequence, Position from);
+
+  // Throws BrokenInvariant where the backend holds more or fewer positions than the books say.
+  void check() const;
+
+ private:
+  void evict(SequenceId sequence);
+  void save(SequenceId sequence);
+
+  const BackendLimits& limits_;
+  KvStore& store_;
+  HostTier& host_;
+  SequenceTable sequences_;
+  std::int64_t evictions_ = 0;
+};
+
+}  // namespace infernode

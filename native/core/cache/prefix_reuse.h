@@ -1,0 +1,93 @@
+// What of a request's tokens is computed already, or will be soon: in a sequence, in host memory,
+// or by an older request that is worth waiting for. Judges whether reuse costs less than computing
+// again. It only finds and judges; KvCache copies, restores and seats.
+// Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/backend.h"
+#include "core/scheduling/request.h"
+#include "core/types.h"
+#include "host_tier.h"
+#include "kv_store.h"
+#include "sequence_table.h"
+
+namespace infernode {
+
+constexpr Position kLeastGain = 16;  // tokens worth waiting or asking host memory for
+
+struct CacheConfig {
+  bool keeps_prefixes = true;  // false: every prompt is computed whole
+  std::size_t host_limit = 0;  // bytes of states in host memory
+  // Reuse changes no bit of the logits: only prompt rows are reused, since a decode row rounds
+  // differently, and as many rows of a prompt remain to be computed as round alike.
+  bool deterministic = false;
+};
+
+class PrefixReuse {
+ public:
+  // Where prefixes lie. All of them outlive this.
+  struct Places {
+    const SequenceTable& sequences;
+    const HostTier& host;
+    const KvStore& store;
+  };
+  PrefixReuse(const BackendLimits& limits, CacheConfig config, const Places& places);
+
+  // Whether the request shares what is computed with others. Not where the rows that tell of its
+  // prompt are too few in a pass to be rounded as others' are.
+  [[nodiscard]] bool shares(const Request& request) const;
+  // Whether its state is also kept for requests to come.
+  [[nodiscard]] bool keeps(const Request& request) const {
+    return shares(request) && config_.keeps_prefixes;
+  }
+  // Where the piece begins that is computed in any case.
+  Position last_piece(const Request& request) const;
+  // Tokens of the request that may be reused at most: none that has to tell of its prompt.
+  Position most_reusable(const Request& request) const;
+  // Rows of a prompt's end that are computed by themselves at the least.
+  Position least_piece() const { return config_.deterministic ? limits_.facts.wide_rows : 1; }
+  // Positions of an ending request that may serve others; 0: none.
+  Position worth_keeping(const Request& request) const;
+
+  struct Prefix {
+    SequenceId source = kNoSequence;
+    Position length = 0;
+  };
+  // The longest beginning of the request that a sequence holds.
+  Prefix in_sequences(const Request& request) const;
+  // The entry of host memory with the longest beginning, if that is enough more than the
+  // `computed` tokens a sequence holds to be worth its price.
+  PrefixTree::Match in_host_memory(const Request& request, Position computed) const;
+  // Whether an older request is about to compute enough more of the request's tokens than are
+  // `computed`.
+  [[nodiscard]] bool worth_awaiting(const Request& request, Position computed) const;
+  // Tokens of the request that running requests know too: cells it need not take.
+  Position common_with_running(const Request& request) const;
+  // Whether some sequence holds all of these tokens.
+  [[nodiscard]] bool held(std::span<const TokenId> tokens, const std::string& salt) const;
+  // An idle sequence that holds all of these tokens; kNoSequence: none.
+  SequenceId idle_with(std::span<const TokenId> tokens, const std::string& salt) const;
+  // An idle sequence that holds a beginning of these tokens and no more; kNoSequence: none.
+  SequenceId contained(std::span<const TokenId> tokens, const std::string& salt) const;
+
+  // Whether so many milliseconds are less than computing `gain` tokens takes.
+  [[nodiscard]] bool pays(double cost_ms, Position gain) const;
+  // Milliseconds to compute one prompt row, as measured.
+  void row_cost(double milliseconds) { row_ms_ = milliseconds; }
+
+ private:
+  Position reusable(const Request& request, SequenceId source, std::size_t matching) const;
+  Position coming(const Request& request, SequenceId source, std::size_t matching) const;
+  PrefixTree::Match match(const Request& request, const PrefixTree::Usable& usable) const;
+
+  const BackendLimits& limits_;
+  const CacheConfig config_;
+  const Places places_;
+  double row_ms_ = 0;
+};
+
+}  // namespace infernode

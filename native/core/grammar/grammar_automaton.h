@@ -1,0 +1,85 @@
+// A grammar as an automaton over bytes that is built as far as texts go. A
+// state is the set of places in the grammar where a text may be, each with all that
+// may follow its rule: nodes of a graph in which equal ones are one, so that
+// states are compared by their numbers, and a place is there once, however many
+// ways lead to it. Steps and masks are remembered; whoever is bound by the same
+// grammar shares them.
+// Any thread; a mutex guards all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "core/sampling/token_order.h"
+#include "core/text/utf8_reader.h"
+#include "grammar.h"
+#include "grammar_graph.h"
+
+namespace infernode {
+
+class GrammarAutomaton {
+ public:
+  using State = std::uint32_t;
+  static constexpr State kDead = 0;  // no text leads on from here
+
+  // One bit per token of the vocabulary.
+  using Mask = std::vector<std::uint64_t>;
+
+  GrammarAutomaton(std::shared_ptr<const Grammar> grammar,
+                   std::shared_ptr<const TokenOrder> tokens);
+
+  // Throws as after() does.
+  State start();
+  // Where these bytes lead. Throws Error(kInvalidOption) when that takes too long
+  // to find.
+  State after(State state, std::string_view bytes);
+  // A whole text may end here.
+  [[nodiscard]] bool may_end(State state) const;
+  // Nothing may follow.
+  [[nodiscard]] bool only_ends(State state) const;
+  // The tokens that may follow. Throws as after() does.
+  std::shared_ptr<const Mask> allowed(State state);
+  // Finds them out for this state, and for the next ones where they take long to find.
+  // Throws as after() does.
+  void prepare(State state);
+
+  // True when it has grown so large that a fresh one should go on.
+  [[nodiscard]] bool full() const;
+  // An automaton of the same grammar that knows no more than this state, and
+  // the state there.
+  std::pair<std::shared_ptr<GrammarAutomaton>, State> renewed(State state) const;
+
+ private:
+  using NodeId = GrammarGraph::NodeId;
+  struct Place {
+    std::vector<NodeId> nodes;  // ascending; each at a character set or the end of the text
+    Utf8Reader reader;          // a character of which some bytes have come
+    std::unique_ptr<std::array<State, 256>> next;
+    std::shared_ptr<const Mask> mask;
+  };
+  using PlaceKey = std::pair<std::vector<NodeId>, std::uint64_t>;
+
+  State step(State state, std::uint8_t byte);
+  State compute(const Place& place, std::uint8_t byte);
+  const std::shared_ptr<const Mask>& mask_of(State state);
+  State slowest_without_mask() const;
+  std::shared_ptr<const Mask> compute_mask(State state);
+  State state_of(std::vector<NodeId> nodes, Utf8Reader reader);
+  const CharacterSet& set_at(NodeId node) const;
+
+  const std::shared_ptr<const Grammar> grammar_;
+  const std::shared_ptr<const TokenOrder> tokens_;
+  mutable std::mutex mutex_;
+  GrammarGraph graph_;
+  std::vector<Place> places_;
+  std::map<PlaceKey, State> states_;
+  std::size_t masks_ = 0;
+  State start_ = kDead;
+};
+
+}  // namespace infernode

@@ -1,0 +1,48 @@
+// The sampler's work space: buffers that grow to the vocabulary once and are
+// reused, so that sampling allocates nothing. What they hold means nothing
+// between calls.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/types.h"
+#include "sampler_kernels.h"
+
+namespace infernode {
+
+// A candidate of the filters that few requests ask for.
+struct ScoredCandidate {
+  TokenId token;
+  float logit;
+  double weight;
+};
+
+// Belongs to one thread; one thread at a time.
+struct SamplerScratch {
+  std::vector<float> block_maximum;  // of the row, one per kSamplerBlock logits
+  std::vector<float> block_sum;
+  // The candidates, by ascending token. Three arrays, as the kernels want.
+  std::vector<TokenId> tokens;
+  std::vector<float> logits;
+  std::vector<float> weights;
+  // The candidates among which keep_mass() looks for its cut.
+  std::vector<TokenId> members;  // indices of candidates
+  std::vector<float> member_logits;
+  std::vector<ScoredCandidate> scored;
+  std::vector<float> raw;  // the row as computed, for who wants log-probabilities
+
+  void fit(std::size_t vocabulary_size) {
+    const std::size_t candidates = vocabulary_size + kCollectPadding;
+    if (tokens.size() >= candidates) return;
+    block_maximum.resize(sampler_blocks(vocabulary_size));
+    block_sum.resize(sampler_blocks(vocabulary_size));
+    logits.resize(candidates);
+    weights.resize(candidates);
+    members.resize(candidates);
+    member_logits.resize(candidates);
+    tokens.resize(candidates);  // the last: what is asked above is whether all have grown
+  }
+};
+
+}  // namespace infernode

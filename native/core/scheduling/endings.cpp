@@ -1,0 +1,116 @@
+#include "endings.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/sampling/rank_head.h"
+
+namespace infernode {
+
+namespace {
+
+// Why no token could be chosen: as far as can be told, the request's own wishes.
+Failure no_token(const Request& request) {
+  const GenerateParams& params = request.spec.params;
+  if (request.output.constraint || !params.sampling.logit_bias.empty() ||
+      !params.allowed_tokens.empty() || !params.bad_phrases.empty()) {
+    return {
+        ErrorCode::kInvalidOption,
+        "No token may come here: the biases of tokens, the allowed tokens or the bad words forbid "
+        "every one, or the grammar, schema, regex or choice asks for what the vocabulary cannot "
+        "spell. Allow more of them."};
+  }
+  return unusable_logits();
+}
+
+// Whether a request that ends so has computed its prompt.
+bool is_whole(FinishReason reason) {
+  return reason == FinishReason::kStop || reason == FinishReason::kLength;
+}
+
+}  // namespace
+
+Failure unusable_logits() {
+  return {ErrorCode::kDecodeFailed,
+          "The model computed no usable logits (all are NaN or -infinity); the model file may "
+          "be damaged."};
+}
+
+Endings::Endings(const Concerned& concerned, std::int32_t context_length, Clock clock)
+    : concerned_(concerned), context_length_(context_length), clock_(std::move(clock)) {}
+
+void Endings::embedded(Request& request, std::span<const float> hidden) {
+  const RankHead* head = request.spec.params.rank_head.get();
+  std::vector<float> embedding =
+      head == nullptr ? std::vector<float>(hidden.begin(), hidden.end()) : head->scores(hidden);
+  leave(request, true);
+  concerned_.publisher.embedded(request, std::move(embedding), clock_());
+  remove(request);
+}
+
+bool Endings::apply(Request& request, TokenChoice choice) {
+  request.progress.isolated = false;
+  const double now = clock_();
+  const bool first = request.times.first_token < 0;
+  if (first) request.times.first_token = now;
+  request.times.last_token = now;
+  totals_.masked_rows += choice.masked ? 1 : 0;
+  if (choice.failure) {
+    end(request, FinishReason::kError, std::move(choice.failure));
+    return false;
+  }
+
+  if (choice.token == kNoToken && choice.complete) {
+    end(request, FinishReason::kStop);
+    return false;
+  }
+  if (choice.token == kNoToken) {
+    end(request, FinishReason::kError, no_token(request));
+    return false;
+  }
+  const auto reason = finish_reason(request, choice);
+  if (!choice.ends_generation) {
+    request.progress.known.push_back(choice.token);
+    if (choice.log_probs != nullptr) request.output.log_probs.push_back(choice.log_probs);
+    ++totals_.generated_tokens;
+    concerned_.publisher.token(request, std::move(choice), first);
+  }
+  if (reason) end(request, *reason);
+  return !reason;
+}
+
+// Why it ends when it has this token too.
+std::optional<FinishReason> Endings::finish_reason(const Request& request,
+                                                   const TokenChoice& choice) const {
+  if (choice.ends_generation || choice.text.stopped || choice.complete) return FinishReason::kStop;
+  const std::int32_t limit = request.spec.params.max_tokens;
+  if (limit > 0 && request.generated_tokens() + 1 >= limit) return FinishReason::kLength;
+  if (static_cast<std::int32_t>(request.progress.known.size()) + 1 >= context_length_)
+    return FinishReason::kLength;
+  return std::nullopt;
+}
+
+void Endings::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
+  // In this very step: afterwards, others may have taken its place.
+  CachedState state;
+  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.export_state(request);
+  leave(request, reason != FinishReason::kError);
+  concerned_.publisher.end(request, reason, std::move(failure), std::move(state), clock_());
+  remove(request);
+}
+
+// All of an end that may fail: it comes before the end is told, so that what breaks here
+// leaves a living request, whose end is still to come.
+void Endings::leave(Request& request, bool keep_computed) {
+  if (request.progress.has_place()) concerned_.cache.release(request, keep_computed);
+  concerned_.cache.drop_saved(request);
+  concerned_.drafting.leave(request);
+  request.progress.happened(StageEvent::kEnd);
+}
+
+void Endings::remove(Request& request) {
+  concerned_.scheduler.remove(request);
+  concerned_.living.fetch_sub(1);
+}
+
+}  // namespace infernode

@@ -1,0 +1,86 @@
+// What a step computes: rows of requests that generate, guesses beside them, and prompts under
+// the budget; then the next token of each request that has all it knows computed. What a failing
+// pass costs is decided here. Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/cache/kv_cache.h"
+#include "core/drafting/drafting.h"
+#include "core/sampling/token_chooser.h"
+#include "core/sampling/worker_pool.h"
+#include "endings.h"
+#include "pass.h"
+#include "pass_runner.h"
+#include "prefill_budget.h"
+#include "request.h"
+#include "scheduler.h"
+#include "seating.h"
+
+namespace infernode {
+
+class Passes {
+ public:
+  using Clock = std::function<double()>;  // milliseconds, monotonic
+
+  // What passes are computed with. All of them outlive this.
+  struct Parts {
+    Backend& backend;
+    Scheduler& scheduler;
+    KvCache& cache;
+    Seating& seating;
+    Drafting& drafting;
+    Endings& endings;
+    const TokenChooser& chooser;
+    Publisher& publisher;
+  };
+  struct Config {
+    double inter_token_latency_ms = 100;
+    std::int32_t sampler_helpers = 0;
+  };
+  // `interrupted` says that the engine is closing: passes then fail for that reason.
+  Passes(const Parts& parts, Config config, Clock clock, std::function<bool()> interrupted);
+
+  // Computes the step of these decode rows, and of prompts. Throws where one pass after another
+  // fails: the device counts as lost.
+  void compute(const std::vector<DecodeRow>& rows);
+
+  const PassStats& stats() const { return runner_.stats(); }
+  double sample_ms() const { return sample_ms_; }
+
+ private:
+  [[nodiscard]] bool share_a_pass(const std::vector<DecodeRow>& rows) const;
+  void decode(const std::vector<DecodeRow>& rows);
+  std::size_t propose(const std::vector<DecodeRow>& rows);
+  void decode_guessed(const std::vector<DecodeRow>& rows, std::size_t length);
+  void keep_hits(Request& request, std::size_t first);
+  void read_prompts();
+  void read_and_decode(const std::vector<DecodeRow>& rows);
+  [[nodiscard]] bool read(const std::vector<PassShare>& shares, std::int32_t generating);
+  [[nodiscard]] std::vector<Request*> tell_prompts(const Pass& pass);
+  [[nodiscard]] std::optional<Failure> tell_prompt(Request& request,
+                                                   std::span<const TellingRow> rows);
+  void sample(const std::vector<ReadyRow>& rows);
+  [[nodiscard]] std::optional<double> run(const Pass& pass);
+  void device_failed(DecodeStatus status, std::span<Request* const> requests);
+  void failed(DecodeStatus status, std::span<Request* const> requests);
+
+  const Parts parts_;
+  const BackendLimits limits_;
+  const Clock clock_;
+  const std::function<bool()> interrupted_;
+  PassRunner runner_;
+  PrefillBudget budget_;
+  WorkerPool pool_;
+  std::vector<SamplerScratch> scratch_;  // one per worker of the pool
+  std::int32_t failures_in_a_row_ = 0;
+  std::int32_t device_failures_in_a_row_ = 0;
+  double sample_ms_ = 0;
+};
+
+}  // namespace infernode
