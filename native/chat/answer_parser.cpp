@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kArenasKept = 8;
 
-// No text has it, no marker begins with it, and strings may hold it.
+// A character that occurs in no text, begins no marker, and is allowed in strings.
 constexpr std::string_view kProbe = "\xEE\x80\x80";  // U+E000
 
 common_json to_json(const common_chat_msg& message, const char* open) {
@@ -44,8 +44,7 @@ common_json AnswerParser::parse(const common_json& request) {
   return to_json(common_chat_peg_parse(arena, text, false, params), "");
 }
 
-// The probe is where the next character would be: the part that ends with it is
-// the one that grows.
+// The probe stands for the next character: the part that ends with it is the open one.
 common_json AnswerParser::parse_beginning(const common_peg_arena& arena, const std::string& text,
                                           const common_chat_parser_params& params) {
   try {
@@ -55,7 +54,7 @@ common_json AnswerParser::parse_beginning(const common_peg_arena& arena, const s
       if (take_probe(probed.reasoning_content)) return to_json(probed, "reasoning");
     }
   } catch (const std::exception&) {
-    // Nothing may stand here but what the format says.
+    // Only text prescribed by the format may stand here.
   }
   return to_json(common_chat_peg_parse(arena, text, true, params), "");
 }

@@ -1,7 +1,6 @@
-// An answer's text taken apart: what was thought, what is said, which tools are
-// called. llama-common's parsers, each made with the prompt it belongs to. Throws
-// std::exception where a whole text is not of its format. Part of infernode-chat,
-// one thread.
+// Parses an answer's text into reasoning, content and tool calls with llama-common's parsers, each
+// created with the prompt it belongs to. Throws std::exception if a complete text does not match
+// its format. Part of infernode-chat, one thread.
 #pragma once
 
 #include <list>
@@ -15,9 +14,9 @@ namespace infernode::chat {
 
 class AnswerParser {
  public:
-  // {content, reasoning, toolCalls} of a whole text; of a beginning, where
-  // `partial`, with the part that the next character belongs to under "open", if
-  // that is sure: "content", "reasoning" or "".
+  // {content, reasoning, toolCalls} of a complete text, or of its beginning if `partial`; in that
+  // case "open" is the part that the next character belongs to, if that is certain: "content",
+  // "reasoning" or "".
   common_json parse(const common_json& request);
 
  private:
@@ -25,7 +24,7 @@ class AnswerParser {
                               const common_chat_parser_params& params);
   const common_peg_arena& arena_of(const std::string& saved);
 
-  std::list<std::pair<std::string, common_peg_arena>> kept_;  // by their saved form
+  std::list<std::pair<std::string, common_peg_arena>> kept_;  // keyed by their serialized form
 };
 
 }  // namespace infernode::chat

@@ -20,7 +20,7 @@ using Id = common_peg_parser_id;
 
 constexpr std::string_view kNothing = R"("")";
 constexpr std::string_view kImpossible = "[]";
-constexpr std::string_view kShort = R"([^<>\[\]{}\n]{0,64})";  // part of a call's head
+constexpr std::string_view kShort = R"([^<>\[\]{}\n]{0,64})";  // a part of a call's head
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = text.find(from); at != std::string::npos;
@@ -28,17 +28,17 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-// Where in the format a part stands.
+// The position of a part in the format.
 struct Place {
-  bool introduced = false;  // after words that are there for this part only
-  bool optional = false;    // an answer may go without it
-  bool in_head = false;     // of a call: what comes before its arguments
-  std::string rule = {};    // the grammar's rule that the part is written into
+  bool introduced = false;  // preceded by literals that exist for this part only
+  bool optional = false;    // the answer may omit it
+  bool in_head = false;     // before a call's arguments
+  std::string rule = {};    // the grammar rule that this part becomes
 };
 
-// llama-common writes its parser as a grammar, in which a named part is a rule of that
-// name, and text up to a delimiter is a rule named by the part's number. So what must
-// not be said is found in the parser, and its rules are replaced in the grammar.
+// llama-common writes its parser as a grammar in which a named part is a rule of that name, and
+// text up to a delimiter is a rule named by the part's number. So the parts to exclude are found in
+// the parser, and their rules are replaced in the grammar.
 class CallGrammar {
  public:
   explicit CallGrammar(const common_chat_params& params) {
@@ -85,14 +85,14 @@ class CallGrammar {
     close_thoughts(sequence);
     for (const Id child : sequence.children) {
       visit(child, place);
-      // The root's own words are the prompt's.
+      // The literals of the root are part of the prompt.
       if (id != format_.root() &&
           std::holds_alternative<common_peg_literal_parser>(format_.get(child)))
         place.introduced = true;
     }
   }
 
-  // A thought whose end may be left out goes on over the call, in the parser's eyes.
+  // For the parser, reasoning whose end marker is optional continues over the call.
   void close_thoughts(const common_peg_sequence_parser& sequence) {
     for (std::size_t i = 0; i + 1 < sequence.children.size(); ++i) {
       const auto* part = std::get_if<common_peg_tag_parser>(&format_.get(sequence.children[i]));
@@ -151,11 +151,11 @@ class CallGrammar {
                          characters.pattern + "{" + least + ",64}");
   }
 
-  // What has no part of an answer in it, or is not in the grammar.
+  // Parts that contain no part of an answer, or that are not in the grammar.
   template <typename Part>
   void visit_part(Id, const Part&, const Place&) {}
 
-  // A part with words of its own goes with them, another is empty.
+  // A part with literals of its own is removed with them; any other becomes empty.
   void silence(Id id, const Place& place) {
     const auto* text = std::get_if<common_peg_until_parser>(&format_.get(id));
     const bool alone =
@@ -170,11 +170,13 @@ class CallGrammar {
   }
 
   common_peg_arena format_;
-  bool begun_ = false;  // the prompt has begun a thought, and may have ended it
+  bool begun_ = false;  // the prompt has begun the reasoning, and may have ended it
   std::set<std::string> visited_;
-  std::map<std::string, std::string> rules_;        // new texts
-  std::map<std::string, std::string> repetitions_;  // of characters: endless, and bounded
-  std::map<std::string, std::string> endings_;      // of thoughts: optional, and required
+  std::map<std::string, std::string> rules_;  // replacement texts
+  // Repetitions of characters: unbounded and bounded form.
+  std::map<std::string, std::string> repetitions_;
+  // End markers of reasoning: optional and required form.
+  std::map<std::string, std::string> endings_;
 };
 
 }  // namespace

@@ -1,9 +1,8 @@
-// llama.cpp's chat templates and answer parsers in a process of their own:
-// `infernode-chat` reads one JSON request per line, a conversation to render or an
-// answer to take apart, and answers each with one line. The only folder that
-// includes llama-common. A template is a program of whoever made the model: it may
-// loop, recurse or allocate without end, and then costs this process its life and
-// nobody else's. Runs for one model; the parent watches the clock.
+// llama.cpp's chat templates and answer parsers in a process of their own: `infernode-chat` reads
+// one JSON request per line (a conversation to render or an answer to parse) and writes one line in
+// reply. The only folder that includes llama-common. A template is a program written by the model's
+// author: it may loop, recurse or allocate without end, which then ends this process only. Serves
+// one model; the parent process enforces the time limit.
 #include <cstdint>
 #include <exception>
 #include <iostream>
@@ -39,7 +38,7 @@ void limit_memory() {
   limit(RLIMIT_AS, kMemory);
 }
 
-// Ends this process when the parent is no longer there to do it.
+// Ends this process when its parent no longer exists.
 void limit_time() {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
@@ -48,7 +47,7 @@ void limit_time() {
 }
 #endif
 
-// Everything that is kept from one request to the next.
+// Everything cached from one request to the next.
 struct Desk {
   infernode::chat::Templates templates;
   infernode::chat::AnswerParser parser;
@@ -68,7 +67,7 @@ common_json answer(Desk& desk, const std::string& line) {
 
 int main() {
   limit_memory();
-  common_log_pause(common_log_main());  // its thread writes; nobody reads
+  common_log_pause(common_log_main());  // its thread writes, and nobody reads the log
   std::ios::sync_with_stdio(false);
   Desk desk;
   for (std::string line; std::getline(std::cin, line);) {

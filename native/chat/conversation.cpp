@@ -40,7 +40,7 @@ void add_tools(common_chat_templates_inputs& inputs, const common_json& request,
                                    : caps["supports_parallel_tool_calls"];
 }
 
-// JSON that stands for arguments that are no object, for a template that takes objects.
+// JSON standing for arguments that are not an object, for templates that expect objects.
 using ArgumentsForm = std::string (*)(const std::string& written);
 
 std::string as_written(const std::string& written) {
@@ -52,7 +52,8 @@ std::string as_object(const std::string& written) {
   return common_json::object({{"arguments", written}}).dump();
 }
 
-// Models write calls whose arguments are no object or no JSON, and history holds them.
+// Models write calls whose arguments are not an object or not JSON, and such calls occur in
+// histories.
 void tell_odd_arguments(std::vector<common_chat_msg>& messages, ArgumentsForm form) {
   for (common_chat_msg& message : messages)
     for (common_chat_tool_call& call : message.tool_calls)
@@ -82,10 +83,10 @@ common_chat_templates_inputs inputs_from(const common_json& request,
 
 constexpr std::size_t kShortestMarker = 2;  // bytes of a literal
 
-// What may end one part of an answer and begin another, and the names of the parts.
+// Strings that may end one part of an answer and begin another, and the names of the parts.
 struct Shape {
-  std::set<std::string> ends;      // what ends a text that may be anything
-  std::set<std::string> literals;  // the format's words
+  std::set<std::string> ends;      // what ends a free text
+  std::set<std::string> literals;  // literals of the format
   std::set<std::string> parts;
 };
 
@@ -117,7 +118,7 @@ common_json triggers_of(const common_chat_params& params) {
   return words;
 }
 
-// Whether the prompt leaves the model in the middle of a thought.
+// Whether the prompt ends inside reasoning.
 bool thinks(const common_chat_params& params) {
   if (params.thinking_start_tag.empty()) return false;
   const std::size_t start = params.generation_prompt.rfind(params.thinking_start_tag);
@@ -137,7 +138,7 @@ common_chat_templates_ptr parsed(const std::string& source, const std::string& b
   }
 }
 
-// Null where every answer is text and nothing else.
+// Null if every answer is plain text.
 common_json answer_of(const common_chat_params& params, const common_chat_templates_inputs& inputs,
                       const std::string& grammar) {
   const bool calls = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
@@ -168,8 +169,8 @@ struct Applied {
   std::string grammar;
 };
 
-// A required call is bound as where thoughts are told apart from text: a grammar has to
-// know one from the other, even if the caller does not want to.
+// A required call is constrained as if reasoning were separated from text: the grammar must
+// distinguish them even if the caller does not want to.
 Applied applied(const common_chat_templates* parsed, const common_chat_templates_inputs& inputs) {
   const bool required =
       !inputs.tools.empty() && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED;
@@ -182,11 +183,11 @@ Applied applied(const common_chat_templates* parsed, const common_chat_templates
   return {std::move(params), std::move(grammar)};
 }
 
-// Of the templates that llama-common gives a schema to show; others take it in other forms.
+// For templates to which llama-common passes a schema; others receive it in another form.
 constexpr std::string_view kShowsSchema = "dsml_token";
 
-// The prompt shows the tools and the schema themselves; what the answer is bound by and read
-// with is made of stand-ins for them (src/chat/stand-ins.ts).
+// The prompt contains the tools and the schema themselves; the grammar and the parser are made from
+// stand-ins for them (src/chat/stand-ins.ts).
 std::string shown_prompt(const common_chat_templates* parsed, common_chat_templates_inputs inputs,
                          const common_json& request) {
   inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE;
@@ -199,7 +200,7 @@ std::string shown_prompt(const common_chat_templates* parsed, common_chat_templa
   return common_chat_templates_apply(parsed, inputs).prompt;
 }
 
-// What a prompt would be without, whatever form the conversation is given.
+// A text that would be missing from the prompt in any form of the conversation.
 class LeftOut : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -220,7 +221,7 @@ std::string complaint_of(const SaidText& lost, const std::vector<Turn>& turns) {
          "name another template";
 }
 
-// A form in which what is lost may be said, or false.
+// A form in which the lost text may be rendered; false if there is none left.
 bool improve(MessageForm& form, const std::vector<SaidText>& lost, const std::vector<Turn>& turns) {
   const MessageForm before = form;
   for (const SaidText& one : lost) {
@@ -239,8 +240,8 @@ bool improve(MessageForm& form, const std::vector<SaidText>& lost, const std::ve
   return form != before;
 }
 
-// A prompt in which everything is said, and the messages in the form in which it is.
-// `fixed`: what the template may say itself.
+// A prompt that contains every text, and the messages in the form that produced it. `fixed`: the
+// texts that the template itself may produce.
 Applied applied_whole(const common_chat_templates* parsed, common_chat_templates_inputs& inputs,
                       const std::string& fixed) {
   const std::vector<common_chat_msg> messages = inputs.messages;
@@ -278,7 +279,7 @@ common_json render_with(const common_chat_templates* parsed, const common_json& 
   auto [params, grammar] = applied_whole(parsed, inputs, fixed);
   if (request.contains("shownTools") || request.contains("shownSchema"))
     params.prompt = shown_prompt(parsed, inputs, request);
-  // The tokenizer adds its own.
+  // The tokenizer adds its own BOS.
   if (request.at("addBos").get<bool>() && !bos.empty() && params.prompt.starts_with(bos))
     params.prompt.erase(0, bos.size());
   return common_json::object({{"prompt", params.prompt},
@@ -309,7 +310,7 @@ common_json render(Templates& templates, const common_json& request) {
   } catch (const LeftOut&) {
     throw;
   } catch (const std::exception& error) {
-    try {  // a template that goes through an object's members
+    try {  // a template that iterates over an object's members
       return render_with(parsed, request, as_object);
     } catch (const std::exception&) {
       throw std::runtime_error(unrendered(error.what()));

@@ -1,7 +1,7 @@
-// A conversation becomes a prompt, and the prompt knows how its answer is
-// written: llama.cpp's Jinja templates and what llama-common finds out about
-// each. Throws std::exception, whose text goes on after "the chat template". Part
-// of infernode-chat, one thread.
+// Renders a conversation into a prompt with llama.cpp's Jinja templates, together with the format
+// in which the answer will be written, as llama-common detects it for each template. Throws
+// std::exception whose text continues a sentence that begins "the chat template". Part of
+// infernode-chat, one thread.
 #pragma once
 
 #include <list>
@@ -13,7 +13,7 @@
 
 namespace infernode::chat {
 
-// Parsed templates by their text: parsing and probing one costs many renders.
+// Parsed templates by their text: parsing and probing a template takes many renderings.
 class Templates {
  public:
   const common_chat_templates* get(const std::string& source, const std::string& bos,
@@ -23,8 +23,8 @@ class Templates {
   std::list<std::pair<std::string, common_chat_templates_ptr>> kept_;
 };
 
-// The prompt, its stop strings, and under "answer", where the answer is more than
-// text, how to read it and what binds it.
+// Returns the prompt, its stop strings and, under "answer" if the answer is more than plain text,
+// how to parse it and the grammar that constrains it.
 common_json render(Templates& templates, const common_json& request);
 
 }  // namespace infernode::chat

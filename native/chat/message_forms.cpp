@@ -17,7 +17,7 @@ void append_text(common_chat_msg& message, const std::string& text) {
   set_text(message, before.empty() ? text : before + "\n" + text);
 }
 
-// Moves system messages to one at the beginning or into users' turns.
+// Moves system messages into one at the beginning or into user turns.
 class SystemFolder {
  public:
   explicit SystemFolder(bool keeps_first) : keeps_first_(keeps_first) {}
@@ -44,7 +44,7 @@ class SystemFolder {
   bool begun_talk() const { return !waiting_.empty() || turns_.size() > (first_kept() ? 1U : 0U); }
   bool first_kept() const { return !turns_.empty() && is_system(turns_.front().message); }
 
-  // What waits goes into the user's turn that follows, or that came before, or is one.
+  // Pending text is added to the user turn that follows or precedes, or becomes a user turn.
   void settle(common_chat_msg* next) {
     if (waiting_.empty()) return;
     Turn said = std::move(waiting_.front());

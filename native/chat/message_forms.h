@@ -1,6 +1,6 @@
-// Other ways to say a conversation, for templates that leave out some of it as it is: a
-// second system message, text beside tool calls, all but the first of a message's
-// parts. A pure function. Part of infernode-chat.
+// Equivalent forms of a conversation, for templates that drop part of it in its original form: a
+// second system message, text beside tool calls, all but the first part of a message. A pure
+// function. Part of infernode-chat.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,14 @@ namespace infernode::chat {
 
 enum class Systems {
   kAsGiven,
-  kOneAtTheBeginning,  // those before anything else as one; later ones are users' text
-  kNone,               // all are users' text
+  // Those before any other message merged into one; later ones become user text.
+  kOneAtTheBeginning,
+  kNone,  // all become user text
 };
 
 struct MessageForm {
-  bool parts_joined = false;  // by newlines
-  bool calls_apart = false;   // in a message after the text they came with
+  bool parts_joined = false;  // joined by newlines
+  bool calls_apart = false;   // in a message of their own after the text they came with
   Systems systems = Systems::kAsGiven;
 
   [[nodiscard]] bool operator==(const MessageForm&) const = default;
@@ -26,7 +27,7 @@ struct MessageForm {
 
 struct Turn {
   common_chat_msg message;
-  std::size_t place = 0;  // among the caller's messages
+  std::size_t place = 0;  // index among the caller's messages
 };
 
 [[nodiscard]] bool is_system(const common_chat_msg& message);

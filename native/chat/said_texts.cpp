@@ -9,7 +9,7 @@ namespace {
 
 using Kind = SaidText::Kind;
 
-constexpr std::size_t kUnlikely = 16;  // bytes of a text that nothing else says
+constexpr std::size_t kUnlikely = 16;  // length from which a text does not occur by chance
 constexpr std::string_view kSpace = " \t\r\n\f\v";
 
 std::string trimmed(const std::string& text) {
@@ -18,7 +18,7 @@ std::string trimmed(const std::string& text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// Each text that is more than space, where it stands in `turns`.
+// Every text that is not blank, with its position in `turns`.
 template <typename Visit>
 void visit_texts(std::vector<Turn>& turns, const Visit& visit) {
   const auto visit_one = [&](std::size_t turn, Kind kind, std::string& place) {
@@ -68,13 +68,13 @@ std::vector<SaidText> left_out(const std::vector<Turn>& turns, const std::string
   try {
     probed = render(probes);
   } catch (const std::exception&) {
-    // It looks into what is said: the prompt alone has to tell.
+    // The template inspects the texts: only the prompt itself can decide.
   }
   std::vector<SaidText> lost;
   std::vector<SaidText> found;
   for (std::size_t i = 0; i < said.size(); ++i)
     (probed.find(word_for(i)) == std::string::npos ? lost : found).push_back(said[i]);
-  // There all the same, if it is there more often than the template and others say it.
+  // Present nevertheless if it occurs more often than the template and the other texts produce it.
   std::erase_if(lost, [&](const SaidText& one) {
     std::size_t others = count(probed, one.text);
     for (const SaidText& other : found) others += count(other.text, one.text);

@@ -12,7 +12,7 @@ namespace infernode::chat {
 namespace {
 
 constexpr std::string_view kOutOfMemory = "std::bad_alloc";
-constexpr std::string_view kUnclosed = "Unexpected token type";  // at the text's end
+constexpr std::string_view kUnclosed = "Unexpected token type";  // reported at the end of the text
 constexpr std::string_view kNoParser =
     "Unable to generate parser for this template. Automatic parser generation failed: ";
 
@@ -31,8 +31,8 @@ std::string_view after(std::string_view text, std::string_view mark) {
   return found == text.npos ? std::string_view() : text.substr(found + mark.size());
 }
 
-// "lexer: <reason>", or "parser: Parser Error: <reason>", then a line of the template
-// around it and one that points at the place.
+// "lexer: <reason>", or "parser: Parser Error: <reason>", followed by the template's line and a
+// line that points at the position.
 std::string parse_error(std::string_view error) {
   take(error, "lexer: ");
   take(error, "parser: ");
@@ -52,8 +52,8 @@ std::string failure_of(const jinja::lexer_result& read) {
   return {};
 }
 
-// The line of the token at which it fails so, from 1; the parser does not say. It reads from
-// the left: what goes on after that token changes nothing.
+// The line, from 1, of the token at which parsing fails this way; the parser does not report it. It
+// parses from the left, so text after that token does not change the failure.
 std::ptrdiff_t line_of(const jinja::lexer_result& read, const std::string& failure) {
   std::size_t least = 0;
   std::size_t most = read.tokens.size();
@@ -90,8 +90,7 @@ std::string unreadable(const std::string& source) {
   return "could not be read: " + reason;
 }
 
-// "…While executing <node> at <place> in source:", lines of the template, "Error: "
-// and the reason.
+// "…While executing <node> at <place> in source:", lines of the template, "Error: " and the reason.
 std::string unrendered(std::string_view error) {
   const std::string_view execution = after(error, "While executing ");
   std::string_view reason = after(execution, "\nError: ");

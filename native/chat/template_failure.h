@@ -1,6 +1,6 @@
-// What is told of a template that cannot be read or that failed: what it says
-// itself, or what llama.cpp's interpreter says, before anything about where.
-// Part of infernode-chat, one thread.
+// Error messages for a template that cannot be parsed or that failed: the template's own message
+// (raise_exception) or that of llama.cpp's interpreter, without the position it prefixes. Part of
+// infernode-chat, one thread.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace infernode::chat {
 
-// Of a template whose parsing failed: llama-common tells its log why, and its caller
-// only that it did, so the text is parsed once more.
+// For a template that did not parse: llama-common logs the reason and tells its caller only that it
+// failed, so the text is parsed again here.
 std::string unreadable(const std::string& source);
 
-// Of a rendering that ended with this error.
+// For a rendering that ended with this error.
 std::string unrendered(std::string_view error);
 
 }  // namespace infernode::chat

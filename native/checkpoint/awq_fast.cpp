@@ -1,7 +1,7 @@
-// AutoAWQ's gemv_fast, and llm-awq, which calls the zero points "scaled_zeros": 16-bit words
-// [out / 4][in], where each 64 inputs of four rows lie together, a row's 32 bytes after
-// another's, shuffled as the kernel reads them. Scales [groups, padded][out]; zero points as
-// -(scale * zero), rounded to the scales' type, out of which the integer is taken back.
+// AutoAWQ's gemv_fast, and llm-awq, which calls the zero points "scaled_zeros": 16-bit words [out /
+// 4][in] in which 64 inputs of four rows are adjacent, 32 bytes per row, shuffled in the order the
+// kernel reads them. Scales [groups, padded][out]; zero points are stored as -(scale * zero)
+// rounded to the scales' type, from which the integer is recovered.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -26,7 +26,7 @@ class ShuffledQuants final : public QuantReader {
       : folder_(folder), tensor_(tensor), shape_(shape) {}
 
   void read(std::size_t first, std::size_t count, std::uint8_t* quants) const override {
-    const std::size_t four_bytes = 2 * shape_.columns;  // of four rows
+    const std::size_t four_bytes = 2 * shape_.columns;  // bytes of four rows
     const std::size_t at_once = std::max<std::size_t>(kTileBytes / four_bytes, 1);
     std::vector<std::byte> bytes;
     for (std::size_t done = 0; done < count / kTogether; done += at_once) {
@@ -74,7 +74,8 @@ class ScaledZeros final : public ZeroReader {
     const float tolerance = tensor_.dtype == TensorDtype::kBf16 ? kBfloatTolerance : kHalfTolerance;
     const float zero = scale != 0.0f ? -scaled / scale : -scaled;
     const float whole = std::nearbyint(zero);
-    if (!(whole >= 0.0f && whole <= 15.0f && std::abs(zero - whole) <= tolerance)) {  // NaN too
+    // False for NaN as well.
+    if (!(whole >= 0.0f && whole <= 15.0f && std::abs(zero - whole) <= tolerance)) {
       throw_corrupt(folder_, tensor_,
                     "has a zero point of row " + std::to_string(row) + " that is " +
                         std::to_string(zero) + " scales, not a whole number of 0 to 15");

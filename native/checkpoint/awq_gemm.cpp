@@ -1,5 +1,5 @@
-// AutoAWQ's gemm: words [in][out / 8] of eight outputs in the order 0 2 4 6 1 3 5 7, zero
-// points alike, scales [groups][out]. Also auto-round's auto_awq and GPTQModel's gemm.
+// AutoAWQ's gemm: words [in][out / 8] of eight outputs in the order 0 2 4 6 1 3 5 7, zero points in
+// the same order, scales [groups][out]. Also auto-round's auto_awq and GPTQModel's gemm.
 #include "checkpoint/quantized_formats.h"
 #include "checkpoint/word_readers.h"
 
@@ -17,7 +17,7 @@ std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, Matr
   return format_matrix(
       {.folder = &folder,
        .shape = shape,
-       // A block reads a short piece of each input's row: long blocks, fewer system calls.
+       // A block reads a short piece of each input's row, so long blocks need fewer system calls.
        .row_block = rows_for(shape, std::size_t{8} << 20, 512),
        .scales = {.tensor = &scales, .rows_first = false},
        .quants = words_across({.folder = &folder, .tensor = &quants}, shape, kAwqOrder),

@@ -1,6 +1,7 @@
-// AutoAWQ's gemv: words [out][in / 8] of eight inputs in natural order, zero points alike,
-// scales [out][groups]. Zero points fill whole words, whose number is padded to a multiple that
-// the kernel's group size demands; scales are padded to as many. What is padding is not read.
+// AutoAWQ's gemv: words [out][in / 8] of eight inputs in natural order, zero points likewise,
+// scales [out][groups]. Zero points are stored in whole words, whose number is padded to a multiple
+// required by the kernel for the group size; scales are padded to the same number. Padding is not
+// read.
 #include "checkpoint/quantized_formats.h"
 #include "checkpoint/word_readers.h"
 

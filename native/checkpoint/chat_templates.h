@@ -1,5 +1,5 @@
-// The chat templates of a checkpoint as tokenizer.chat_template values: one, or several that
-// have names. Templates are text here, nobody renders or judges them.
+// The chat templates of a checkpoint as tokenizer.chat_template values: a single one, or several
+// named ones. Templates are plain text here; nothing renders or validates them.
 #pragma once
 
 #include "checkpoint/checkpoint_folder.h"
@@ -7,8 +7,8 @@
 
 namespace infernode {
 
-// chat_template.jinja and the folder additional_chat_templates come first, as transformers
-// reads them, then chat_template.json, then tokenizer_config.json. Throws Error(kModelCorrupt).
+// Precedence: chat_template.jinja and the folder additional_chat_templates first, as transformers
+// does, then chat_template.json, then tokenizer_config.json. Throws Error(kModelCorrupt).
 void write_chat_templates(const CheckpointFolder& folder, GgufWriter& header);
 
 }  // namespace infernode

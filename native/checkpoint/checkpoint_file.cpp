@@ -30,7 +30,7 @@ int threads_of(const CheckpointOptions& options) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// What people call the model: the directory's name, or the repository's in a hub cache.
+// The model's name: that of the directory, or of the repository in a hub cache.
 std::string folder_name(const CheckpointFolder& folder) {
   const std::filesystem::path path =
       std::filesystem::absolute(folder.path()).lexically_normal() / "";
@@ -50,8 +50,7 @@ bool says_phi3(std::string name) {
   return name.find("phi-3") != std::string::npos || name.find("phi3") != std::string::npos;
 }
 
-// Whether the vocabulary has the tokens that llama.cpp asks of a model called Phi-3, without
-// looking.
+// Whether the vocabulary has the tokens that llama.cpp requires, unchecked, of a model named Phi-3.
 bool has_phi3_tokens(const GgufWriter& header, const std::string& label) {
   const std::string bytes = header.header();
   const GgufFile file = GgufFile::parse(bytes, bytes.size(), label);
@@ -66,8 +65,8 @@ bool has_phi3_tokens(const GgufWriter& header, const std::string& label) {
       std::initializer_list<std::string_view>{"</s>", "<unk>", "<s>", "<|endoftext|>"}, missing);
 }
 
-// llama.cpp tells by the name which models take the spaces behind special tokens, and fails on
-// a vocabulary without Phi-3's: such a model is not called so.
+// llama.cpp decides by the model's name whether to strip spaces after special tokens, and fails on
+// a vocabulary without Phi-3's tokens: such a model gets another name.
 std::string name_of(const CheckpointFolder& folder, const ModelConfig& config,
                     const GgufWriter& header) {
   std::string name = folder_name(folder);
@@ -87,11 +86,11 @@ std::string lower_dtype(TensorDtype dtype) {
 
 // One of the file's tensors.
 struct Placed {
-  std::uint64_t begin = 0;  // in the file
+  std::uint64_t begin = 0;  // first byte in the file
   std::uint64_t bytes = 0;
   PlannedTensor plan;
   PackedType type = PackedType::kF32;
-  PackingError error;  // of the rows that have been read
+  PackingError error;  // of the rows read so far
 };
 
 class PackedCheckpoint final : public CheckpointFile {
@@ -130,7 +129,7 @@ class PackedCheckpoint final : public CheckpointFile {
     return "";
   }
 
-  // The vocabulary, whose length the embeddings and the head get.
+  // The vocabulary, whose size is the number of rows of the embeddings and the head.
   void write_tokens(const CheckpointOptions& options, TensorPlan& plan, GgufWriter& header) {
     TokenizerNeeds needs;
     needs.architecture = config_.mapping->name;
@@ -160,7 +159,7 @@ class PackedCheckpoint final : public CheckpointFile {
     write_hyperparameters(config_, header);
   }
 
-  // Of quantized weights, only those of 8 bits with zero points become F16.
+  // Among quantized weights, only those of 8 bits with zero points become F16.
   void tell_eight_bits(const TensorPlan& plan, std::span<const PackedType> types) {
     for (std::size_t i = 0; i < types.size(); ++i) {
       if (plan.tensors[i].quantized == nullptr || types[i] != PackedType::kF16) continue;
@@ -188,7 +187,7 @@ class PackedCheckpoint final : public CheckpointFile {
     for (Placed& placed : tensors_) placed.begin += header_.size();
   }
 
-  // ggml's: the row length first. Vectors have one length.
+  // In ggml's order: row length first. Vectors have one dimension.
   static std::vector<std::uint64_t> shape_of(const PlannedTensor& tensor) {
     const bool matrix = tensor.role == TensorRole::kLinear || tensor.role == TensorRole::kHead ||
                         tensor.role == TensorRole::kEmbedding;
@@ -205,9 +204,9 @@ class PackedCheckpoint final : public CheckpointFile {
   std::string header_;
   std::uint64_t data_bytes_ = 0;
 
-  mutable std::mutex mutex_;  // reads, one after another
+  mutable std::mutex mutex_;  // serializes reads
   mutable TensorRows rows_;
-  mutable std::vector<Placed> tensors_;  // by their beginnings
+  mutable std::vector<Placed> tensors_;  // sorted by `begin`
 };
 
 void PackedCheckpoint::read(std::uint64_t position, std::span<char> out) const {

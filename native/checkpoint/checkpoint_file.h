@@ -1,6 +1,6 @@
-// A Hugging Face checkpoint as a GGUF file that is nowhere: header in memory, tensors packed
-// where they are read, in parallel. Loading it, and writing it to disk, are both copies of
-// it. Immutable; reads are serialized.
+// A Hugging Face checkpoint as a virtual GGUF file: its header is in memory, its tensors are packed
+// when they are read, in parallel. Loading it and writing it to disk both read this file.
+// Immutable; reads are serialized.
 #pragma once
 
 #include <cstdint>
@@ -15,34 +15,34 @@
 
 namespace infernode {
 
-// Everything that decides what the file's bytes are, except `threads`.
+// The options that determine the file's bytes, and `threads`, which does not.
 struct CheckpointOptions {
   std::string path;  // of the directory
   PackingProfile profile = PackingProfile::kAuto;
-  std::optional<PackedType> plain_type;      // of plain linear weights; none: kept
+  std::optional<PackedType> plain_type;      // type for plain linear weights; empty: unchanged
   std::optional<std::string> pre_tokenizer;  // see TokenizerNeeds
-  // Plain BF16 weights stay BF16, for GPUs and for CPUs that multiply it. False: they become
+  // Plain BF16 weights stay BF16, for GPUs and CPUs that have BF16 instructions. False: they become
   // F16, which other CPUs multiply faster and with more precise activations.
   bool keep_bf16 = false;
   int threads = 0;  // 0: the machine's cores
-  // The files have headers and zeros behind them: for estimates, never to be read.
+  // The files contain headers followed by zeros: for estimates, tensors must not be read.
   bool headers_only = false;
 };
 
-// What became of one tensor.
+// How one tensor was converted.
 struct PackedTensor {
-  std::string name;  // GGUF's
+  std::string name;  // its name in the GGUF file
   std::string from;  // "AWQ gemm, 4 bits, groups of 128", "bf16"
   PackedType type = PackedType::kF32;
   std::uint64_t weights = 0;
   std::uint64_t bytes = 0;
-  PackingError error;  // once its rows have been read
+  PackingError error;  // complete once all rows have been read
 };
 
-// What a load tells of its checkpoint.
+// The load report of a checkpoint.
 struct CheckpointReport {
   std::string description;         // "AWQ gemm, 4 bits, groups of 128, asymmetric", or "bf16"
-  std::vector<std::string> notes;  // such as that the context is limited to a sliding window
+  std::vector<std::string> notes;  // for example, that the context is limited to a sliding window
   std::vector<PackedTensor> tensors;
 };
 
@@ -51,7 +51,7 @@ class CheckpointFile : public GgufSource {
   // Reads headers and config, no weights. Throws Error; messages name file and tensor.
   static std::shared_ptr<const CheckpointFile> open(const CheckpointOptions& options);
 
-  // Errors are complete where everything has been read.
+  // Errors are complete once every tensor has been read.
   virtual CheckpointReport report() const = 0;
 };
 

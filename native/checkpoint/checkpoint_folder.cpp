@@ -47,7 +47,8 @@ std::optional<std::string> small_file(const FolderFiles& files, std::string_view
 
 std::uint64_t StoredTensor::elements() const {
   std::uint64_t count = 1;
-  for (const std::uint64_t length : shape) count *= length;  // fits: judged when it was read
+  // Cannot overflow: checked when the header was read.
+  for (const std::uint64_t length : shape) count *= length;
   return count;
 }
 
@@ -56,7 +57,7 @@ struct CheckpointFolder::State {
 
   FolderFiles files;
   bool has_content = true;
-  std::vector<OpenFile> open;       // those with weights
+  std::vector<OpenFile> open;       // the files with weights
   std::vector<TensorFile> weights;  // the same, for callers
   std::vector<StoredTensor> tensors;
 

@@ -1,4 +1,4 @@
-// A second header with more values, and the source's data behind it; see checkpoint_writer.h.
+// A second header with more values, followed by the source's data; see checkpoint_writer.h.
 #include "checkpoint/checkpoint_writer.h"
 
 #include <algorithm>
@@ -11,9 +11,9 @@ namespace infernode {
 
 namespace {
 
-// Bytes computed at once: many rows for every thread, and no more memory than that.
+// Bytes computed at a time: enough rows for every thread, without using more memory.
 constexpr std::uint64_t kBlockBytes = 32u << 20;
-// Checkpoint formats pack rows in interleaved blocks of up to this many.
+// Checkpoint formats pack rows in interleaved blocks of up to this many rows.
 constexpr std::uint64_t kRowBlock = 64;
 
 std::string new_header(const GgufFile& file, const WriteOptions& options) {
@@ -29,7 +29,8 @@ std::string new_header(const GgufFile& file, const WriteOptions& options) {
   return writer.header();
 }
 
-// Whole rows, in multiples of kRowBlock where they are small: a block's rows are packed once.
+// Whole rows, in multiples of kRowBlock if they are short, so that each block of rows is packed
+// once.
 std::uint64_t block_bytes(const GgufTensor& tensor) {
   const auto columns = tensor.shape.empty() ? 1 : static_cast<std::uint64_t>(tensor.shape[0]);
   const std::uint64_t rows = tensor.elements / columns;
@@ -60,7 +61,7 @@ class Copy {
  private:
   const GgufSource& source_;
   OutputFile& out_;
-  std::uint64_t from_;  // where data begins in the source
+  std::uint64_t from_;  // start of the data in the source
   std::uint64_t to_;    // and in the file
   std::vector<char> block_;
 };
@@ -91,7 +92,7 @@ std::uint64_t write_checkpoint(const GgufSource& source, const WriteOptions& opt
       if (progress) progress(static_cast<float>(static_cast<double>(done) / all));
     });
   }
-  // What lies behind the last tensor, and where nothing was reserved, the file's whole length.
+  // Any bytes after the last tensor and, if nothing was reserved, the file's whole length.
   const std::uint64_t end =
       file.tensors().empty() ? 0 : file.tensors().back().offset + file.tensors().back().bytes;
   out.write(header.size() + end, std::string(data - end, '\0'));

@@ -1,6 +1,6 @@
-// Writes a GgufSource, such as a checkpoint, to disk as a GGUF file: block by block, so that
-// memory does not grow with the model, and whole or not at all. Throws what the source's
-// reads throw. One use by one thread; the source computes in parallel.
+// Writes a GgufSource, such as a checkpoint, to disk as a GGUF file: block by block, so that memory
+// does not grow with the model, and without leaving a partial file. Rethrows errors of the source's
+// reads. Single use, one thread; the source computes in parallel.
 #pragma once
 
 #include <atomic>
@@ -15,12 +15,12 @@
 namespace infernode {
 
 struct WriteOptions {
-  std::string path;  // the file; its folder exists
-  // Text values that the header gets besides the source's own: key and text.
+  std::string path;  // of the file to write; its folder must exist
+  // Text values to add to the source's header: key and text.
   std::vector<std::pair<std::string, std::string>> values;
 };
 
-// Returns the file's bytes. `progress` is called on this thread with the fraction written.
+// Returns the file's size in bytes. `progress` is called on this thread with the fraction written.
 // Throws Error: kDiskFull, kFileNotWritable, and kCancelled once `cancelled` is true.
 std::uint64_t write_checkpoint(const GgufSource& source, const WriteOptions& options,
                                const std::function<void(float)>& progress,

@@ -1,6 +1,6 @@
-// The config of compressed-tensors: one scheme for all quantized layers, integers of 4 or 8
-// bits. Refused: floats, sparsity, transforms, activations with static scales, schemes that
-// differ between layers. Weight-only and dynamic activations load; see decision 0040.
+// The config of compressed-tensors: one scheme for all quantized layers, integers of 4 or 8 bits.
+// Refuses floats, sparsity, transforms, activations with static scales, and schemes that differ
+// between layers. Weight-only schemes and dynamic activations load; see decision 0040.
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/quantization_keys.h"
@@ -58,7 +58,7 @@ void read_strategy(const ConfigObject& weights, QuantConfig& read) {
 void judge_order(const ConfigObject& weights, QuantConfig& read) {
   const nlohmann::json* const order = weights.find("actorder");
   if (order == nullptr || (order->is_boolean() && !order->get<bool>())) return;
-  // "weight", also named "static", orders the calibration, not what is stored.
+  // "weight", also called "static", affects the calibration order, not what is stored.
   const std::string name = order->is_string() ? *weights.text("actorder") : "group";
   read.reordered = name != "weight" && name != "static";
 }

@@ -13,7 +13,7 @@
 namespace infernode {
 namespace {
 
-// Signed numbers of 8 bits, stored one a byte, shifted by the middle of their range.
+// Signed 8-bit numbers, one per byte, shifted by the middle of their range.
 class SignedQuants final : public QuantReader {
  public:
   SignedQuants(const ModuleTensors& module, const StoredTensor& tensor, MatrixShape shape)

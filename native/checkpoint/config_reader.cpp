@@ -12,7 +12,7 @@ namespace infernode {
 namespace {
 
 constexpr std::size_t kMostShown = 60;    // bytes of a value in a message
-constexpr std::size_t kMostTexts = 4096;  // layers have a text each at most
+constexpr std::size_t kMostTexts = 4096;  // there is at most one text per layer
 
 std::string written(double number) {
   std::array<char, 32> digits{};

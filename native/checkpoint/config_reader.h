@@ -1,6 +1,6 @@
-// Values of a checkpoint's config.json, judged where they are read: a wrong one is refused by
-// file and key, with what was expected and what is there. null counts as missing, as it does
-// for transformers in most keys; says() tells the two apart. Borrows the JSON; any thread.
+// Reads and checks values of a checkpoint's config.json: an invalid one is refused with file, key,
+// the expected and the actual value. null counts as missing, as it does in transformers for most
+// keys; says() distinguishes them. Borrows the JSON; any thread.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,15 @@ namespace infernode {
 
 class ConfigReader {
  public:
-  // `place` is what comes before keys in messages: "text_config." or "".
+  // `place` precedes keys in messages: "text_config." or "".
   ConfigReader(const Json& object, std::string label, std::string place = "");
 
   const std::string& label() const { return label_; }
   [[nodiscard]] bool has(std::string_view key) const { return find(key) != nullptr; }
-  // Whether the key is there, perhaps as null.
+  // Whether the key exists, even if it is null.
   [[nodiscard]] bool says(std::string_view key) const;
 
-  // nullopt where the key is missing. Throw Error(kModelCorrupt) for another type or range.
+  // nullopt if the key is missing. Throw Error(kModelCorrupt) for another type or range.
   [[nodiscard]] std::optional<std::uint64_t> whole(std::string_view key, std::uint64_t least,
                                                    std::uint64_t most) const;
   [[nodiscard]] std::optional<double> number(std::string_view key, double least, double most) const;

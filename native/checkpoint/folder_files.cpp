@@ -1,4 +1,4 @@
-// open(), fstat() and pread(), and the names that checkpoints' files have; see folder_files.h.
+// open(), fstat() and pread(), and the rules for names of checkpoint files; see folder_files.h.
 #include "checkpoint/folder_files.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A name in the folder; "." and ".." are none.
+// A name of a folder entry; "." and ".." are not allowed.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
          name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
@@ -68,7 +68,7 @@ OpenFile::OpenFile(int descriptor, std::string path)
     modified_ns_ = modified_ns_of(status);
     return;
   }
-  close(descriptor_);  // no destructor runs after a constructor that throws
+  close(descriptor_);  // a constructor that throws runs no destructor
   if (failure != 0) refuse_system(path_, failure);
   refuse_kind(path_, status.st_mode);
 }
@@ -160,7 +160,7 @@ std::optional<OpenFile> FolderFiles::open(std::string_view name) const {
     refuse_file(ErrorCode::kModelUnreadable, path,
                 "is a symbolic link that leaves the folder; copy the file into the folder.");
   }
-  // Looked at before it is opened: opening a device or a pipe may do something.
+  // Checked before opening: opening a device or a pipe may have side effects.
   struct stat status {};
   if (stat(real.c_str(), &status) != 0) refuse_system(path, errno);
   if (!S_ISREG(status.st_mode)) refuse_kind(path, status.st_mode);

@@ -1,6 +1,6 @@
-// Files of one folder, opened so that nothing outside it is read: regular files, symbolic
-// links only inside the folder or into a Hugging Face cache's blobs. Refuses
-// directories, devices and pipes without opening them.
+// Opens files of one folder without leaving it: regular files, and symbolic links only if they stay
+// inside the folder or point into a Hugging Face cache's blobs. Refuses directories, devices and
+// pipes without opening them.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@
 
 namespace infernode {
 
-// An open regular file. Its size and time are those when it was opened; read() fails where
-// they are others. Owned by one, read by any thread.
+// An open regular file. Its size and time are those when it was opened; read() fails if they have
+// changed. One owner; any thread may read.
 class OpenFile {
  public:
-  // Owns `descriptor`. Throws Error(kModelUnreadable) where it is of no regular file.
+  // Takes ownership of `descriptor`. Throws Error(kModelUnreadable) if it is not a regular file.
   OpenFile(int descriptor, std::string path);
   ~OpenFile();
   OpenFile(OpenFile&& other) noexcept;
@@ -26,8 +26,8 @@ class OpenFile {
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return bytes_; }
   std::int64_t modified_ns() const { return modified_ns_; }
-  // All of `out`. Throws Error(kModelTruncated) or Error(kModelUnreadable); `what` names the
-  // part that is read.
+  // Fills all of `out`. Throws Error(kModelTruncated) or Error(kModelUnreadable); `what` names the
+  // part being read.
   void read(std::uint64_t position, std::span<std::byte> out, const std::string& what) const;
 
  private:
@@ -37,20 +37,20 @@ class OpenFile {
   std::int64_t modified_ns_ = 0;
 };
 
-// A folder that exists. Throws Error(kModelNotFound) and Error(kModelUnreadable).
+// An existing folder. Throws Error(kModelNotFound) and Error(kModelUnreadable).
 class FolderFiles {
  public:
   explicit FolderFiles(const std::string& path);
 
   const std::string& path() const { return path_; }
-  const std::vector<std::string>& names() const { return names_; }  // sorted, of all entries
+  const std::vector<std::string>& names() const { return names_; }  // of all entries, sorted
   std::string path_of(std::string_view name) const;
-  // nullopt where nothing has that name. Throws Error.
+  // nullopt if there is no entry of that name. Throws Error.
   [[nodiscard]] std::optional<OpenFile> open(std::string_view name) const;
 
  private:
   std::string path_;
-  std::string real_;  // without symbolic links
+  std::string real_;  // its path with symbolic links resolved
   std::vector<std::string> names_;
 };
 

@@ -76,8 +76,8 @@ class FormatMatrix final : public QuantizedMatrix {
     if (quants != nullptr) parts_.quants->read(first, count, quants);
   }
 
-  // A scale may be negative where the zero point is the middle: auto-round's symmetric exports
-  // choose the sign so that the largest weight is a whole -8.
+  // A scale may be negative if the zero point is the middle: auto-round's symmetric exports choose
+  // the sign so that the largest weight is exactly -8 steps.
   void judge_row(std::size_t row, std::span<const float> scales,
                  std::span<const std::int16_t> zeros) const {
     const std::int16_t middle = parts_.shape.bits == 4 ? 8 : 128;

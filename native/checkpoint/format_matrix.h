@@ -1,7 +1,6 @@
-// A quantized matrix put together of three readers: its quants, its scales and its zero
-// points. A checkpoint format is a choice of them, and a file of its own that judges the
-// tensors first. The readers are asked for whole eights of rows; FormatMatrix::read() takes
-// any. Immutable; any thread may read.
+// A quantized matrix composed of three readers: quants, scales and zero points. A checkpoint format
+// selects the readers, in a file of its own that validates the tensors first. Readers are called
+// for multiples of eight rows; FormatMatrix::read() accepts any. Immutable; any thread may read.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +39,7 @@ class ZeroReader {
                     std::int16_t* zeros) const = 0;
 };
 
-// Every zero point the same: the middle of symmetric formats.
+// Every zero point is the middle: symmetric formats.
 std::unique_ptr<ZeroReader> constant_zeros(std::size_t groups, std::int16_t zero);
 
 struct FormatParts {
@@ -54,11 +53,11 @@ struct FormatParts {
 
 std::unique_ptr<QuantizedMatrix> format_matrix(FormatParts parts);
 
-// Words of eight zero points a row, padded as AutoAWQ's gemv kernels demand.
+// Words of eight zero points per row, padded as AutoAWQ's gemv kernels require.
 std::size_t padded_zero_words(const MatrixShape& shape);
 
-// A row block of about `weights` weights and at least `least` rows: whole eights, all rows at
-// most.
+// The rows of a block of about `weights` weights and at least `least` rows: a multiple of eight, at
+// most all rows.
 std::size_t rows_for(const MatrixShape& shape, std::size_t weights, std::size_t least);
 
 }  // namespace infernode

@@ -1,7 +1,7 @@
 // GPTQ: words [in / 8][out] of eight inputs in natural order, zero points [groups][out / 8] of
-// eight outputs, scales [groups][out]. v1 stores the zero point less one: 16 is possible (256
-// of 8 bits), and nothing wraps. An index that reorders the inputs is refused: ggml's groups are
-// neighbours.
+// eight outputs, scales [groups][out]. v1 stores the zero point minus one: 16 (256 for 8 bits) is
+// possible, and nothing wraps around. An index that reorders the inputs is refused: ggml's groups
+// consist of adjacent inputs.
 #include <cstring>
 #include <string>
 #include <vector>
@@ -25,7 +25,7 @@ void judge_order(const ModuleTensors& module, const StoredTensor& quants, Matrix
   }
 }
 
-// Of 4 or 8 bytes.
+// Integers of 4 or 8 bytes.
 std::int64_t integer_at(const std::byte* bytes, std::size_t size) {
   std::int32_t narrow = 0;
   std::int64_t wide = 0;

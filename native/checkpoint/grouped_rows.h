@@ -1,6 +1,6 @@
-// Rows of an integer-quantized weight matrix, between the checkpoint formats, which fill
-// them, and the packers, which make ggml blocks of them: weight = scale * (quant - zero).
-// A row is one output; groups run along the inputs.
+// Rows of an integer-quantized weight matrix, between the checkpoint formats, which fill them, and
+// the packers, which convert them to ggml blocks: weight = scale * (quant - zero). A row is one
+// output; groups run along the inputs.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,11 @@ struct GroupedRows {
   std::size_t rows = 0;
   std::size_t columns = 0;           // a multiple of `group`
   std::size_t group = 0;             // a multiple of 32
-  std::vector<std::uint8_t> quants;  // [rows][columns]: 0..15, or 0..255 of 8 bits
-  std::vector<float> scales;  // [rows][columns / group]; finite; negative only beside the middle
+  std::vector<std::uint8_t> quants;  // [rows][columns]: 0..15, or 0..255 for 8 bits
+  // [rows][columns / group]; finite; negative only if the zero point is the middle
+  std::vector<float> scales;
   std::vector<std::int16_t>
-      zeros;  // [rows][columns / group]: 0..16, or 0..256 of 8 bits; the middle is 8 or 128
+      zeros;  // [rows][columns / group]: 0..16, or 0..256 for 8 bits; the middle is 8 or 128
 
   std::size_t groups() const { return columns / group; }
   // Keeps the capacity, so that a worker's rows are allocated once.
@@ -24,7 +25,7 @@ struct GroupedRows {
     resize_groups(row_count, column_count, group_size);
     quants.resize(rows * columns);
   }
-  // Room for scales and zeros alone; the quants stay as they were.
+  // Resizes scales and zeros only; the quants are unchanged.
   void resize_groups(std::size_t row_count, std::size_t column_count, std::size_t group_size) {
     rows = row_count;
     columns = column_count;

@@ -1,6 +1,6 @@
-// The two 16-bit float formats of checkpoints, f16 and bf16, to and from float. Rounding is
-// to nearest, ties to even. Not for the files compiled for one instruction set: inline
-// functions of theirs could be linked into code for other CPUs. Pure; any thread.
+// Conversion between float and the 16-bit formats of checkpoints, f16 and bf16. Rounds to nearest,
+// ties to even. Must not be included by files compiled for one instruction set: the linker could
+// use their copy of an inline function in code for other CPUs. Pure; any thread.
 #pragma once
 
 #include <bit>
@@ -9,10 +9,10 @@
 namespace infernode {
 
 constexpr float kLargestHalf = 65504.0f;  // of f16
-// What is rounded to infinity in f16, from here on.
+// From here on a number rounds to infinity in f16.
 constexpr float kHalfOverflow = 65520.0f;
 
-// f16 of a finite number or an infinity; too large ones become infinite.
+// f16 of a finite number or an infinity; numbers out of range become infinite.
 inline std::uint16_t half_of(float number) {
   const auto bits = std::bit_cast<std::uint32_t>(number);
   const std::uint32_t sign = (bits >> 16) & 0x8000;
@@ -23,7 +23,7 @@ inline std::uint16_t half_of(float number) {
   } else if (size >= 0x38800000) {  // normal: at least 2^-14
     half = (size + 0xfff + ((size >> 13) & 1) - 0x38000000) >> 13;
   } else {
-    // A multiple of 2^-24: adding 0.5 puts the number's last bit kept at a float's last bit.
+    // A multiple of 2^-24: adding 0.5 aligns the last bit to keep with a float's last bit.
     const float shifted = std::bit_cast<float>(size) + 0.5f;
     half = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5f);
   }

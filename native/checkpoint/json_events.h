@@ -1,7 +1,7 @@
-// A JSON text as events, for readers that keep a part of it and must not hold the rest in
-// memory: parse_json(), the safetensors header and the shard index. Refuses what no reader
-// takes: no JSON, invalid UTF-8, nesting over kMostJsonDepth, binary values.
-// For .cpp files only: nlohmann/json.hpp is slow to compile. One use by one thread.
+// Parses JSON as a stream of events, for readers that keep only part of it: parse_json(), the
+// safetensors header and the shard index. Refuses what none of them accepts: invalid JSON, invalid
+// UTF-8, nesting over kMostJsonDepth, binary values. For .cpp files only: nlohmann/json.hpp is slow
+// to compile. Single use, one thread.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 
 namespace infernode {
 
-// Derived classes take values; each handler returns whether the text goes on. A handler that
-// does not want what it got returns refuse("tensor 'a' has no dtype").
+// Derived classes handle values; each handler returns whether to continue. To reject a value, it
+// returns refuse("tensor 'a' has no dtype").
 class JsonEvents : public nlohmann::json_sax<Json> {
  public:
   [[nodiscard]] bool null() override { return value(nullptr); }
@@ -36,7 +36,7 @@ class JsonEvents : public nlohmann::json_sax<Json> {
   const std::string& reason() const { return reason_; }
 
  protected:
-  // A value that is no object and no array; a string may be moved from.
+  // A scalar value; a string may be moved from.
   [[nodiscard]] virtual bool value(Json&& scalar) = 0;
   [[nodiscard]] virtual bool begin_object() = 0;
   [[nodiscard]] virtual bool finish_object() = 0;
@@ -47,7 +47,7 @@ class JsonEvents : public nlohmann::json_sax<Json> {
     reason_ = std::move(reason);
     return false;
   }
-  // Objects and arrays that are open, the innermost included.
+  // Number of open objects and arrays, including the innermost.
   std::size_t depth() const { return depth_; }
 
  private:

@@ -1,4 +1,5 @@
-// parse_json() and the strictness of every JSON reader here; see json_text.h, json_events.h.
+// parse_json() and the strict parsing shared by every JSON reader here; see json_text.h,
+// json_events.h.
 #include "checkpoint/json_text.h"
 
 #include <iterator>
@@ -13,10 +14,11 @@ namespace infernode {
 
 namespace {
 
-// Each costs at most about 100 bytes; the largest tokenizer.json has 2 million.
+// Limit on values: each costs at most about 100 bytes; the largest tokenizer.json has 2 million.
 constexpr std::size_t kMostJsonValues = 4'000'000;
 
-// Characters of the text that tell how far the parser, which copies them, has read.
+// The text's characters through an iterator that records how far the parser, which copies it, has
+// read.
 class CountingIterator {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -81,8 +83,8 @@ class JsonBuilder : public JsonEvents {
   }
 
   Json root_;
-  std::vector<Json*> open_;  // only the last item of an array is ever open: none of them moves
-  Json* member_ = nullptr;   // of the innermost object, waiting for its value
+  std::vector<Json*> open_;  // only the last item of an array is ever open, so no open value moves
+  Json* member_ = nullptr;   // a member of the innermost object, waiting for its value
   std::size_t values_ = 0;
 };
 

@@ -1,6 +1,6 @@
-// JSON files of a checkpoint, parsed strictly: UTF-8, no duplicate keys, limited size and
-// nesting. Values are nlohmann::json, which llama.cpp carries; include <nlohmann/json.hpp>
-// in .cpp files only, it is slow to compile. Pure; any thread.
+// JSON files of a checkpoint, parsed strictly: UTF-8, no duplicate keys, limited size and nesting.
+// Values are nlohmann::json, which is part of llama.cpp's sources; include <nlohmann/json.hpp> in
+// .cpp files only, it is slow to compile. Pure; any thread.
 #pragma once
 
 #include <cstddef>

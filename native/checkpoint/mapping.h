@@ -1,6 +1,6 @@
-// How an architecture of Hugging Face's transformers becomes one of llama.cpp's, as data: one
-// table per architecture says which tensors it has, their shapes, and what its config leaves
-// out. A further architecture is a further table. Constants only; any thread.
+// How an architecture of Hugging Face's transformers maps to one of llama.cpp's, as data: one table
+// per architecture lists its tensors, their shapes, and the defaults of its config. A new
+// architecture is a new table. Constants only; any thread.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,16 @@
 
 namespace infernode {
 
-// A length that a tensor must have, in terms of the model's dimensions.
+// A tensor's required length, in terms of the model's dimensions.
 enum class Extent : std::uint8_t {
   kNone,
   kWidth,
   kHead,            // of one attention head
   kQueries,         // heads * head
   kKeys,            // KV heads * head
-  kFusedAttention,  // queries, keys and values under each other
+  kFusedAttention,  // queries, keys and values stacked
   kFeedForward,
-  kTwoFeedForward,  // gate and up under each other
+  kTwoFeedForward,  // gate and up stacked
 };
 
 // llama.cpp's "llama" rotates neighbouring rows of a head, transformers rows half a head apart.
@@ -28,8 +28,8 @@ enum class RowOrder : std::uint8_t { kStored, kInterleavedHeads };
 enum class BiasRule : std::uint8_t {
   kNone,
   kAlways,
-  kAttention,    // where the config's attention_bias is true
-  kFeedForward,  // where its mlp_bias is
+  kAttention,    // only if the config's attention_bias is true
+  kFeedForward,  // only if its mlp_bias is true
 };
 
 // One tensor of each layer. Linear weights may be quantized; norms are vectors.
@@ -42,7 +42,7 @@ struct TensorRule {
   BiasRule bias = BiasRule::kNone;
 };
 
-// What transformers assumes where config.json says nothing.
+// The defaults of transformers for keys missing in config.json.
 struct ConfigDefaults {
   std::uint32_t width = 0;
   std::uint32_t feed_forward = 0;
@@ -58,18 +58,18 @@ struct ConfigDefaults {
 };
 
 enum class WindowRule : std::uint8_t {
-  kNone,      // the architecture has none
-  kWindow,    // sliding_window, where it is a number: contexts are limited to it
-  kSwitched,  // the same where use_sliding_window is true
-  kLayers,    // llama.cpp computes it; layer_types or sliding_window_pattern say where
+  kNone,      // the architecture has no sliding window
+  kWindow,    // sliding_window, if it is a number: contexts are limited to it
+  kSwitched,  // the same if use_sliding_window is true
+  kLayers,    // llama.cpp computes it; layer_types or sliding_window_pattern say for which layers
 };
 
-// What of positions llama.cpp can compute for the architecture, beside plain, linear and yarn.
+// The RoPE variants that llama.cpp supports for the architecture, besides plain, linear and yarn.
 enum class RopeRule : std::uint8_t {
   kPlain,
   kLlama3,     // frequency factors: llama3, and longrope
   kLongRope,   // longrope
-  kPerWindow,  // a base each for full and for sliding layers; no yarn
+  kPerWindow,  // separate bases for full and sliding-window layers; no yarn
 };
 
 struct Mapping {
@@ -82,7 +82,8 @@ struct Mapping {
   std::string_view activation = "silu";
   WindowRule window = WindowRule::kNone;
   RopeRule rope = RopeRule::kPlain;
-  bool norms_plus_one = false;     // the checkpoint's norms lack the 1 that llama.cpp's have
+  // The checkpoint stores norm weights without the 1 that llama.cpp's include.
+  bool norms_plus_one = false;
   bool queries_are_width = false;  // llama.cpp assumes heads * head == width
   bool biases_chosen = false;      // attention_bias and mlp_bias are supported
   bool cuts_vocabulary = false;    // embedding rows beyond the tokenizer's are dropped

@@ -1,4 +1,4 @@
-// See model_config.h. Limits are llama.cpp v0.5.0's: beyond them it aborts.
+// See model_config.h. Limits are llama.cpp v0.5.0's, which aborts beyond them.
 #include "checkpoint/model_config.h"
 
 #include <algorithm>
@@ -20,7 +20,8 @@ constexpr std::uint64_t kMostLayers = 512;
 constexpr std::uint64_t kMostWidth = std::uint64_t{1} << 24;
 constexpr std::uint64_t kMostHeads = std::uint64_t{1} << 16;
 constexpr std::uint64_t kMostContext = std::uint64_t{1} << 30;
-constexpr std::uint32_t kWindowPeriod = 6;  // Gemma 3: layers, of which the last sees all
+// Gemma 3: layers per period; the last of them has full attention
+constexpr std::uint32_t kWindowPeriod = 6;
 
 constexpr auto kUnsupported = ErrorCode::kModelFormatUnsupported;
 
@@ -45,7 +46,8 @@ bool is_class_of(const Mapping& mapping, const std::vector<std::string>& classes
                 ErrorCode::kModelArchitectureUnsupported);
 }
 
-// By the model_type of what holds the dimensions, and the class that `architectures` names.
+// Selected by the model_type of the object that holds the dimensions, and by the class in
+// `architectures`.
 const Mapping& mapping_of(const ConfigReader& whole, const ConfigReader& text) {
   const auto classes = whole.texts("architectures").value_or(std::vector<std::string>{});
   std::string type = text.text("model_type").value_or("");
@@ -84,7 +86,7 @@ class ConfigJudge {
     return static_cast<std::uint32_t>(text_.whole(key, least, most).value_or(fallback));
   }
 
-  // One that transformers takes no null for: its default is for a missing key only.
+  // A key for which transformers does not accept null: its default applies to a missing key only.
   std::uint32_t extent(std::string_view key, std::uint64_t most, std::uint32_t fallback) const {
     if (text_.says(key) && !text_.has(key))
       text_.refuse(key, "must be an integer from 1 to " + std::to_string(most) + ", is null");
@@ -160,7 +162,7 @@ class ConfigJudge {
         !text_.flag("use_sliding_window").value_or(false))
       window = 0;
     if (window == 0 || window >= config_.context) return;
-    // llama.cpp computes full attention here: the same as long as texts fit the window.
+    // llama.cpp computes full attention here: equal as long as texts fit into the window.
     config_.notes.push_back("the context is limited to the sliding window of " +
                             std::to_string(window) + " tokens, of " +
                             std::to_string(config_.context));
@@ -193,7 +195,7 @@ class ConfigJudge {
       text_.refuse("use_bidirectional_attention", "must be false: this is an encoder",
                    kUnsupported);
     }
-    // llama.cpp takes the scale of attention from the number of layers.
+    // llama.cpp derives attention's scale from the number of layers.
     constexpr std::uint32_t kLargestLayers = 62;
     const std::uint32_t scalar =
         config_.layers == kLargestLayers ? config_.width / config_.heads : config_.head;

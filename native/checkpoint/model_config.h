@@ -1,6 +1,6 @@
-// A checkpoint's config.json, judged before llama.cpp sees any of it: what the architecture
-// is, its dimensions, and how positions are encoded. Values that llama.cpp would abort on, or
-// compute otherwise than transformers does, are refused by file and key. Pure; any thread.
+// A checkpoint's config.json, validated before llama.cpp sees any of it: architecture, dimensions,
+// position encoding. Values on which llama.cpp would abort, or which it would compute differently
+// from transformers, are refused by file and key. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ enum class RopeScaling { kNone, kLinear, kYarn, kLongRope };
 
 struct RopeConfig {
   double base = 10000;
-  std::optional<double> sliding_base;  // of sliding layers
-  std::uint32_t rotated = 0;           // numbers of a head
+  std::optional<double> sliding_base;  // of sliding-window layers
+  std::uint32_t rotated = 0;           // rotated dimensions of a head
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1;                               // of linear and yarn
-  double attention_factor = 1;                     // as llama.cpp takes it
+  double attention_factor = 1;                     // as llama.cpp defines it
   std::uint32_t original_context = 0;              // 0: the context
   std::vector<float> factors;                      // llama3's, per pair: rope_freqs
   std::vector<float> short_factors, long_factors;  // longrope's
@@ -36,26 +36,26 @@ struct ModelConfig {
   std::uint32_t heads = 0;
   std::uint32_t kv_heads = 0;
   std::uint32_t head = 0;        // numbers of one
-  std::uint64_t vocabulary = 0;  // 0: not said
+  std::uint64_t vocabulary = 0;  // 0: not given
   std::uint32_t context = 0;
   double epsilon = 0;
   bool tied = false;
   bool attention_bias = false;
   bool feed_forward_bias = false;
-  std::uint32_t window = 0;          // of sliding layers that llama.cpp computes; 0: none
-  std::vector<std::int32_t> slides;  // 1 for each layer that slides
+  std::uint32_t window = 0;          // of sliding-window layers that llama.cpp computes; 0: none
+  std::vector<std::int32_t> slides;  // 1 for each sliding-window layer
   double final_softcap = 0;          // 0: none
   RopeConfig rope;
-  std::vector<std::string> notes;  // what the caller should be told
+  std::vector<std::string> notes;  // messages for the user
 
-  // Of a tensor, from its rule.
+  // A tensor's dimensions by its rule.
   std::uint64_t length(Extent extent) const;
 };
 
 // Throws Error: kModelArchitectureUnsupported, kModelFormatUnsupported or kModelCorrupt.
 ModelConfig read_model_config(const CheckpointFolder& folder);
 
-// The values that llama.cpp calls hyperparameters, without the vocabulary's size.
+// The values that llama.cpp calls hyperparameters, except for the vocabulary's size.
 void write_hyperparameters(const ModelConfig& config, GgufWriter& header);
 
 }  // namespace infernode

@@ -7,7 +7,7 @@
 namespace infernode {
 namespace {
 
-// Copying a kilobyte out of the page cache costs about 0.1 us, a system call 0.3 us or more.
+// Copying a kilobyte from the page cache takes about 0.1 us, a system call at least 0.3 us.
 constexpr std::size_t kCheapGap = 2048;  // bytes
 
 std::string show_shape(const std::vector<std::uint64_t>& shape) {

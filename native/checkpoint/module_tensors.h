@@ -1,6 +1,6 @@
-// The stored tensors of one linear layer, found by suffix and judged by dtype and shape before
-// anybody reads them; and rectangles of two-dimensional tensors. Every error names file and
-// tensor. Refers to the folder, which must outlive it. Any thread.
+// The stored tensors of one linear layer, found by suffix and checked for dtype and shape before
+// they are read; and rectangles of two-dimensional tensors. Every error names file and tensor.
+// Refers to the folder, which must outlive it. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,9 @@ class ModuleTensors {
   const std::string& module() const { return module_; }
 
   const StoredTensor* find(std::string_view suffix) const;  // ".qweight"
-  // Throws Error(kModelCorrupt) where the module lacks it; `beside` is a tensor it has.
+  // Throws Error(kModelCorrupt) if the module lacks it; `beside` is a tensor that the module has.
   const StoredTensor& need(std::string_view suffix, const StoredTensor& beside) const;
-  // Throws Error(kModelCorrupt) where dtype or shape differ from what the format demands.
+  // Throws Error(kModelCorrupt) if dtype or shape are not what the format requires.
   void judge(const StoredTensor& tensor, std::initializer_list<TensorDtype> dtypes,
              const std::vector<std::uint64_t>& shape) const;
 
@@ -40,8 +40,8 @@ class ModuleTensors {
 [[noreturn]] void throw_corrupt(const CheckpointFolder& folder, const StoredTensor& tensor,
                                 const std::string& sentence);
 
-// Numbers of a two-dimensional tensor: `rows` rows from `first_row` on, of each `columns` from
-// `first_column` on.
+// A rectangle of a two-dimensional tensor: `rows` rows from `first_row` on, in each `columns`
+// numbers from `first_column` on.
 struct Rectangle {
   std::size_t first_row = 0;
   std::size_t rows = 0;
@@ -49,15 +49,15 @@ struct Rectangle {
   std::size_t columns = 0;
 };
 
-// Bytes of a rectangle, in rows that begin stride() bytes apart. Where what lies between two
-// rows is cheaper to read than to skip by a system call, it is read too.
+// The bytes of a rectangle, in rows that begin stride() bytes apart. Gaps between rows are read as
+// well if that is cheaper than another system call.
 class RectangleBytes {
  public:
   void read(const CheckpointFolder& folder, const StoredTensor& tensor, const Rectangle& part);
 
   std::size_t stride() const { return stride_; }
   const std::byte* row(std::size_t index) const { return bytes_.data() + index * stride_; }
-  // The same of a tensor of 4-byte words.
+  // The same for a tensor of 4-byte words.
   const std::uint32_t* words(std::size_t index) const {
     return reinterpret_cast<const std::uint32_t*>(row(index));
   }

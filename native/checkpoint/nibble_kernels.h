@@ -1,6 +1,6 @@
-// The loops that unpack 4-bit words of quantized checkpoints, behind a table of function
-// pointers: portable C++, and AVX2 where the CPU has it, with the same result to the bit.
-// They know bit orders, not formats, and they allocate nothing. Any thread may call them.
+// Loops that unpack the 4-bit words of quantized checkpoints, behind a table of function pointers:
+// portable C++, and AVX2 if the CPU has it, with results equal to the bit. They implement bit
+// orders, not formats, and allocate nothing. Any thread may call them.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace infernode {
 
-// Which of 8 outputs nibble i (bits 4i to 4i+3) of a word holds.
+// The index among 8 outputs that nibble i (bits 4i to 4i+3) of a word holds.
 using NibbleOrder = std::array<std::uint8_t, 8>;
 constexpr NibbleOrder kNaturalOrder = {0, 1, 2, 3, 4, 5, 6, 7};
 constexpr NibbleOrder kAwqOrder = {0, 2, 4, 6, 1, 3, 5, 7};
@@ -36,7 +36,7 @@ struct NibbleKernels {
 };
 
 const NibbleKernels& generic_nibble_kernels();
-const NibbleKernels* avx2_nibble_kernels();  // nullptr where this build or CPU has no AVX2
+const NibbleKernels* avx2_nibble_kernels();  // nullptr if this build or CPU has no AVX2
 const NibbleKernels& best_nibble_kernels();
 
 }  // namespace infernode

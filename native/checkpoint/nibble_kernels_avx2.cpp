@@ -1,6 +1,6 @@
-// The unpacking loops for x86-64 with AVX2. Compiled with those instructions enabled, so it
-// calls no inline function of the standard library: the linker might keep this copy for other
-// CPUs too. Without the flags the file only says that it has nothing.
+// The unpacking loops for x86-64 with AVX2. Compiled with those instructions enabled, so it must
+// not call inline functions of the standard library: the linker might use this copy for other CPUs
+// as well. Without the flags the file only reports that it has no kernels.
 #include "checkpoint/nibble_kernels.h"
 
 #if defined(__x86_64__) && defined(__AVX2__)
@@ -71,7 +71,7 @@ void along(const std::uint32_t* words, std::size_t count, std::uint8_t* quants) 
   }
 }
 
-// Byte b of 32 words, for b = 0..3, in the words' order.
+// Byte b of 32 words, for b = 0..3, in word order.
 void split_bytes(const std::uint32_t* words, __m256i bytes[4]) {
   const __m256i by_place = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0,
                                             4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);

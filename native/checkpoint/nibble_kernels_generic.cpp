@@ -1,4 +1,5 @@
-// The unpacking loops in portable C++: the reference of the vectorised ones, and their choice.
+// The unpacking loops in portable C++, which are the reference of the vectorised ones, and the
+// choice between them.
 #include "checkpoint/nibble_kernels.h"
 
 namespace infernode {

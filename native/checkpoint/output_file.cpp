@@ -21,8 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostStemBytes = 200;  // of a name of 255 bytes
-constexpr mode_t kMode = 0666;               // less the umask
+constexpr std::size_t kMostStemBytes = 200;  // file names have at most 255 bytes
+constexpr mode_t kMode = 0666;               // minus the umask
 
 std::string gigabytes(std::uint64_t bytes) {
   char text[32];
@@ -30,7 +30,7 @@ std::string gigabytes(std::uint64_t bytes) {
   return text;
 }
 
-// Beside the file: rename() does not leave a file system.
+// In the same folder as the file: rename() cannot cross file systems.
 std::string temporary_name(const fs::path& path) {
   const std::string stem = path.filename().string().substr(0, kMostStemBytes);
   const std::string name = "." + stem + "." + std::to_string(getpid()) + "-XXXXXX.tmp";
@@ -49,7 +49,7 @@ int without_name(const std::string& folder) {
 
 void sync_folder(const std::string& folder) {
   const int descriptor = open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-  if (descriptor < 0) return;  // may not be read; the file itself is on the disk
+  if (descriptor < 0) return;  // not permitted; the file itself is on the disk
   fsync(descriptor);
   close(descriptor);
 }
@@ -69,9 +69,10 @@ OutputFile::OutputFile(const std::string& path, std::uint64_t bytes)
     reserved = fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 #endif
   } while (reserved == EINTR);
-  if (reserved != ENOSPC && reserved != EDQUOT && reserved != EFBIG) return;  // or cannot be told
+  // Allocation is not supported here.
+  if (reserved != ENOSPC && reserved != EDQUOT && reserved != EFBIG) return;
   if (!temporary_.empty()) unlink(temporary_.c_str());
-  close(descriptor_);  // no destructor runs after a constructor that throws
+  close(descriptor_);  // a constructor that throws runs no destructor
   refuse(reserved);
 }
 
@@ -84,13 +85,13 @@ void OutputFile::check_space(std::uint64_t bytes) const {
   struct statvfs system {};
   if (statvfs(folder_.c_str(), &system) != 0) refuse(errno);
   const std::uint64_t available = std::uint64_t{system.f_bavail} * system.f_frsize;
-  if (available >= bytes || system.f_blocks == 0) return;  // or it is no disk, such as /proc
+  if (available >= bytes || system.f_blocks == 0) return;  // or not a disk, such as /proc
   refuse_file(ErrorCode::kDiskFull, path_,
               "needs " + gigabytes(bytes) + ", the disk has " + gigabytes(available) +
                   " free; free some, or name a folder on another disk.");
 }
 
-// For file systems that know no files without a name, such as NFS.
+// For file systems without support for unnamed files, such as NFS.
 void OutputFile::open_named() {
   std::string name = temporary_name(path_);
   descriptor_ = mkostemps(name.data(), kSuffix, O_CLOEXEC);
@@ -115,7 +116,7 @@ void OutputFile::write(std::uint64_t position, std::span<const char> bytes) {
 void OutputFile::commit() {
   if (fsync(descriptor_) != 0) refuse(errno);
   if (temporary_.empty()) {
-    // linkat() replaces no file: a temporary name first.
+    // linkat() cannot replace a file, so the file gets a temporary name first.
     std::string name = temporary_name(path_);
     const int reserved = mkostemps(name.data(), kSuffix, O_CLOEXEC);
     if (reserved < 0) refuse(errno);

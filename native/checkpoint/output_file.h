@@ -1,7 +1,7 @@
-// A file that exists complete or not at all: written without a name where the file system
-// can, else under a temporary one that carries the process's number, and given its name at
-// the end. Whatever ends the writer before, even SIGKILL where it has no name, leaves nothing
-// under the final name. Replaces a file of that name. One use by one thread.
+// A file that exists complete or not at all: written without a name if the file system supports it,
+// else under a temporary name that contains the process id, and named at the end. If the writer
+// ends earlier, even by SIGKILL while the file has no name, nothing remains under the final name.
+// Replaces an existing file of that name. Single use, one thread.
 #pragma once
 
 #include <cstddef>
@@ -13,16 +13,16 @@ namespace infernode {
 
 class OutputFile {
  public:
-  // Reserves `bytes` in the folder of `path`, which exists. Throws Error(kDiskFull), which
-  // says how much there is, and Error(kFileNotWritable).
+  // Reserves `bytes` in the folder of `path`, which must exist. Throws Error(kDiskFull), which
+  // names the free space, and Error(kFileNotWritable).
   OutputFile(const std::string& path, std::uint64_t bytes);
-  ~OutputFile();  // removes what was not committed
+  ~OutputFile();  // removes the file unless it was committed
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
   // Throws as the constructor does.
   void write(std::uint64_t position, std::span<const char> bytes);
-  // On the disk, then under its name. Throws as the constructor does.
+  // Flushes to disk, then gives the file its name. Throws as the constructor does.
   void commit();
 
  private:
@@ -32,7 +32,7 @@ class OutputFile {
 
   std::string path_;
   std::string folder_;
-  std::string temporary_;  // "" while it has no name
+  std::string temporary_;  // "" if it has no name
   std::uint64_t bytes_ = 0;
   int descriptor_ = -1;
 };

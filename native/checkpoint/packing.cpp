@@ -1,4 +1,4 @@
-// See packing.h: the types, their sizes, and what every packer checks first.
+// See packing.h: the types, their sizes, and the checks that every packer makes first.
 #include "checkpoint/packing.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 
 struct TypeRow {
   std::string_view name;
-  std::uint32_t number;  // ggml's
+  std::uint32_t number;  // ggml's type number
 };
 
 // In the order of PackedType.
@@ -40,7 +40,7 @@ const GgufTensorType& ggml_type(PackedType type) { return *gguf_tensor_type(row_
   return type == PackedType::kF32 || type == PackedType::kF16 || type == PackedType::kBf16;
 }
 
-// Whether the type can mean scale * (quant - zero) for every quant.
+// Whether the type can represent scale * (quant - zero) for every quant.
 [[nodiscard]] bool takes_zero(PackedType type, std::int16_t zero) {
   if (is_plain(type)) return true;
   if (type == PackedType::kQ8_0) return zero <= kLargestZero4 || zero == kMiddle8;
@@ -48,8 +48,8 @@ const GgufTensorType& ggml_type(PackedType type) { return *gguf_tensor_type(row_
   return zero >= 0 && zero <= kLargestZero4;
 }
 
-// The largest number that must be an f16 for a group to be written. Of f16 itself, no weight of 8
-// bits is further from 0 than 256 steps, or 128 from the middle.
+// The largest number that must fit f16 to write a group. For F16 itself: an 8-bit weight is at most
+// 256 steps from 0, or 128 from the middle.
 float largest_half(PackedType type, float step, std::int16_t zero) {
   if (type == PackedType::kF32 || type == PackedType::kBf16) return 0;
   if (type == PackedType::kF16) return step * (zero == kMiddle8 ? kMiddle8 : kLargestZero8);

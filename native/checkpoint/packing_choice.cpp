@@ -15,13 +15,13 @@ namespace infernode {
 namespace {
 
 constexpr std::size_t kHalf = 128;            // weights of half a super-block
-constexpr std::size_t kGroupsRead = 1 << 16;  // at once: their numbers take half a megabyte
+constexpr std::size_t kGroupsRead = 1 << 16;  // at a time: their numbers take half a megabyte
 constexpr double kMeanQuant = 7.5, kMeanSquare = 77.5, kLargestQuant = 15;
 
 constexpr std::array<std::string_view, 7> kNames = {"auto", "lossless", "q4_1", "q4_k",
                                                     "q5_0", "q8_0",     "f32"};
 
-// Calls `look` with the groups of all rows, some rows at a time.
+// Calls `look` with the groups of all rows, a few rows at a time.
 template <typename Look>
 void each_rows(const QuantizedMatrix& matrix, GroupedRows& rows, Look look) {
   const std::size_t groups = std::max<std::size_t>(1, matrix.columns() / matrix.group());
@@ -34,10 +34,11 @@ void each_rows(const QuantizedMatrix& matrix, GroupedRows& rows, Look look) {
   }
 }
 
-constexpr float kFurthest8 = 256;  // steps of 8 bits from a zero point to a weight
+// Largest distance of an 8-bit weight from its zero point, in steps.
+constexpr float kFurthest8 = 256;
 
-// Whether scale * zero point, the scale alone, or a weight of 8 bits that becomes an f16 is more
-// than f16 holds.
+// Whether scale * zero point, the scale itself, or an 8-bit weight to be stored as f16 exceeds
+// f16's range.
 [[nodiscard]] bool overflows(float scale, std::int16_t zero, const MatrixFacts& facts,
                              PackingProfile profile) {
   if (facts.bits == 8) return std::abs(scale) * (zero == 128 ? 1 : kFurthest8) > kLargestHalf;
@@ -62,7 +63,7 @@ void look_at_groups(const GroupedRows& rows, PackingProfile profile, const std::
   }
 }
 
-// The step that half of the groups are smaller than.
+// The median step of the groups.
 double median_step(const QuantizedMatrix& matrix) {
   std::vector<float> steps;
   steps.reserve(matrix.rows() * (matrix.columns() / matrix.group()));
@@ -75,7 +76,7 @@ double median_step(const QuantizedMatrix& matrix) {
   return *middle;
 }
 
-// Adds what a half differs by, as if quants from 0 to 15 were as likely; returns the worst in
+// Adds the error of a half, with quants from 0 to 15 equally likely; returns the largest error in
 // units of weights.
 double add_half(const Q4KFit::Error& error, double step, PackingError& sum) {
   const double worst =
@@ -95,7 +96,7 @@ StepAndOffset half_of_row(const GroupedRows& rows, std::size_t row, std::size_t 
   return {rows.scales[group], rows.scales[group] * static_cast<float>(rows.zeros[group])};
 }
 
-// Fits all super-blocks until one is too bad.
+// Fits all super-blocks; stops at the first one that is too inexact.
 void look_at_super_blocks(const QuantizedMatrix& matrix, MatrixFacts& facts) {
   const double median = median_step(matrix);
   bool fits = true;
@@ -150,7 +151,7 @@ MatrixFacts examine_matrix(const QuantizedMatrix& matrix, PackingProfile profile
 
 PackedType choose_packing(PackingProfile profile, const MatrixFacts& facts) {
   if (profile == PackingProfile::kF32) return PackedType::kF32;
-  // Quant less zero point takes nine bits, which no quantized type of ggml's has.
+  // Quant minus zero point needs nine bits, which no quantized ggml type has.
   if (facts.bits == 8) return facts.symmetric ? PackedType::kQ8_0 : PackedType::kF16;
   switch (profile) {
     case PackingProfile::kQ4_1:

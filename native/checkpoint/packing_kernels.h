@@ -1,6 +1,6 @@
-// The loops of packing that touch each weight, behind a table of function pointers: generic
-// C++ and AVX2, chosen once per process by what the CPU offers. Internal to packing and its
-// tests. They touch nothing but their arguments and trust them: any thread may call them.
+// The per-weight loops of packing, behind a table of function pointers: generic C++ and AVX2,
+// chosen once per process by the CPU's features. Internal to packing and its tests. They access
+// only their arguments and do not check them: any thread may call them.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace infernode {
 
-// Of some quants, all there is to know about an error that is linear in the quant.
+// Statistics of some quants that suffice for any error that is linear in the quant.
 struct QuantSums {
   std::uint32_t least;
   std::uint32_t largest;
@@ -20,13 +20,13 @@ struct QuantSums {
   std::uint32_t squares;
 };
 
-// sums() counts in 32 bits: 255 squared times this many fits.
+// sums() counts in 32 bits: 255 squared times this many does not overflow.
 constexpr std::size_t kMostSummed = 1 << 16;
 
 struct PackingKernels {
   const char* name;
 
-  // Blocks of 32 quants of 4 bits as nibbles, each behind the same `head_bytes` of `head`.
+  // Blocks of 32 4-bit quants as nibbles, each preceded by the same `head_bytes` of `head`.
   void (*nibbles)(const std::uint8_t* quants, std::size_t blocks, const std::uint8_t* head,
                   std::size_t head_bytes, std::uint8_t* out);
   // Blocks of Q5_0: quant - zero + 16.
@@ -42,19 +42,20 @@ struct PackingKernels {
                    float* out);
   QuantSums (*sums)(const std::uint8_t* quants, std::size_t count);  // at most kMostSummed
 
-  // To nearest, ties to even. The floats are finite.
+  // Rounds to nearest, ties to even. The floats are finite.
   void (*to_halves)(const float* numbers, std::size_t count, std::uint16_t* out);
   void (*from_halves)(const std::uint16_t* numbers, std::size_t count, float* out);
   void (*to_bfloats)(const float* numbers, std::size_t count, std::uint16_t* out);
   void (*from_bfloats)(const std::uint16_t* numbers, std::size_t count, float* out);
-  // Bits of the number furthest from 0, without its sign: NaN and infinity are above all.
+  // The bits of the number with the largest magnitude, without its sign: NaN and infinity compare
+  // largest.
   std::uint32_t (*largest_bits)(const float* numbers, std::size_t count);
-  // Blocks of Q8_0 as ggml's reference makes them of finite floats.
+  // Blocks of Q8_0 as ggml's reference makes them from finite floats.
   void (*q8_0_of_floats)(const float* numbers, std::size_t blocks, std::uint8_t* out);
 };
 
 const PackingKernels& generic_packing_kernels();
-// Null where this build or this CPU has no such instructions.
+// Null if this build or this CPU lacks the instructions.
 const PackingKernels* avx2_packing_kernels();
 
 const PackingKernels& best_packing_kernels();

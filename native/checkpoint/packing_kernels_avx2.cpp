@@ -1,6 +1,6 @@
-// The loops of packing for x86-64 with AVX2 and F16C, most of them the common ones compiled
-// again. Not with FMA: a product and a sum rounded once would differ from the reference.
-// Without the flags, or elsewhere, the file only says that it has nothing.
+// The packing loops for x86-64 with AVX2 and F16C, most of them the shared loops compiled again.
+// Not with FMA: a product and sum rounded once would differ from the reference. Without the flags,
+// or on other CPUs, the file only reports that it has no kernels.
 #include "checkpoint/packing_kernels.h"
 
 #if defined(__x86_64__)
@@ -22,7 +22,7 @@ void store16(void* at, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(a
 __m256i load32(const void* at) { return _mm256_loadu_si256(static_cast<const __m256i*>(at)); }
 void store32(void* at, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(at), value); }
 
-// The low halves of 16 bytes below the high ones; both are less than 16.
+// The low halves of 16 bytes, followed by the high halves; both are less than 16.
 __m128i paired(__m128i low, __m128i high) { return _mm_or_si128(low, _mm_slli_epi16(high, 4)); }
 
 void nibbles_avx2(const std::uint8_t* quants, std::size_t blocks, const std::uint8_t* head,
@@ -30,7 +30,7 @@ void nibbles_avx2(const std::uint8_t* quants, std::size_t blocks, const std::uin
   std::uint32_t start = 0;
   __builtin_memcpy(&start, head, head_bytes);
   for (std::size_t block = 0; block < blocks; ++block, quants += kPackedBlock) {
-    __builtin_memcpy(out, &start, sizeof start);  // what is too much is written over
+    __builtin_memcpy(out, &start, sizeof start);  // excess bytes are overwritten by the next block
     out += head_bytes;
     store16(out, paired(load16(quants), load16(quants + 16)));
     out += 16;
@@ -43,7 +43,7 @@ void q5_0_avx2(const std::uint8_t* quants, std::size_t blocks, std::uint16_t d, 
   const __m256i low = _mm256_set1_epi8(15);
   for (std::size_t block = 0; block < blocks; ++block, quants += kPackedBlock, out += 22) {
     const __m256i moved = _mm256_add_epi8(load32(quants), move);
-    // Bit 4 of each byte becomes its sign.
+    // Bit 4 of each byte is extended as its sign.
     const auto fifth =
         static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_slli_epi16(moved, 3)));
     const __m256i four = _mm256_and_si256(moved, low);

@@ -1,4 +1,4 @@
-// The loops of packing in plain C++, for any CPU, and the choice of the best ones.
+// The packing loops in plain C++, for any CPU, and the choice of the best kernels.
 #include "checkpoint/half_numbers.h"
 #include "checkpoint/packing_kernels.h"
 #include "checkpoint/packing_loops.h"

@@ -1,6 +1,6 @@
-// Loops that a compiler vectorises by itself, for any instruction set: included by the file
-// of each one, which compiles a copy of its own. So everything here has internal linkage and
-// calls no inline function of the standard library, which the linker might share.
+// Loops that compilers vectorise automatically, for any instruction set: included by one file per
+// instruction set, each of which compiles its own copy. So everything here has internal linkage and
+// calls no inline function of the standard library, which the linker might share between them.
 #pragma once
 
 #include <cstddef>
@@ -79,7 +79,7 @@ void from_bfloats_loop(const std::uint16_t* numbers, std::size_t count, float* o
 }
 
 std::uint32_t largest_bits_loop(const float* numbers, std::size_t count) {
-  std::int32_t largest = 0;  // signed compares are what old instruction sets have
+  std::int32_t largest = 0;  // signed, as old instruction sets have only signed compares
   for (std::size_t i = 0; i < count; ++i) {
     const auto bits = static_cast<std::int32_t>(bits_of(numbers[i]) & 0x7fffffff);
     largest = bits > largest ? bits : largest;
@@ -87,7 +87,7 @@ std::uint32_t largest_bits_loop(const float* numbers, std::size_t count) {
   return static_cast<std::uint32_t>(largest);
 }
 
-// Rounded half away from zero, as roundf() does: what is cut off is exact in float.
+// Rounds half away from zero, as roundf() does: the truncated part is exact in float.
 void round_block(const float* numbers, float inverse, std::uint8_t* out) {
   std::int32_t quants[kPackedBlock];
   for (std::size_t j = 0; j < kPackedBlock; ++j) {
@@ -99,7 +99,7 @@ void round_block(const float* numbers, float inverse, std::uint8_t* out) {
   for (std::size_t j = 0; j < kPackedBlock; ++j) out[j] = static_cast<std::uint8_t>(quants[j]);
 }
 
-// 1 / d, or 0 where there is none: of a d below 2^-127, which f16 makes 0, it is infinite.
+// 1 / d, or 0 where that is infinite: d below 2^-127, which f16 rounds to 0.
 float inverse_of(float d) {
   const float inverse = d == 0 ? 0 : 1 / d;
   return inverse > 3.4028235e38f ? 0 : inverse;

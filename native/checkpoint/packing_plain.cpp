@@ -1,5 +1,5 @@
-// Plain numbers to plain types and Q8_0, see packing.h. NaN and infinity are refused, and so
-// is what f16 cannot hold: nothing is clamped.
+// Converts plain numbers to plain types and Q8_0, see packing.h. NaN, infinity and numbers outside
+// f16's range are refused: nothing is clamped.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -15,7 +15,7 @@ namespace infernode {
 
 namespace {
 
-constexpr std::size_t kPiece = 1024;  // numbers converted at once: a multiple of any block
+constexpr std::size_t kPiece = 1024;  // numbers converted at a time: a multiple of every block size
 constexpr std::size_t kBlock = 32;
 
 // Bytes of one stored number.
@@ -48,7 +48,7 @@ void widen(const PackingKernels& kernels, const std::byte* from, TensorDtype dty
                   "; use quantize " + (half ? R"("bf16" or "f32")" : R"("f32")"));
 }
 
-// Judges the number furthest from 0 of some.
+// Checks the number of largest magnitude.
 void check_largest(std::uint32_t bits, PackedType type, const std::string& label) {
   const auto largest = std::bit_cast<float>(bits);
   if (!std::isfinite(largest))

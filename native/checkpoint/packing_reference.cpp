@@ -1,6 +1,6 @@
-// The scalar reference of pack_rows(): one weight at a time, in the plainest words, its error
-// measured on the bytes that were written. Slow on purpose; what the vectorised packers are
-// compared with, so it shares no code with them but the fit of Q4_K.
+// The scalar reference of pack_rows(): one weight at a time, in the simplest form, with its error
+// measured on the bytes that were written. Slow on purpose; the vectorised packers are compared
+// with it, so it shares no code with them except the fit of Q4_K.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kBlock = 32;
 constexpr std::size_t kSuperBlock = 256;
 
-// Some of a row's weights, as the checkpoint has them.
+// Some of a row's weights, as stored in the checkpoint.
 struct Weights {
   const GroupedRows* from;
   std::size_t row;
@@ -34,7 +34,7 @@ struct Weights {
   float scale(std::size_t index) const { return from->scales[group(index)]; }
   int zero(std::size_t index) const { return from->zeros[group(index)]; }
   int centred(std::size_t index) const { return static_cast<int>(quant(index)) - zero(index); }
-  // Exact for up to 29 bits of scale and quant together: in double always.
+  // Exact for up to 29 bits of scale and quant together, which double always represents.
   double value(std::size_t index) const {
     return static_cast<double>(scale(index)) * centred(index);
   }
@@ -57,7 +57,7 @@ unsigned byte_at(const std::byte* at, std::size_t index) {
   return std::to_integer<unsigned>(at[index]);
 }
 
-// Nibble j is the low one of byte j, nibble j + 16 its high one.
+// Nibble j is the low nibble of byte j, nibble j + 16 its high nibble.
 void put_nibbles(const Weights& block, std::byte* out) {
   for (std::size_t j = 0; j < kBlock / 2; ++j)
     out[j] = static_cast<std::byte>(block.quant(j) | block.quant(j + kBlock / 2) << 4);
@@ -67,7 +67,7 @@ unsigned nibble(const std::byte* at, std::size_t index) {
   return byte_at(at, index % (kBlock / 2)) >> (index < kBlock / 2 ? 0 : 4) & 15;
 }
 
-// What writes one block, and what a weight of it means to ggml.
+// Writes one block, and computes the value that ggml gives a weight of it.
 struct BlockFormat {
   void (*write)(const Weights& block, std::byte* out);
   double (*value)(const std::byte* block, std::size_t index);
@@ -191,7 +191,7 @@ const BlockFormat& format_of(PackedType type) {
   }
 }
 
-// A weight whose step is 0 is 0, and so is what is written.
+// A weight whose step is 0 is 0, and is written as 0.
 void add_error(const Weights& weight, double value, PackingError& error) {
   ++error.weights;
   const double step = std::abs(static_cast<double>(weight.scale(0)));

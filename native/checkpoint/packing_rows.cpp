@@ -1,6 +1,6 @@
-// pack_rows(): rows of blocks by kernels. What is decided per group is decided here, once:
-// the f16 numbers of its blocks, and its error, which is linear in the quant, so that no
-// weight is ever looked at for it where f16 holds the scale.
+// pack_rows(): rows of blocks through kernels. Everything decided per group is decided here, once:
+// the f16 numbers of its blocks, and its error, which is linear in the quant, so that no weight is
+// read for it if f16 can represent the scale.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -21,7 +21,7 @@ constexpr std::size_t kBlock = 32;
 constexpr std::size_t kSuperBlock = 256;
 constexpr std::size_t kHalf = kSuperBlock / 2;
 
-// Quants that share a scale, or some of them.
+// Quants that share a scale, or part of them.
 struct Group {
   const std::uint8_t* quants;
   std::size_t count;
@@ -59,7 +59,7 @@ class RowPacker {
             rows_.zeros[at]};
   }
 
-  // f16 of -zero * scale, which is +0 where one of them is 0.
+  // f16 of -zero * scale, which is +0 if either factor is 0.
   void find_offsets(std::size_t first) {
     for (std::size_t i = 0; i < offsets_.size(); ++i)
       products_[i] = rows_.scales[first + i] * static_cast<float>(-rows_.zeros[first + i]);
@@ -114,7 +114,7 @@ class RowPacker {
     }
   }
 
-  // Plain numbers, whose error is that of each one's rounding.
+  // Plain numbers, whose error is the rounding of each one.
   void pack_numbers(const Group& group, std::uint8_t* out) {
     std::array<float, kSuperBlock> products;
     std::array<std::uint16_t, kSuperBlock> rounded;
@@ -144,7 +144,7 @@ class RowPacker {
     error_->squares += steps * steps;
   }
 
-  // What is written less what is meant is slope * quant + constant.
+  // The written value minus the intended one is slope * quant + constant.
   void add_error(const Group& group, const Q4KFit::Error& difference) {
     if (error_ == nullptr) return;
     error_->weights += group.count;
@@ -173,7 +173,7 @@ class RowPacker {
   const GroupedRows& rows_;
   const PackedType type_;
   PackingError* const error_;
-  std::vector<std::uint16_t> scales_;  // of the row's groups, as f16
+  std::vector<std::uint16_t> scales_;  // of the row's groups, in f16
   std::vector<float> products_;
   std::vector<std::uint16_t> offsets_;
 };

@@ -1,5 +1,5 @@
-// See pre_tokenizer.h. The table is data: the patterns as the makers' tokenizer.json files
-// have them, in the spelling of canonical().
+// See pre_tokenizer.h. The table is data: the patterns in the makers' tokenizer.json files, in the
+// normalised spelling of canonical().
 #include "checkpoint/pre_tokenizer.h"
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kMostSteps = 64;
 constexpr std::size_t kMostDepth = 8;
 
-// Spellings of one thing, and the first of each: English contractions in either case, and the
-// line ends inside a pattern.
+// Equivalent spellings, of which the first is the normalised one: English contractions in either
+// case, and line ends inside a pattern.
 struct Spelling {
   std::string_view from;
   std::string_view to;
@@ -69,7 +69,8 @@ constexpr std::array kKnown = std::to_array<KnownSteps>({
      R"( ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
      "\nbytes"},
     {"tekken", Merges::kEither, "split: " CASED_WORDS("") R"(|\p{N})" CASED_REST "\nbytes"},
-    // llama.cpp's "gpt-4o" parts words at combining marks; this one, of the same pattern, not.
+    // llama.cpp's "gpt-4o" splits words at combining marks; this one, with the same pattern, does
+    // not.
     {"granite-embed-multi-97m", Merges::kEither,
      "split: " CASED_WORDS(CONTRACTIONS "?") R"(|\p{N}{1,3})" CASED_REST "\nbytes"},
     {"ufakzeka", Merges::kFollowed,
@@ -95,7 +96,7 @@ constexpr std::array kKnown = std::to_array<KnownSteps>({
      "\nsplit: [一-龥ࠀ-一가-퟿]+\ndigits: one by one\nbytes"},
 });
 
-// The values of --pre-tokenizer, as llama.cpp v0.5.0 has them for byte-level vocabularies.
+// The values of --pre-tokenizer: llama.cpp v0.5.0's names for byte-level vocabularies.
 constexpr std::array kNames = std::to_array<std::string_view>({
     "a.x-4.0",
     "afmoe",
@@ -181,8 +182,8 @@ std::string required_text(const Json& step, const char* key, const std::string& 
   return *text;
 }
 
-// A Split that removes what does not match keeps the same words as one that isolates what
-// does, for patterns that match everything, and all in the table do.
+// A Split that removes the text between matches yields the same words as one that isolates the
+// matches if the pattern matches everything, as all patterns in the table do.
 std::string split_step(const Json& step, const std::string& label) {
   const Json* pattern = member(step, "pattern");
   const Json* regex = pattern == nullptr ? nullptr : member(*pattern, "Regex");

@@ -1,6 +1,5 @@
-// See q4_k_fit.h. Errors are counted in a half's own steps and taken as the mean over quants
-// that are as likely from 0 to 15: d and dmin serve both halves alike, however their steps
-// differ.
+// See q4_k_fit.h. Errors are counted in a half's own steps and averaged over quants from 0 to 15
+// with equal probability, so that d and dmin serve both halves equally however their steps differ.
 #include "checkpoint/q4_k_fit.h"
 
 #include <algorithm>
@@ -14,22 +13,22 @@ namespace infernode {
 
 namespace {
 
-constexpr int kMost = 63;                 // of a scale or minimum: six bits
+constexpr int kMost = 63;                 // largest scale or minimum: six bits
 constexpr std::size_t kFractions = 1229;  // from 0/1 to 1/1 with denominators up to kMost
 constexpr std::size_t kBuckets = 1024;
-constexpr std::size_t kNeighbours = 2;  // fractions looked at on each side of the ratio
-constexpr std::size_t kKept = 4;        // pairs of scales for which minimums are sought
-// Mean square of both halves together: half of it is 0.0045 steps, a sixtieth of rounding to 4
-// bits.
+constexpr std::size_t kNeighbours = 2;  // fractions tried on each side of the ratio
+constexpr std::size_t kKept = 4;        // pairs of scales for which minimums are searched
+// Mean square of both halves together: half of it is 0.0045 steps, a sixtieth of the error of
+// rounding to 4 bits.
 constexpr float kGoodEnough = 4e-5f;
-constexpr float kMeanQuant = 7.5f, kMeanSquare = 77.5f;  // of 0 to 15 alike
+constexpr float kMeanQuant = 7.5f, kMeanSquare = 77.5f;  // over 0 to 15
 
 struct Fraction {
   std::uint8_t above;
   std::uint8_t below;
 };
 
-// The fractions in order, and the first of each bucket of [0, 1].
+// The fractions in ascending order, and the first one in each bucket of [0, 1].
 struct FractionTable {
   std::array<Fraction, kFractions> fractions = {};
   std::array<std::uint16_t, kBuckets + 1> first = {};
@@ -57,15 +56,15 @@ constexpr FractionTable make_table() {
 constexpr FractionTable kTable = make_table();
 static_assert(kTable.fractions.back().above == 1 && kTable.fractions.back().below == 1);
 
-// Two whole numbers times a common f16 for two wanted numbers, all in the halves' steps.
+// Two integers times a common f16, approximating two targets; all in the halves' steps.
 struct Pair {
   std::array<std::uint8_t, 2> whole = {};
-  float unit = 0;                        // as f16 holds it
-  std::array<float, 2> difference = {};  // of what is written from what is wanted, in steps
+  float unit = 0;                        // rounded to f16
+  std::array<float, 2> difference = {};  // written minus target, in steps
   float cost = std::numeric_limits<float>::infinity();
 };
 
-// Numbers that should be approximated, and what one of them is in steps.
+// The targets to approximate, and the size of each one's unit in steps.
 struct Wanted {
   std::array<float, 2> number;
   std::array<float, 2> per_step;
@@ -86,7 +85,7 @@ Pair pair_of(const Wanted& wanted, std::uint8_t first, std::uint8_t second) {
   return pair;
 }
 
-// Calls `look` with pairs of small whole numbers whose ratio is close to the wanted one.
+// Calls `look` with pairs of small integers whose ratio is close to the target.
 template <typename Look>
 void close_pairs(const Wanted& wanted, Look look) {
   const bool swapped = wanted.number[0] > wanted.number[1];
@@ -99,11 +98,11 @@ void close_pairs(const Wanted& wanted, Look look) {
                                 ratio * static_cast<float>(kTable.fractions[at].below))
     ++at;
   const std::size_t begin = at > kNeighbours ? at - kNeighbours : 0;
-  // Nothing but 0 stands for 0: what the other half gains by 1/63 is no gain.
+  // 0 must be represented by 0: the other half would gain less than 1/63 from anything else.
   const std::size_t end = smaller == 0 ? 1 : std::min(at + kNeighbours, kFractions);
   for (std::size_t i = begin; i < end; ++i) {
     const auto [above, below] = kTable.fractions[i];
-    // Multiples round the common f16 differently.
+    // Different multiples round the common f16 differently.
     for (int factor = 1; factor * below <= kMost; ++factor) {
       const auto low = static_cast<std::uint8_t>(factor * above);
       const auto high = static_cast<std::uint8_t>(factor * below);
@@ -135,16 +134,16 @@ float cost_of(const Pair& scales, const std::array<float, 2>& constant) {
   return cost;
 }
 
-constexpr float kLeastShare = 0.02f;  // about 1/63, the least ratio of scales
-// Far below what f16 holds, where squares of its inverse would overflow: it counts as 0.
+constexpr float kLeastShare = 0.02f;  // about 1/63, the smallest ratio of scales
+// Far below f16's range, where squares of its inverse would overflow: counts as 0.
 constexpr float kLeastStep = 1e-15f;
 
 StepAndOffset without_dust(const StepAndOffset& half) {
   return half.step < kLeastStep ? StepAndOffset{} : half;
 }
 
-// What counts as one step of a half. A step that hardly matters beside the other's must not
-// spoil that one.
+// What counts as one step of a half. A step that is negligible beside the other half's must not
+// dominate the fit.
 float counted_inverse(float step, float other) {
   return step == 0 ? 0 : 1 / std::max(step, other * kLeastShare);
 }
@@ -161,9 +160,9 @@ Q4KFit fit_q4_k(const StepAndOffset& one, const StepAndOffset& other) {
   float least = std::numeric_limits<float>::infinity();
   for (const Pair& scales : best_scales({{first.step, second.step}, per_step})) {
     if (least < kGoodEnough) break;
-    // No offset makes up for more of what the scales miss than this.
+    // Offsets cannot compensate for a larger error of the scales than this.
     if (scales.cost * (kMeanSquare - kMeanQuant * kMeanQuant) >= least) break;
-    // Offsets make up for it at the mean quant, and are never negative.
+    // Offsets compensate at the mean quant, and are never negative.
     const auto offset = [&](std::size_t half, float step) {
       return std::max(0.0f, exact[half] + scales.difference[half] * step * kMeanQuant);
     };
@@ -189,7 +188,8 @@ Q4KFit::Error Q4KFit::error(std::size_t half, double step, double offset) const 
 void Q4KFit::write_head(std::span<std::uint8_t, 16> out) const {
   std::memcpy(out.data(), &d, sizeof d);
   std::memcpy(out.data() + 2, &dmin, sizeof dmin);
-  // Of each half four parts of 32; the second half's upper two bits lie above the first's.
+  // Four parts of 32 per half; the upper two bits of the second half are stored above those of the
+  // first.
   for (std::size_t part = 0; part < 4; ++part) {
     out[4 + part] = static_cast<std::uint8_t>(scales[0] | scales[1] >> 4 << 6);
     out[8 + part] = static_cast<std::uint8_t>(minimums[0] | minimums[1] >> 4 << 6);

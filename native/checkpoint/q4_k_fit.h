@@ -1,7 +1,7 @@
-// Two groups of integer-quantized weights as one Q4_K super-block of 256. Q4_K means
-// d * scale * quant - dmin * minimum with whole numbers from 0 to 63, so the quants stay as
-// they are and only two ratios, of the steps and of the offsets, are rounded: to fractions of
-// a table, with d and dmin by least squares. Pure; any thread.
+// Fits two groups of integer-quantized weights into one Q4_K super-block of 256. Q4_K means d *
+// scale * quant - dmin * minimum with integers from 0 to 63, so the quants are unchanged and only
+// two ratios, of the steps and of the offsets, are rounded: to fractions from a table, with d and
+// dmin by least squares. Pure; any thread.
 #pragma once
 
 #include <array>
@@ -19,16 +19,17 @@ struct StepAndOffset {
 struct Q4KFit {
   std::uint16_t d = 0;  // f16, as dmin
   std::uint16_t dmin = 0;
-  std::array<std::uint8_t, 2> scales = {};    // of the first 128 weights and the others
+  std::array<std::uint8_t, 2> scales = {};    // of the first 128 weights and of the others
   std::array<std::uint8_t, 2> minimums = {};  // the same
 
-  // What the weights of a half differ by, in units of weights: slope * quant + constant.
+  // The error of a half's weights, as a linear function: slope * quant + constant, in units of
+  // weights.
   struct Error {
     double slope;
     double constant;
   };
   Error error(std::size_t half, double step, double offset) const;
-  // The 16 bytes before the quants.
+  // The 16 bytes that precede the quants.
   void write_head(std::span<std::uint8_t, 16> out) const;
 };
 

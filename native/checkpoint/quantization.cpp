@@ -15,7 +15,7 @@ namespace infernode {
 namespace {
 
 using Suffixes = std::array<std::string_view, 6>;
-// The first is the weight's; unused places are empty.
+// The first suffix is the weight's; unused entries are empty.
 constexpr Suffixes kAwqSuffixes = {".qweight", ".qzeros", ".scales"};
 constexpr Suffixes kLlmAwqSuffixes = {".qweight", ".scaled_zeros", ".scales", ".qzeros"};
 constexpr Suffixes kGptqSuffixes = {".qweight", ".qzeros", ".scales", ".g_idx"};
@@ -88,7 +88,7 @@ class FolderQuantization final : public Quantization {
            tensor->dtype == TensorDtype::kI8;
   }
 
-  // nullptr: the module is plain, or not there at all.
+  // nullptr: the module is plain, or does not exist.
   const StoredTensor* weight_of(const ModuleTensors& tensors) const {
     const StoredTensor* const plain = tensors.find(".weight");
     if (config_.format == QuantFormat::kSignedBytes) {
@@ -153,7 +153,7 @@ class FolderQuantization final : public Quantization {
     return open_signed_bytes(tensors, shape, config_);
   }
 
-  // Marlin's tiles: 16 inputs of all outputs a row, and no zero points.
+  // Marlin's tiles: one row for 16 inputs of all outputs, and no zero points.
   void judge_not_marlin(const ModuleTensors& tensors, const MatrixShape& shape) const {
     const StoredTensor* const quants = tensors.find(".qweight");
     if (quants == nullptr || tensors.find(".qzeros") != nullptr ||

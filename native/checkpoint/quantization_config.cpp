@@ -14,7 +14,7 @@ bool says_auto_round(const std::string& method) {
   return method == "auto-round" || method == "auto_round" || method == "intel/auto-round";
 }
 
-// auto-round's own method is one of the other formats' packings.
+// auto-round's own method uses the packings of the other formats.
 QuantConfig auto_round_config(const ConfigObject& config) {
   const std::string packing = config.text("packing_format").value_or("auto_round:auto_gptq");
   if (packing == "auto_round:auto_awq" || packing == "auto_round:awq") return awq_config(config);
@@ -49,10 +49,10 @@ std::string method_of(const ConfigObject& config, const char* otherwise) {
   return otherwise;
 }
 
-// Files of older makers, and auto-round's copy of what config.json says.
+// Separate files of older makers, and auto-round's copy of the object in config.json.
 struct OldFile {
   const char* name;
-  const char* method;  // where it names none; nullptr: it must
+  const char* method;  // default if the file names none; nullptr: it must name one
 };
 constexpr OldFile kOldFiles[] = {{"quantization_config.json", nullptr},
                                  {"quantize_config.json", "gptq"},
@@ -78,7 +78,7 @@ std::optional<QuantConfig> main_config(const CheckpointFolder& folder) {
   return std::nullopt;
 }
 
-// What both may say of the same weights.
+// The keys that both may contain for the same weights.
 void judge_same(const QuantConfig& main, const ConfigObject& other) {
   const auto differs = [&](const char* key, const char* old_key, std::int64_t expected) {
     const std::optional<std::int64_t> said =

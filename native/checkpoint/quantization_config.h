@@ -1,7 +1,6 @@
-// What a checkpoint's quantization_config says, judged and in one form for all methods: from
-// config.json, or from the files that older makers wrote beside it. Methods, layouts and
-// options that this engine does not compute are refused by name, with what to take instead.
-// It knows no tensors. Pure; any thread.
+// A checkpoint's quantization_config, validated and normalised for all methods: from config.json,
+// or from the separate files of older makers. Unsupported methods, layouts and options are refused
+// by name, with what to use instead. Does not look at tensors. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +16,7 @@ enum class QuantFormat {
   kAwqGemm,
   kAwqGemv,
   kAwqFast,      // AutoAWQ gemv_fast
-  kLlmAwq,       // gemv_fast, or words of 32 bits as gemv
+  kLlmAwq,       // gemv_fast, or 32-bit words as gemv
   kGptqV1,       // stores zero point - 1
   kGptqV2,       // stores the zero point
   kPacked,       // compressed-tensors pack-quantized
@@ -27,13 +26,13 @@ enum class QuantFormat {
 struct QuantConfig {
   QuantFormat format = QuantFormat::kAwqGemm;
   std::string name;       // "AWQ gemm"
-  std::string label;      // the file and key it stood in, for messages
+  std::string label;      // file and key it was read from, for messages
   int bits = 4;           // 4 or 8
-  std::size_t group = 0;  // inputs that share a scale; 0: all of a row
+  std::size_t group = 0;  // inputs that share a scale; 0: the whole row
   bool symmetric = false;
-  bool reordered = false;            // desc_act or actorder: a g_idx must tell it is harmless
-  bool dynamic_activations = false;  // were meant to be rounded to 8 bits as they come
-  bool cache_scheme = false;         // of a KV cache, which is not followed
+  bool reordered = false;  // desc_act or actorder: g_idx must show that inputs are not reordered
+  bool dynamic_activations = false;  // activations were meant to be quantized to 8 bits at run time
+  bool cache_scheme = false;         // a scheme for the KV cache, which is ignored
 };
 
 // nullopt: not quantized. Throws Error(kModelFormatUnsupported) and Error(kModelCorrupt).

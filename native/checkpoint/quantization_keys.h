@@ -16,9 +16,9 @@ struct ConfigObject {
   const nlohmann::json& value;
   std::string label;
 
-  // nullptr where the key is missing or null.
+  // nullptr if the key is missing or null.
   const nlohmann::json* find(const char* key) const;
-  // These throw Error(kModelCorrupt) for another type. The names of texts are in lower case.
+  // These throw Error(kModelCorrupt) for another type. Texts are converted to lower case.
   [[nodiscard]] std::optional<std::int64_t> integer(const char* key) const;
   [[nodiscard]] std::optional<bool> boolean(const char* key) const;
   [[nodiscard]] std::optional<std::string> text(const char* key) const;
@@ -30,10 +30,10 @@ struct ConfigObject {
                          const std::string& instead);
 [[noreturn]] void refuse_corrupt(const ConfigObject& config, const std::string& sentence);
 
-// Throws for a method that cannot be loaded, known to us or not.
+// Throws for every method that cannot be loaded, known or unknown.
 [[noreturn]] void refuse_method(const ConfigObject& config, const std::string& method);
 
-// -1 and what is missing: 0, a whole row. Throws for a size that ggml's blocks do not divide.
+// -1 and a missing key: 0, a whole row. Throws for a size that is not a multiple of ggml's blocks.
 std::size_t group_size_of(const ConfigObject& config, const char* key);
 
 QuantConfig awq_config(const ConfigObject& config);

@@ -1,5 +1,6 @@
-// The configs of AutoAWQ, llm-awq, GPTQ and auto-round. Refused: kernels' own packings, bits
-// that ggml's blocks cannot hold exactly, and layers that are quantized unlike the others.
+// The configs of AutoAWQ, llm-awq, GPTQ and auto-round. Refuses kernel-specific packings, bit
+// widths that ggml's blocks cannot represent exactly, and layers quantized differently from the
+// others.
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/quantization_keys.h"
@@ -32,7 +33,7 @@ void judge_storage(const ConfigObject& config) {
   }
 }
 
-// GPTQModel: "-:pattern" leaves modules as they are, which the tensors tell; others change
+// GPTQModel: "-:pattern" excludes modules, which the tensors show anyway; other patterns change
 // bits or groups.
 void judge_dynamic(const ConfigObject& config) {
   const std::optional<ConfigObject> dynamic = config.object("dynamic");
@@ -44,7 +45,7 @@ void judge_dynamic(const ConfigObject& config) {
   }
 }
 
-// auto-round: more than 8 bits means plain.
+// auto-round: more than 8 bits means not quantized.
 void judge_extra(const ConfigObject& config, const QuantConfig& all) {
   if (config.text("data_type").value_or("int") != "int") {
     refuse(config, "data_type " + quoted_name(*config.text("data_type")), kOneScheme);
@@ -83,14 +84,14 @@ const char* key_there(const ConfigObject& config, const char* key, const char* o
 QuantFormat awq_layout(const ConfigObject& config) {
   const std::string backend = config.text("backend").value_or("");
   std::string version = config.text("version").value_or("");
-  // GPTQModel's spelling.
+  // GPTQModel's name for it.
   for (const char* const key : {"checkpoint_format", "format"}) {
     if (version.empty()) version = config.text(key).value_or("");
   }
   if (backend == "llm-awq" || version == "llm-awq") {
     return version == "gemm" ? QuantFormat::kAwqGemm : QuantFormat::kLlmAwq;
   }
-  if (version.empty() || version == "gemm") return QuantFormat::kAwqGemm;  // makers' default
+  if (version.empty() || version == "gemm") return QuantFormat::kAwqGemm;  // the makers' default
   if (version == "gemv") return QuantFormat::kAwqGemv;
   if (version == "gemv_fast" || version == "gemvfast") return QuantFormat::kAwqFast;
   refuse(config, "AWQ version " + quoted_name(version),

@@ -1,6 +1,6 @@
-// The checkpoint formats, one file each: they judge the tensors of a module and put its matrix
-// together. Each throws Error(kModelCorrupt), or kModelFormatUnsupported where the tensors say
-// what the config does not. Any thread.
+// The checkpoint formats, one file each: they validate the tensors of a module and compose its
+// matrix. Each throws Error(kModelCorrupt), or kModelFormatUnsupported if the tensors show
+// something that the config does not declare. Any thread.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace infernode {
 // `shape` is the config's; its dimensions are positive, groups divide columns.
 std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, MatrixShape shape);
 std::unique_ptr<QuantizedMatrix> open_awq_gemv(const ModuleTensors& module, MatrixShape shape);
-// gemv_fast, and llm-awq, which names its zero points differently and may keep bf16.
+// gemv_fast, and llm-awq, which names its zero points differently and may use bf16.
 std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, MatrixShape shape);
 std::unique_ptr<QuantizedMatrix> open_gptq(const ModuleTensors& module, MatrixShape shape,
                                            const QuantConfig& config);
@@ -24,7 +24,7 @@ std::unique_ptr<QuantizedMatrix> open_packed(const ModuleTensors& module, Matrix
 std::unique_ptr<QuantizedMatrix> open_signed_bytes(const ModuleTensors& module, MatrixShape shape,
                                                    const QuantConfig& config);
 
-// Throws where `index`, the group of each input, is not input / group: inputs were reordered.
+// Throws if `index`, the group of each input, is not input / group: the inputs were reordered.
 void judge_group_index(const ModuleTensors& module, const StoredTensor& index,
                        const MatrixShape& shape);
 

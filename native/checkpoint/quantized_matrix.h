@@ -17,9 +17,9 @@ class QuantizedMatrix {
 
   virtual std::size_t rows() const = 0;     // outputs
   virtual std::size_t columns() const = 0;  // inputs
-  virtual std::size_t group() const = 0;    // inputs that share a scale; columns() where "-1"
-  virtual int bits() const = 0;             // 4 or 8
-  // Rows are read fastest in blocks that begin at multiples of this.
+  virtual std::size_t group() const = 0;  // inputs that share a scale; columns() for group size -1
+  virtual int bits() const = 0;           // 4 or 8
+  // Reading is fastest in blocks that begin at multiples of this.
   virtual std::size_t row_block() const = 0;
 
   // Fills `out` with rows [first, first + count). Throws CheckpointFolder::read()'s errors,
@@ -27,8 +27,8 @@ class QuantizedMatrix {
   // negative one whose zero point is not the middle (auto-round's symmetric exports have
   // negative ones), and for a zero point out of range.
   virtual void read(std::size_t first, std::size_t count, GroupedRows& out) const = 0;
-  // The same but for the quants, which stay as they were: what every matrix is examined by
-  // before its type is chosen (packing_choice.h).
+  // The same without the quants, which are left unchanged: used to examine every matrix before its
+  // type is chosen (packing_choice.h).
   virtual void read_groups(std::size_t first, std::size_t count, GroupedRows& out) const = 0;
 };
 

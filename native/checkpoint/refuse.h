@@ -1,4 +1,4 @@
-// How refusals of a checkpoint read: "<path in quotes> <why>", with tensors in quotes.
+// The form of error messages about a checkpoint: "<path in quotes> <why>", with tensors in quotes.
 // Pure; any thread.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace infernode {
   throw Error(code, quoted_path(path) + " " + why);
 }
 
-// A tensor's name or another text of the file, whatever it holds.
+// A tensor's name or another text from the file, made safe for a message.
 inline std::string quoted_name(std::string_view text) { return "'" + printable(text, 200) + "'"; }
 
 }  // namespace infernode

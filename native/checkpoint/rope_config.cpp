@@ -11,10 +11,10 @@ namespace {
 constexpr double kMostBase = 1e12;
 constexpr double kMostFactor = 1e6;
 constexpr std::uint64_t kMostContext = std::uint64_t{1} << 30;
-constexpr double kBetaFast = 32;  // llama.cpp computes yarn with these
+constexpr double kBetaFast = 32;  // llama.cpp's constants for yarn
 constexpr double kBetaSlow = 1;
 
-// Magnitude that yarn gives attention for a context `scale` times as long.
+// yarn's attention factor for a context `scale` times as long.
 double yarn_magnitude(double scale, double weight = 1) {
   return scale <= 1 ? 1 : 0.1 * weight * std::log(scale) + 1;
 }
@@ -46,7 +46,7 @@ class RopeReader {
   }
 
  private:
-  // Those of transformers 5: flat, or one set for each type of layer.
+  // The parameters of transformers 5: flat, or one object per type of layer.
   void read_parameters(const ConfigReader& parameters) {
     full_ = parameters.object("full_attention");
     if (!full_) {
@@ -112,7 +112,7 @@ class RopeReader {
     return *factor;
   }
 
-  // Of the context that the model was trained for first.
+  // Relative to the context that the model was first trained for.
   std::uint32_t original_context(const ConfigReader& scaling) {
     constexpr std::string_view kKey = "original_max_position_embeddings";
     auto original = scaling.whole(kKey, 1, kMostContext);
@@ -133,7 +133,7 @@ class RopeReader {
     must_be(scaling, "beta_slow", kBetaSlow);
     if (!scaling.flag("truncate").value_or(true))
       scaling.refuse("truncate", "must be true", ErrorCode::kModelFormatUnsupported);
-    const double own = yarn_magnitude(rope_.factor);  // llama.cpp multiplies with it anyway
+    const double own = yarn_magnitude(rope_.factor);  // llama.cpp multiplies by it in any case
     const double mscale = scaling.number("mscale", 0, kMostFactor).value_or(0);
     const double all = scaling.number("mscale_all_dim", 0, kMostFactor).value_or(0);
     double wanted = own;
@@ -194,7 +194,7 @@ class RopeReader {
   const ConfigReader& config_;
   const ModelConfig& model_;
   RopeRule rule_;
-  std::optional<ConfigReader> full_;  // of full layers, where layers differ
+  std::optional<ConfigReader> full_;  // of full-attention layers, if layers differ
   RopeConfig rope_;
 };
 

@@ -1,5 +1,5 @@
-// Reads the header event by event, so that a hostile one costs no more memory than its
-// bytes; see safetensors_header.h.
+// Reads the header event by event, so that a hostile one costs no more memory than its size; see
+// safetensors_header.h.
 #include "checkpoint/safetensors_header.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ struct DtypeEntry {
   TensorDtype dtype;
   std::uint64_t bits;
 };
-// Every type of the format; those that no model here uses are kOther.
+// Every type of the format; those that no supported model uses are kOther.
 constexpr std::array<DtypeEntry, 21> kDtypes = {{
     {"F64", TensorDtype::kF64, 64},      {"F32", TensorDtype::kF32, 32},
     {"F16", TensorDtype::kF16, 16},      {"BF16", TensorDtype::kBf16, 16},
@@ -39,7 +39,7 @@ constexpr std::array<DtypeEntry, 21> kDtypes = {{
     {"F4", TensorDtype::kOther, 4},
 }};
 
-// Collects one entry after another: {"name": {"dtype": …, "shape": […], "data_offsets": […]}}.
+// Collects the entries one by one: {"name": {"dtype": …, "shape": […], "data_offsets": […]}}.
 class HeaderReader : public JsonEvents {
  public:
   HeaderReader(std::uint64_t data_begin, std::uint32_t file)
@@ -173,7 +173,7 @@ class HeaderReader : public JsonEvents {
   std::uint32_t file_;
   std::vector<StoredTensor> tensors_;
   bool metadata_seen_ = false;
-  // Of the entry at hand:
+  // State of the current entry:
   bool in_metadata_ = false;
   StoredTensor tensor_;
   Field field_ = Field::kDtype;
@@ -183,7 +183,7 @@ class HeaderReader : public JsonEvents {
   std::uint64_t bits_ = 0;  // of one element
 };
 
-// Each tensor begins where the one before ends, from the header to the end of the file.
+// Each tensor must begin where the previous one ends, from the header to the end of the file.
 void check_tiling(const std::vector<StoredTensor>& tensors, std::uint64_t data_begin,
                   std::uint64_t file_bytes, const std::string& path) {
   std::vector<const StoredTensor*> by_place;
@@ -213,7 +213,7 @@ void check_tiling(const std::vector<StoredTensor>& tensors, std::uint64_t data_b
                     " bytes behind its last tensor; download it again.");
 }
 
-// What kind of file people have instead, and what to do about it.
+// Identifies what the file is instead, and says what to do about it.
 std::string_view hint_for(std::string_view bytes) {
   if (bytes.starts_with("version https://git-lfs"))
     return "It is a Git LFS pointer: run 'git lfs pull' to fetch the file itself.";

@@ -11,12 +11,12 @@ namespace infernode {
 
 namespace {
 
-// A message's fields, one after another.
+// Iterates over a message's fields.
 class Fields {
  public:
   Fields(std::string_view bytes, const std::string& label) : bytes_(bytes), label_(label) {}
 
-  // False at the end. Afterwards number() and one of the values below are those of the field.
+  // False at the end. Otherwise number() and one of the values below describe the current field.
   bool next() {
     if (bytes_.empty()) return false;
     const std::uint64_t tag = varint();
@@ -87,7 +87,7 @@ SentencePiece parse_piece(std::string_view bytes, const std::string& label) {
     if (fields.number() != 3) continue;
     if (fields.value() < 1 || fields.value() > 6)
       refuse_tokenizer(label, "piece " + shown_text(piece.text) + " has an unknown type.");
-    piece.kind = static_cast<TokenKind>(fields.value());  // numbered as GGUF's
+    piece.kind = static_cast<TokenKind>(fields.value());  // the numbers are GGUF's
   }
   return piece;
 }

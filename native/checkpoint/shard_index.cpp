@@ -1,4 +1,4 @@
-// Keeps the weight_map and nothing else; see shard_index.h.
+// Keeps only the weight_map; see shard_index.h.
 #include "checkpoint/shard_index.h"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ class IndexReader : public JsonEvents {
     return true;
   }
   bool has_map() const { return map_seen_; }
-  // Numbers files in the order of their names.
+  // Numbers the files in alphabetical order.
   ShardIndex take() {
     ShardIndex index;
     std::vector<std::uint32_t> place(files_.size());

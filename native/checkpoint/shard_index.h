@@ -1,5 +1,5 @@
-// Which file holds which tensor, as "model.safetensors.index.json" says. Refuses file names
-// that are no plain name in the same folder. Pure; any thread.
+// Which file contains which tensor, from "model.safetensors.index.json". Refuses file names that
+// are not plain names in the same folder. Pure; any thread.
 #pragma once
 
 #include <cstddef>

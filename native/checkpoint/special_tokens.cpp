@@ -19,8 +19,8 @@ struct Source {
 };
 
 struct Sources {
-  std::vector<Source> texts;  // name tokens by their text
-  std::vector<Source> ids;    // name tokens by their id
+  std::vector<Source> texts;  // these name tokens by their text
+  std::vector<Source> ids;    // these name tokens by their id
 };
 
 Sources open_sources(const CheckpointFolder& folder) {
@@ -49,7 +49,7 @@ std::optional<std::string> token_text(const Source& source, const std::string& k
   refuse_tokenizer(source.label, key + " must be a token's text.");
 }
 
-// Ids of a key that is one number or a list of them. -1 is what some write for none.
+// Ids from a key that is a number or a list of numbers. Some makers write -1 for none.
 std::vector<std::uint32_t> ids_of(const Source& source, const std::string& key,
                                   const Vocabulary& vocabulary) {
   const Json* value = member(source.json, key.c_str());
@@ -70,8 +70,8 @@ std::vector<std::uint32_t> ids_of(const Source& source, const std::string& key,
   return ids;
 }
 
-// The token that `role` ("bos") names. A text that is no token is passed over: tokenizers add
-// it as a new one, which has no weights.
+// The token for `role` ("bos"). A text that is not a token is ignored: tokenizers adds it as a new
+// token, for which there are no weights.
 std::optional<std::uint32_t> find_role(const Sources& sources, const std::string& role,
                                        const Vocabulary& vocabulary) {
   for (const Source& source : sources.texts) {
@@ -86,8 +86,8 @@ std::optional<std::uint32_t> find_role(const Sources& sources, const std::string
   return std::nullopt;
 }
 
-// Tokens that the post-processor puts around a text, in `single` of a TemplateProcessing or in
-// a RobertaProcessing; more than one on a side cannot be told to llama.cpp.
+// Tokens that the post-processor adds around a text, in `single` of a TemplateProcessing or in a
+// RobertaProcessing; llama.cpp supports at most one on each side.
 struct Around {
   std::vector<std::string> before;
   std::vector<std::string> after;
@@ -132,8 +132,8 @@ Around read_post_processor(const Json* tokenizer, const std::string& label) {
   return around;
 }
 
-// Whether a token is put there: tokenizer_config.json says, else the post-processor does.
-// `token` becomes the post-processor's where no file names one.
+// Whether the token is added: tokenizer_config.json decides, else the post-processor. `token` is
+// set to the post-processor's if no file names one.
 bool adds(const Sources& sources, const std::string& role, const std::vector<std::string>& around,
           const Vocabulary& vocabulary, std::optional<std::uint32_t>& token) {
   std::optional<std::uint32_t> only;
@@ -154,7 +154,7 @@ bool adds(const Sources& sources, const std::string& role, const std::vector<std
   return only && only == token;
 }
 
-// The end of a text first, then all that the configs name.
+// eos first, then every other token that the configs name.
 std::vector<std::uint32_t> find_ends(const Sources& sources, std::optional<std::uint32_t> eos,
                                      const Vocabulary& vocabulary) {
   std::vector<std::uint32_t> ends;

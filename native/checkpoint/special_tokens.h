@@ -1,4 +1,4 @@
-// Which tokens begin and end texts, told from tokenizer_config.json, special_tokens_map.json,
+// Which tokens begin and end texts, from tokenizer_config.json, special_tokens_map.json,
 // tokenizer.json's post-processor, config.json and generation_config.json, in this order.
 #pragma once
 
@@ -19,11 +19,11 @@ struct SpecialTokens {
   std::optional<std::uint32_t> padding;
   bool add_bos = false;
   bool add_eos = false;
-  std::vector<std::uint32_t> ends;  // each of them ends a generation; eos is the first
+  std::vector<std::uint32_t> ends;  // each of them ends a generation; the first is eos
 };
 
-// `tokenizer`: tokenizer.json, where there is one. Throws Error(kModelCorrupt); messages name
-// the file and the key.
+// `tokenizer`: tokenizer.json, if it exists. Throws Error(kModelCorrupt); messages name the file
+// and the key.
 SpecialTokens read_special_tokens(const CheckpointFolder& folder, const Json* tokenizer,
                                   const Vocabulary& vocabulary);
 

@@ -1,6 +1,6 @@
-// Tables of plain numbers of a checkpoint, one per row and group: scales, and the scaled zero
-// points of gemv_fast. F16, BF16 or F32, as floats; their values are judged by who asks.
-// Pure but for reading; any thread.
+// Tables of plain numbers in a checkpoint, one per row and group: scales, and the scaled zero
+// points of gemv_fast. F16, BF16 or F32, converted to float; the caller validates the values. Pure
+// except for reading; any thread.
 #pragma once
 
 #include <cstddef>

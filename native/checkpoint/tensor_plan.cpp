@@ -16,7 +16,7 @@ namespace infernode {
 
 namespace {
 
-// Where checkpoints keep the language model: alone, or beside a vision tower.
+// Where checkpoints store the language model: at the top, or beside a vision tower.
 constexpr std::array<std::string_view, 3> kPrefixes = {"model.", "language_model.model.",
                                                        "model.language_model."};
 constexpr std::array<std::string_view, 2> kHeads = {"lm_head", "language_model.lm_head"};
@@ -85,7 +85,7 @@ class Planner {
     refuse_missing("model.embed_tokens.weight");
   }
 
-  // A stored tensor of plain numbers, which is used from now on.
+  // A stored tensor of plain numbers, which is marked as used.
   const StoredTensor& take(const StoredTensor& tensor, std::span<const std::uint64_t> shape) {
     if (!is_number(tensor.dtype)) {
       refuse(tensor, "has dtype " + printable(tensor.dtype_text) +
@@ -150,7 +150,7 @@ class Planner {
     if (!config_.tied) refuse_missing("lm_head.weight");
   }
 
-  // Whether any tensor is stored below this module's name.
+  // Whether any stored tensor belongs to this module.
   bool has_module(const std::string& module) const {
     const std::string begin = module + ".";
     const auto& all = folder_.tensors();
@@ -205,12 +205,12 @@ class Planner {
       if (!has_bias(rule.bias)) continue;
       PlannedTensor& bias = plan_vector(module + ".bias", name + ".bias", rows, TensorRole::kBias);
       bias.head_rows = head;
-      if (head == 0) continue;  // interleaved ones are rows of one number
+      if (head == 0) continue;  // vectors are interleaved as rows of one number
       std::swap(bias.rows, bias.columns);
     }
   }
 
-  // What is stored and nothing above asked for.
+  // Checks stored tensors that nothing above has used.
   void check_rest() {
     bool vision = false;
     for (const StoredTensor& tensor : folder_.tensors()) {
@@ -231,7 +231,7 @@ class Planner {
     return quantized_.contains(name.substr(0, name.rfind('.')));
   }
 
-  // Some quantizers store a bias of zeros for every layer.
+  // Some quantizers store an all-zero bias for every layer.
   bool is_zero_bias(const StoredTensor& tensor) const {
     constexpr std::uint64_t kMostBytes = 4 << 20;
     if (!tensor.name.ends_with(".bias") || tensor.bytes > kMostBytes || !is_number(tensor.dtype))

@@ -12,16 +12,17 @@ namespace infernode {
 
 namespace {
 
-constexpr std::uint64_t kBlockWeights = std::uint64_t{1} << 18;  // unpacked, they fit the L2 cache
+// unpacked, they fit into the L2 cache
+constexpr std::uint64_t kBlockWeights = std::uint64_t{1} << 18;
 
-// What all workers hold at once; a machine of many cores does not take more.
+// Limit on what all workers hold together, so that memory does not grow with the number of cores.
 constexpr std::uint64_t kScratchBytes = std::uint64_t{192} << 20;
 
 std::uint64_t round_up(std::uint64_t number, std::uint64_t step) {
   return (number + step - 1) / step * step;
 }
 
-// Rows that are packed together: whole heads, and what the format reads fastest.
+// Rows packed together: whole heads, and the format's fastest multiple.
 std::uint64_t block_rows(const PlannedTensor& tensor) {
   std::uint64_t step = std::max<std::uint64_t>(1, tensor.head_rows);
   if (tensor.quantized != nullptr) {
@@ -30,15 +31,15 @@ std::uint64_t block_rows(const PlannedTensor& tensor) {
   return round_up(std::max<std::uint64_t>(1, kBlockWeights / tensor.columns), step);
 }
 
-// About what one worker holds: quants as stored and as bytes, or a plain block as stored; and
-// the block packed.
+// Approximate memory of one worker: quants as stored and as bytes, or a plain block as stored; and
+// the packed block.
 std::uint64_t scratch_bytes(const PlannedTensor& tensor, PackedType type, std::uint64_t rows) {
   const std::uint64_t weights = rows * tensor.columns;
   const std::uint64_t read = tensor.quantized != nullptr ? weights + weights / 2 : weights * 4;
   return read + rows * packed_row_bytes(type, static_cast<std::size_t>(tensor.columns));
 }
 
-// Where a row of the checkpoint goes: halves of a head become neighbours.
+// The index of a checkpoint row in the GGUF file: the halves of a head are interleaved.
 std::uint64_t packed_row(const PlannedTensor& tensor, std::uint64_t row) {
   if (tensor.head_rows == 0) return row;
   const std::uint64_t within = row % tensor.head_rows;
@@ -69,7 +70,7 @@ void TensorRows::pack_stored(const PlannedTensor& tensor, PackedType type, Block
   if (tensor.plus_one) add_one(out);
 }
 
-// Into `direct` where it has room for the whole block, else into the scratch.
+// Writes into `direct` if it has room for the whole block, else into the scratch buffer.
 std::span<const std::byte> TensorRows::pack(const PlannedTensor& tensor, PackedType type,
                                             Block block, std::span<std::byte> direct,
                                             Scratch& scratch) const {

@@ -1,5 +1,5 @@
-// Packs the rows of planned tensors in blocks, in parallel: what reading a CheckpointFile is.
-// Memory is a few blocks per worker whatever the tensors' sizes. One thread at a time.
+// Packs the rows of planned tensors in blocks, in parallel: this is how a CheckpointFile is read.
+// Memory is a few blocks per worker, whatever the tensors' sizes. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,13 @@ class TensorRows {
  public:
   TensorRows(const CheckpointFolder& folder, int threads) : folder_(folder), threads_(threads) {}
 
-  // Bytes [begin, begin + out.size()) of the packed tensor. `error` is added to for rows of
+  // Fills `out` with bytes of the packed tensor from `begin` on, and adds to `error` for rows of
   // quantized weights. Throws Error that names file and tensor.
   void read(const PlannedTensor& tensor, PackedType type, std::uint64_t begin,
             std::span<std::byte> out, PackingError& error);
 
  private:
-  // What one worker needs; kept from block to block.
+  // One worker's buffers, reused from block to block.
   struct Scratch {
     GroupedRows rows;
     std::vector<std::byte> stored;

@@ -21,14 +21,14 @@ PackedType stored_type(TensorDtype dtype, bool keep_bf16) {
 PackedType plain_type(const PlannedTensor& tensor, const CheckpointOptions& options) {
   if (tensor.plain == nullptr || tensor.role == TensorRole::kNorm ||
       tensor.role == TensorRole::kBias)
-    return PackedType::kF32;  // llama.cpp computes with no other type there
+    return PackedType::kF32;  // llama.cpp supports only this type here
   if (options.profile == PackingProfile::kF32) return PackedType::kF32;
   const PackedType stored = stored_type(tensor.plain->dtype, options.keep_bf16);
   const PackedType wanted = options.plain_type.value_or(stored);
   return tensor.columns % packed_block(wanted) == 0 ? wanted : stored;
 }
 
-constexpr std::size_t kQ4_KGroup = 128;  // Q4_K fits nearly always from groups of this size on
+constexpr std::size_t kQ4_KGroup = 128;  // from this group size on, Q4_K nearly always fits
 
 MatrixFacts facts_of(const PlannedTensor& tensor, const CheckpointOptions& options,
                      bool symmetric) {

@@ -1,4 +1,4 @@
-// See tokenizer.h: which files are read, and the values that are written.
+// See tokenizer.h: which files are read, and which values are written.
 #include "checkpoint/tokenizer.h"
 
 #include <algorithm>
@@ -24,8 +24,8 @@ constexpr std::size_t kMostConfigBytes = 16u << 20;
 constexpr const char* kJsonName = "tokenizer.json";
 constexpr const char* kModelName = "tokenizer.model";
 
-// Architectures whose embeddings may have fewer rows than the tokenizer has ids, or more that
-// no token uses, as llama.cpp's converter knows them too.
+// Architectures whose embeddings may have fewer rows than the tokenizer has ids, or unused
+// additional rows, as in llama.cpp's converter.
 bool cuts_rows(const std::string& architecture) { return architecture == "gemma3"; }
 
 void write_vocabulary(const Vocabulary& vocabulary, GgufWriter& header) {
@@ -41,7 +41,7 @@ void write_vocabulary(const Vocabulary& vocabulary, GgufWriter& header) {
   }
 }
 
-// The scores of SentencePiece itself, where tokenizer.model has the same pieces.
+// SentencePiece's own scores, if tokenizer.model has the same pieces.
 void take_scores(const SentencePieceModel& model, Vocabulary& vocabulary) {
   if (!model.bpe || model.pieces.size() > vocabulary.size()) return;
   for (std::uint64_t id = 0; id < model.pieces.size(); ++id)
@@ -50,8 +50,8 @@ void take_scores(const SentencePieceModel& model, Vocabulary& vocabulary) {
     vocabulary.set_score(id, model.pieces[id].score);
 }
 
-// A token that a file beside the vocabulary names; one that the vocabulary has under another
-// id or text stays as the vocabulary says.
+// A token named by a file beside the vocabulary; if the vocabulary has it under another id or text,
+// the vocabulary takes precedence.
 void add_named(const AddedToken& token, const VocabularyNeeds& needs, Vocabulary& vocabulary) {
   if (needs.cut && token.id >= needs.rows) return;
   const auto known = vocabulary.find(token.text);
@@ -86,15 +86,15 @@ void add_added_tokens(const CheckpointFolder& folder, const VocabularyNeeds& nee
     add_named({token_id(id, label, shown_text(text)), text, false}, needs, vocabulary);
 }
 
-// Tokens that llama.cpp takes for the end of a turn by their text.
+// Tokens that llama.cpp recognises as the end of a turn by their text.
 bool names_turn_end(std::string_view text) {
   constexpr std::array<std::string_view, 5> kNames = {"<|eot_id|>", "<|im_end|>", "<|end|>",
                                                       "<end_of_turn>", "<|endoftext|>"};
   return std::ranges::find(kNames, text) != kNames.end();
 }
 
-// GGUF has keys for three tokens that end a generation; the last key is this engine's and has
-// all of them.
+// GGUF has keys for three end-of-generation tokens; the last key is infernode's own and lists all
+// of them.
 void write_ends(const Vocabulary& vocabulary, const std::vector<std::uint32_t>& ends,
                 GgufWriter& header) {
   header.whole("tokenizer.ggml.eos_token_id", ends[0]);
@@ -108,7 +108,7 @@ void write_ends(const Vocabulary& vocabulary, const std::vector<std::uint32_t>& 
 }
 
 void write_special(const Vocabulary& vocabulary, const SpecialTokens& special, GgufWriter& header) {
-  // Without a key llama.cpp takes a token of another model's for it.
+  // Without this key llama.cpp would use another model's token id.
   header.whole("tokenizer.ggml.bos_token_id", special.bos.value_or(special.ends[0]));
   write_ends(vocabulary, special.ends, header);
   if (special.unknown) header.whole("tokenizer.ggml.unknown_token_id", *special.unknown);

@@ -14,8 +14,8 @@
 
 namespace infernode {
 
-// All tokens that end a generation, an int32 array; the engine reads it beside what llama.cpp
-// finds itself (see native/model/llama_model.cpp).
+// All tokens that end a generation, an int32 array; the engine reads it in addition to what
+// llama.cpp finds itself (see native/model/llama_model.cpp).
 inline constexpr std::string_view kEndTokensKey = "infernode.end_of_generation_token_ids";
 
 struct TokenizerNeeds {
@@ -24,8 +24,8 @@ struct TokenizerNeeds {
   std::optional<std::string> pre_tokenizer;  // llama.cpp's name, forced by the caller
 };
 
-// Writes the values and returns the number of tokens, which is what the embeddings must have:
-// padded to embedding_rows, less for architectures whose checkpoints carry unused rows (gemma3).
+// Writes the values and returns the number of tokens, which must be the number of embedding rows:
+// padded to embedding_rows, or fewer for architectures whose checkpoints have unused rows (gemma3).
 // Throws Error(kModelCorrupt) or Error(kModelFormatUnsupported); messages name the file.
 std::uint64_t write_tokenizer(const CheckpointFolder& folder, const TokenizerNeeds& needs,
                               GgufWriter& header);

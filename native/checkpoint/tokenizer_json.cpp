@@ -38,7 +38,7 @@ const Json& model_of(const Json& tokenizer, const std::string& label) {
   return *model;
 }
 
-// In the order of ids, so that a message names the first fault.
+// In the order of ids, so that a message names the first error.
 void add_vocabulary(const Json& model, Vocabulary& vocabulary) {
   const std::string& label = vocabulary.label();
   const Json* entries = member(model, "vocab");
@@ -60,7 +60,7 @@ void add_added(const Json& tokenizer, const VocabularyNeeds& needs, Vocabulary& 
   }
 }
 
-// "left right", or ["left", "right"] where parts have spaces.
+// "left right", or ["left", "right"] if parts contain spaces.
 Merge merge_of(const Json& entry, std::size_t index, const std::string& label) {
   const auto malformed = [&] {
     refuse_tokenizer(label,
@@ -82,7 +82,7 @@ Merge merge_of(const Json& entry, std::size_t index, const std::string& label) {
   return merge;
 }
 
-// Calls `use(merge, id of what it makes)` for each merge in order.
+// Calls `use(merge, id of the merged token)` for each merge in order.
 template <typename Use>
 void each_merge(const Json& model, const Vocabulary& vocabulary, const Use& use) {
   const Json* merges = member(model, "merges");
@@ -99,7 +99,7 @@ void each_merge(const Json& model, const Vocabulary& vocabulary, const Use& use)
   }
 }
 
-// llama.cpp parts a merge at its first space, so spaces inside are written as bytes are.
+// llama.cpp splits a merge at its first space, so spaces inside are encoded as bytes are.
 std::string written(const Merge& merge) {
   const auto part = [](const std::string& text) {
     std::string result;
@@ -125,7 +125,7 @@ std::vector<const Json*> normalizer_steps(const Json& tokenizer, const std::stri
                                    " is not supported: llama.cpp would tokenize other text.");
 }
 
-// NFC changes nothing in text that is composed, which nearly all is; see docs/guides/models.md.
+// NFC does not change composed text, which nearly all text is; see docs/guides/models.md.
 void check_byte_level_normalizer(const Json& tokenizer, const std::string& label) {
   for (const Json* step : normalizer_steps(tokenizer, label)) {
     const std::string type = text_member(*step, "type", label).value_or("");
@@ -165,7 +165,7 @@ bool is_text(const Json& step, const char* key, std::string_view text) {
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;
 }
 
-// Prepend puts a mark before the text, Replace makes marks of spaces.
+// Prepend adds a mark before the text, Replace turns spaces into marks.
 bool prefix_of_normalizer(const Json& tokenizer, const std::string& label) {
   bool prefix = false;
   for (const Json* step : normalizer_steps(tokenizer, label)) {
@@ -181,7 +181,7 @@ bool prefix_of_normalizer(const Json& tokenizer, const std::string& label) {
   return prefix;
 }
 
-// Metaspace, or a Split at spaces that are no more where the normalizer made marks of them.
+// Metaspace, or a Split at spaces, none of which are left if the normalizer replaced them by marks.
 bool prefix_of_pre_tokenizer(const Json& tokenizer, const std::string& label) {
   const Json* step = member(tokenizer, "pre_tokenizer");
   if (step == nullptr) return false;
@@ -210,7 +210,7 @@ void mark_bytes(Vocabulary& vocabulary) {
   }
 }
 
-// llama.cpp joins the pair whose piece has the highest score: the earlier a merge, the higher.
+// llama.cpp merges the pair with the highest score: the earlier a merge, the higher its score.
 void score_by_merges(const Json& model, Vocabulary& vocabulary) {
   const auto none = [&](std::uint64_t id) {
     return -static_cast<float>(member(model, "merges")->size() + id);
@@ -267,7 +267,7 @@ Vocabulary read_tokenizer_json(const Json& tokenizer, const std::string& label,
   const auto steps = pre_tokenizer_steps(member(tokenizer, "pre_tokenizer"), label);
   Vocabulary vocabulary(label, needs.rows);
   add_vocabulary(model, vocabulary);
-  // Kinds before added tokens: those are special or user-defined whatever they are here.
+  // Kinds before added tokens, which are special or user-defined whatever their kind here.
   if (is_byte_level(steps) || needs.pre_tokenizer) {
     read_byte_level(tokenizer, steps, needs, vocabulary);
   } else {

@@ -1,7 +1,7 @@
-// The vocabulary of tokenizer.json: byte-level BPE under a pre-tokenizer that llama.cpp has,
-// and SentencePiece's BPE, whose scores are the order of its merges. Unigram and WordPiece are
-// refused, and so is what neither llama.cpp nor this code can do: other normalizers, dropped
-// prefixes, vocabularies without their bytes. Pure; any thread.
+// The vocabulary from tokenizer.json: byte-level BPE with a pre-tokenizer that llama.cpp
+// implements, and SentencePiece's BPE, whose scores are the order of its merges. Refuses Unigram
+// and WordPiece, and features that neither llama.cpp nor this code supports: other normalizers,
+// dropped prefixes, vocabularies without byte tokens. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace infernode {
 
 struct VocabularyNeeds {
   std::uint64_t rows = 0;                    // of the embeddings
-  bool cut = false;                          // leave out added tokens beyond the rows
+  bool cut = false;                          // omit added tokens beyond the rows
   std::optional<std::string> pre_tokenizer;  // llama.cpp's name, forced by the caller
 };
 
@@ -23,8 +23,8 @@ struct VocabularyNeeds {
 Vocabulary read_tokenizer_json(const Json& tokenizer, const std::string& label,
                                const VocabularyNeeds& needs);
 
-// Throws where one of the 256 byte tokens "<0x00>" to "<0xFF>" is missing: llama.cpp spells
-// characters that are no token with them.
+// Throws if one of the 256 byte tokens "<0x00>" to "<0xFF>" is missing: llama.cpp uses them to
+// spell characters that have no token.
 void check_byte_tokens(const Vocabulary& vocabulary);
 
 }  // namespace infernode

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kSpaceMark = "\xe2\x96\x81";  // U+2581, SentencePiece's space
 
-// Tokens that their files do not call special although they are: llama.cpp's converter takes
-// these for control tokens too, and so do GGUF files made by it.
+// Tokens that their files do not mark as special although they are: llama.cpp's converter treats
+// them as control tokens as well, hence so do GGUF files made by it.
 bool looks_special(std::string_view text) {
   if (text == "<pad>" || text == "<mask>" || text == "<2mass>" || text == "[@BOS@]") return true;
   if (text.starts_with("<|") && text.ends_with("|>")) return true;
@@ -94,8 +94,8 @@ void Vocabulary::add(const AddedToken& token) {
   if (!control) rename(token.id, with_spaces(token.text));
 }
 
-// llama.cpp looks for a user-defined token in the text as it was written, with its spaces. A
-// text that another token has already stays as it is. find() keeps the file's text.
+// llama.cpp searches for a user-defined token in the original text, with its spaces. If another
+// token has that text, it is unchanged. find() uses the file's text.
 void Vocabulary::rename(std::uint64_t id, std::string text) {
   if (text == texts_[id] || ids_.contains(text)) return;
   ids_.emplace(text, id);

@@ -1,6 +1,6 @@
-// The tokens of a checkpoint as llama.cpp will have them, between the readers (tokenizer.json,
-// tokenizer.model), which fill it, and write_tokenizer(), which writes it. Every id has a text
-// of its own: llama.cpp aborts on duplicates. Plain values; no file is read here.
+// The tokens of a checkpoint in the form llama.cpp needs, filled by the readers (tokenizer.json,
+// tokenizer.model) and written by write_tokenizer(). Every id has a unique text: llama.cpp aborts
+// on duplicates. Plain values; no file is read here.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace infernode {
 enum class TokenKind : std::int32_t {
   kNormal = 1,
   kUnknown = 2,
-  kControl = 3,      // matched in text only where special tokens are asked for
+  kControl = 3,      // matched in text only if special tokens are parsed
   kUserDefined = 4,  // matched in any text, before everything else
   kUnused = 5,
   kByte = 6,
@@ -43,13 +43,12 @@ class Vocabulary {
   std::vector<std::string> merges;
   bool space_prefix = false;
 
-  // Throws Error(kModelCorrupt) where the id is taken or not below the rows, or the text is
-  // empty, has a NUL or is another token's.
+  // Throws Error(kModelCorrupt) if the id is in use or not below the rows, or the text is empty,
+  // contains a NUL or belongs to another token.
   void add(std::uint64_t id, std::string text, TokenKind kind, float score = 0);
-  // A token that may be in the vocabulary already, under the same id: it becomes control or
-  // user-defined.
+  // A token that may exist already under the same id: it becomes a control or user-defined token.
   void add(const AddedToken& token);
-  // Fills holes, and ids up to `count`, with unused tokens.
+  // Fills gaps, and ids up to `count`, with unused tokens.
   void pad(std::uint64_t count);
 
   std::uint64_t size() const { return texts_.size(); }
@@ -62,9 +61,9 @@ class Vocabulary {
   TokenKind kind(std::uint64_t id) const { return static_cast<TokenKind>(kinds_[id]); }
   void set_kind(std::uint64_t id, TokenKind kind);
   void set_score(std::uint64_t id, float score) { scores_[id] = score; }
-  // The id of a token by the text that its file gives it.
+  // The id of the token with this text, as the file spells it.
   [[nodiscard]] std::optional<std::uint64_t> find(std::string_view text) const;
-  // Throws where `id` is not below the rows.
+  // Throws if `id` is not below the rows.
   void check_id(std::uint64_t id, std::string_view text) const;
 
  private:
@@ -79,30 +78,30 @@ class Vocabulary {
   };
   std::string label_;
   std::uint64_t rows_;
-  std::vector<std::string> texts_;  // "" of a hole
+  std::vector<std::string> texts_;  // "" for a gap
   std::vector<std::int32_t> kinds_;
   std::vector<float> scores_;
   std::unordered_map<std::string, std::uint64_t, TextHash, std::equal_to<>> ids_;
 };
 
-// Errors that name the file. Corrupt: the file contradicts itself. Unsupported: nothing here
-// or in llama.cpp can do it.
+// Errors that name the file. Corrupt: the file contradicts itself. Unsupported: neither this code
+// nor llama.cpp implements it.
 [[noreturn]] void refuse_tokenizer(const std::string& label, const std::string& sentence);
 [[noreturn]] void tokenizer_unsupported(const std::string& label, const std::string& sentence);
 
-// Text of a message: quoted, cut, without control characters.
+// Text made safe for a message: quoted, truncated, without control characters.
 std::string shown_text(std::string_view text);
 
-// The member `key` of an object; null where there is none or it is null.
+// The member `key` of an object; null if it is missing or null.
 const Json* member(const Json& object, const char* key);
-// Strings and flags of an object. Throw where the member is of another type.
+// Strings and flags of an object. Throw if the member has another type.
 [[nodiscard]] std::optional<std::string> text_member(const Json& object, const char* key,
                                                      const std::string& label);
 [[nodiscard]] bool flag_member(const Json& object, const char* key, bool fallback,
                                const std::string& label);
-// A token's number. Throws where it is no whole number from 0 on.
+// A token's id. Throws if it is not a non-negative integer.
 std::uint64_t token_id(const Json& value, const std::string& label, const std::string& key);
-// {"id", "content", "special"} of an entry. Throws where one is missing.
+// {"id", "content", "special"} of an entry. Throws if one is missing.
 AddedToken added_token(const Json& entry, const std::string& label);
 
 }  // namespace infernode

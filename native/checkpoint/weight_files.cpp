@@ -1,4 +1,4 @@
-// The names that Hugging Face's and other writers give their files; see weight_files.h.
+// File names used by Hugging Face and other writers; see weight_files.h.
 #include "checkpoint/weight_files.h"
 
 #include <algorithm>
@@ -64,7 +64,7 @@ std::optional<ShardName> shard_name(std::string_view name) {
   return ShardName{std::string(name.substr(0, name.size() - kTail)), *number, *count};
 }
 
-// All files are one set of shards: 1 to count, each once. nullopt where they are no set.
+// Checks that all files form one set of shards: 1 to count, each once. nullopt if they do not.
 std::optional<WeightFiles> complete_set(const std::vector<std::string>& files,
                                         const std::string& path) {
   const auto first = shard_name(files.front());
@@ -90,7 +90,7 @@ std::optional<WeightFiles> complete_set(const std::vector<std::string>& files,
   return WeightFiles{"", files};
 }
 
-// What the folder holds instead of safetensors.
+// What the folder contains instead of safetensors.
 [[noreturn]] void refuse_other_formats(std::span<const std::string> names,
                                        const std::string& path) {
   struct Other {
@@ -134,7 +134,7 @@ std::optional<WeightFiles> complete_set(const std::vector<std::string>& files,
 
 WeightFiles find_weight_files(std::span<const std::string> names, const std::string& path) {
   const std::string index = std::string(kSingle) + ".index.json";
-  // transformers' order: a single file goes before an index.
+  // The order of transformers: a single file takes precedence over an index.
   if (has(names, kSingle)) return {"", {std::string(kSingle)}};
   if (has(names, index)) return {index, {}};
   const std::vector<std::string> indexes = ending_with(names, kIndexEnding);

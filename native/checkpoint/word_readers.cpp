@@ -9,10 +9,10 @@
 namespace infernode {
 namespace {
 
-constexpr std::size_t kTileRows = 256;  // stored rows that are read at once
-constexpr std::size_t kTileWords = 8;   // words of each that are transposed at once
+constexpr std::size_t kTileRows = 256;  // stored rows read at a time
+constexpr std::size_t kTileWords = 8;   // words of each row transposed at a time
 
-// Numbers of one row out of words in natural order.
+// Extracts the numbers of one row from words in natural order.
 void unpack_along(const std::uint32_t* words, std::size_t count, int bits, std::uint8_t* numbers) {
   if (bits == 8) {
     std::memcpy(numbers, words, 4 * count);
@@ -78,7 +78,7 @@ class WordsAlongTransposed final : public QuantReader {
   MatrixShape shape_;
 };
 
-// Unpacks words of eight rows each, stored [height][words]: numbers[8 * words][stride].
+// Unpacks words of eight rows each, stored as [height][words], into numbers[8 * words][stride].
 void unpack_across(const RectangleBytes& tile, std::size_t height, std::size_t words,
                    const NibbleOrder& order, std::uint8_t* numbers, std::size_t stride) {
   std::uint32_t columns[kTileWords * kTileRows];

@@ -1,6 +1,6 @@
 // Readers of quants and zero points that several formats share: 32-bit words of eight 4-bit
-// numbers, or of four 8-bit ones, that run along the inputs or across the rows. Memory: one
-// tile of at most kTileRows stored rows. Immutable; any thread.
+// numbers, or of four 8-bit ones, along the inputs or across the rows. Memory: one tile of at most
+// kTileRows stored rows. Immutable; any thread.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ std::unique_ptr<QuantReader> words_along_transposed(WordTensor words, MatrixShap
 // Stored [columns][rows / 8], 4 bits (AutoAWQ gemm).
 std::unique_ptr<QuantReader> words_across(WordTensor words, MatrixShape shape, NibbleOrder order);
 
-// Zero points are what is stored plus `added`.
+// Zero points are the stored value plus `added`.
 // Stored [rows][>= groups / 8], 4 bits (AutoAWQ gemv).
 std::unique_ptr<ZeroReader> zeros_along(WordTensor words, std::size_t groups, std::int16_t added);
 // Stored [groups][rows * bits / 32] (AutoAWQ gemm, GPTQ).

@@ -18,14 +18,14 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "libinfernode-ggml-";
 constexpr std::string_view kSuffix = ".so";
 constexpr std::size_t kPinDigits = 8;
-// Of an ELF table: above this it is damaged, and nothing is allocated for it.
+// Size limit of an ELF table: a larger one is damaged, and nothing is allocated for it.
 constexpr std::uint64_t kMostTableBytes = 1u << 26;
 
 [[nodiscard]] bool is_digit_of_pin(char letter) {
   return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
 }
 
-// `bytes` of the file from `offset` on; empty where it has fewer.
+// `bytes` of the file from `offset` on; empty if the file is shorter.
 std::vector<char> read_bytes(std::ifstream& file, std::uint64_t offset, std::uint64_t bytes) {
   if (bytes > kMostTableBytes) return {};
   std::vector<char> buffer(bytes);

@@ -1,5 +1,6 @@
-// ggml's backends as files: which lie in a folder, which llama.cpp each was built for, and which
-// libraries each needs. Reads names and ELF headers; loads nothing. Any thread may call these.
+// ggml backend libraries as files: lists those in a folder, the llama.cpp pin each was built for,
+// and the shared libraries each needs. Reads file names and ELF headers; loads nothing. Any thread
+// may call these functions.
 #pragma once
 
 #include <optional>
@@ -17,14 +18,16 @@ struct BackendFile {
   [[nodiscard]] bool is_cpu() const { return backend == "cpu" || backend.starts_with("cpu-"); }
 };
 
-// Nothing where the file's name is not a backend's; libinfernode-ggml-base is none.
+// Parses a file name. Empty if it is not the name of a backend library; libinfernode-ggml-base is
+// not one.
 [[nodiscard]] std::optional<BackendFile> backend_file(const std::string& path);
 
-// Those in a folder, sorted by path, of whatever pin; none where it cannot be read.
+// The backend libraries in a folder, sorted by path, whatever their pin; empty if the folder cannot
+// be read.
 std::vector<BackendFile> backend_files_in(const std::string& folder);
 
-// Names of the libraries that the dynamic linker must find for this one (DT_NEEDED), in the
-// file's order. None where the file is no 64-bit ELF library of this machine's byte order.
+// Names of the shared libraries this one needs (DT_NEEDED), in the file's order. Empty if the file
+// is not a 64-bit ELF library of this machine's byte order.
 std::vector<std::string> needed_libraries(const std::string& path);
 
 }  // namespace infernode

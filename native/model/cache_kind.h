@@ -1,5 +1,6 @@
-// What a model remembers of a sequence, which decides what can be had of it again
-// and how sequences may share it. Standard library only; pure functions.
+// The kind of cache (KV cells, sliding window, recurrent state) that a model's layers use, which
+// decides whether a sequence can be truncated and how sequences may share a prefix. Standard
+// library only; pure functions.
 #pragma once
 
 #include <string_view>
@@ -9,11 +10,11 @@ namespace infernode {
 struct ModelInfo;
 
 enum class CacheKind {
-  kFull,       // every layer keeps every position
-  kWindow,     // some layers keep the latest positions
-  kRecurrent,  // one state, of the last position
+  kFull,       // every layer caches every position
+  kWindow,     // some layers cache the latest positions only
+  kRecurrent,  // one state per sequence, that of its last position
   kHybrid,     // attention and recurrent layers
-  kOwn,        // more than these: it cannot be asked what it still has
+  kOwn,        // a cache of the architecture's own, which cannot be asked what it holds
 };
 
 CacheKind cache_kind(const ModelInfo& model);

@@ -24,7 +24,7 @@ CpuCores::Lease CpuCores::Member::take(int wants, const std::atomic<bool>& inter
 }
 
 void CpuCores::Member::wake() {
-  // A waiting pass has either seen its flag or sleeps until this.
+  // By then a waiting pass has checked its flag or is asleep.
   const std::lock_guard lock(cores_.mutex_);
   cores_.changed_.notify_all();
 }
@@ -53,7 +53,7 @@ int CpuCores::wait_for_turn(Member& member, int wants, const std::atomic<bool>& 
   member.waits_ = false;
   member.held_ = granted;
   member.began_ = clock_();
-  changed_.notify_all();  // another is the first now
+  changed_.notify_all();  // another pass is first now
   return granted;
 }
 
@@ -89,8 +89,9 @@ bool CpuCores::is_busy(const Member& member) const {
   return clock_() - *member.ended_ < pause;
 }
 
-// Who wants less than an equal part has that, the others divide the rest. What is left over
-// of a division goes to whom comes first, but not the part of one who will come.
+// A member that wants less than an equal share gets what it wants, the others divide the rest. The
+// remainder of the division goes to the first in the queue, but never the share of a member that is
+// about to compute.
 int CpuCores::grantable(const Member& member) const {
   others_.clear();
   for (const Member* other : members_) {

@@ -1,9 +1,8 @@
-// The cores this process may use, divided among the passes of its engines. Passes with more
-// threads than cores are ten times slower and worse: threads spin at ggml's barriers for one
-// that is not scheduled. So a pass takes cores before it computes: all that its engine wants
-// while no other engine is busy, its fair part otherwise. Passes that find too few cores free
-// wait in the order they came.
-// Knows no engine and no llama.cpp. Any thread may call it.
+// The CPU cores this process may use, divided among the passes of its engines. A pass with more
+// threads than cores is ten times slower or worse, because ggml's threads spin at a barrier for a
+// thread that is not scheduled. So a pass leases cores before it computes: as many as its engine
+// wants while no other engine is busy, a fair share otherwise. Passes that find too few free cores
+// wait in order of arrival. Knows nothing of engines or llama.cpp. Any thread may call it.
 #pragma once
 
 #include <atomic>
@@ -17,11 +16,11 @@ namespace infernode {
 
 class CpuCores {
  public:
-  using Clock = std::function<double()>;  // milliseconds, never falling
+  using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // An engine computes again this soon after a pass, unless it has fallen idle: it samples
-  // meanwhile. On a machine with other work the pause grows as passes do, so it may last as
-  // long as the pass did, up to the second value.
+  // After a pass an engine counts as busy for this long, unless it reports that it is idle: it
+  // samples and will compute again. On a machine with other load this pause grows with the passes,
+  // so it may last as long as the pass did, up to the second value.
   static constexpr double kPauseMilliseconds = 10;
   static constexpr double kLongestPauseMilliseconds = 500;
 
@@ -29,7 +28,7 @@ class CpuCores {
 
   class Lease;
 
-  // An engine, with its draft model. Its leases end before it does.
+  // One engine, with its draft model. Its leases end before it is destroyed.
   class Member {
    public:
     explicit Member(CpuCores& cores);
@@ -37,24 +36,24 @@ class CpuCores {
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
 
-    // Blocks until there are cores for a pass: `wants` at most, at least one; none once
+    // Blocks until cores are free for a pass: at most `wants`, at least one; zero once
     // `interrupted` is true. One pass at a time.
     [[nodiscard]] Lease take(int wants, const std::atomic<bool>& interrupted);
-    // Has `interrupted` looked at.
+    // Makes a waiting pass check `interrupted`.
     void wake();
     [[nodiscard]] bool waits() const;
 
    private:
     friend class CpuCores;
     CpuCores& cores_;
-    int wants_ = 0;  // of its latest pass
+    int wants_ = 0;  // cores its latest pass asked for
     int held_ = 0;
     bool waits_ = false;
-    double began_ = 0;  // its latest pass
+    double began_ = 0;  // when its latest pass began
     std::optional<double> ended_;
   };
 
-  // The cores of a pass, until this is destroyed.
+  // The cores leased by a pass, returned when this is destroyed.
   class Lease {
    public:
     ~Lease();
@@ -70,7 +69,7 @@ class CpuCores {
     int count_;
   };
 
-  // From now on. Leases are not revoked.
+  // The number of cores from now on. Existing leases are not revoked.
   void set_count(int count);
   int count() const;
 
@@ -86,8 +85,8 @@ class CpuCores {
   Clock clock_;
   int count_;
   std::vector<Member*> members_;
-  // Both have room for all members: a pass allocates nothing.
-  std::vector<Member*> queue_;  // those that wait, the first to come first
+  // Both have capacity for all members, so a pass allocates nothing.
+  std::vector<Member*> queue_;  // members whose passes wait, in order of arrival
   mutable std::vector<const Member*> others_;
 };
 

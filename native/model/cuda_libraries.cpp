@@ -1,5 +1,6 @@
-// See cuda_libraries.h. glibc resolves a library's needed names against the names (DT_SONAME) of
-// libraries that are open already: opening cuBLAS by its path is enough for the backend after it.
+// See cuda_libraries.h. glibc resolves a library's DT_NEEDED entries against the DT_SONAME of
+// libraries that are open already: opening cuBLAS by its path is enough for the backend opened
+// after it.
 #include "model/cuda_libraries.h"
 
 #include <dlfcn.h>
@@ -28,7 +29,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Folders of a list that ':' separates.
+// Folders of a list separated by ':'.
 std::vector<std::string> listed(const std::string& list) {
   std::vector<std::string> folders;
   for (std::size_t begin = 0; begin < list.size();) {
@@ -46,7 +47,7 @@ std::vector<std::string> entries_of(const std::string& folder, std::string_view 
     const std::string name = entry.path().filename().string();
     if (name.starts_with(prefix)) found.push_back(entry.path().string());
   }
-  std::ranges::sort(found, std::ranges::greater());  // a newer version first
+  std::ranges::sort(found, std::ranges::greater());  // newest version first
   return found;
 }
 
@@ -56,7 +57,7 @@ void add_toolkit(std::vector<std::string>& folders, const std::string& toolkit) 
     folders.push_back(toolkit + libraries);
 }
 
-// pip puts nvidia-cublas there; which folder, its versions disagree about.
+// pip installs nvidia-cublas here; the folder differs between its versions.
 void add_python(std::vector<std::string>& folders, const std::string& environment) {
   if (environment.empty()) return;
   for (const std::string& python : entries_of(environment + "/lib", "python3")) {
@@ -67,7 +68,7 @@ void add_python(std::vector<std::string>& folders, const std::string& environmen
   }
 }
 
-// The file of a library in the first folder that has it; "" where none does.
+// The path of a library in the first folder that contains it; "" if none does.
 std::string find_in(const std::vector<std::string>& folders, const std::string& name) {
   for (const std::string& folder : folders) {
     std::error_code error;
@@ -77,7 +78,7 @@ std::string find_in(const std::vector<std::string>& folders, const std::string& 
   return "";
 }
 
-// "" where it opens, by its path or else wherever the dynamic linker looks.
+// "" if it opens, by its path or through the dynamic linker's search path.
 std::string open_library(const std::string& name, const std::vector<std::string>& folders) {
   const std::string found = find_in(folders, name);
   const std::string& asked = found.empty() ? name : found;
@@ -138,8 +139,8 @@ std::string open_cuda_libraries(const std::string& path) {
 
 namespace {
 
-// The driver's interface as far as it is asked, declared here because its header comes with the
-// toolkit, which a machine that runs models need not have.
+// The part of the driver's interface that is used, declared here because its header comes with the
+// CUDA toolkit, which a machine that runs models need not have.
 using Result = int;
 constexpr Result kSuccess = 0;
 constexpr int kMajor = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
@@ -181,7 +182,7 @@ class DriverCalls {
   }
 
  private:
-  // CUdevice is the device's number.
+  // CUdevice is the device's index.
   NvidiaGpu gpu_at(int device) const {
     NvidiaGpu gpu;
     std::array<char, 128> name{};

@@ -1,7 +1,7 @@
 // NVIDIA's libraries that a CUDA backend needs: found and opened by absolute path before the
-// backend, so that they need not be where the dynamic linker looks, and so that their absence
-// has a sentence. Also what the driver says of the machine's GPUs. What is opened
-// stays open. Any thread may call these.
+// backend is loaded, so that they need not be on the dynamic linker's search path and a missing one
+// is reported in a sentence. Also asks the driver about the machine's GPUs. Libraries stay open
+// once opened. Any thread may call these functions.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@
 
 namespace infernode {
 
-// Opens the CUDA runtime and cuBLAS as the library at `path` needs them, cublasLt first, which
-// cublas needs. Looked for in this order: the folder of `path`; the folder or folders that the
-// variable INFERNODE_CUBLAS names; those of CUDA toolkits (CUDA_HOME, CUDA_PATH, /usr/local);
-// pip's packages in the active Python environment; where the dynamic linker looks.
-// Returns "", or a sentence that names what is missing or does not open.
+// Opens the CUDA runtime and cuBLAS for the backend library at `path`; cublasLt is opened first
+// because cublas needs it. Searched in this order: the folder of `path`; the folders named by the
+// variable INFERNODE_CUBLAS; CUDA toolkits (CUDA_HOME, CUDA_PATH, /usr/local); pip's packages in
+// the active Python environment; the dynamic linker's search path. Returns "", or a sentence that
+// names the library that is missing or cannot be opened.
 std::string open_cuda_libraries(const std::string& path);
 
-// The folders that open_cuda_libraries() looks in by itself, those that exist only.
+// The folders that open_cuda_libraries() searches by default, as far as they exist.
 std::vector<std::string> cuda_library_folders(const std::string& own_folder);
 
 struct NvidiaGpu {
@@ -27,14 +27,14 @@ struct NvidiaGpu {
   std::uint64_t memory_total = 0;
 };
 
-// What libcuda.so.1 tells: the driver that a CUDA backend will use.
+// What libcuda.so.1 reports: the driver that a CUDA backend will use.
 struct NvidiaDriver {
-  std::string problem;          // why there is no GPU to use; "": there is one
-  std::int32_t version = 0;     // CUDA version it supports, 13000 for 13.0; 0: unknown
+  std::string problem;          // why no GPU is usable; "" if one is
+  std::int32_t version = 0;     // newest CUDA version it supports, 13000 for 13.0; 0: unknown
   std::vector<NvidiaGpu> gpus;  // in the order of CUDA's devices
 };
 
-// Asked once and remembered: the first call may take some hundred milliseconds.
+// Queried once and cached: the first call may take some hundred milliseconds.
 const NvidiaDriver& nvidia_driver();
 
 }  // namespace infernode

@@ -9,7 +9,7 @@ namespace infernode {
 namespace {
 
 constexpr std::size_t kRememberedLists = 8;
-constexpr std::size_t kLongestTail = 20;  // tokens; llama.cpp's own limit
+constexpr std::size_t kLongestTail = 20;  // tokens; llama.cpp's limit
 
 void add_breaker(const LlamaModel& model, TokenId token, std::string_view word,
                  std::string_view text, DryBreakers& breakers) {

@@ -1,8 +1,7 @@
-// Sequence breakers as text become sequence breakers as tokens: every way in
-// which a vocabulary's tokens can spell the text, also where it begins inside a
-// token. Looks through the whole vocabulary once per list of texts and
-// remembers the last few lists, since most requests use the same one.
-// One thread at a time.
+// Converts DRY's sequence breakers from text to tokens: every way in which the vocabulary's tokens
+// can spell the text, including where it begins inside a token. Scans the whole vocabulary once per
+// list of texts and caches the last few lists, since most requests use the same one. One thread at
+// a time.
 #pragma once
 
 #include <deque>

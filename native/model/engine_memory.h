@@ -1,5 +1,5 @@
-// What a whole engine takes: its model, its draft model, its adapters, its host cache.
-// Any thread may ask; it takes a few milliseconds and reads the adapters' headers.
+// The memory of a whole engine: model, draft model, adapters, host cache. Any thread may ask; it
+// takes a few milliseconds and reads the adapters' headers.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace infernode {
 
-// Of `options` on `model`, with `draft` guessing for it; nullptr: nobody. Throws
-// Error(kInvalidOption) where llama.cpp makes no context of these options, GgufFile's
+// For `options` on `model`, with `draft` as its draft model (nullptr: none). Throws
+// Error(kInvalidOption) if llama.cpp cannot make a context with these options, and GgufFile's
 // errors for adapters.
 MemoryNeeded engine_memory(const LlamaModel& model, const LlamaModel* draft,
                            const ContextOptions& options);
 
-// Throws Error(kOutOfMemory) where the KV caches and passes of both do not fit on a device,
-// before anything is allocated. What the host holds is judged as each context is made.
+// Throws Error(kOutOfMemory) if the KV caches and compute buffers of both models do not fit on a
+// device, before anything is allocated. Host memory is checked when each context is created.
 void check_engine_fits(const LlamaModel& model, const LlamaModel* draft,
                        const ContextOptions& options);
 

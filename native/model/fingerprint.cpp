@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kPiece = 4096;  // bytes
 constexpr std::uint64_t kPieces = 64;
 
-// FNV-1a by words of eight bytes, with a final mixing.
+// FNV-1a over words of eight bytes, with a final mixing step.
 class Hash {
  public:
   void add(const char* bytes, std::size_t size) {

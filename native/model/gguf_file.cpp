@@ -1,5 +1,5 @@
-// Opens, reads as much as the header needs and hands the bytes to GgufParser;
-// says what a file is that is no GGUF. See gguf_file.h.
+// Opens the file, reads as much as the header needs and passes the bytes to GgufParser; identifies
+// files that are not GGUF. See gguf_file.h.
 #include "model/gguf_file.h"
 
 #include <algorithm>
@@ -52,7 +52,7 @@ std::uint64_t regular_file_size(const std::string& path) {
   return size;
 }
 
-// Grows `bytes` to the first `wanted` bytes of the file.
+// Extends `bytes` to the first `wanted` bytes of the file.
 void read_up_to(std::FILE* file, std::string& bytes, std::uint64_t wanted,
                 const std::string& path) {
   const std::size_t had = bytes.size();
@@ -69,7 +69,7 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view lower_pre
                     [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
 }
 
-// What kind of file people hand over instead, and what to do about it.
+// What people pass instead of a GGUF file, and what to do about it.
 std::string_view hint_for(std::string_view bytes) {
   if (bytes.starts_with("version https://git-lfs")) {
     return "It is a Git LFS pointer: run 'git lfs pull' to fetch the file itself.";
@@ -134,7 +134,7 @@ GgufFile GgufFile::read(const std::string& path) {
       check_magic(bytes, file_bytes, path);
       return GgufParser(bytes, file_bytes, path).parse();
     } catch (const GgufNeedsMore& more) {
-      // Four times as much each round: parsing again costs a third in all.
+      // Four times as many bytes each round: reparsing costs a third in all.
       wanted = std::min(file_bytes, std::max(more.bytes, std::uint64_t{4} * bytes.size()));
     }
   }

@@ -1,9 +1,8 @@
-// A GGUF file's header as values: metadata and tensor descriptions, judged
-// before llama.cpp sees the file. Standard library only; weights are never
-// read. Every count and length is checked against the bytes that are there,
-// so memory stays within a small multiple of the header whatever it claims.
-// Messages name paths, keys and tensors, never values.
-// Immutable once read; any thread may read it.
+// A parsed GGUF header: metadata and tensor descriptions, validated before llama.cpp sees the file.
+// Standard library only; weights are never read. Every count and length is checked against the
+// bytes available, so memory stays within a small multiple of the header, whatever the header
+// claims. Error messages name paths, keys and tensors, never values. Immutable once read; any
+// thread may read it.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +16,7 @@
 
 namespace infernode {
 
-// The numbers are the file format's.
+// The numbers are those of the file format.
 enum class GgufType : std::uint32_t {
   kUint8 = 0,
   kInt8 = 1,
@@ -36,17 +35,17 @@ enum class GgufType : std::uint32_t {
 
 std::string_view gguf_type_name(GgufType type);
 
-// Integers are widened, floats become double; GgufValue keeps the exact type.
+// Integers are widened and floats become double; GgufValue keeps the exact type.
 using GgufScalar = std::variant<bool, std::uint64_t, std::int64_t, double, std::string>;
 
-// Arrays up to this long keep their items in GgufArray::items.
+// Arrays up to this long are also parsed into GgufArray::items.
 constexpr std::size_t kGgufItemsKept = 64;
 
 struct GgufArray {
   GgufType element_type = GgufType::kUint8;
   std::uint64_t length = 0;
-  std::vector<GgufScalar> items;  // all of them, or none when too many
-  std::size_t begin = 0;          // bytes [begin, end) of the header
+  std::vector<GgufScalar> items;  // all items, or empty if there are more than that
+  std::size_t begin = 0;          // the items are bytes [begin, end) of the header
   std::size_t end = 0;
 };
 
@@ -62,15 +61,15 @@ struct GgufEntry {
 
 struct GgufTensor {
   std::string name;
-  std::uint32_t type = 0;           // ggml's number
+  std::uint32_t type = 0;           // ggml's type number
   std::string_view type_name;       // "q8_0"
-  std::vector<std::int64_t> shape;  // ggml order: the row length first
+  std::vector<std::int64_t> shape;  // in ggml's order: row length first
   std::uint64_t elements = 0;
   std::uint64_t bytes = 0;
   std::uint64_t offset = 0;  // from the start of the data section
 };
 
-// One ggml type: how many elements share a block and what a block costs.
+// One ggml type: elements per block and bytes per block.
 struct GgufTensorType {
   std::uint32_t number;
   std::string_view name;
@@ -78,25 +77,23 @@ struct GgufTensorType {
   std::uint32_t block_bytes;
 };
 
-// Null for a number no released GGUF uses.
+// Null for a type number that no released GGUF uses.
 const GgufTensorType* gguf_tensor_type(std::uint32_t number);
 
 class GgufFile {
  public:
-  // Reads the header of the file at `path`. Throws Error: kModelNotFound,
-  // kModelUnreadable, kModelNotGguf, kModelVersionUnsupported,
-  // kModelTruncated or kModelCorrupt. Blocks on the disk.
+  // Reads the header of the file at `path`. Throws Error: kModelNotFound, kModelUnreadable,
+  // kModelNotGguf, kModelVersionUnsupported, kModelTruncated or kModelCorrupt. Blocks on the disk.
   static GgufFile read(const std::string& path);
 
-  // The same over bytes already in memory: `bytes` is the beginning of a file
-  // of `file_bytes` bytes and must hold its whole header. `label` stands for
-  // the path in messages.
+  // The same for bytes already in memory: `bytes` is the beginning of a file of `file_bytes` bytes
+  // and must contain its whole header. `label` stands for the path in messages.
   static GgufFile parse(std::span<const char> bytes, std::uint64_t file_bytes,
                         const std::string& label);
 
   std::uint32_t version() const { return version_; }
   std::uint64_t file_bytes() const { return file_bytes_; }
-  std::uint64_t header_bytes() const { return data_begin_; }  // data starts here
+  std::uint64_t header_bytes() const { return data_begin_; }  // the data section starts here
   std::uint64_t alignment() const { return alignment_; }      // of each tensor
   std::uint64_t weight_bytes() const { return weight_bytes_; }
   std::uint64_t parameter_count() const { return parameter_count_; }
@@ -104,28 +101,28 @@ class GgufFile {
   const std::vector<GgufEntry>& metadata() const { return metadata_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
 
-  // Null where the file has no such key or tensor.
+  // Null if the file has no such key or tensor.
   const GgufValue* find(std::string_view key) const;
   const GgufTensor* tensor(std::string_view name) const;
 
-  // The string value of a key, or "" where it is missing or no string.
+  // The string value of a key; "" if it is missing or not a string.
   std::string_view string(std::string_view key) const;
-  // The integer value of a key (any integer type), or `fallback`.
+  // The integer value of a key (any integer type); `fallback` if it is missing.
   std::int64_t integer(std::string_view key, std::int64_t fallback) const;
 
-  // Items of an array of any length, read from the header kept in memory.
-  // An array of another element type answers empty.
+  // The items of an array of any length, read from the header kept in memory. Empty if the array
+  // has another element type.
   std::vector<std::string_view> strings(const GgufArray& array) const;
   std::vector<std::int64_t> integers(const GgufArray& array) const;
 
-  // An array's items as they lie in the header.
+  // The bytes of an array's items as stored in the header.
   std::string_view bytes_of(const GgufArray& array) const {
     return header_.empty() ? std::string_view()
                            : std::string_view(header_).substr(array.begin, array.end - array.begin);
   }
 
-  // Gives back the header's bytes (megabytes of tokens). strings(), integers() and
-  // bytes_of() answer empty afterwards; everything else stays.
+  // Frees the header's bytes (megabytes of tokens). Afterwards strings(), integers() and bytes_of()
+  // return nothing; everything else remains valid.
   void drop_array_bytes() { std::string().swap(header_); }
 
  private:

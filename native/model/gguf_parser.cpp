@@ -40,7 +40,7 @@ std::uint64_t item_bytes(GgufType type) {
     case GgufType::kFloat64:
       return 8;
     case GgufType::kString:
-      return 8;  // its length at least
+      return 8;  // at least its length
     case GgufType::kArray:
       break;
   }
@@ -104,7 +104,7 @@ GgufFile GgufParser::parse() {
 }
 
 void GgufParser::read_magic_and_version() {
-  take(4);  // GgufFile::read judged them
+  take(4);  // already checked by GgufFile::read
   const auto version = read_number<std::uint32_t>();
   if (version == 2 || version == 3) {
     file_.version_ = version;
@@ -175,7 +175,7 @@ GgufArray GgufParser::read_array(const std::string& key) {
   array.length = read_count("items of " + quoted(key), each, kMaximumHeaderBytes / each);
   array.begin = position_;
   const bool keep = array.length <= kGgufItemsKept;
-  const std::string item = "an item of " + quoted(key);  // once, not per item
+  const std::string item = "an item of " + quoted(key);  // built once, not per item
   if (keep || array.element_type == GgufType::kString) {
     for (std::uint64_t i = 0; i < array.length; ++i) {
       if (keep) {
@@ -279,7 +279,7 @@ void GgufParser::measure(GgufTensor& tensor) {
                    " has rows of " + std::to_string(row) + " elements, not a multiple of " +
                    std::to_string(type->block_elements));
   }
-  // ggml measures in signed 64 bits; stay below.
+  // ggml computes sizes in signed 64 bits; stay below.
   const std::uint64_t blocks = tensor.elements / type->block_elements;
   if (blocks > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) /
                    (2 * std::uint64_t{type->block_bytes})) {
@@ -288,8 +288,8 @@ void GgufParser::measure(GgufTensor& tensor) {
   tensor.bytes = blocks * type->block_bytes;
 }
 
-// [header][padding][tensor 0][padding][tensor 1] ... : ggml accepts only this
-// gapless order, so each offset is known before it is read.
+// [header][padding][tensor 0][padding][tensor 1] ... : ggml accepts only this gapless order, so
+// each offset is known before it is read.
 void GgufParser::place_data() {
   const auto padded = [this](std::uint64_t bytes) {
     return (bytes + file_.alignment_ - 1) & ~(file_.alignment_ - 1);
@@ -320,7 +320,7 @@ Number GgufParser::read_number() {
   return number;
 }
 
-// A count the rest of the file can hold at `bytes_each` bytes or more.
+// A count is plausible if the rest of the file can hold it at `bytes_each` bytes per entry.
 std::uint64_t GgufParser::read_count(std::string_view what, std::uint64_t bytes_each,
                                      std::uint64_t maximum) {
   const auto count = read_number<std::uint64_t>();

@@ -1,7 +1,6 @@
-// Turns the bytes of a GGUF header into a GgufFile, or refuses them. Used by
-// GgufFile only. Every read is checked against the bytes at hand; a header
-// that goes on beyond them throws GgufNeedsMore so the caller can bring more.
-// One use by one thread.
+// Parses the bytes of a GGUF header into a GgufFile, or refuses them. Used by GgufFile only. Every
+// read is checked against the bytes available; if the header continues beyond them, GgufNeedsMore
+// is thrown so that the caller reads more. Single use, one thread.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +13,18 @@
 
 namespace infernode {
 
-// The header goes on to byte `bytes` at least, which the file does have.
+// The header continues to byte `bytes` at least, which the file does contain.
 struct GgufNeedsMore {
   std::uint64_t bytes;
 };
 
-// Limits of a believable header. Real ones: at most a few hundred keys,
-// 20,000 tensors (unfused experts), 20 MB of tokens. The count limits also
-// bound llama.cpp's quadratic search for duplicates to about a second.
+// Limits for a plausible header. Real ones have at most a few hundred keys, 20,000 tensors (unfused
+// experts) and 20 MB of tokens. The count limits also bound llama.cpp's quadratic search for
+// duplicates to about a second.
 constexpr std::uint64_t kMaximumHeaderBytes = 256u << 20;
 constexpr std::uint64_t kMaximumKeys = 16384;
 constexpr std::uint64_t kMaximumTensors = 32768;
-constexpr std::uint64_t kMaximumKeyBytes = 65535;  // the format's own
+constexpr std::uint64_t kMaximumKeyBytes = 65535;  // the format's limit
 constexpr std::uint64_t kMaximumStringBytes = 64u << 20;
 constexpr std::uint64_t kMaximumNameBytes = 63;  // GGML_MAX_NAME - 1
 constexpr std::uint64_t kMaximumDimensions = 4;  // GGML_MAX_DIMS
@@ -66,13 +65,13 @@ class GgufParser {
   GgufFile file_;
 };
 
-// `text` fit for a message: at most `most` characters, ASCII, '?' for the rest.
+// `text` made safe for a message: at most `most` characters, ASCII, '?' for anything else.
 std::string printable(std::string_view text, std::size_t most = 80);
 
-// A path in quotes, whole, with '?' for control characters.
+// A path in quotes, untruncated, with '?' for control characters.
 std::string quoted_path(std::string_view path);
 
-// Well-formed UTF-8 without NUL: what keys and tensor names must be.
+// Well-formed UTF-8 without NUL, as required of keys and tensor names.
 [[nodiscard]] bool is_plain_text(std::string_view text);
 
 }  // namespace infernode

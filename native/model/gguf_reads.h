@@ -1,5 +1,5 @@
-// Reading a range of a GGUF file that is nowhere: the header from memory, tensors by a call for
-// the part of each that the range covers, zeros in the padding between them.
+// Reads a byte range of a GGUF file that exists only virtually: the header from memory, each tensor
+// through a callback for the part that the range covers, zeros for the padding between tensors.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 
 namespace infernode {
 
-// Fills `out` with the file's bytes from `position` on, all of them inside the file of `size`
-// bytes. `tensors` is sorted by `begin`, the tensor's first byte in the file; `bytes` is its
-// length. read_tensor(tensor, within, part) fills `part` with the tensor's bytes from `within` on.
+// Fills `out` with the file's bytes from `position` on, all inside the file of `size` bytes.
+// `tensors` is sorted by `begin`, each tensor's first byte in the file; `bytes` is its length.
+// read_tensor(tensor, within, part) fills `part` with the tensor's bytes from `within` on.
 template <std::ranges::random_access_range Tensors, typename ReadTensor>
 void read_placed(std::string_view header, Tensors& tensors, std::uint64_t size,
                  std::uint64_t position, std::span<char> out, ReadTensor read_tensor) {
@@ -27,7 +27,7 @@ void read_placed(std::string_view header, Tensors& tensors, std::uint64_t size,
   const auto after = std::ranges::upper_bound(tensors, position, {}, &Tensor::begin);
   for (auto tensor = after == tensors.begin() ? after : after - 1;
        !out.empty() && tensor != tensors.end(); ++tensor) {
-    // [begin | within | part of it | rest of the tensor | padding | the next one's begin]
+    // [begin | within | part of it | rest of the tensor | padding | the next tensor's begin]
     const std::uint64_t within = position - tensor->begin;
     const std::uint64_t left = tensor->bytes - std::min(within, tensor->bytes);
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, out.size()));

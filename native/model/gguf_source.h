@@ -1,5 +1,5 @@
-// A GGUF file that is nowhere: its header in memory, its weights made where they are read.
-// Random ones are made by synthetic_file, a Hugging Face checkpoint's by
+// A GGUF file without a file: its header is in memory, its weights are computed when they are read.
+// Random weights come from synthetic_file, a Hugging Face checkpoint's from
 // checkpoint/checkpoint_file. Immutable; one thread reads at a time.
 #pragma once
 
@@ -21,9 +21,9 @@ class GgufSource {
   // Stands for the path in messages.
   virtual const std::string& label() const = 0;
   virtual std::uint64_t size() const = 0;
-  // Its header, judged like any file's.
+  // Its header, validated like that of a file.
   virtual GgufFile parse() const = 0;
-  // Bytes from `position` on, all of them inside the file. Throws Error.
+  // Reads bytes from `position` on, all inside the file. Throws Error.
   virtual void read(std::uint64_t position, std::span<char> out) const = 0;
 };
 

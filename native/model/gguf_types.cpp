@@ -1,7 +1,6 @@
-// The two type tables of the GGUF format: metadata types and tensor types.
-// The numbers are ggml's (ggml.h, enum ggml_type) and never change meaning;
-// a test compares every row with the linked ggml.
-// Constant data; any thread may read it.
+// The two type tables of the GGUF format: metadata types and tensor types. The numbers are ggml's
+// (ggml.h, enum ggml_type) and never change meaning; a test compares every row with the linked
+// ggml. Constant data; any thread may read it.
 #include <algorithm>
 #include <array>
 

@@ -1,5 +1,5 @@
-// A GgufSource whose header has some more text values: the same tensors and data behind a
-// longer header. What a cache writes its key with. Reads as its source does.
+// A GgufSource with some text values added to its header: the same tensors and data behind a longer
+// header. Used to store a cache entry's key in the file. Thread rules as for its source.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ using TextValues = std::vector<std::pair<std::string, std::string>>;  // key and
 
 class ValuedSource final : public GgufSource {
  public:
-  // `source` must outlive it. No key is the source's already.
+  // `source` must outlive this. None of the keys may exist in the source.
   ValuedSource(const GgufSource& source, const TextValues& values);
 
   const std::string& label() const override { return source_.label(); }

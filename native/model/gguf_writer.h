@@ -1,5 +1,5 @@
-// Writes a GGUF header (version 3) into a string: values first, then tensors.
-// Trusts what it is given; GgufFile judges the result. One use by one thread.
+// Writes a GGUF header (version 3) into a string: values first, then tensors. Does not validate its
+// input; GgufFile validates the result. Single use, one thread.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ class GgufWriter {
     begin_array(key, GgufType::kFloat32, items.size());
     for (const float item : items) add(values_, item);
   }
-  // A value as it is in `file`, which has its arrays' bytes still.
+  // Copies a value from `file`, whose array bytes must not have been freed.
   void copy(const GgufEntry& entry, const GgufFile& file) {
     begin(entry.key, entry.value.type);
     if (const auto* array = std::get_if<GgufArray>(&entry.value.value)) {
@@ -57,7 +57,7 @@ class GgufWriter {
     for (const std::string_view item : items) add_text(values_, item);
   }
 
-  // `bytes` of data, which begin where `data_bytes()` was before.
+  // A tensor of `bytes` bytes, which begin at the value of `data_bytes()` before this call.
   void tensor(std::string_view name, std::span<const std::uint64_t> shape, std::uint32_t type,
               std::uint64_t bytes) {
     ++tensor_count_;
@@ -70,7 +70,7 @@ class GgufWriter {
   }
   std::uint64_t data_bytes() const { return data_bytes_; }
 
-  // The header, padded to where the data begins.
+  // The header, padded to the start of the data section.
   std::string header() const {
     std::string bytes = "GGUF";
     add(bytes, std::uint32_t{3});

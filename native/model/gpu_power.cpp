@@ -1,4 +1,4 @@
-// See gpu_power.h. NVML's declarations are those of its published interface, as far as they are
+// See gpu_power.h. The declarations are those of NVML's published interface, as far as they are
 // used.
 #include "model/gpu_power.h"
 
@@ -27,9 +27,9 @@ struct Library {
   int (*count)(unsigned*) = nullptr;
   int (*handle)(unsigned, Device*) = nullptr;
   int (*name)(Device, char*, unsigned) = nullptr;
-  int (*pci)(Device, PciInfo*) = nullptr;                // null: not there
+  int (*pci)(Device, PciInfo*) = nullptr;                // null: missing in this driver
   int (*power)(Device, unsigned*) = nullptr;             // milliwatts
-  int (*energy)(Device, unsigned long long*) = nullptr;  // millijoules; null: before Volta
+  int (*energy)(Device, unsigned long long*) = nullptr;  // millijoules; null before Volta
 };
 
 template <typename Function>
@@ -37,7 +37,7 @@ void find(void* library, const char* name, Function& function) {
   function = reinterpret_cast<Function>(dlsym(library, name));
 }
 
-// Stays open until the process ends, as drivers want it.
+// Stays open until the process ends, as the driver expects.
 Library open_library() {
   Library library;
   void* opened = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);

@@ -1,5 +1,5 @@
-// What NVIDIA's GPUs draw, told by the driver's NVML, which is opened when it is first asked for:
-// no machine must have it. Any thread; a call may take some milliseconds.
+// Power draw and energy of NVIDIA GPUs, through the driver's NVML, which is opened on first use and
+// may be missing. Any thread; a call may take some milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,17 @@
 
 namespace infernode {
 
-// One GPU, now.
+// One GPU's current figures.
 struct GpuPower {
   std::string name;
-  std::string bus;     // "00000000:01:00.0", to tell equal GPUs apart
-  double watts = -1;   // -1: the GPU does not tell
+  std::string bus;     // "00000000:01:00.0"; distinguishes GPUs of the same name
+  double watts = -1;   // -1: the GPU does not report it
   double joules = -1;  // since the driver was loaded; -1: the GPU has no counter
 };
 
-// All GPUs in NVML's order, which is the bus's.
+// All GPUs in NVML's order, which is by bus id.
 struct GpuPowerReading {
-  std::string problem;  // why there is none; "": there are some
+  std::string problem;  // why there is none; "" if there are some
   std::vector<GpuPower> gpus;
 };
 

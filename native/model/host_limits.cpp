@@ -1,5 +1,6 @@
-// Reads /proc and /sys/fs/cgroup; see host_limits.h. A container sees its own
-// cgroup as the root of its mount, a host process sees a path below it: both
+// Reads /proc and /sys/fs/cgroup; see host_limits.h. A container sees its own cgroup as the root of
+// its mount, a host process sees a path below it: walking from the named group up to the mount's
+// root covers both.
 // are covered by walking from the named group up to the mount's root.
 #include "model/host_limits.h"
 
@@ -39,7 +40,7 @@ std::optional<std::uint64_t> number_in(const std::string& path) {
   return std::nullopt;
 }
 
-// The number after `name` in a file of "name number" lines.
+// The number after `name` in a file with lines "name number".
 std::optional<std::uint64_t> field_in(const std::string& path, const std::string& name) {
   std::ifstream file(path);
   std::string word;
@@ -68,7 +69,7 @@ std::string group_of(const std::string& root, const std::string& controller) {
   return "/";
 }
 
-// Folders from the process's group up to the mount, nearest first.
+// Folders from the process's group up to the mount's root, innermost first.
 std::vector<std::string> group_folders(const std::string& root, const std::string& controller) {
   const std::string mount = root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);
   std::string group = group_of(root, controller);
@@ -98,7 +99,8 @@ double quota_v1(const std::string& folder) {
   return std::numeric_limits<double>::infinity();
 }
 
-// What one of the process's own limits leaves of what `field` of its status counts.
+// The remainder of one of the process's own limits, given the usage that `field` of its status file
+// reports.
 std::uint64_t room_below(auto resource, const char* field) {
   rlimit limit{};
   if (getrlimit(resource, &limit) != 0) return kUnlimited;
@@ -107,7 +109,7 @@ std::uint64_t room_below(auto resource, const char* field) {
   return limit.rlim_cur - std::min<std::uint64_t>(limit.rlim_cur, *kilobytes * 1024);
 }
 
-// What a group may still allocate: limit - usage + page cache that can go.
+// What a group may still allocate: limit - usage + reclaimable page cache.
 std::uint64_t room(std::optional<std::uint64_t> limit, std::optional<std::uint64_t> usage,
                    std::optional<std::uint64_t> reclaimable) {
   if (!limit || *limit >= kLimitV1) return kUnlimited;
@@ -135,7 +137,7 @@ int usable_cpus() {
 #if defined(__linux__)
   cpu_set_t set;
   CPU_ZERO(&set);
-  // Fails on hosts of more than 1,024 CPUs, whose mask the set cannot hold.
+  // Fails on hosts with more than 1,024 CPUs, whose mask does not fit the set.
   if (sched_getaffinity(0, sizeof set, &set) == 0) affinity = CPU_COUNT(&set);
 #endif
   return usable_cpus_under("", affinity);

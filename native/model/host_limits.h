@@ -1,7 +1,6 @@
-// What this process may use of its host: CPUs and memory, with the container's
-// limits (cgroup v1 and v2) taken into account. Values read fresh at each
-// call; nothing is cached, nothing is changed. Standard library and the
-// kernel's files only. Any thread may call these.
+// The CPUs and memory this process may use, taking the container's limits (cgroup v1 and v2) into
+// account. Read afresh at each call; nothing is cached or changed. Standard library and kernel
+// files only. Any thread may call these functions.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +8,16 @@
 
 namespace infernode {
 
-// CPUs worth of time this process may use: the least of the affinity mask and
-// the cgroup quota (rounded up), at least 1.
+// CPUs this process may use: the minimum of the affinity mask and the cgroup quota (rounded up), at
+// least 1.
 int usable_cpus();
 
-// Bytes that can still be allocated before the kernel starts killing: the
-// least of MemAvailable, what each cgroup above this process has left
-// (reclaimable page cache counted as free) and what `ulimit -d` and `ulimit -v`
-// leave. 0 where nothing can be read.
+// Bytes that can still be allocated before the kernel starts killing processes: the minimum of
+// MemAvailable, the remainder of each cgroup above this process (reclaimable page cache counts as
+// free), and what `ulimit -d` and `ulimit -v` leave. 0 if nothing can be read.
 std::uint64_t available_memory_bytes();
 
-// The same from a given root, for tests: `root` holds proc/ and sys/.
+// The same with another root, for tests: `root` contains proc/ and sys/.
 int usable_cpus_under(const std::string& root, int affinity);
 std::uint64_t available_memory_bytes_under(const std::string& root);
 

@@ -26,13 +26,12 @@ namespace infernode {
 
 namespace {
 
-// Rounds a worker spins for the next graph before it sleeps, in units of
-// 131,072: long enough to bridge sampling between two passes, short enough
-// to leave the core to Node afterwards. ggml's own default spins fifty times
-// as long.
+// Rounds that a worker thread polls for the next graph before it sleeps, in units of 131,072: long
+// enough to bridge sampling between two passes, short enough to leave the core to Node afterwards.
+// ggml's default is fifty times as long.
 constexpr std::uint32_t kPollLevel = 1;
 
-// A function of the CPU backend's library, which is loaded, not linked.
+// A function of the CPU backend's library, which is loaded at run time, not linked.
 template <typename Function>
 Function* cpu_function(const char* name) {
   ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
@@ -50,8 +49,8 @@ Error too_big_for_host(const ContextOptions& options, const MemoryNeeded& needed
               (options.cells > 0 ? "kvCells" : "slots") + " or contextLength."};
 }
 
-// Linux grants memory it does not have and kills the process later, and a device's allocator
-// answers after seconds, without numbers: so the sums are judged first.
+// Linux grants memory it does not have and kills the process later, and a device's allocator fails
+// after seconds without numbers: so the sums are checked first.
 void check_context_room(const LlamaModel& model, const ContextOptions& options) {
   const MemoryNeeded needed = model.memory_needed(options.shape());
   check_context_fits(options.described(), needed, memory_room());
@@ -59,8 +58,8 @@ void check_context_room(const LlamaModel& model, const ContextOptions& options) 
   if (available > 0 && needed.host_bytes > available) throw too_big_for_host(options, needed);
 }
 
-// What llama.cpp could not allocate is judged once more: somebody may have taken memory
-// meanwhile. Where there is room by all figures, its own words tell.
+// After a failed allocation the sums are checked again, since another process may have allocated
+// memory meanwhile. If there is enough by all figures, llama.cpp's own message is reported.
 ContextHandle context_of(const LlamaModel& model, const ContextOptions& options) {
   MadeContext made =
       make_context(*model.handle(), context_params(options.shape(), options.threads));
@@ -69,7 +68,8 @@ ContextHandle context_of(const LlamaModel& model, const ContextOptions& options)
   refuse_context(made);
 }
 
-// Of llama_decode(). A CPU's graph fails where it was interrupted, else for want of memory.
+// The status of a llama_decode() call. On the CPU a graph fails if it was interrupted, otherwise
+// for lack of memory.
 DecodeStatus status_of_code(std::int32_t code, bool on_devices) {
   switch (code) {
     case 0:
@@ -148,14 +148,15 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
   if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
 }
 
-// ggml's threads by how many compute a pass: those of a pool that a pass leaves out would
-// spin through it. An engine's backends share them, for the same reason: one computes while
-// the others' threads sleep. All live as long as the contexts, which remember their last.
+// ggml thread pools by the number of threads a pass uses, since the threads of a pool that a pass
+// does not use would spin through it. An engine's backends share them for the same reason: while
+// one computes, the threads of the other sleep. All pools live as long as the contexts, which keep
+// a pointer to their last one.
 struct ThreadPools {
   using Pool = std::unique_ptr<ggml_threadpool, void (*)(ggml_threadpool*)>;
   std::map<std::int32_t, Pool> by_threads;
 
-  // Null for one thread, which needs no pool, and where the CPU backend has none.
+  // Null for one thread, which needs no pool, and if the CPU backend offers none.
   ggml_threadpool* find(std::int32_t threads) {
     if (threads < 2) return nullptr;
     if (const auto known = by_threads.find(threads); known != by_threads.end())
@@ -177,8 +178,8 @@ struct Leftover {
   llama_context* context;
 };
 
-// Never destroyed: what a broken-off pass left is neither used nor freed, since threads may
-// compute with it still and freeing memory of a lost device ends the process.
+// Never destroyed: after an aborted pass its contents are neither used nor freed, since threads may
+// still compute with them and freeing memory of a lost device ends the process.
 void leave_behind(Leftover leftover) {
   static std::mutex mutex;
   static std::vector<Leftover>& leftovers = *new std::vector<Leftover>;
@@ -204,7 +205,7 @@ void LlamaBackend::attach_threads(const LlamaBackend* beside) {
   compute_with(threads_);
 }
 
-// llama.cpp logs each call.
+// llama.cpp logs every call.
 void LlamaBackend::compute_with(std::int32_t threads) {
   if (std::exchange(computing_, threads) == threads) return;
   llama_set_n_threads(context_.get(), threads, threads);
@@ -220,7 +221,7 @@ void LlamaBackend::interrupt() {
   if (cores_ != nullptr) cores_->wake();
 }
 
-// Everything llama_decode would answer with abort() or -1.
+// Rejects everything to which llama_decode would respond with abort() or -1.
 bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
   if (rows.empty() || rows.size() > static_cast<std::size_t>(limits_.prefill_capacity))
     return false;
@@ -244,15 +245,15 @@ DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logi
   if (lost_) return DecodeStatus::kLost;
   if (!acceptable(rows)) return DecodeStatus::kInvalid;
   if (cores_ == nullptr) return compute_rows(rows, all_logits);
-  // Before any lock: who holds one must not wait for cores.
+  // Before any lock is taken: a thread that holds one must not wait for cores.
   const CpuCores::Lease cores = cores_->take(threads_, interrupted_);
-  if (cores.count() == 0) return DecodeStatus::kFailed;  // the engine closes
+  if (cores.count() == 0) return DecodeStatus::kFailed;  // the engine is closing
   compute_with(cores.count());
   return compute_rows(rows, all_logits);
 }
 
 DecodeStatus LlamaBackend::compute_rows(std::span<const BatchRow> rows, bool all_logits) {
-  // The first pass with other adapters counts all that the model has.
+  // The first pass after a change of adapters counts all adapters of the model.
   std::shared_lock<std::shared_mutex> counting;
   if (std::exchange(adapters_changed_, false)) counting = std::shared_lock(model_->adapter_mutex());
   const DecodeStatus status = decode_rows(rows, all_logits);
@@ -260,9 +261,9 @@ DecodeStatus LlamaBackend::compute_rows(std::span<const BatchRow> rows, bool all
   return status;
 }
 
-// llama_decode's answer; what it throws is a failed pass like any other. On devices, what
-// llama.cpp would abort the process for (a CUDA error, for one) ends in kLost instead: the
-// stack is unwound through its frames, so nothing of the context is used again.
+// llama_decode's status; an exception is a failed pass like any other. On devices, an error for
+// which llama.cpp would abort the process (a CUDA error, for example) becomes kLost instead: the
+// stack is unwound through its frames, so nothing of the context may be used again.
 DecodeStatus LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_logits) {
   const llama_batch batch = rows_->batch(rows, all_logits);
   std::optional<LlamaAbortGuard> guard;
@@ -284,9 +285,10 @@ DecodeStatus LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_
 }
 
 DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows, bool embeds) {
-  // llama.cpp asserts that it has room for the logits of every row.
+  // llama.cpp asserts that there is room for the logits of every row.
   if (rows.size() > static_cast<std::size_t>(limits_.slots)) return DecodeStatus::kInvalid;
-  // It would ask for outputs of every row of a prefill too, hence for this pass only.
+  // With this setting it would request outputs of every row of a prefill as well, hence for this
+  // pass only.
   if (embeds) llama_set_embeddings(context_.get(), true);
   const DecodeStatus status = status_of([&] { return compute(rows, true); });
   if (embeds) llama_set_embeddings(context_.get(), false);
@@ -326,15 +328,15 @@ bool LlamaBackend::truncate(SequenceId sequence, Position from) {
   return llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, from == 0 ? -1 : from, -1);
 }
 
-// Sharing cells between streams would move all of them, and part of a stream aborts.
+// Sharing cells between streams would copy all of them, and a partial copy aborts.
 void LlamaBackend::share(SequenceId from, SequenceId to, Position length) {
   INFERNODE_CHECK(limits_.unified && resident(to) == 0 && length <= resident(from),
                   "cells are shared that are not there, or with a sequence that has some");
   llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, length);
 }
 
-// Recurrent states cannot be cut. A sliding layer's row at `length` sees the
-// window - 1 positions before it; llama.cpp keeps what it has without holes.
+// Recurrent states cannot be truncated. A sliding-window layer's row at `length` sees the window -
+// 1 positions before it; llama.cpp keeps its positions without gaps.
 Position LlamaBackend::reusable(SequenceId sequence, Position length) const {
   if (limits_.can_truncate || length == resident(sequence)) return length;
   if (window_ == 0) return 0;
@@ -351,7 +353,7 @@ std::vector<std::uint8_t> LlamaBackend::save(SequenceId sequence, std::size_t at
     state.resize(llama_state_seq_get_data(context_.get(), state.data(), state.size(), sequence));
     return state;
   } catch (const std::bad_alloc&) {
-    return {};  // no room: the sequence is computed again where it is wanted
+    return {};  // no memory: the sequence is computed again when it is needed
   }
 }
 
@@ -363,7 +365,7 @@ bool LlamaBackend::has_form(std::span<const std::uint8_t> state, Position length
 
 bool LlamaBackend::restore(SequenceId sequence, std::span<const std::uint8_t> state) {
   if (resident(sequence) != 0) return false;
-  const LlamaAbortGuard guard;  // what a file says may be asserted
+  const LlamaAbortGuard guard;  // ggml may assert on a file's contents
   if (llama_state_seq_set_data(context_.get(), state.data(), state.size(), sequence) != 0)
     return true;
   INFERNODE_CHECK(truncate(sequence, 0), "a sequence that could not be restored stays half full");

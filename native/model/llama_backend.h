@@ -1,7 +1,7 @@
-// The real Backend: one llama_context, with a KV stream per sequence or one pool of
-// cells for all. All rules of llama_decode live here: what would abort the process is checked
-// before the call, return codes become a DecodeStatus.
-// Created on any thread, then used by the engine thread alone.
+// The real Backend: one llama_context, with a KV stream per sequence or one pool of cells for all.
+// All rules of llama_decode are enforced here: input that would abort the process is rejected
+// before the call, and return codes become a DecodeStatus. Created on any thread, then used by the
+// engine thread only.
 #pragma once
 
 #include <atomic>
@@ -23,18 +23,18 @@ class LlamaRows;
 
 struct ContextOptions {
   std::int32_t slots = 1;
-  std::int32_t context_length = 0;  // per slot
-  std::int32_t cells = 0;           // of one pool for all slots; 0: a stream for each
+  std::int32_t context_length = 0;  // positions per slot
+  std::int32_t cells = 0;           // cells of one pool for all slots; 0: one stream per slot
   std::int32_t prefill_chunk = 512;
   std::int32_t threads = 1;
   KvType kv_type = KvType::kF16;
   bool flash_attention = true;
-  std::vector<LoraOptions> loras;  // each path once
-  bool speculation = false;        // room for logits of guessed rows
-  // Sliding layers keep every position, in order, so that sums are the same
-  // to the bit whatever was in the cache before.
+  std::vector<LoraOptions> loras;  // each path at most once
+  bool speculation = false;        // reserves room for the logits of drafted rows
+  // Sliding-window layers keep every position, in order, so that sums are equal to the bit whatever
+  // was in the cache before.
   bool whole_windows = false;
-  bool kv_offload = true;  // keys and values lie where their layer does, else in host memory
+  bool kv_offload = true;  // keys and values are stored where their layer is, else in host memory
 
   EngineShape shape() const {
     return {slots,         context_length, prefill_chunk, kv_type,   flash_attention,
@@ -48,9 +48,9 @@ struct ThreadPools;
 
 class LlamaBackend final : public Backend {
  public:
-  // Throws Error(kOutOfMemory) or Error(kInvalidOption). With `beside`, both compute with
-  // the threads of that one, never at once. A pass on the CPU waits for its part of the cores
-  // (cpu_cores.h) and then computes with as many of its threads.
+  // Throws Error(kOutOfMemory) or Error(kInvalidOption). With `beside`, both backends compute with
+  // that one's threads, never at the same time. A pass on the CPU waits for its share of the cores
+  // (cpu_cores.h) and then computes with that many threads.
   LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
                const LlamaBackend* beside = nullptr);
   ~LlamaBackend() override;
@@ -88,21 +88,21 @@ class LlamaBackend final : public Backend {
   std::shared_ptr<const LlamaModel> model_;
   std::atomic<bool> interrupted_{false};
   BackendLimits limits_;
-  std::int32_t window_ = 0;     // positions sliding layers see; 0: all
-  std::int32_t threads_ = 1;    // of a pass, at most
-  std::int32_t computing_ = 0;  // of the latest pass
-  // Shared with the draft model's backend. None where the CPU holds no weights.
+  std::int32_t window_ = 0;     // positions that sliding-window layers see; 0: all
+  std::int32_t threads_ = 1;    // most threads of a pass
+  std::int32_t computing_ = 0;  // threads of the latest pass
+  // Shared with the draft model's backend. Null if no weights are on the CPU.
   std::shared_ptr<CpuCores::Member> cores_;
-  // The pools outlive the contexts that compute with them.
+  // The thread pools outlive the contexts that compute with them.
   std::shared_ptr<ThreadPools> pools_;
-  std::vector<Lora> loras_;   // outlive the context too
-  AdapterScales own_scales_;  // of each, as the engine was made
+  std::vector<Lora> loras_;   // outlive the context as well
+  AdapterScales own_scales_;  // each adapter's scale at creation
   bool adapters_changed_ = false;
-  bool on_devices_ = false;  // some layers are
-  bool lost_ = false;        // a pass was broken off: nothing may touch the context again
+  bool on_devices_ = false;  // some layers are on devices
+  bool lost_ = false;        // a pass was aborted midway: the context must not be used again
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<LlamaRows> rows_;
-  std::size_t computed_rows_ = 0;  // of the last pass, 0 when it failed
+  std::size_t computed_rows_ = 0;  // rows of the last pass; 0 if it failed
 };
 
 }  // namespace infernode

@@ -10,7 +10,7 @@ namespace infernode {
 
 namespace {
 
-// Rows of a pass that computes guesses for a few sequences.
+// Rows of a pass that computes drafts for a few sequences.
 constexpr std::int32_t kDraftedOutputs = 64;
 
 ggml_type ggml_type_of(KvType type) {
@@ -29,7 +29,7 @@ ggml_type ggml_type_of(KvType type) {
   return GGML_TYPE_F16;
 }
 
-// llama.cpp pads each sequence's share of the cells to this.
+// llama.cpp pads each sequence's share of the cells to a multiple of this.
 std::uint32_t padded(std::int32_t cells) {
   return (static_cast<std::uint32_t>(cells) + 255U) / 256U * 256U;
 }
@@ -55,7 +55,7 @@ llama_context_params context_params(const EngineShape& shape, std::int32_t threa
   const std::int32_t idle = unified ? idle_sequences(shape.slots) : 0;
   params.n_seq_max = static_cast<std::uint32_t>(shape.slots + idle);
   const auto outputs = static_cast<std::uint32_t>(most_outputs(shape));
-  params.n_outputs_max = std::max(outputs, params.n_seq_max);  // llama.cpp insists
+  params.n_outputs_max = std::max(outputs, params.n_seq_max);  // required by llama.cpp
   params.n_outputs_max_per_seq = shape.speculation ? outputs : 1;
   params.n_threads = threads;
   params.n_threads_batch = threads;
@@ -64,11 +64,11 @@ llama_context_params context_params(const EngineShape& shape, std::int32_t threa
   params.type_k = ggml_type_of(shape.kv_type);
   params.type_v = ggml_type_of(shape.kv_type);
   params.offload_kqv = shape.kv_offload;
-  params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows as they are; the last one is ours to take
+  params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows unpooled; the engine takes the last one
   params.kv_unified = unified;
   params.offload_kqv = shape.kv_offload;
   params.swa_full = shape.whole_windows;
-  params.no_perf = false;  // counts reused graphs
+  params.no_perf = false;  // enables the count of reused graphs
   return params;
 }
 

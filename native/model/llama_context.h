@@ -1,5 +1,5 @@
-// Makes llama.cpp's contexts: an engine's shape as its parameters, its refusals as
-// sentences. Pure functions but for making; any thread may call them.
+// Creates llama.cpp's contexts: translates an engine's shape into parameters and llama.cpp's
+// refusals into sentences. Pure functions except for the creation; any thread may call them.
 #pragma once
 
 #include <memory>
@@ -15,14 +15,14 @@ struct ContextDeleter {
 };
 using ContextHandle = std::unique_ptr<llama_context, ContextDeleter>;
 
-// Rows of one pass at most.
+// Most rows in one pass.
 std::int32_t most_rows(const EngineShape& shape);
-// Rows of one pass that may have logits; each has room for a whole vocabulary.
+// Most rows with logits in one pass; each needs room for a whole vocabulary.
 std::int32_t most_outputs(const EngineShape& shape);
 
 llama_context_params context_params(const EngineShape& shape, std::int32_t threads);
 
-// A context, or why llama.cpp made none.
+// A context, or the reason why llama.cpp did not create one.
 struct MadeContext {
   ContextHandle context;
   std::string refusal;
@@ -30,7 +30,7 @@ struct MadeContext {
 };
 MadeContext make_context(llama_model& model, const llama_context_params& params);
 
-// Throws Error(kOutOfMemory), or Error(kInvalidOption): these options do not go together in
+// Throws Error(kOutOfMemory), or Error(kInvalidOption) if the options contradict each other for
 // this model.
 [[noreturn]] void refuse_context(const MadeContext& made);
 

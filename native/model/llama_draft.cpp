@@ -85,12 +85,12 @@ ContextOptions draft_context(const LlamaModel& draft, const ContextOptions& engi
   if (trained > 0) options.context_length = std::min(options.context_length, trained);
   options.prefill_chunk = engine.prefill_chunk;
   options.threads = engine.threads;
-  // Not every width of heads can be quantized, and this cache is small.
+  // Not every head size can be quantized, and this cache is small.
   options.kv_type = is_quantized(engine.kv_type) ? KvType::kF16 : engine.kv_type;
   options.kv_offload = engine.kv_offload;
   options.flash_attention = engine.flash_attention;
   options.kv_offload = engine.kv_offload;
-  options.speculation = true;  // judges many tokens of a text in one pass
+  options.speculation = true;  // computes many rows of a sequence in one pass
   return options;
 }
 

@@ -1,5 +1,5 @@
-// A model that guesses ahead for another: whether it may, and the context it
-// guesses in. Pure functions but for making the context; any thread may call them.
+// A draft model: whether it may guess for a target model, and the context it computes in. Pure
+// functions except for creating the context; any thread may call them.
 #pragma once
 
 #include <memory>
@@ -9,17 +9,17 @@
 
 namespace infernode {
 
-// Throws Error(kInvalidOption) that names the first difference of their vocabularies:
-// a token must be the same text, of the same kind, in both.
+// Throws Error(kInvalidOption) that names the first difference between their vocabularies: a token
+// must have the same text and the same kind in both.
 void check_same_vocabulary(const LlamaModel& model, const LlamaModel& draft);
 
-// The context of a draft model beside an engine's: a sequence for each request that
-// may be guessed for, as long as both models go.
+// The shape of the draft model's context beside an engine's: one sequence for each request that may
+// be drafted for, as long as both models allow.
 ContextOptions draft_context(const LlamaModel& draft, const ContextOptions& engine);
 
-// The draft's backend, which computes with the threads of the engine's: they never
-// run at once. Throws Error(kInvalidOption) where either model cannot take back what
-// it has computed, Error(kOutOfMemory).
+// The draft model's backend, which computes with the threads of the engine's backend: they never
+// run at the same time. Throws Error(kInvalidOption) if either model cannot truncate its cache,
+// Error(kOutOfMemory).
 std::unique_ptr<LlamaBackend> make_draft(std::shared_ptr<const LlamaModel> draft,
                                          const LlamaBackend& engine, const LlamaModel& model,
                                          const ContextOptions& options);

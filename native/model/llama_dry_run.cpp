@@ -1,5 +1,5 @@
-// See llama_dry_run.h. A dry run still allocates what llama.cpp does not count: a record per
-// cell, the logits for reading, recurrent states. That bounds the shapes it is made for.
+// See llama_dry_run.h. A dry run still allocates what llama.cpp does not count: a record per cell,
+// the output logits, recurrent states. That bounds the shapes it can be run with.
 #include "model/llama_dry_run.h"
 
 #include <algorithm>
@@ -32,13 +32,13 @@ struct ModelDeleter {
 };
 using Outline = std::unique_ptr<llama_model, ModelDeleter>;
 
-// Metadata that an outline has its own of, or none.
+// Metadata that the header used for dry runs replaces or omits.
 bool left_out(std::string_view key, std::string_view vocabulary_size) {
   return key.starts_with("tokenizer.") || key.starts_with("split.") || key == "general.alignment" ||
          key == vocabulary_size;
 }
 
-// Tokens of the vocabulary, which dummies stand for.
+// Tokens of the dummy vocabulary.
 std::uint32_t vocabulary_of(const GgufFile& file, const std::string& size_key) {
   const GgufValue* tokens = file.find("tokenizer.ggml.tokens");
   const auto* array = tokens == nullptr ? nullptr : std::get_if<GgufArray>(&tokens->value);
@@ -46,7 +46,7 @@ std::uint32_t vocabulary_of(const GgufFile& file, const std::string& size_key) {
                           : static_cast<std::uint32_t>(file.integer(size_key, 0));
 }
 
-// Recurrent states of one sequence: only for refusing what no host has room for.
+// Recurrent states of one sequence: only to refuse what no host has room for.
 std::uint64_t state_bytes_of(const GgufFile& file) {
   const std::string prefix = std::string(file.string("general.architecture")) + ".";
   const auto number = [&](const char* name) {
@@ -67,7 +67,7 @@ void copy_tensors(const GgufFile& part, GgufWriter& header) {
   }
 }
 
-// An outline, and where its layers lie.
+// A model loaded without weights, and where its layers are.
 struct Placed {
   llama_model& model;
   const Placement& placement;
@@ -76,7 +76,7 @@ struct Placed {
     const auto tokens = llama_vocab_n_tokens(llama_model_get_vocab(&model));
     return static_cast<std::uint64_t>(tokens) * sizeof(float);
   }
-  // llama.cpp puts the last layers on devices, the output's first of all.
+  // llama.cpp puts the last layers on devices, beginning with the output layer.
   [[nodiscard]] bool outputs_on_device() const { return placement.uses_devices(); }
 };
 
@@ -92,7 +92,7 @@ MemoryNeeded measure(const Placed& placed, const EngineShape& shape) {
   return needed;
 }
 
-// Both are of one placement and have its devices.
+// Both have the same placement, hence the same devices.
 template <typename Combine>
 MemoryNeeded combined(const MemoryNeeded& a, const MemoryNeeded& b, Combine combine) {
   MemoryNeeded all;
@@ -120,8 +120,8 @@ std::uint64_t computed_on_devices(const MemoryNeeded& needed) {
   return bytes;
 }
 
-// A device rounds its buffers up, and the graph of a step may be laid out a little wider than
-// the one that a dry run measures: with this, an estimate is never below.
+// A device rounds its buffers up, and the graph of a step may be laid out slightly wider than the
+// one a dry run measures: with this margin an estimate is never too low.
 constexpr std::uint64_t kAlignment = std::uint64_t{64} << 10;
 
 MemoryNeeded with_alignment(MemoryNeeded needed) {
@@ -152,8 +152,8 @@ class ContextSizer {
     return measure(placed_, shape);
   }
 
-  // The graph of one sequence may need more than that of several, in each place: llama.cpp
-  // reserves both for models that keep states, and a dry run counts the latter only.
+  // The graph of one sequence may need more than that of several, in each place: llama.cpp reserves
+  // both for models with recurrent states, and a dry run counts only the latter.
   MemoryNeeded size_affordable(const EngineShape& shape) const {
     const bool stateful =
         llama_model_is_recurrent(&placed_.model) || llama_model_is_hybrid(&placed_.model);
@@ -170,13 +170,13 @@ class ContextSizer {
     return at_least(all, one.compute_bytes - computed_on_devices(one) + computed_on_devices(all));
   }
 
-  // Of one sequence, and of the fewest positions beside it.
+  // For one sequence, with as few positions as possible.
   std::uint64_t state_bytes(EngineShape shape) const {
     (shape.cells > 0 ? shape.cells : shape.context_length) = 1;
     return with_slots(shape, 1).kv_bytes;
   }
 
-  // Beyond the slots that can be afforded, each further one takes what the last ones did.
+  // Each slot beyond those that can be measured is assumed to need as much as the last ones did.
   MemoryNeeded size_slots(const EngineShape& shape, std::uint64_t state) const {
     const std::uint64_t cells =
         static_cast<std::uint64_t>(shape.cells > 0 ? 0 : shape.context_length);
@@ -194,11 +194,11 @@ class ContextSizer {
           const auto step = static_cast<double>(more - std::min(more, less));
           return more + static_cast<std::uint64_t>(step * beyond);
         });
-    // The graph's logits outgrow what else was the most at some number of slots.
+    // From some number of slots on, the graph's logits become its largest buffer.
     return at_least(all, 2 * static_cast<std::uint64_t>(shape.slots) * placed_.logits_row());
   }
 
-  // What is missing is taken where the last layers are, whose output the logits are.
+  // The missing part is added where the last layers are, whose output the logits are.
   [[nodiscard]] MemoryNeeded at_least(MemoryNeeded needed, std::uint64_t compute_bytes) const {
     const std::uint64_t more = compute_bytes - std::min(compute_bytes, needed.compute_bytes);
     needed.compute_bytes += more;
@@ -213,8 +213,8 @@ class ContextSizer {
   const Placed placed_;
 };
 
-// llama.cpp's own words for a failed load: what follows "error loading model:"
-// in the first error line that has it.
+// llama.cpp's reason for a failed load: what follows "error loading model:" in the first error line
+// that contains it.
 std::string reason_in(std::span<const std::string> errors) {
   constexpr std::string_view kMark = "error loading model: ";
   for (const std::string& line : errors) {
@@ -268,7 +268,7 @@ PlacedParams::PlacedParams(const Placement& placement)
   if (placement.uses_devices()) {
     for (const std::string& name : placement.devices) devices_.push_back(device_named(name));
   }
-  devices_.push_back(nullptr);  // no device at all: not even scratch on a GPU
+  devices_.push_back(nullptr);  // no device at all, not even for scratch buffers on a GPU
   std::ranges::copy(placement.tensor_split, tensor_split_.begin());
   values.devices = devices_.data();
   values.n_gpu_layers = placement.uses_devices() ? placement.gpu_layers : 0;
@@ -311,7 +311,7 @@ Outline load_outline(const std::string& label, const std::string& header, std::u
 
 }  // namespace
 
-// A dry run allocates states all the same.
+// A dry run allocates recurrent states nevertheless.
 void LlamaDryRun::check_state() const {
   const std::uint64_t available = available_memory_bytes();
   if (available == 0 || state_bytes_ <= available) return;

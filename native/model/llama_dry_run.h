@@ -1,7 +1,7 @@
-// What llama.cpp would allocate for a model and its contexts: its own placing and sizing,
-// with the allocations left out (`no_alloc`), hence exact for every architecture, tensor
-// type and device. Keeps the model's header without its vocabulary; each question loads
-// that outline anew, which takes milliseconds. Logs nothing. Any thread may ask.
+// What llama.cpp would allocate for a model and its contexts: its own placement and sizing with the
+// allocations left out (`no_alloc`), hence exact for every architecture, tensor type and device.
+// Keeps the model's header without its vocabulary; each question loads that header again, which
+// takes milliseconds. Logs nothing. Any thread may ask.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@
 
 namespace infernode {
 
-// llama.cpp's parameters of a load, with a placement in them: owns the lists they point to.
+// llama.cpp's load parameters for a placement; owns the lists they point to.
 class PlacedParams {
  public:
-  // Throws Error(kInvalidOption) for a device that llama_devices() does not name.
+  // Throws Error(kInvalidOption) for a device that llama_devices() does not list.
   explicit PlacedParams(const Placement& placement);
   PlacedParams(const PlacedParams&) = delete;
   PlacedParams& operator=(const PlacedParams&) = delete;
@@ -29,22 +29,22 @@ class PlacedParams {
 
  private:
   std::vector<ggml_backend_dev_t> devices_;  // ends with a null pointer
-  std::vector<float> tensor_split_;          // of llama_max_devices()
+  std::vector<float> tensor_split_;          // llama_max_devices() entries
 };
 
 class LlamaDryRun {
  public:
-  // Of all parts of a model, with their arrays' bytes. start_llama_runtime() must have
+  // For a model in all its parts, with their arrays' bytes. start_llama_runtime() must have
   // succeeded.
   LlamaDryRun(std::span<const GgufFile> parts, Placement placement);
 
-  // Throws Error(kModelLoadFailed) where llama.cpp refuses the tensors or hyperparameters,
-  // Error(kOutOfMemory) where the recurrent state of one sequence does not fit.
+  // Throws Error(kModelLoadFailed) if llama.cpp refuses the tensors or hyperparameters,
+  // Error(kOutOfMemory) if the recurrent state of one sequence does not fit.
   WeightMemory weights() const;
 
-  // An engine's context, without weights. Throws Error(kInvalidOption) where llama.cpp makes
-  // no context of this shape. Exact up to the shapes that a dry run can afford (a million
-  // cells), scaled up from those beyond.
+  // An engine's context, without weights. Throws Error(kInvalidOption) if llama.cpp cannot make a
+  // context of this shape. Exact up to the largest shape that a dry run can afford (a million
+  // cells), extrapolated from there on.
   MemoryNeeded context(const EngineShape& shape) const;
 
  private:
@@ -53,11 +53,11 @@ class LlamaDryRun {
   std::string label_;
   std::string header_;
   std::uint64_t file_bytes_ = 0;
-  std::uint64_t state_bytes_ = 0;  // about, of one sequence
+  std::uint64_t state_bytes_ = 0;  // approximately, for one sequence
   Placement placement_;
 };
 
-// As LlamaModel's errors: what llama.cpp said for a failed load.
+// The error for a failed load, as LlamaModel reports it, from llama.cpp's reason.
 [[noreturn]] void refuse_load(const std::string& label, std::span<const std::string> errors);
 
 }  // namespace infernode

@@ -9,14 +9,14 @@ namespace infernode {
 
 namespace {
 
-// ggml's CPU flash attention computes this many rows of a sequence as a tile,
-// summing in F32 what it sums in F16 for single rows (ops.cpp, v0.5.0).
+// ggml's CPU flash attention computes this many rows of a sequence as a tile and accumulates in F32
+// what it accumulates in F16 for single rows (ops.cpp, v0.5.0).
 constexpr std::int32_t kFlashWideRows = 64;
-// Without it, single rows and all others are two kinds; measured to the bit on
-// F32, F16, Q8_0, Q4_0 and Q4_K weights.
+// Without flash attention, a single row rounds differently from two or more; measured to the bit
+// with F32, F16, Q8_0, Q4_0 and Q4_K weights.
 constexpr std::int32_t kWideRows = 2;
-// A tile of ggml's matrix kernels on GPUs (mmq) is up to so many rows wide: weights are read
-// once for all of them.
+// Largest tile of ggml's matrix kernels on GPUs (mmq), in rows: weights are read once for all of
+// them.
 constexpr std::int32_t kDeviceTile = 128;
 
 std::string listed(const std::vector<DeviceMemory>& devices) {
@@ -38,8 +38,8 @@ BackendFacts backend_facts(const LlamaModel& model, bool flash_attention) {
     return facts;
   }
   facts.where = listed(devices);
-  // Kernels are chosen by the number of rows in a pass, everybody's together: cutting a prompt
-  // here or there makes no row what it would have been in another pass.
+  // Kernels are chosen by the total number of rows in a pass, so splitting a prompt differently
+  // cannot make its rows what they would be in another pass.
   facts.wide_rows = 1;
   facts.repeatable = false;
   facts.cheap_rows = kDeviceTile;

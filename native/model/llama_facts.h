@@ -1,6 +1,6 @@
-// BackendFacts of a model's layers where they lie. ggml has no call that tells them: those of
-// the CPU are its kernels' (and ours, native/cpu), those of devices what their kernels have in
-// common.
+// BackendFacts for the place where a model's layers are. ggml has no call that returns them: those
+// of the CPU are known of its kernels (and ours, native/cpu), those of devices are what their
+// kernels have in common.
 #pragma once
 
 #include "core/backend.h"
@@ -10,7 +10,7 @@ namespace infernode {
 
 BackendFacts backend_facts(const LlamaModel& model, bool flash_attention);
 
-// Throws Error(kInvalidOption) that names the devices, where `deterministic` cannot be held.
+// Throws Error(kInvalidOption) that names the devices if they cannot guarantee `deterministic`.
 void check_repeatable(const BackendFacts& facts);
 
 }  // namespace infernode

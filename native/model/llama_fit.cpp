@@ -17,8 +17,8 @@ namespace infernode {
 namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
-constexpr std::uint64_t kMargin = 256 * kMiB;  // of each device, as for a load (memory_estimate)
-constexpr std::int32_t kSlots = 8;             // an engine's defaults
+constexpr std::uint64_t kMargin = 256 * kMiB;  // on each device, as for a load (memory_estimate)
+constexpr std::int32_t kSlots = 8;             // an engine's default
 constexpr std::int32_t kMostContext = 4096;
 
 std::string in_mib(std::uint64_t bytes) {
@@ -35,7 +35,8 @@ EngineShape default_engine(const GgufFile& file) {
   return shape;
 }
 
-// What a number of layers takes on each device, the engine's KV cache and buffers among it.
+// The memory that a number of layers takes on each device, including the engine's KV cache and
+// buffers.
 std::vector<DeviceMemory> taken_by(std::span<const GgufFile> parts, Placement placement,
                                    std::int32_t layers) {
   placement.gpu_layers = layers;
@@ -45,7 +46,7 @@ std::vector<DeviceMemory> taken_by(std::span<const GgufFile> parts, Placement pl
   return taken;
 }
 
-// What may be used of each device, as far as it is free.
+// The part of each device's memory that may be used, as far as it is free.
 std::vector<DeviceRoom> usable_room(const Placement& placement) {
   std::vector<DeviceRoom> devices;
   for (const DeviceRoom& device : memory_room().devices) {
@@ -84,8 +85,9 @@ void tell(const Placement& placement, std::int32_t most, const std::vector<Devic
   log_line(GGML_LOG_LEVEL_INFO, line);
 }
 
-// llama.cpp divides layers by the memory that is free on each device when it is asked. Once the
-// model lies there that is another division: a dry run then would judge one that nobody made.
+// llama.cpp splits layers by the memory that is free on each device at the time of the call. Once
+// the model is loaded this gives another split, so a later dry run would measure a placement that
+// does not exist.
 Placement with_fixed_shares(Placement placement) {
   const bool divided = placement.split == SplitMode::kLayer || placement.split == SplitMode::kRow;
   if (!divided || !placement.tensor_split.empty() || placement.devices.size() < 2) return placement;
@@ -108,11 +110,11 @@ Placement with_fitting_layers(std::span<const GgufFile> parts, const Placement& 
   const std::string architecture(file.string("general.architecture"));
   const auto most = static_cast<std::int32_t>(file.integer(architecture + ".block_count", 0)) + 1;
   const std::vector<DeviceRoom> room = usable_room(placement);
-  std::int32_t low = 0;  // layers that fit
+  std::int32_t low = 0;  // a number of layers that fits
   std::vector<DeviceMemory> at_low;
   for (const std::string& name : placement.devices) at_low.push_back({name, 0, 0, 0});
   for (std::int32_t high = most; low < high;) {
-    // All of them first: what most models on most devices need.
+    // Try all layers first: the usual case.
     const std::int32_t middle = high == most && low == 0 ? most : low + (high - low + 1) / 2;
     std::vector<DeviceMemory> taken = taken_by(parts, placement, middle);
     if (all_fit(taken, room)) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kHost = "CPU";
 
-// "… layer   7 assigned to device CUDA0, is_swa = 0" without its beginning.
+// "… layer   7 assigned to device CUDA0, is_swa = 0", without its beginning.
 struct LayerLine {
   std::int32_t layer;
   std::string_view device;
@@ -49,7 +49,7 @@ std::vector<ModelDevice> LlamaLayerPlaces::devices(const Placement& placement,
   devices.push_back(
       {.name = std::string(kHost), .weight_bytes = weights.mappable + weights.repacked});
 
-  // With these, each layer's matrices are cut into parts for all devices.
+  // In these modes each layer's matrices are split over all devices.
   const bool cut = placement.split == SplitMode::kRow || placement.split == SplitMode::kTensor;
   for (const auto& [layer, name] : device_of_) {
     const bool on_host = name == kHost;

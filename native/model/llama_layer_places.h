@@ -1,5 +1,5 @@
-// On which device llama.cpp puts each layer of a model. Its interface does not say that; the
-// lines that it logs while it loads do.
+// Which device llama.cpp puts each layer of a model on. Its API does not tell; the lines it logs
+// while loading do.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 
 namespace infernode {
 
-// What of a loaded model lies on one device.
+// The part of a loaded model that is on one device.
 struct ModelDevice {
   std::string name;                       // of DeviceInfo; "CPU": the host's memory
   std::vector<std::int32_t> layers = {};  // from 0, ascending; a layer may be split over several
-  bool has_output = false;                // the output layer too
+  bool has_output = false;                // the output layer is there as well
   std::uint64_t weight_bytes = 0;
 
   [[nodiscard]] bool computes() const { return has_output || !layers.empty(); }
@@ -25,17 +25,17 @@ struct ModelDevice {
 
 class LlamaLayerPlaces {
  public:
-  // A line of llama.cpp's log; most of them say nothing of layers.
+  // Takes one line of llama.cpp's log; most lines say nothing about layers.
   void hear(std::string_view line);
 
-  // The placement's devices, in its order, and the host where it has layers or weights.
-  // `layer_count` counts them without the output layer.
+  // The placement's devices, in its order, and the host if it has layers or weights. `layer_count`
+  // does not include the output layer.
   [[nodiscard]] std::vector<ModelDevice> devices(const Placement& placement,
                                                  const WeightMemory& weights,
                                                  std::int32_t layer_count) const;
 
  private:
-  std::map<std::int32_t, std::string> device_of_;  // by layer, the output layer as the last
+  std::map<std::int32_t, std::string> device_of_;  // by layer index; the output layer comes last
 };
 
 }  // namespace infernode

@@ -18,7 +18,7 @@ namespace infernode {
 
 namespace {
 
-// What ggml multiplies by on every device; others would abort a pass.
+// Types that ggml multiplies on every device; others would abort a pass.
 constexpr std::array<std::string_view, 4> kTypes = {"f32", "f16", "bf16", "q8_0"};
 
 [[noreturn]] void refuse(const GgufFile& file, const std::string& why) {
@@ -33,7 +33,7 @@ void check_tensor(const GgufFile& file, const GgufTensor& tensor) {
   }
 }
 
-// Everything that llama.cpp would take on trust.
+// Checks everything that llama.cpp trusts blindly.
 void check_rules(const GgufFile& file, const LlamaModel& model) {
   if (file.string("general.type") != "adapter" || file.string("adapter.type") != "lora")
     refuse(file, "its general.type and adapter.type must be \"adapter\" and \"lora\"");
@@ -52,7 +52,7 @@ void check_rules(const GgufFile& file, const LlamaModel& model) {
   for (const GgufTensor& tensor : file.tensors()) check_tensor(file, tensor);
 }
 
-// An adapter is a copy in host memory, or on the GPU its matrix is on.
+// An adapter's weights are copied to host memory, or to the GPU that holds the matrix they modify.
 void check_room(const GgufFile& file) {
   const std::uint64_t available = available_memory_bytes();
   if (available == 0 || file.weight_bytes() <= available) return;
@@ -73,7 +73,7 @@ Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
   const GgufFile file = GgufFile::read(options.path);
   check_rules(file, model);
   check_room(file);
-  // What is read already does not keep others of this model waiting for the disk.
+  // Reading the file ahead keeps others from waiting for the disk under the lock.
   std::ignore = warm_page_cache(options.path, [](std::uint64_t) { return true; });  // never stopped
   const LlamaLogCapture capture;
   const LlamaAbortGuard guard;

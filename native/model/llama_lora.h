@@ -1,6 +1,5 @@
-// LoRA adapters: small differences to a model's matrices, of a file of their own.
-// Judged before llama.cpp sees them, as models are; held by the one context that
-// uses them.
+// LoRA adapters: low-rank differences to a model's matrices, each in a GGUF file of its own.
+// Validated before llama.cpp sees them, like models; owned by the one context that uses them.
 #pragma once
 
 #include <memory>
@@ -15,9 +14,9 @@ struct llama_context;
 namespace infernode {
 
 struct LoraOptions {
-  std::string name;    // by which requests choose it
-  std::string path;    // of the adapter's GGUF file
-  float scale = 1.0f;  // of the difference; 0: none
+  std::string name;    // the name by which requests choose it
+  std::string path;    // path of the adapter's GGUF file
+  float scale = 1.0f;  // factor of the difference; 0: none
 };
 
 struct LoraDeleter {
@@ -26,11 +25,11 @@ struct LoraDeleter {
 };
 using Lora = std::unique_ptr<llama_adapter_lora, LoraDeleter>;
 
-// Throws Error: GgufFile's codes; kModelLoadFailed for a file that is no LoRA adapter
-// of this model, kOutOfMemory for one that does not fit.
+// Throws Error: GgufFile's codes; kModelLoadFailed for a file that is not a LoRA adapter of this
+// model, kOutOfMemory for one that does not fit.
 Lora load_lora(const LlamaModel& model, const LoraOptions& options);
 
-// Has the context add these, each by its scale; there are as many of both.
+// Sets the context's adapters, each with its scale; both lists have the same length.
 void use_loras(llama_context& context, const std::vector<Lora>& loras, AdapterScales scales);
 
 }  // namespace infernode

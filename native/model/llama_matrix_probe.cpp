@@ -40,7 +40,7 @@ ggml_context_ptr make_context(std::size_t tensors) {
   return context;
 }
 
-// The layouts that llama.cpp tries for weights on the CPU, in its order.
+// The buffer types that llama.cpp tries for weights on the CPU, in its order.
 std::vector<ggml_backend_buffer_type_t> layouts_of(ggml_backend_dev_t device) {
   std::vector<ggml_backend_buffer_type_t> layouts;
   const auto extra =
@@ -55,7 +55,7 @@ std::vector<ggml_backend_buffer_type_t> layouts_of(ggml_backend_dev_t device) {
   return layouts;
 }
 
-// Whether the device multiplies a matrix of this type where it lies in `layout`.
+// Whether the device can multiply a matrix of this type stored in `layout`.
 bool multiplies(ggml_backend_dev_t device, ggml_backend_buffer_type_t layout, ggml_type type,
                 const MatrixProbe& probe) {
   const std::int64_t columns = probe.columns;
@@ -83,7 +83,7 @@ std::vector<std::byte> random_matrix(ggml_type type, std::int64_t columns, std::
   return bytes;
 }
 
-// Matrices, vectors and the graph that multiplies them all.
+// Matrices, vectors and the graph that multiplies them.
 class Multiplications {
  public:
   Multiplications(ggml_backend_dev_t device, ggml_backend_buffer_type_t layout, ggml_type type,
@@ -173,7 +173,7 @@ double probe_matrices(const MatrixProbe& probe) {
                                   : ggml_backend_dev_by_name(probe.device.c_str());
   if (!known || device == nullptr) refuse_type();
   const LlamaLogMute mute;
-  const LlamaAbortGuard guard;  // types that ggml cannot quantize to
+  const LlamaAbortGuard guard;  // ggml asserts for types it cannot quantize to
   try {
     return measured(device, type, probe);
   } catch (const LlamaAborted&) {

@@ -26,7 +26,7 @@ std::vector<DeviceMemory> devices_of(const Placement& placement) {
   return devices;
 }
 
-// The part of `bytes` that the device at `index` has of a buffer that all of them share.
+// The share of the device at `index` in a buffer of `bytes` that is split over all devices.
 std::uint64_t share_of(std::uint64_t bytes, std::size_t index, const Placement& placement) {
   const std::vector<float>& split = placement.tensor_split;
   const auto weight = [&](std::size_t at) {
@@ -39,8 +39,8 @@ std::uint64_t share_of(std::uint64_t bytes, std::size_t index, const Placement& 
                   : static_cast<std::uint64_t>(static_cast<double>(bytes) * weight(index) / all);
 }
 
-// Adds what lies in buffers of this type to the devices that have them: one, or all where
-// llama.cpp splits each tensor over several (its own device then stands for them).
+// Adds the buffers of this type to the devices that hold them: one device, or all of them where
+// llama.cpp splits each tensor (represented by a device of its own).
 void add_to(std::vector<DeviceMemory>& devices, ggml_backend_buffer_type_t type,
             const DeviceMemory& bytes, const Placement& placement) {
   const std::string name = ggml_backend_dev_name(ggml_backend_buft_get_device(type));

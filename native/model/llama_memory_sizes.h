@@ -1,6 +1,6 @@
-// What a context and its model take, as llama.cpp counts it for each type of buffer, by the
-// places those buffers lie in: the host and the placement's devices; and what is free there.
-// Any thread may call these.
+// The memory of a context and its model as llama.cpp counts it per buffer type, summed by place:
+// the host and the placement's devices; and the memory that is free there. Any thread may call
+// these functions.
 #pragma once
 
 #include "llama.h"
@@ -9,13 +9,13 @@
 
 namespace infernode {
 
-// Of the model that the context computes.
+// Weights of the model that the context computes.
 WeightMemory weight_memory(const llama_context& context, const Placement& placement);
 
-// KV cache and compute buffers. What llama.cpp keeps of logits on the host is not among them.
+// KV cache and compute buffers. llama.cpp's host copy of logits is not included.
 MemoryNeeded context_memory(const llama_context& context, const Placement& placement);
 
-// What is free now on the host and on every device that is not the CPU.
+// Memory that is free at present on the host and on every device other than the CPU.
 MemoryRoom memory_room();
 
 }  // namespace infernode

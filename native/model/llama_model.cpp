@@ -1,5 +1,5 @@
-// See llama_model.h. Order of a load: header, rules, parts, memory, page
-// cache, then llama.cpp under a log capture and an abort guard.
+// See llama_model.h. The order of a load: header, rules, parts, memory, page cache, then llama.cpp
+// under a log capture and an abort guard.
 #include "model/llama_model.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostTextBytes = std::size_t{1} << 30;
 constexpr std::uint64_t kMapAlignment = 32;  // ggml's TENSOR_ALIGNMENT
-constexpr float kWarmShare = 0.9f;           // of a load is reading, the rest is setting up
+constexpr float kWarmShare = 0.9f;  // share of a load's time spent reading; the rest is set-up
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -44,11 +44,11 @@ void refuse_if_cancelled(const std::atomic<bool>& cancelled, const std::string& 
   throw Error(ErrorCode::kCancelled, "Loading " + quoted_path(path) + " was cancelled.");
 }
 
-// Passes progress on in rising hundredths and tells whether to go on.
+// Forwards progress in increasing hundredths and returns whether to continue.
 struct LoadWatch {
   const ProgressCallback& progress;
   const std::atomic<bool>& cancelled;
-  float warmed = 0;  // the share of the work done before llama.cpp started
+  float warmed = 0;  // the share of the work done before llama.cpp starts
   int hundredths = -1;
 
   bool reached(float fraction) {
@@ -60,14 +60,14 @@ struct LoadWatch {
     return !cancelled.load();
   }
 
-  // For llama.cpp, which calls it while it reads.
+  // Passed to llama.cpp, which calls it while it reads.
   static bool on_progress(float fraction, void* self) {
     auto& watch = *static_cast<LoadWatch*>(self);
     return watch.reached(watch.warmed + (1 - watch.warmed) * fraction);
   }
 };
 
-// ggml asserts the alignment of memory it did not allocate.
+// ggml asserts the alignment of memory that it did not allocate.
 bool can_map(std::span<const GgufFile> parts, const LoadOptions& options,
              const ModelSource& source) {
   return options.memory_map && source.is_file() &&
@@ -75,7 +75,7 @@ bool can_map(std::span<const GgufFile> parts, const LoadOptions& options,
              parts, [](const GgufFile& part) { return part.alignment() % kMapAlignment == 0; });
 }
 
-// Reads the files ahead of llama.cpp's mapping, where they fit into memory.
+// Reads the files ahead of llama.cpp's mapping if they fit into memory.
 void warm_files(std::span<const GgufFile> parts, LoadWatch& watch) {
   std::uint64_t all = 0;
   for (const GgufFile& part : parts) all += part.file_bytes();
@@ -118,7 +118,7 @@ std::vector<std::string> rank_labels_of(const GgufFile& file) {
   return {labels.begin(), labels.end()};
 }
 
-// nullptr: the model is no checkpoint.
+// nullptr if the model is not a checkpoint.
 std::shared_ptr<const CheckpointFile> open_checkpoint(const LoadOptions& options) {
   if (!options.checkpoint) return nullptr;
   CheckpointOptions asked = *options.checkpoint;
@@ -136,7 +136,8 @@ ModelSource source_of(const LoadOptions& options,
 
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
 
-// The GGUF format has keys for three ends; files made of checkpoints have all.
+// The GGUF format has keys for three end-of-generation tokens; files made from checkpoints list all
+// of them.
 std::vector<std::int64_t> end_tokens_of(const GgufFile* file) {
   const GgufValue* value = file == nullptr ? nullptr : file->find(kEndTokensKey);
   const auto* array = value == nullptr ? nullptr : std::get_if<GgufArray>(&value->value);
@@ -260,8 +261,8 @@ std::vector<TokenId> LlamaModel::tokenize(std::string_view text, bool add_specia
                                                " bytes cannot be tokenized, at most " +
                                                std::to_string(kMostTextBytes) + " are possible.");
   }
-  // A token takes a byte of the text or more, but for added ones; pages of the
-  // buffer that stay unused are never touched.
+  // Each token takes at least one byte of the text, except for added ones; unused pages of the
+  // buffer are never touched.
   auto capacity = static_cast<std::int32_t>(text.size() + 16);
   try {
     for (;;) {

@@ -1,5 +1,6 @@
-// What engines of several shapes would take, from a model's headers alone: the dry run that
-// judges a load (llama_dry_run), on the CPU. Any thread; blocks for some milliseconds a shape.
+// The memory that engines of several shapes would need, from a model's headers alone: the dry run
+// that also checks a load (llama_dry_run), on the CPU. Any thread; blocks for some milliseconds per
+// shape.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// See llama_quantize.h. The quantizer has no cancel and no progress callback, but it logs a
-// line before each tensor: what listens to them counts, and throws where it shall end.
+// See llama_quantize.h. The quantizer has no cancel or progress callback, but it logs a line before
+// each tensor: a log watch counts these lines and throws to cancel.
 #include "model/llama_quantize.h"
 
 #include <fcntl.h>
@@ -33,7 +33,7 @@ struct NamedType {
   llama_ftype type;
 };
 
-// Without those that llama.cpp refuses to make without an importance matrix.
+// Excludes the types that llama.cpp refuses to make without an importance matrix.
 constexpr std::array kNamedTypes = {
     NamedType{"q8_0", LLAMA_FTYPE_MOSTLY_Q8_0},     NamedType{"q6_k", LLAMA_FTYPE_MOSTLY_Q6_K},
     NamedType{"q5_k_m", LLAMA_FTYPE_MOSTLY_Q5_K_M}, NamedType{"q5_k_s", LLAMA_FTYPE_MOSTLY_Q5_K_S},
@@ -51,7 +51,7 @@ constexpr std::array kNamedTypes = {
 
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;   // of the temporary file
 constexpr std::size_t kSlabBytes = std::size_t{128} << 20;  // of the quantizer, at once
-constexpr float kWritingShare = 0.3f;  // of the progress; quantizing is the slower part
+constexpr float kWritingShare = 0.3f;  // share of the progress; quantizing is the slower part
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -77,13 +77,13 @@ llama_ftype type_of(std::string_view name) {
               quoted_path(path) + " could not be " + what + ": " + std::strerror(errno) + ".");
 }
 
-// Of this process and this file alone.
+// Unique to this process and this file.
 std::string own_number() {
   static std::atomic<unsigned> made{0};
   return std::to_string(::getpid()) + "." + std::to_string(made.fetch_add(1));
 }
 
-// A descriptor and the path by which it can be opened again.
+// A file descriptor and a path by which it can be opened again.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& beside)
@@ -115,7 +115,7 @@ class TemporaryFile {
       bytes = bytes.subspan(static_cast<std::size_t>(count));
     }
   }
-  // Room that nobody has written to reads as zeros and takes none.
+  // Unwritten space reads as zeros and occupies no storage.
   void extend(std::uint64_t size) {
     if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0) refuse_write(path_, "extended");
   }
@@ -126,8 +126,8 @@ class TemporaryFile {
   bool named_ = true;
 };
 
-// The result, which gets its name when it is whole; without one before, where the file system
-// can, else under a temporary name that is removed again.
+// The result, which gets its name once it is complete; until then it has no name where the file
+// system allows that, else a temporary name that is removed.
 class UnfinishedFile {
  public:
   explicit UnfinishedFile(const std::string& out)
@@ -162,8 +162,8 @@ class UnfinishedFile {
 
  private:
   std::string out_;
-  std::string named_;  // where it has a temporary name
-  std::string path_;   // by which it is opened
+  std::string named_;  // its temporary name, if it has one
+  std::string path_;   // the path to open it by
   int descriptor_ = -1;
   bool finished_ = false;
 };
@@ -172,13 +172,13 @@ struct Cancelled : std::exception {
   const char* what() const noexcept override { return "cancelled"; }
 };
 
-// What the quantizer's lines say.
+// Interprets the lines that the quantizer logs.
 class Lines {
  public:
   Lines(std::function<void(float)> progress, const std::atomic<bool>* cancelled)
       : progress_(std::move(progress)), cancelled_(cancelled) {}
 
-  // Never throws for the line that tells what was thrown.
+  // Does not throw on the line that reports its own exception.
   void hear(int level, std::string_view line) {
     const bool is_error = level >= GGML_LOG_LEVEL_ERROR;
     if (!is_error && cancelled_ != nullptr && cancelled_->load()) throw Cancelled();
@@ -229,7 +229,7 @@ class Lines {
   bool needs_matrix_ = false;
 };
 
-// Runs the quantizer. Its exceptions are told by its last error line.
+// Runs the quantizer. Its exceptions are reported by its last error line.
 void run(const std::string& from, const std::string& to, const llama_model_quantize_params& params,
          Lines& lines, const std::string& label) {
   const LlamaLogCapture capture;
@@ -248,7 +248,7 @@ void run(const std::string& from, const std::string& to, const llama_model_quant
   if (tell_of_memory(errors))
     throw Error(ErrorCode::kOutOfMemory,
                 "There is too little memory to quantize " + quoted_path(label) + ".");
-  // All that a failed write tells: somebody else filled the disk meanwhile.
+  // A failed write gives no other reason: the disk was filled meanwhile.
   if (reason.find("iostream") != std::string::npos)
     throw Error(
         ErrorCode::kDiskFull,
@@ -271,7 +271,7 @@ std::string header_of(const GgufSource& source) {
   return header;
 }
 
-// Rounding twice would add noise that nobody asked for.
+// Quantizing twice would add avoidable noise.
 void check_plain(const GgufSource& source) {
   const GgufFile file = source.parse();
   for (const GgufTensor& tensor : file.tensors()) {
@@ -288,7 +288,7 @@ void check_space(const GgufSource& source, const QuantizePlan& plan, const std::
   const fs::path folder = fs::absolute(out, failed).parent_path();
   const fs::space_info space = fs::space(folder, failed);
   const std::uint64_t needed = source.size() + plan.bytes;
-  if (failed || space.available >= needed) return;  // whether the folder can be written shows
+  if (failed || space.available >= needed) return;  // whether the folder is writable shows later
   const auto mebibytes = [](std::uint64_t bytes) {
     return std::to_string((bytes + (1 << 20) - 1) >> 20);
   };
@@ -326,7 +326,7 @@ std::vector<std::string> quantize_types() {
 
 void check_quantize_type(std::string_view name) { static_cast<void>(type_of(name)); }
 
-// A dry run over the header alone, in a file with a hole for weights.
+// A dry run over the header alone, in a file with a hole in place of the weights.
 QuantizePlan plan_quantization(const GgufSource& source, std::string_view type) {
   const llama_ftype ftype = type_of(type);
   check_plain(source);

@@ -16,7 +16,7 @@ namespace infernode {
 namespace {
 
 constexpr std::string_view kWeights = "cls.output.weight";
-// Those whose scores llama.cpp v0.5.0 takes from the last token (llama-graph.cpp).
+// Architectures whose scores llama.cpp v0.5.0 takes from the last token (llama-graph.cpp).
 constexpr std::array<std::string_view, 2> kArchitectures = {"qwen3", "qwen3vl"};
 
 [[noreturn]] void refuse_read(const GgufFile& part) {

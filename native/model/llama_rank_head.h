@@ -1,5 +1,5 @@
-// Reads a model's rank head out of its file: the rows that llama.cpp would apply
-// in a context made for ranking alone. Ours ranks in the passes of generations.
+// Reads a model's rank head from its file: the matrix that llama.cpp would apply in a context made
+// for ranking only. infernode ranks in the same passes that generate.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@
 
 namespace infernode {
 
-// Null where the model has none, or one of a single label, which says nothing.
-// `open` gives a part's bytes. Throws Error(kModelUnreadable).
+// Null if the model has no rank head, or one with a single label, which cannot rank. `open` returns
+// a part's bytes. Throws Error(kModelUnreadable).
 std::shared_ptr<const RankHead> read_rank_head(
     std::span<const GgufFile> parts, const std::function<FileHandle(const GgufFile&)>& open);
 

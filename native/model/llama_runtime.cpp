@@ -1,6 +1,6 @@
-// See llama_runtime.h. The one place with process-wide state, because ggml's
-// own is process-wide: its registry, its logger and its abort callback. The
-// state is leaked on purpose: ggml's threads may log while the process exits.
+// See llama_runtime.h. The one file with process-wide state, because ggml's own is process-wide:
+// its registry, its logger and its abort callback. The state is leaked on purpose: ggml's threads
+// may log while the process exits.
 #include "model/llama_runtime.h"
 
 #include <dlfcn.h>
@@ -41,7 +41,7 @@ struct Runtime {
   std::vector<BackendReport> backends;
   std::mutex sink_mutex;
   LogSink sink;
-  std::vector<std::pair<int, std::string>> lines_of_start;  // until a sink takes them
+  std::vector<std::pair<int, std::string>> lines_of_start;  // until a sink receives them
   std::atomic<bool> has_sink{false};
   CpuCores cores{1, steady_milliseconds};
 };
@@ -56,7 +56,7 @@ thread_local const LlamaLogWatch* watch_of_thread = nullptr;
 thread_local int abort_guards_of_thread = 0;
 thread_local int log_mutes_of_thread = 0;
 
-// A line being put together from pieces: llama.cpp logs some lines in parts.
+// A line assembled from pieces: llama.cpp logs some lines in parts.
 struct PendingLine {
   int level = 0;
   std::string text;
@@ -72,7 +72,7 @@ void deliver(int level, std::string_view line) {
 }
 
 void flush_pending() {
-  // Taken out first: a watch may throw.
+  // Removed first, since a watch may throw.
   const std::string line = std::exchange(pending_of_thread.text, {});
   if (!line.empty()) deliver(pending_of_thread.level, line);
 }
@@ -93,22 +93,22 @@ void on_log(ggml_log_level level, const char* text, void*) {
   pending_of_thread.text += rest;
 }
 
-// "/where/it/was/built/x.cpp:12: why" without the folders.
+// "/build/folder/x.cpp:12: reason" without the folders.
 std::string without_folders(std::string_view message) {
   const std::size_t place_end = message.find(": ");
   const std::size_t slash = message.substr(0, place_end).rfind('/');
   return std::string(slash == std::string_view::npos ? message : message.substr(slash + 1));
 }
 
-// ggml_abort() calls this and then abort(). Throwing leaves through ggml_abort's
-// C frame, which has unwind tables and nothing to clean up.
+// ggml_abort() calls this and then abort(). The exception unwinds through ggml_abort's C frame,
+// which has unwind tables and nothing to clean up.
 void on_abort(const char* message) {
   if (abort_guards_of_thread > 0) throw LlamaAborted(without_folders(message));
   std::fprintf(stderr, "infernode: llama.cpp ends the process: %s\n", message);
 }
 
-// How well a CPU variant fits this machine: 0 not at all; the one without a
-// score function fits every machine and is the last resort.
+// How well a CPU variant fits this machine: 0 means it cannot run here; the one without a score
+// function runs on every machine and is the last resort.
 int cpu_score(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return 0;
@@ -122,7 +122,7 @@ int cpu_score(const std::string& path) {
   return result;
 }
 
-// The variant that fits this machine best; its report has no problem. Null where none fits.
+// The best variant for this machine; its report has no problem. Null if none can run here.
 const BackendReport* judge_cpus(std::vector<BackendReport>& cpus) {
   BackendReport* best = nullptr;
   int best_score = 0;
@@ -154,7 +154,7 @@ BackendReport report_on(const BackendFile& file, const std::vector<RefusedBacken
   return report;
 }
 
-// ggml's last error line without the function that wrote it.
+// ggml's last error line, without the name of the function that wrote it.
 std::string reason_of(const LlamaLogCapture& capture, std::string otherwise) {
   if (capture.errors().empty()) return otherwise;
   const std::string& line = capture.errors().back();
@@ -163,7 +163,7 @@ std::string reason_of(const LlamaLogCapture& capture, std::string otherwise) {
   return named ? line.substr(end + 2) : line;
 }
 
-// A GPU's backend, unless something is known to keep it from working.
+// Whether to load a GPU backend: unless something is known that keeps it from working.
 void load_backend(BackendReport& report) {
   if (report.problem.empty()) report.problem = open_cuda_libraries(report.path);
   if (!report.problem.empty()) {
@@ -179,8 +179,8 @@ void load_backend(BackendReport& report) {
       reason_of(capture, report.loaded ? "it finds no device" : "it does not fit this machine");
 }
 
-// While it lives, keeps the log lines that no sink takes: nobody can listen before the addon
-// is loaded, and which backends were found is told nowhere else.
+// While it exists, stores log lines that no sink receives: nobody can listen before the addon is
+// loaded, and which backends were found is reported nowhere else.
 class StartLines {
  public:
   StartLines() {

@@ -9,10 +9,10 @@ namespace infernode {
 
 namespace {
 
-constexpr int kFoundFirst =  // in the text, before anything is tokenized
+constexpr int kFoundFirst =  // matched in the text before anything else is tokenized
     LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_USER_DEFINED | LLAMA_TOKEN_ATTR_UNKNOWN;
 constexpr int kStrips = LLAMA_TOKEN_ATTR_LSTRIP | LLAMA_TOKEN_ATTR_RSTRIP;
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // a space in SentencePiece's tokens
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // how SentencePiece's tokens write a space
 
 std::uint8_t byte_at(std::string_view text, std::size_t at) {
   return static_cast<std::uint8_t>(text[at]);
@@ -28,7 +28,7 @@ std::string unescaped(std::string_view token) {
   return text;
 }
 
-// A character that is certainly no white space, told by the byte it begins with.
+// A character that is certainly not white space, judged by its first byte.
 bool is_visible(std::uint8_t first) {
   constexpr std::string_view kMaybeSpace = "\xC2\xE1\xE2\xE3";
   if (first < 0x80) return first > ' ' && first != 0x7F;
@@ -50,11 +50,11 @@ TextSlices::TextSlices(const llama_vocab* vocab, std::string_view tokenizer, boo
     : adds_space_(adds_space) {
   const enum llama_vocab_type type = llama_vocab_type(vocab);
   const LlamaVocab pieces(vocab);
-  // Tokenizers that read their texts in ways of their own.
+  // Tokenizers with rules of their own for reading a text.
   const bool plain = tokenizer != "whitespace" && tokenizer != "hybriddna";
   divisible_ = plain && (type == LLAMA_VOCAB_TYPE_SPM || type == LLAMA_VOCAB_TYPE_BPE ||
                          type == LLAMA_VOCAB_TYPE_RWKV);
-  std::bitset<256> bytes;  // that are a token
+  std::bitset<256> bytes;  // bytes that have a token
   for (TokenId token = 0; token < pieces.size(); ++token) {
     const int attributes = llama_vocab_get_attr(vocab, token);
     const std::string_view piece = pieces.piece(token);
@@ -71,7 +71,7 @@ TextSlices::TextSlices(const llama_vocab* vocab, std::string_view tokenizer, boo
     if ((attributes & kStrips) == 0) continue;
     ((attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) != 0 ? strips_ : strips_if_parsed_) = true;
   }
-  // A byte that BPE has no token for is left out.
+  // Bytes for which BPE has no token are dropped.
   swallows_ = !plain || type == LLAMA_VOCAB_TYPE_WPM || type == LLAMA_VOCAB_TYPE_UGM ||
               (type == LLAMA_VOCAB_TYPE_BPE && !bytes.all());
 }
@@ -89,9 +89,9 @@ TextSlices::Slice TextSlices::first(std::string_view text, std::size_t bytes) co
   return {text.size(), text.size()};
 }
 
-// Before a single space or line's end between two characters: no token goes over it, so
-// no merge does; every pre-tokenizer of llama.cpp goes on behind it as at a text's
-// beginning; and no special token that is found first touches it.
+// Split before a single space or line end between two characters if no token spans it, so that no
+// merge does; if every pre-tokenizer of llama.cpp continues after it as at the start of a text; and
+// if no special token that is matched first touches it.
 bool TextSlices::cuts(std::string_view text, std::size_t at) const {
   const std::uint8_t before = byte_at(text, at - 1);
   const std::uint8_t after = byte_at(text, at + 1);

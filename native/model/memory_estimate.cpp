@@ -10,13 +10,15 @@ namespace infernode {
 namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
-constexpr std::uint64_t kHostMargin = 64 * kMiB;     // graphs, tokenizer, allocator
-constexpr std::uint64_t kDeviceMargin = 256 * kMiB;  // its driver's own, staging, fragmentation
-constexpr std::uint64_t kPassMargin = 64 * kMiB;     // workspaces that kernels take in a pass
+constexpr std::uint64_t kHostMargin = 64 * kMiB;  // graphs, tokenizer, allocator
+// The driver's own, staging buffers, fragmentation.
+constexpr std::uint64_t kDeviceMargin = 256 * kMiB;
+constexpr std::uint64_t kPassMargin = 64 * kMiB;  // workspaces that kernels allocate during a pass
 constexpr std::uint64_t kMappedFactor = 4;
-constexpr std::int32_t kMostSequences = 256;  // of llama.cpp (LLAMA_MAX_SEQ)
+constexpr std::int32_t kMostSequences = 256;  // llama.cpp's limit (LLAMA_MAX_SEQ)
 constexpr std::uint64_t kMostHostCache = 1024 * kMiB;
-constexpr std::uint64_t kHostCacheShare = 4;  // a quarter: Node, its heap and other engines grow
+// A quarter: Node, its heap and other engines grow as well.
+constexpr std::uint64_t kHostCacheShare = 4;
 
 std::string in_mib(std::uint64_t bytes) {
   return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
@@ -28,7 +30,7 @@ std::string in_mib(std::uint64_t bytes) {
                                            ", " + in_mib(free) + " are free; " + remedy + ".");
 }
 
-// nullptr: it is not told how much memory the device has.
+// nullptr: the device's memory is unknown.
 const DeviceRoom* room_of(const std::string& name, const MemoryRoom& room) {
   for (const DeviceRoom& device : room.devices)
     if (device.name == name && device.total > 0) return &device;

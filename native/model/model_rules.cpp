@@ -1,5 +1,5 @@
-// Rules on architecture, hyperparameters, tensor types and split files; see
-// model_rules.h. Places named are llama.cpp v0.5.0's.
+// Rules on architecture, hyperparameters, tensor types and split files; see model_rules.h.
+// Functions and files named in comments are llama.cpp v0.5.0's.
 #include "model/model_rules.h"
 
 #include <algorithm>
@@ -20,11 +20,11 @@ namespace {
 constexpr std::int64_t kMaximumLayers = 512;    // LLAMA_MAX_LAYERS
 constexpr std::int64_t kMaximumExperts = 1024;  // LLAMA_MAX_EXPERTS
 constexpr std::int64_t kMaximumContext = 1 << 30;
-constexpr std::int64_t kMaximumWidth = 1 << 24;  // rows of any matrix but the vocabulary's
+constexpr std::int64_t kMaximumWidth = 1 << 24;  // rows of any matrix except the vocabulary's
 constexpr std::int64_t kMaximumHeads = 1 << 16;
 
-// Known to llama.cpp but no left-to-right text generators: encoders,
-// embedders, draft heads, diffusion and speech models.
+// Architectures that llama.cpp supports but that do not generate text from left to right: encoders,
+// embedding models, draft heads, diffusion and speech models.
 constexpr std::array<std::string_view, 23> kOtherKinds = {"clip",
                                                           "bert",
                                                           "modern-bert",
@@ -49,8 +49,8 @@ constexpr std::array<std::string_view, 23> kOtherKinds = {"clip",
                                                           "qwen3tts",
                                                           "pockettts"};
 
-// Architectures that divide by the heads of layer 0, the state groups or the
-// experts used (their load_arch_hparams and load_arch_tensors), without asking for zero.
+// Architectures that divide by the heads of layer 0, the state groups or the experts used (in
+// load_arch_hparams and load_arch_tensors) without checking for zero.
 constexpr std::array<std::string_view, 5> kDividesByHeads = {"deepseek2", "gemma2", "gemma3",
                                                              "olmo2", "phimoe"};
 constexpr std::array<std::string_view, 5> kDividesByGroups = {
@@ -84,8 +84,8 @@ class HyperparameterRules {
     refuse_model(file_, "'" + printable(key(name)) + "' " + why);
   }
 
-  // A uint32 within [least, most], or nothing where the key is missing. Any
-  // other type llama.cpp would refuse later with a worse sentence.
+  // A uint32 within [least, most], or nothing if the key is missing. Any other type would be
+  // refused by llama.cpp later, with a less helpful message.
   std::optional<std::int64_t> optional_number(std::string_view name, std::int64_t least,
                                               std::int64_t most) const {
     const GgufValue* value = file_.find(key(name));
@@ -112,9 +112,8 @@ class HyperparameterRules {
     return value;
   }
 
-  // One number for all layers or an array with one per layer; `fallback` for
-  // each where the key is missing. Arrays of another length llama.cpp refuses
-  // by itself (get_key_or_arr).
+  // One number for all layers or an array with one per layer; `fallback` for each layer if the key
+  // is missing. llama.cpp itself refuses arrays of another length (get_key_or_arr).
   std::vector<std::int64_t> per_layer(std::string_view name, std::int64_t most,
                                       std::int64_t fallback) const {
     const GgufValue* value = file_.find(key(name));
@@ -137,12 +136,12 @@ class HyperparameterRules {
   void check_sizes() {
     number("context_length", 1, kMaximumContext);
     embedding_ = number("embedding_length", 1, kMaximumWidth);
-    // load_hparams: GGML_ASSERT on both; every per-layer getter aborts beyond.
+    // load_hparams: GGML_ASSERT on both; every per-layer getter aborts beyond the limit.
     layers_ = number("block_count", 1, kMaximumLayers);
     optional_number("nextn_predict_layers", 0, layers_ - 1);
     per_layer("feed_forward_length", kMaximumWidth, 0);
     optional_number("vocab_size", 1, kMaximumWidth);
-    optional_number("pooling_type", 0, 4);  // build_pooling aborts on others
+    optional_number("pooling_type", 0, 4);  // build_pooling aborts on other values
   }
 
   // load_hparams: one GGML_ASSERT per line.
@@ -151,7 +150,7 @@ class HyperparameterRules {
     const auto used = per_layer("expert_used_count", experts, 0);
     const std::int64_t most_used = *std::ranges::max_element(used);
     if (experts > 0 && most_used == 0) refuse("expert_used_count", "must be 1 or more");
-    // Where a layer's expert width is not given, n_ff / n_expert_used is it.
+    // If a layer's expert width is not given, it is n_ff / n_expert_used.
     const auto widths = per_layer("expert_feed_forward_length", kMaximumWidth, 0);
     const bool divides = experts > 0 || is_one_of(kDividesByExperts);
     for (std::size_t i = 0; divides && i < used.size(); ++i) {
@@ -167,8 +166,8 @@ class HyperparameterRules {
     number("expert_group_used_count", 1, groups - 1);
   }
 
-  // n_embd / n_head divides; the attention graph asserts that the KV heads
-  // divide the heads and that head sizes are there.
+  // n_embd / n_head is computed; the attention graph asserts that the KV heads divide the heads and
+  // that head sizes are not zero.
   void check_heads() {
     const auto heads = per_layer("attention.head_count", kMaximumHeads, 0);
     const GgufValue* separate = file_.find(key("attention.head_count_kv"));
@@ -240,7 +239,7 @@ class HyperparameterRules {
     }
   }
 
-  // Keys the models divide by without asking (d_inner / n_group and the like).
+  // Keys that models divide by without a check (d_inner / n_group and similar).
   void check_divisors() {
     for (const std::string_view name :
          {"ssm.time_step_rank", "wkv.head_size", "full_attention_interval", "experts_per_group",
@@ -251,7 +250,7 @@ class HyperparameterRules {
     for (const std::string_view name : {"ssm.conv_kernel", "ssm.inner_size", "ssm.state_size"}) {
       optional_number(name, 0, kMaximumWidth);
     }
-    // plamo2 has no groups and says so with a zero.
+    // plamo2 has no groups and declares this as zero.
     optional_number("ssm.group_count", is_one_of(kDividesByGroups) ? 1 : 0, kMaximumWidth);
   }
 
@@ -262,7 +261,7 @@ class HyperparameterRules {
   std::int64_t head_width_ = 0;
 };
 
-// Types no kernel multiplies with.
+// Types for which no matrix multiplication exists.
 constexpr std::array<std::string_view, 6> kNoWeights = {"i8", "i16", "i64", "f64", "q8_1", "q8_K"};
 
 }  // namespace
@@ -272,9 +271,9 @@ void refuse_model(const GgufFile& file, const std::string& what) {
                                             "; download or convert it again.");
 }
 
-// ggml's CPU kernels abort in the middle of a pass on a type they do not
-// know: norms, biases and rope factors must be f32 (binary-ops.cpp, ops.cpp:
-// rope), matrices a type with a dot product (ggml-cpu.c).
+// ggml's CPU kernels abort in the middle of a pass on a type they do not support: norms, biases and
+// rope factors must be f32 (binary-ops.cpp, ops.cpp: rope), matrices a type with a dot product
+// (ggml-cpu.c).
 void check_tensor_rules(const GgufFile& file) {
   for (const GgufTensor& tensor : file.tensors()) {
     const std::string_view name = tensor.name;

@@ -1,8 +1,7 @@
-// What a GGUF header must promise before llama.cpp may load it: rules on
-// hyperparameters, tokenizer and tensors without which v0.5.0 aborts the
-// process, divides by zero, loops or allocates absurdly. The comment at a rule
-// names the place it protects. Refuses; never repairs.
-// Pure functions; any thread may call them.
+// Requirements on a GGUF header without which llama.cpp v0.5.0 aborts the process, divides by zero,
+// loops or allocates absurd amounts: rules on hyperparameters, tokenizer and tensors. The comment
+// at each rule names the code it protects. Refuses; never repairs. Pure functions; any thread may
+// call them.
 #pragma once
 
 #include <string>
@@ -13,23 +12,20 @@
 namespace infernode {
 
 // Throws Error: kModelCorrupt naming the key or tensor that breaks a rule,
-// kModelArchitectureUnsupported where the file is no text generator.
-// Needs the file's array bytes.
+// kModelArchitectureUnsupported if the file is not a text generator. Needs the file's array bytes.
 void check_model_rules(const GgufFile& file);
 
-// The part of check_model_rules that judges `tokenizer.*` (tokenizer_rules.cpp).
+// The part of check_model_rules for `tokenizer.*` (tokenizer_rules.cpp).
 void check_tokenizer_rules(const GgufFile& file);
 
-// The part that judges tensors alone; check_model_rules includes it.
+// The part for tensors alone; check_model_rules includes it.
 void check_tensor_rules(const GgufFile& file);
 
-// The paths of all parts of a model split over several files, in order; just
-// `path` for an ordinary file. Throws Error(kModelCorrupt) where the parts'
-// numbers and the file's name disagree.
+// The paths of all parts of a split model, in order; `path` alone for an ordinary file. Throws
+// Error(kModelCorrupt) if the part numbers and the file's name disagree.
 std::vector<std::string> model_part_paths(const GgufFile& first, const std::string& path);
 
-// Throws Error(kModelCorrupt) unless `part` says it is number `index` (from 0)
-// of its model.
+// Throws Error(kModelCorrupt) unless `part` declares itself number `index` (from 0) of its model.
 void check_part_number(const GgufFile& part, std::size_t index);
 
 // Throws Error(kModelCorrupt): "'<path>' is damaged: <what>; ...".

@@ -1,6 +1,6 @@
-// Where a model's bytes come from: GGUF files on disk, or a GgufSource, read as a stream.
-// A failure of the source's reads is kept, since llama.cpp's C code cannot carry it.
-// One thread at a time.
+// Where a model's bytes come from: GGUF files on disk, or a GgufSource read as a stream. A failure
+// of the source's reads is stored, since it cannot pass through llama.cpp's C code. One thread at a
+// time.
 #pragma once
 
 #include <exception>
@@ -23,13 +23,13 @@ class ModelSource {
   const std::string& path() const { return path_; }
   [[nodiscard]] bool is_file() const { return source_ == nullptr; }
 
-  // The file and, when split, its further parts, all judged.
+  // The file, and the further parts of a split model, all validated.
   std::vector<GgufFile> parts() const;
-  // nullptr where a file cannot be opened. Streams are read in large pieces, or in small ones
-  // where few bytes are wanted. Throws Error(kModelLoadFailed) where the system gives no stream.
+  // nullptr if a file cannot be opened. Streams are read in large pieces, or in small ones if only
+  // few bytes are needed. Throws Error(kModelLoadFailed) if the system cannot create a stream.
   FileHandle open(const GgufFile& part) const;
-  FileHandle open_stream() const;  // of a source
-  // Throws what the first failing read of a stream threw.
+  FileHandle open_stream() const;  // only for a source
+  // Rethrows the error of the first failed read of a stream.
   void rethrow_failure() const;
 
  private:

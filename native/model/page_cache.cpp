@@ -13,8 +13,8 @@ namespace infernode {
 
 namespace {
 
-// One look at the progress per piece: 8 MiB take 4 ms from a fast disk and
-// 100 ms from a slow network volume.
+// Progress is reported once per piece: 8 MiB take 4 ms from a fast disk and 100 ms from a slow
+// network volume.
 constexpr std::uint64_t kPieceBytes = 8u << 20;
 constexpr std::uint64_t kReadBytes = 1u << 20;
 

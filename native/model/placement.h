@@ -1,5 +1,5 @@
-// Where a model's weights are to lie: what its loader was asked for. Values only; standard
-// library only.
+// Where a model's weights should be placed: the loader's options. Values only; standard library
+// only.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +9,22 @@
 namespace infernode {
 
 constexpr std::int32_t kAllLayers = -1;
-constexpr std::int32_t kFittingLayers = -2;  // as many as fit: llama_fit.h decides before a load
+// As many as fit: resolved by llama_fit.h before the load.
+constexpr std::int32_t kFittingLayers = -2;
 
-// How several devices share one model, in llama.cpp's words.
+// How several devices share one model; the names are llama.cpp's.
 enum class SplitMode { kNone, kLayer, kRow, kTensor };
 
 struct Placement {
-  std::vector<std::string> devices = {};  // names of DeviceInfo, in this order; none: the CPU alone
-  std::int32_t gpu_layers = 0;            // of the model, on those devices; kAllLayers: all
+  // Names from DeviceInfo, in this order; empty: the CPU alone.
+  std::vector<std::string> devices = {};
+  std::int32_t gpu_layers = 0;  // layers on those devices; kAllLayers: all
   SplitMode split = SplitMode::kLayer;
-  std::vector<float> tensor_split = {};  // a share for each device; none: by their free memory
-  std::int32_t main_gpu = 0;             // index into `devices`: what is not split lies there
-  double memory_share = 1;               // of each device's memory that kFittingLayers may use
+  std::vector<float> tensor_split = {};  // a share per device; empty: by their free memory
+  std::int32_t main_gpu = 0;  // index into `devices` of the device for tensors that are not split
+  double memory_share = 1;    // fraction of each device's memory that kFittingLayers may use
 
-  // Whether anything lies, or is computed, elsewhere than on the CPU.
+  // Whether any weight is stored, or any layer computed, elsewhere than on the CPU.
   [[nodiscard]] bool uses_devices() const { return gpu_layers != 0 && !devices.empty(); }
 };
 

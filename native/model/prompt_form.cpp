@@ -13,7 +13,7 @@ struct Control {
   TokenId token;
 };
 
-// Those of the template, the longest first.
+// The placeholders in the template, longest first.
 std::vector<Control> controls_of(const LlamaModel& model, const std::string& text) {
   std::map<std::string, TokenId> found;
   for (const TokenId token : model.tokenize(text, false, true)) {
@@ -33,7 +33,7 @@ std::vector<Control> controls_of(const LlamaModel& model, const std::string& tex
 std::vector<PromptSegment> segments_of(const LlamaModel& model, const PromptForm& form) {
   const std::vector<Control> controls = controls_of(model, form.text);
   std::vector<PromptSegment> segments;
-  std::string filled;  // since the last control token
+  std::string filled;  // text since the last control token
   const auto flush = [&] {
     if (!filled.empty()) segments.emplace_back(std::exchange(filled, {}));
   };

@@ -1,6 +1,6 @@
-// A prompt written from a template: marks such as "{query}" stand for texts. The
-// template's control tokens count as such, those spelt in the texts never do, so
-// that a document cannot end its own place.
+// A prompt made from a template with placeholders such as "{query}". Control tokens in the template
+// are parsed as such; those spelled in the inserted texts never are, so that a document cannot end
+// its own section.
 #pragma once
 
 #include <string>
@@ -14,14 +14,14 @@ namespace infernode {
 
 struct PromptForm {
   std::string text;
-  std::vector<std::pair<std::string, std::string>> values;  // of marks
+  std::vector<std::pair<std::string, std::string>> values;  // per placeholder
 };
 
-// A control token, or text that spells none.
+// A control token, or text in which control tokens are not parsed.
 using PromptSegment = std::variant<TokenId, std::string>;
 
-// What the tokens of the whole are made of, none of the texts empty. Throws Error as
-// LlamaModel::tokenize() does.
+// The pieces of the whole prompt, no text among them empty. Throws Error as LlamaModel::tokenize()
+// does.
 std::vector<PromptSegment> segments_of(const LlamaModel& model, const PromptForm& form);
 
 }  // namespace infernode

@@ -12,7 +12,7 @@ PromptQueue::PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine
       sink_(sink),
       slices_(*model_),
       vocabularies_(model_),
-      // Bounded by its caller, which counts living requests before it pushes.
+      // Bounded by the caller, which counts living requests before it pushes.
       mailbox_(std::numeric_limits<std::size_t>::max()),
       thread_([this] { run(); }) {}
 
@@ -44,7 +44,7 @@ void PromptQueue::take(Prompt prompt) {
   const RequestId id = prompt.id;
   guarded(id, [&] {
     if (const auto* fork = std::get_if<PromptFork>(&prompt.content)) {
-      // The engine has to hear of its source first.
+      // The engine must receive its source request first.
       const auto is_source = [&](const Pending& one) { return one.prompt.id == fork->source; };
       if (std::ranges::any_of(pending_, is_source))
         pending_.push_back({std::move(prompt), {}});
@@ -60,15 +60,15 @@ void PromptQueue::take(Prompt prompt) {
   });
 }
 
-// Asked for each slice: neither close() nor a cancelled request must wait for the prompts
-// there are.
+// Checked before each slice: neither close() nor a cancelled request may wait for the prompts in
+// the queue.
 bool PromptQueue::end_if_cancelled(const Prompt& prompt) {
   if (!mailbox_.closed() && !prompt.control->cancelled.load()) return false;
   end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}, {}});
   return true;
 }
 
-// Throws for a text that cannot fit, before anything is done about it.
+// Throws for a text that cannot fit, before any work is spent on it.
 std::unique_ptr<Tokenizing> PromptQueue::work_of(Prompt& prompt) const {
   if (auto* form = std::get_if<PromptForm>(&prompt.content))
     return std::make_unique<Tokenizing>(*model_, slices_, *form);
@@ -78,7 +78,7 @@ std::unique_ptr<Tokenizing> PromptQueue::work_of(Prompt& prompt) const {
   return std::make_unique<Tokenizing>(*model_, slices_, std::move(text));
 }
 
-// The next slice of the one whose turn it is.
+// Tokenizes the next slice of the prompt at the front.
 void PromptQueue::go_on() {
   Pending pending = std::move(pending_.front());
   pending_.pop_front();
@@ -88,7 +88,7 @@ void PromptQueue::go_on() {
   });
 }
 
-// False once the prompt is handed over.
+// False once the prompt has been passed to the engine.
 bool PromptQueue::advance(Pending& pending) {
   if (!pending.work) {
     const RequestId source = std::get<PromptFork>(pending.prompt.content).source;
@@ -153,11 +153,11 @@ void PromptQueue::bind(Prompt& prompt) {
   params.grammar = words.grammars.find(prompt.grammar);
   if (!prompt.triggers.words.empty())
     params.triggers = std::make_shared<const GrammarTriggers>(std::move(prompt.triggers));
-  // Refused here rather than on the engine's thread, whose steps are everybody's.
+  // Refused here rather than on the engine thread, whose steps serve every request.
   Constraint(params.grammar, params.grammar_prefix, params.triggers).prepare();
 }
 
-// A word counts at the beginning of a text and within it.
+// A word counts both at the beginning of a text and inside it.
 void PromptQueue::forbid(Prompt& prompt) const {
   for (const std::string& word : prompt.bad_words) {
     for (const std::string& text : {word, " " + word}) {

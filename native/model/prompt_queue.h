@@ -1,9 +1,8 @@
-// Turns prompts into tokens between the caller and the engine, on a thread of
-// its own: a long prompt stalls neither JavaScript nor a running step, nor other
-// prompts: it is tokenized in slices, between which others are taken and it may be
-// cancelled. Keeps the order of submission but for such. Every prompt accepted
-// here either reaches the engine or ends in the sink.
-// push() and close() may be called from any thread.
+// Tokenizes prompts between the caller and the engine, on a thread of its own: a long prompt blocks
+// neither JavaScript, nor a running step, nor other prompts. It is tokenized in slices; between
+// slices other prompts are served and it may be cancelled. Otherwise the order of submission is
+// kept. Every prompt accepted here either reaches the engine or ends in the sink. push() and
+// close() may be called from any thread.
 #pragma once
 
 #include <deque>
@@ -26,7 +25,7 @@
 
 namespace infernode {
 
-// What another request has come to when the engine hears of this one.
+// What became of another request by the time the engine receives this one.
 struct PromptFork {
   RequestId source = 0;
   std::uint64_t seed = 0;
@@ -36,14 +35,14 @@ struct Prompt {
   RequestId id = 0;
   std::variant<PromptText, std::vector<TokenId>, PromptForm, PromptFork> content;
   GenerateParams params;
-  std::string grammar;                    // GBNF; "": none
-  GrammarTriggers triggers;               // no words: it binds at once
-  std::vector<std::string> visible;       // texts of control tokens that count as text
-  std::vector<std::string> dry_breakers;  // texts over which DRY follows no passage
-  std::vector<std::string> bad_words;     // texts that are not generated
-  bool show_special = false;              // every control token has a text
-  std::int32_t most_tokens = 0;           // of the prompt, its last ones; 0: all
-  bool ranks = false;                     // ends with the model's scores of it
+  std::string grammar;               // GBNF; "": none
+  GrammarTriggers triggers;          // empty: the grammar binds from the first token
+  std::vector<std::string> visible;  // control tokens (by text) whose text is part of the answer
+  std::vector<std::string> dry_breakers;  // texts across which DRY finds no repetition
+  std::vector<std::string> bad_words;     // texts that must not be generated
+  bool show_special = false;              // the answer includes the text of every control token
+  std::int32_t most_tokens = 0;           // only this many last tokens of the prompt; 0: all
+  bool ranks = false;                     // ends with the rank head's scores of the prompt
   std::shared_ptr<RequestControl> control;
 };
 
@@ -56,12 +55,11 @@ class PromptQueue {
   PromptQueue& operator=(const PromptQueue&) = delete;
 
   void push(Prompt prompt);
-  // Ends what still waits as cancelled and joins the thread. Idempotent; one
-  // caller at a time.
+  // Ends waiting prompts as cancelled and joins the thread. Idempotent; one caller at a time.
   void close();
 
  private:
-  // A prompt of which slices are left, or the fork of one.
+  // A prompt whose slices are not all tokenized, or a fork of a request.
   struct Pending {
     Prompt prompt;
     std::unique_ptr<Tokenizing> work;
@@ -88,7 +86,7 @@ class PromptQueue {
   const TextSlices slices_;
   DryBreakerLists dry_breakers_;
   Vocabularies vocabularies_;
-  std::deque<Pending> pending_;  // in turn
+  std::deque<Pending> pending_;  // in order
   Mailbox<Prompt> mailbox_;
   std::thread thread_;
 };

@@ -11,13 +11,13 @@ namespace {
 
 constexpr std::uint64_t kExtensionBytes = 12;  // llama_kv_cell_ext: x, y, token
 
-// What the bytes do not say of themselves, so that each is tried.
+// Properties that the bytes do not declare, so every combination is tried.
 struct Variant {
-  bool extended;    // cells with positions in two dimensions, or with their token
-  bool has_values;  // false: values are part of the keys
+  bool extended;    // cells have two-dimensional positions, or store their token
+  bool has_values;  // false: values are stored with the keys
 };
 
-// Reads from the front; past the end it has failed and stays so.
+// Reads from the front; once past the end it stays in the failed state.
 class Reader {
  public:
   explicit Reader(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
@@ -42,8 +42,8 @@ class Reader {
   bool failed_ = false;
 };
 
-// [position, sequences: 1, extension?, sequence], a cell each; every position at most
-// once, the last token's among them.
+// Per cell: [position, sequences: 1, extension?, sequence]. Every position at most once, and the
+// last token's must be among them.
 bool read_cells(Reader& reader, std::uint32_t count, Position tokens, bool extended) {
   std::vector<bool> seen(static_cast<std::size_t>(tokens));
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -57,7 +57,7 @@ bool read_cells(Reader& reader, std::uint32_t count, Position tokens, bool exten
   return seen.back();
 }
 
-// Keys of all layers, then values, by rows or transposed.
+// Keys of all layers, then values, row by row or transposed.
 bool read_layers(Reader& reader, std::uint32_t cells, bool has_values) {
   const bool transposed = reader.number<std::uint32_t>() != 0;
   const auto layers = reader.number<std::uint32_t>();
@@ -77,7 +77,7 @@ bool read_layers(Reader& reader, std::uint32_t cells, bool has_values) {
   return !reader.failed();
 }
 
-// [streams, then of each: cells, and where there are any: their places and layers]
+// [streams, then for each stream: cells and, if there are any, their positions and layers]
 bool read_attention(Reader& reader, const SequenceForm& form, Position tokens, bool whole,
                     Variant variant) {
   if (reader.number<std::uint32_t>() != form.streams) return false;
@@ -94,7 +94,7 @@ bool read_attention(Reader& reader, const SequenceForm& form, Position tokens, b
   return found && !reader.failed();
 }
 
-// One cell, of the last token. What follows is read by sizes of the model's own.
+// One cell, for the last token. The remaining bytes have sizes that depend on the model.
 bool starts_recurrent(Reader reader, Position tokens) {
   const auto cells = reader.number<std::uint32_t>();
   const auto position = reader.number<std::int32_t>();

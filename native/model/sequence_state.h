@@ -1,7 +1,7 @@
-// The form of a sequence's state as llama.cpp writes it (llama_kv_cache::state_write,
-// llama_memory_recurrent::state_write, v0.5.0), judged before llama.cpp reads it: it
-// reserves as many cells as the state says it has. Values are not judged.
-// Standard library only; pure functions.
+// Validates the bytes of a saved sequence state as llama.cpp writes them
+// (llama_kv_cache::state_write, llama_memory_recurrent::state_write, v0.5.0) before llama.cpp reads
+// them, because it reserves as many cells as the state declares. Values are not validated. Standard
+// library only; pure functions.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct SequenceForm {
   std::uint32_t streams = 1;  // of the context's cache
 };
 
-// Whether these bytes can be the state of so many tokens. Of caches of kind kOwn the
-// form is not known: always true. Of recurrent layers it knows cells and positions.
+// Whether these bytes can be the state of `tokens` tokens. The format of caches of kind kOwn is
+// unknown: always true. For recurrent layers it checks cells and positions.
 [[nodiscard]] bool has_sequence_form(std::span<const std::uint8_t> state, const SequenceForm& form,
                                      Position tokens);
 

@@ -18,8 +18,8 @@ constexpr std::string_view kTokenTypes = "tokenizer.ggml.token_type";
 constexpr std::int32_t kNormalToken = 1;
 constexpr std::string_view kSpace = "\xc4\xa0";  // how byte-level BPE spells a space
 
-// Words of three syllables and more, each its own: what the vocabulary has beyond the
-// tokenizer's. Nothing merges into them, so no text is encoded with them.
+// Made-up words of three or more syllables, each unique: the tokens added to the tokenizer's
+// vocabulary. No merge produces them, so no text is encoded with them.
 std::string made_word(std::size_t index) {
   constexpr std::string_view kConsonants = "bdfgklmnprstvz";
   constexpr std::string_view kVowels = "aeiou";
@@ -66,7 +66,7 @@ void copy_value(const GgufFile& file, const GgufEntry& entry, GgufWriter& header
   }
 }
 
-// Copies the tokenizer and gives it as many tokens as the shape asks for.
+// Copies the tokenizer and extends it to as many tokens as the shape asks for.
 void write_tokenizer(const GgufFile& file, const SyntheticShape& shape, GgufWriter& header) {
   const std::vector<std::string_view> own = file.strings(array_of(file, kTokens));
   const auto count = static_cast<std::size_t>(shape.vocabulary);

@@ -1,6 +1,6 @@
-// A GGUF file that is nowhere: its header in memory, its weights computed
-// where they are read. Random weights of a chosen shape under a real
-// tokenizer, for tests and benchmarks. Immutable; any thread may read it.
+// A GGUF file without a file: its header is in memory, its weights are computed when they are read.
+// Random weights of a chosen shape under a real tokenizer, for tests and benchmarks. Immutable; any
+// thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace infernode {
 
 class SyntheticFile final : public GgufSource {
  public:
-  // Reads the tokenizer's file. Throws GgufFile's errors for that one, and
-  // Error(kInvalidOption) for a shape that cannot be made.
+  // Reads the tokenizer's file. Throws GgufFile's errors for that file, and Error(kInvalidOption)
+  // for an impossible shape.
   explicit SyntheticFile(SyntheticShape shape);
 
   const std::string& label() const override { return shape_.reference; }
@@ -27,7 +27,7 @@ class SyntheticFile final : public GgufSource {
 
  private:
   struct Placed {
-    std::uint64_t begin;  // in the file
+    std::uint64_t begin;  // first byte in the file
     std::uint64_t bytes;
     SyntheticTensor tensor;
   };
@@ -35,7 +35,7 @@ class SyntheticFile final : public GgufSource {
   SyntheticShape shape_;
   std::string header_;
   std::uint64_t data_bytes_ = 0;
-  std::vector<Placed> tensors_;  // by their beginnings
+  std::vector<Placed> tensors_;  // sorted by `begin`
 };
 
 }  // namespace infernode

@@ -1,7 +1,7 @@
-// See synthetic_plan.h. Scales, with d the numbers summed for one result: a
-// matrix of deviation 1/sqrt(d) keeps the size of what it multiplies. Queries
-// and keys are made larger, so that attention chooses instead of averaging;
-// the output too, so that the likeliest of any number of tokens stands out.
+// See synthetic_plan.h. Scales, with d the number of terms summed per result: a matrix with
+// standard deviation 1/sqrt(d) keeps the magnitude of its input. Queries and keys are made larger,
+// so that attention selects instead of averaging; the output as well, so that the likeliest token
+// stands out whatever the vocabulary's size.
 #include "model/synthetic_plan.h"
 
 #include <algorithm>
@@ -19,14 +19,14 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kArchitectures = {"llama",    "qwen2", "qwen3", "gemma3",
                                                             "qwen3moe", "mamba", "jamba"};
-constexpr std::int32_t kConvolution = 4;        // positions, as in Mamba
-constexpr std::int32_t kWidthPerTimeStep = 16;  // likewise
-constexpr std::int32_t kSlidingPeriod = 6;      // layers, of which the last sees all (Gemma 3)
-constexpr std::int32_t kAttentionPeriod = 4;    // layers, of which the last attends
-constexpr float kAttentionGain = 1.7f;          // scores deviate by its square
-constexpr float kStateGain = 3;                 // of what enters and leaves a recurrent state
-constexpr float kOutputGain = 3;                // what logits deviate by
-constexpr float kRankGain = 1;                  // what scores deviate by, before their softmax
+constexpr std::int32_t kConvolution = 4;        // kernel length, as in Mamba
+constexpr std::int32_t kWidthPerTimeStep = 16;  // as in Mamba
+constexpr std::int32_t kSlidingPeriod = 6;  // layers; the last of them has full attention (Gemma 3)
+constexpr std::int32_t kAttentionPeriod = 4;  // layers; the last of them is an attention layer
+constexpr float kAttentionGain = 1.7f;  // attention scores have its square as standard deviation
+constexpr float kStateGain = 3;         // of the input and output of a recurrent state
+constexpr float kOutputGain = 3;        // standard deviation of logits
+constexpr float kRankGain = 1;          // standard deviation of scores before their softmax
 constexpr float kEpsilon = 1e-5f;
 constexpr float kRotaryBase = 10000;
 
@@ -47,7 +47,7 @@ std::int32_t time_steps(const SyntheticShape& shape) {
   return (shape.width + kWidthPerTimeStep - 1) / kWidthPerTimeStep;
 }
 
-// Half the width of an even distribution that deviates by `deviation`.
+// Half the width of a uniform distribution with this standard deviation.
 float spread_of(double deviation) { return static_cast<float>(deviation * std::sqrt(3.0)); }
 
 // llama.cpp's number (llama.h, enum llama_ftype).
@@ -69,7 +69,7 @@ class Plan {
   }
 
   std::vector<SyntheticTensor> tensors() {
-    const bool scaled = shape_.architecture == "gemma3";  // multiplies by sqrt(width) itself
+    const bool scaled = shape_.architecture == "gemma3";  // it multiplies by sqrt(width) itself
     matrix("token_embd.weight", width(), vocabulary(), scaled ? 1 : std::sqrt(1.0 * shape_.width));
     for (std::int32_t layer = 0; layer < shape_.layers; ++layer) {
       prefix_ = "blk." + std::to_string(layer) + ".";
@@ -87,7 +87,7 @@ class Plan {
 
  private:
   std::uint64_t width() const { return static_cast<std::uint64_t>(shape_.width); }
-  std::uint64_t inner() const { return 2 * width(); }  // llama.cpp knows no other expansion
+  std::uint64_t inner() const { return 2 * width(); }  // llama.cpp supports no other expansion
   std::uint64_t vocabulary() const { return static_cast<std::uint64_t>(shape_.vocabulary); }
 
   void add(std::string_view name, std::vector<std::uint64_t> shape, const GgufTensorType* type,
@@ -95,11 +95,11 @@ class Plan {
     tensors_.push_back({prefix_ + std::string(name), std::move(shape), type, center, spread});
   }
 
-  // `rows` of `length`, deviating by gain / sqrt(length).
+  // A matrix of `rows` rows of `length`, with standard deviation gain / sqrt(length).
   void matrix(std::string_view name, std::uint64_t length, std::uint64_t rows, double gain) {
     add(name, {length, rows}, matrix_, 0, spread_of(gain / std::sqrt(static_cast<double>(length))));
   }
-  // Small ones that no converter quantizes.
+  // Small tensors that no converter quantizes.
   void plain_matrix(std::string_view name, std::uint64_t length, std::uint64_t rows, double gain) {
     add(name, {length, rows}, f32(), 0, spread_of(gain / std::sqrt(static_cast<double>(length))));
   }
@@ -150,8 +150,8 @@ class Plan {
     add("ffn_down_exps.weight", {wide, width(), count}, matrix_, 0, out);
   }
 
-  // Mamba's layer. Decay rates of 0.2 to 2 and time steps of about 0.001 to
-  // 0.1 (the softplus of the bias): memories of five to thousands of positions.
+  // A Mamba layer. Decay rates of 0.2 to 2 and time steps of about 0.001 to 0.1 (the softplus of
+  // the bias) give memories of five to thousands of positions.
   void state_space() {
     const auto state = static_cast<std::uint64_t>(shape_.state);
     const auto steps = static_cast<std::uint64_t>(time_steps(shape_));
@@ -177,7 +177,7 @@ class Plan {
   std::vector<SyntheticTensor> tensors_;
 };
 
-// As converters write a Qwen3 reranker, with the embedded model's control tokens.
+// In the form converters give a Qwen3 reranker, with the embedded model's control tokens.
 void write_ranking(const SyntheticShape& shape, GgufWriter& header) {
   constexpr std::uint32_t kRank = 4;  // llama.h, enum llama_pooling_type
   std::vector<std::string> labels = {"yes", "no"};

@@ -1,6 +1,6 @@
-// What a model with random weights is made of: the header's values and the
-// tensors that llama.cpp v0.5.0 asks for (src/models/*.cpp, load_arch_tensors),
-// scaled so that activations keep their size from layer to layer. Pure.
+// The contents of a model with random weights: the header's values and the tensors that llama.cpp
+// v0.5.0 requires (src/models/*.cpp, load_arch_tensors), scaled so that activations keep their
+// magnitude from layer to layer. Pure.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,7 @@
 
 namespace infernode {
 
-// Throws Error(kInvalidOption) for an architecture or a type that cannot be
-// made.
+// Throws Error(kInvalidOption) for an unsupported architecture or type.
 void write_hyperparameters(const SyntheticShape& shape, GgufWriter& header);
 std::vector<SyntheticTensor> synthetic_tensors(const SyntheticShape& shape);
 

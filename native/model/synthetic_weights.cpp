@@ -12,9 +12,9 @@ namespace infernode {
 namespace {
 
 constexpr std::uint64_t kBlock = 32;                              // elements
-constexpr std::uint64_t kWordsPerBlock = 8;                       // of 64 random bits, at most
+constexpr std::uint64_t kWordsPerBlock = 8;                       // at most, of 64 random bits each
 constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15ULL;          // splitmix64's step
-constexpr std::array<std::uint32_t, 5> kTypes = {0, 1, 8, 2, 3};  // ggml's numbers
+constexpr std::array<std::uint32_t, 5> kTypes = {0, 1, 8, 2, 3};  // ggml's type numbers
 constexpr std::uint32_t kF16 = 1, kQ4_0 = 2, kQ4_1 = 3, kQ8_0 = 8;
 constexpr std::size_t kMostBlockBytes = 4 * kBlock;
 
@@ -30,7 +30,7 @@ std::uint64_t key_of(const SyntheticTensor& tensor, std::uint64_t seed) {
   return key;
 }
 
-// Half precision of a normal number in its range, rounded to the nearest.
+// Converts a number in half precision's normal range, rounding to nearest.
 std::uint16_t half_of(float number) {
   const auto bits = std::bit_cast<std::uint32_t>(number);
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000);
@@ -47,7 +47,7 @@ void put(char* out, std::size_t index, Number number) {
   std::memcpy(out + index * sizeof number, &number, sizeof number);
 }
 
-// The bytes of one block out of its random words.
+// The bytes of one block from its random words.
 using Words = std::array<std::uint64_t, kWordsPerBlock>;
 
 float even(const SyntheticTensor& tensor, const Words& words, std::size_t index) {
@@ -58,13 +58,13 @@ float even(const SyntheticTensor& tensor, const Words& words, std::size_t index)
 void write_q8(const SyntheticTensor& tensor, const Words& words, char* out) {
   put(out, 0, half_of(tensor.spread / 127));
   std::memcpy(out + 2, words.data(), kBlock);
-  // ggml's kernels take -127 to 127.
+  // ggml's kernels expect -127 to 127.
   for (char* byte = out + 2; byte < out + 2 + kBlock; ++byte) {
     if (*byte == static_cast<char>(-128)) *byte = 0;
   }
 }
 
-// Nibbles 1 to 15 stand for -7 to 7; a random 0 becomes the middle.
+// Nibbles 1 to 15 stand for -7 to 7; a random 0 becomes the middle, 8.
 void write_q4_0(const SyntheticTensor& tensor, const Words& words, char* out) {
   put(out, 0, half_of(tensor.spread / 7));
   std::memcpy(out + 2, words.data(), kBlock / 2);

@@ -1,5 +1,5 @@
-// Rules on the tokenizer's metadata; see model_rules.h. Places named are
-// llama.cpp v0.5.0's llama-vocab.cpp.
+// Rules on the tokenizer's metadata; see model_rules.h. Functions and files named in comments are
+// llama.cpp v0.5.0's (llama-vocab.cpp).
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -48,14 +48,14 @@ void check_companion(const GgufFile& file, std::string_view key, std::uint64_t t
   }
 }
 
-// A set of texts that owns none of them: open addressing over their places in
-// `texts`, a third of the time of a std::unordered_set at 128k tokens.
+// A set of texts that stores indices into `texts` instead of copies: open addressing, a third of
+// the time of a std::unordered_set at 128k tokens.
 class TextSet {
  public:
   explicit TextSet(std::span<const std::string_view> texts)
       : texts_(texts), places_(std::bit_ceil(2 * texts.size() + 1), kFree) {}
 
-  // False when an equal text was inserted before.
+  // False if an equal text was inserted before.
   bool insert(std::size_t index) {
     const std::size_t mask = places_.size() - 1;
     std::size_t place = std::hash<std::string_view>{}(texts_[index]) & mask;
@@ -75,7 +75,7 @@ class TextSet {
 // load(): GGML_ASSERT(id_to_token.size() == token_to_id.size()). Texts reach
 // llama.cpp as C strings, and an empty one becomes "[EMPTY_<id>]".
 void check_token_texts(const GgufFile& file, std::vector<std::string_view> texts) {
-  std::deque<std::string> empty_names;  // a deque: the views into it stay
+  std::deque<std::string> empty_names;  // a deque, so that views into it stay valid
   for (std::size_t id = 0; id < texts.size(); ++id) {
     texts[id] = texts[id].substr(0, texts[id].find('\0'));
     if (texts[id].size() > kMaximumTokenBytes) {
@@ -118,8 +118,8 @@ void check_merges(const GgufFile& file) {
   }
 }
 
-// A special token's key is read as uint32, a switch's as bool; any other type
-// makes llama.cpp refuse without naming a remedy.
+// A special token's key is read as uint32, a switch's as bool; for any other type llama.cpp refuses
+// the file without a helpful message.
 void check_switches(const GgufFile& file) {
   for (const GgufEntry& entry : file.metadata()) {
     const std::string_view key = entry.key;

@@ -1,5 +1,5 @@
-// A prompt on its way to tokens: slice by slice, so that others are served between
-// them, and with the tokens of the whole. One thread.
+// Tokenizes a prompt slice by slice, so that other prompts are served in between, with the same
+// tokens as the whole. One thread.
 #pragma once
 
 #include <deque>
@@ -24,11 +24,11 @@ class Tokenizing {
   Tokenizing(const LlamaModel& model, const TextSlices& slices, PromptText prompt);
   Tokenizing(const LlamaModel& model, const TextSlices& slices, const PromptForm& form);
 
-  // Tokenizes the next slice; false where all are. Throws as the constructors do.
+  // Tokenizes the next slice; false once all are done. Throws as the constructors do.
   [[nodiscard]] bool step();
-  // The whole will have no fewer.
+  // A lower bound on the prompt's number of tokens.
   std::size_t least_tokens() const;
-  // Of what is tokenized; all, once step() was false.
+  // The tokens so far; all of them once step() has returned false.
   std::vector<TokenId>& tokens() { return tokens_; }
 
  private:
@@ -37,8 +37,8 @@ class Tokenizing {
   const LlamaModel& model_;
   const TextSlices& slices_;
   std::deque<PromptSegment> left_;
-  std::size_t at_ = 0;          // in the first of them
-  std::size_t bytes_left_ = 0;  // of all
+  std::size_t at_ = 0;          // offset in the first remaining piece
+  std::size_t bytes_left_ = 0;  // of all remaining pieces
   bool parse_special_ = false;
   std::vector<TokenId> tokens_;
 };

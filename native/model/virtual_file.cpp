@@ -29,7 +29,7 @@ FileHandle temporary_file(const std::string& label) {
   return file;
 }
 
-// The header's bytes at `position`, zeros behind them.
+// The header's bytes at `position`, followed by zeros.
 void read_header(const std::string& header, std::uint64_t position, std::span<char> out) {
   const std::size_t begin = std::min<std::uint64_t>(position, header.size());
   const std::size_t count = std::min(out.size(), header.size() - begin);
@@ -56,7 +56,7 @@ FileHandle open_written(std::uint64_t size, const ReadBytes& read, const std::st
 
 namespace {
 
-// What fopencookie() carries: the file and the place in it.
+// The cookie of fopencookie(): the file and the position in it.
 struct Cookie {
   ReadBytes read;
   std::uint64_t size = 0;
@@ -67,7 +67,7 @@ ssize_t read_cookie(void* cookie, char* out, std::size_t wanted) {
   auto& [read, size, position] = *static_cast<Cookie*>(cookie);
   const std::uint64_t left = size - std::min(position, size);
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, left));
-  try {  // no exception passes through the C library
+  try {  // no exception may pass through the C library
     read(position, {out, count});
   } catch (...) {
     errno = EIO;
@@ -104,7 +104,7 @@ FileHandle open_buffered(std::uint64_t size, ReadBytes read, const std::string& 
       fopencookie(cookie.get(), "rb", {read_cookie, nullptr, seek_cookie, close_cookie}));
   if (stream == nullptr) refuse_stream(label);
   [[maybe_unused]] const Cookie* const streams = cookie.release();  // close_cookie deletes it
-  // Without it glibc asks for a few bytes at a time.
+  // Otherwise glibc reads a few bytes at a time.
   if (std::setvbuf(stream.get(), nullptr, _IOFBF, buffer_bytes) != 0) refuse_stream(label);
   return stream;
 }
@@ -136,7 +136,7 @@ FileHandle open_scattered(std::uint64_t size, ReadBytes read, const std::string&
   return open_written(size, read, label);
 }
 
-// Written for its header alone; the rest is a hole.
+// Only the header is written; the rest is a hole.
 FileHandle open_header(std::string header, std::uint64_t size, const std::string& label) {
   const auto read = [&header](std::uint64_t position, std::span<char> out) {
     read_header(header, position, out);

@@ -1,7 +1,7 @@
-// Vocabularies in which some control tokens have texts: an answer whose parts are
-// told apart by such tokens is read by their texts. Each with its grammars; the
-// last few are remembered, since a model's template names the same ones always.
-// One thread at a time; what it hands out may be used on any.
+// Vocabularies in which some control tokens have texts: an answer whose parts are separated by such
+// tokens is parsed by their texts. Each comes with its grammars; the last few are cached, since a
+// model's template always uses the same ones. One thread at a time; the results may be used on any
+// thread.
 #pragma once
 
 #include <list>
@@ -25,10 +25,10 @@ class Vocabularies {
 
   explicit Vocabularies(std::shared_ptr<const LlamaModel> model) : model_(std::move(model)) {}
 
-  // `visible`: texts of control tokens; one that is no token changes nothing.
-  // Valid until the next call.
+  // `visible`: texts of control tokens; a text that is no token is ignored. Valid until the next
+  // call.
   Entry& find(const std::vector<std::string>& visible);
-  // The one in which all of them have. Valid as long as this.
+  // The vocabulary in which all control tokens have texts. Valid as long as this object.
   Entry& all_visible();
 
  private:
@@ -36,7 +36,7 @@ class Vocabularies {
 
   std::shared_ptr<const LlamaModel> model_;
   std::list<Entry> entries_;    // the latest first
-  std::unique_ptr<Entry> all_;  // made when it is first wanted
+  std::unique_ptr<Entry> all_;  // created on first use
 };
 
 }  // namespace infernode

@@ -1,6 +1,5 @@
-// The addon's door: what require() of the .node file returns in one
-// environment, and the log sink, which is the process's. Everything else is
-// in the wraps.
+// The addon's entry point: what require() of the .node file returns in one environment, and the
+// process-wide log sink. Everything else is in the wraps.
 #include <dlfcn.h>
 #include <napi.h>
 
@@ -29,7 +28,7 @@ namespace infernode {
 
 namespace {
 
-// The folder this addon was loaded from: its libraries lie beside it.
+// The folder that this addon was loaded from; its libraries are in the same folder.
 std::string addon_folder() {
   Dl_info found{};
   if (dladdr(reinterpret_cast<const void*>(&addon_folder), &found) == 0 ||
@@ -81,7 +80,7 @@ void on_environment_exit(void* data) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  // ggml would fork a debugger inside Node to print a backtrace.
+  // Otherwise ggml would fork a debugger inside Node to print a backtrace.
   setenv("GGML_NO_BACKTRACE", "1", 0);
   ExitGuard::listen(env);
   auto* data = new AddonData;

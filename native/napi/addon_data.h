@@ -1,6 +1,5 @@
-// What one environment (the main thread or a worker thread) holds of the
-// addon: its constructors and the loads it has in flight. No statics.
-// JavaScript thread only.
+// The addon's state in one Node environment (the main thread or a worker thread): its constructors
+// and its loads in progress. No statics. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -13,8 +12,8 @@
 
 namespace infernode {
 
-// Where the process's log lines go while this environment's sink is set.
-// Closed at the environment's end: the lines that come later are dropped.
+// Receives the process's log lines while this environment's sink is set. Closed at the
+// environment's end; later lines are dropped.
 class LogTarget {
  public:
   explicit LogTarget(const Napi::ThreadSafeFunction& function) : function_(function) {}
@@ -33,7 +32,7 @@ struct AddonData {
   Napi::FunctionReference model_constructor;
   Napi::FunctionReference engine_constructor;
   std::shared_ptr<LogTarget> log_target;
-  // Set to true at the environment's end, so that its loads stop early.
+  // Set to true at the environment's end, so that its loads are cancelled.
   std::set<std::shared_ptr<std::atomic<bool>>> loads;
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

@@ -1,6 +1,6 @@
-// The base of work that JavaScript may cancel and follow: loading, packing and quantizing a
-// model on a libuv worker. start() answers {promise, cancel}; the environment's end cancels,
-// too. Made and started on the JavaScript thread; owned by the environment once started.
+// Base class of cancellable work with progress on a libuv worker: loading, packing and quantizing a
+// model. start() returns {promise, cancel}; the environment's end cancels as well. Created and
+// started on the JavaScript thread; owned by the environment once started.
 #pragma once
 
 #include <napi.h>
@@ -15,16 +15,16 @@
 
 namespace infernode {
 
-// What errors of the C++ library are called in the rejection.
+// How a rejection words exceptions of the C++ library.
 struct WorkerSentences {
-  std::string out_of_memory;  // whole: "There is too little memory to load the model."
-  std::string failed;         // the reason follows: "The model could not be loaded"
+  std::string out_of_memory;  // a whole sentence: "There is too little memory to load the model."
+  std::string failed;         // the reason is appended: "The model could not be loaded"
 };
 
 class CancellableWorker : public Napi::AsyncWorker {
  public:
-  // Starts the work. {promise, cancel}: the promise of result(), rejected with an error that has
-  // a code, or with what the progress listener throws at its last call.
+  // Starts the work. Returns {promise, cancel}: the promise of result(), rejected with an error
+  // that has a code, or with what the progress listener throws at its last call.
   Napi::Object start();
 
  protected:
@@ -32,12 +32,13 @@ class CancellableWorker : public Napi::AsyncWorker {
   CancellableWorker(Napi::Env env, const char* name, WorkerSentences sentences,
                     const Napi::Value& listener);
 
-  // Worker's thread. Ends soon after `cancelled` is true, by Error(kCancelled). May throw.
+  // Runs on the worker's thread. Must return soon after `cancelled` becomes true, by
+  // Error(kCancelled). May throw.
   virtual void work(const std::atomic<bool>& cancelled) = 0;
-  // JavaScript thread, after work() has returned.
+  // Runs on the JavaScript thread after work() has returned.
   virtual Napi::Value result(Napi::Env env) = 0;
 
-  // Worker's thread. Fraction 0..1.
+  // Worker's thread. A fraction from 0 to 1.
   void report(float fraction) { progress_.report(fraction); }
 
  private:

@@ -1,5 +1,5 @@
-// Checkpoint options and reports between JavaScript and the model. Options were judged in
-// TypeScript. JavaScript thread only.
+// Converts checkpoint options and reports between JavaScript and native types. TypeScript has
+// validated the options. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -11,11 +11,11 @@
 
 namespace infernode {
 
-// Nothing where the value is null: the model is a GGUF file or synthetic.
+// Empty if the value is null: the model is a GGUF file or synthetic.
 [[nodiscard]] std::optional<CheckpointOptions> checkpoint_from(const std::string& path,
                                                                const Napi::Value& value);
 
-// null where the model is no checkpoint.
+// Null if the model is not a checkpoint.
 Napi::Value checkpoint_to(Napi::Env env, const std::optional<CheckpointReport>& report);
 
 }  // namespace infernode

@@ -28,7 +28,7 @@ struct ScalarToJs {
   Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
   Napi::Value operator()(double value) const { return Napi::Number::New(env, value); }
   Napi::Value operator()(const std::string& value) const { return Napi::String::New(env, value); }
-  // Beyond 2^53 a number would lie.
+  // Above 2^53 a double is no longer exact.
   Napi::Value operator()(std::uint64_t value) const {
     if (value > (1ULL << 53)) return Napi::BigInt::New(env, value);
     return Napi::Number::New(env, static_cast<double>(value));

@@ -1,6 +1,5 @@
-// Values between JavaScript and the engine. Options were judged in TypeScript;
-// a field of the wrong type here is our own mistake and throws a TypeError.
-// JavaScript thread only.
+// Converts values between JavaScript and the engine. TypeScript has validated the options, so a
+// field of the wrong type is a bug in infernode and throws a TypeError. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -15,18 +14,18 @@
 
 namespace infernode {
 
-// An engine as JavaScript asks for it; zeros are filled in by the wrap.
+// An engine's options as JavaScript passes them; EngineWrap replaces zeros by defaults.
 struct EngineOptions {
   ContextOptions context;
   EngineConfig config;
-  bool chooses_host_cache = false;  // its limit follows the memory that is left
+  bool chooses_host_cache = false;  // its limit is derived from the memory that remains
 };
 
 KvType kv_type_from(const std::string& name);  // "f16", "bf16", "f32", "q8_0", "q4_0"
 EngineOptions engine_options_from(const Napi::Object& object);
 Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
 
-// Nothing where the value is null: the model is a file.
+// Empty if the value is null: the model is a file.
 [[nodiscard]] std::optional<SyntheticShape> synthetic_from(const std::string& reference,
                                                            const Napi::Value& value);
 
@@ -36,7 +35,7 @@ Napi::Array tensors_to(Napi::Env env, const GgufFile& file);
 Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups);
 Napi::Object end_to(Napi::Env env, const End& end);
 
-// An Error object with `code`, ready to be thrown or rejected with.
+// An Error object with `code`, to be thrown or to reject with.
 Napi::Error error_to(Napi::Env env, const Failure& failure);
 
 }  // namespace infernode

@@ -18,7 +18,7 @@ namespace infernode {
 
 namespace {
 
-// Sampling threads beside the engine's own; more cost wake-ups, not time.
+// Sampling threads in addition to the engine's own; with more, wake-ups cost more than they save.
 constexpr int kMostSamplerHelpers = 3;
 
 double steady_milliseconds() {
@@ -32,15 +32,15 @@ RequestId id_from(const Napi::Value& value) {
   return static_cast<RequestId>(value.As<Napi::Number>().Int64Value());
 }
 
-// Below, a pass is so short that a second thread costs more in barriers than
-// it computes, and ten times that where the cores are shared.
+// Below this size a pass is so short that a second thread costs more in barriers than it saves, and
+// ten times that where the cores are shared.
 constexpr std::uint64_t kBytesWorthThreads = 16ULL << 20;
 
 int fitting_threads(const ModelInfo& model) {
   return model.size_bytes < kBytesWorthThreads ? 1 : usable_cpus();
 }
 
-// Threads beyond the cores would make each pass slower, not faster.
+// More threads than cores would slow each pass down.
 int allowed_threads(int asked) {
   const int cpus = usable_cpus();
   if (asked <= cpus) return asked;
@@ -58,8 +58,8 @@ void fill_in_defaults(EngineOptions& options, const ModelInfo& model) {
   }
 }
 
-// A draft's rows beside the model's, until they are measured: as many times cheaper as
-// there is less to read.
+// Assumed cost of a draft row relative to a target row, until measured: the ratio of the bytes
+// read.
 double guessed_price(const LlamaModel& draft, const LlamaModel& model) {
   return static_cast<double>(draft.info().size_bytes) /
          static_cast<double>(std::max<std::uint64_t>(1, model.info().size_bytes));
@@ -139,11 +139,11 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
   EngineOptions options_;
   Napi::FunctionReference handler_;
   std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Backend> draft_;  // may be absent
+  std::unique_ptr<Backend> draft_;  // may be null
   std::optional<Failure> failure_;
 };
 
-// Joins the engine off the JavaScript thread: a running pass may take long.
+// Joins the engine off the JavaScript thread, since a running pass may take long.
 class CloseEngineWorker final : public Napi::AsyncWorker {
  public:
   CloseEngineWorker(Napi::Env env, EngineWrap& wrap)
@@ -209,12 +209,12 @@ void EngineWrap::adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
   options_ = options;
   channel_ =
       std::make_unique<EventChannel>(env, handler, [this](RequestId id) { controls_.erase(id); });
-  // The pieces of the vocabulary live in the model: one pointer keeps both.
+  // The vocabulary's pieces are stored in the model: this pointer keeps both alive.
   std::shared_ptr<const Vocab> vocab(model, &model->vocab());
   engine_ = std::make_shared<Engine>(std::move(backend), std::move(vocab), *channel_,
                                      options.config, steady_milliseconds, std::move(draft));
   prompts_ = std::make_unique<PromptQueue>(std::move(model), *engine_, *channel_);
-  // Hooks run in reverse order: ours before the thread-safe function's.
+  // Cleanup hooks run in reverse order: this one before that of the thread-safe function.
   hooked_environment_ = env;
   napi_add_env_cleanup_hook(env, on_environment_exit, this);
   ExitGuard::remember(env, this, [this] { stop_threads(); });
@@ -235,7 +235,7 @@ void EngineWrap::closed(Napi::Env env) {
   channel_->release();
   ExitGuard::forget(this);
   prompts_.reset();
-  engine_.reset();  // gives the context's memory back
+  engine_.reset();  // frees the context's memory
 }
 
 void EngineWrap::on_environment_exit(void* self) {
@@ -275,7 +275,7 @@ void EngineWrap::push(Napi::Env env, RequestId id,
   prompts_->push(std::move(prompt));
 }
 
-// At once, before the prompt is even copied: a flood costs nothing.
+// Checked first, before the prompt is even copied: a flood of requests costs nothing.
 void EngineWrap::refuse_full(RequestId id) {
   const std::string limit = std::to_string(options_.config.queue_limit);
   StepEvents events;

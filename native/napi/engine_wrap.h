@@ -1,7 +1,6 @@
-// An engine in a JavaScript object: owns the engine, its prompt queue and its
-// event channel, and ends them in the one safe order whatever comes first:
-// close(), the environment's teardown, garbage collection or process exit.
-// JavaScript thread only, but for stop_threads().
+// An engine as a JavaScript object: owns the engine, its prompt queue and its event channel, and
+// destroys them in the one safe order, whichever comes first: close(), the environment's teardown,
+// garbage collection or process exit. JavaScript thread only, except for stop_threads().
 #pragma once
 
 #include <napi.h>
@@ -19,28 +18,28 @@
 
 namespace infernode {
 
-// The host cache's limit, where it was left to choose.
+// The host cache's limit if the options leave it open.
 void choose_host_cache(EngineOptions& options, const MemoryNeeded& needed);
 
 class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // The models of an engine; `draft` may be absent.
+  // The models of an engine; `draft` may be null.
   struct Models {
     std::shared_ptr<const LlamaModel> model;
     std::shared_ptr<const LlamaModel> draft;
   };
 
-  // Promise of an EngineWrap; the contexts are created on a libuv worker.
+  // Returns a promise of an EngineWrap; the contexts are created on a libuv worker.
   static Napi::Promise create(Napi::Env env, Models models, const Napi::Object& options,
                               const Napi::Function& handler);
 
   explicit EngineWrap(const Napi::CallbackInfo& info);
   ~EngineWrap() override;
 
-  // Ends every request and joins both threads; events go nowhere afterwards
-  // except through deliver_rest(). Any thread; idempotent.
+  // Ends every request and joins both threads; later events are dropped, except through
+  // deliver_rest(). Any thread; idempotent.
   void stop_threads();
 
  private:
@@ -69,12 +68,12 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
 
   EngineOptions options_;
   std::unique_ptr<EventChannel> channel_;
-  std::shared_ptr<Engine> engine_;  // shared with works that wait for it
+  std::shared_ptr<Engine> engine_;  // shared with async work that waits for it
   std::unique_ptr<PromptQueue> prompts_;
   std::unordered_map<RequestId, std::shared_ptr<RequestControl>> controls_;
   std::mutex stop_mutex_;
   bool stopped_ = false;
-  EngineStats last_stats_;  // what stats() says once closed
+  EngineStats last_stats_;  // what stats() returns after close()
   napi_env hooked_environment_ = nullptr;
   Napi::Reference<Napi::Promise> closing_;
 };

@@ -14,8 +14,8 @@ namespace infernode {
 
 namespace {
 
-// What one request got since the last wake-up: one event for JavaScript,
-// however many steps it took.
+// The events of one request since the last wake-up, merged into one for JavaScript, across any
+// number of steps.
 struct Gathered {
   RequestId id;
   std::string text;
@@ -23,7 +23,7 @@ struct Gathered {
   std::vector<double> log_probs;  // per token: see append_log_probs
 };
 
-// The token's own, how many others, and token and value of each.
+// The token's log-probability, the number of alternatives, and token and log-probability of each.
 void append_log_probs(const LogProbs& probs, std::vector<double>& out) {
   out.push_back(static_cast<double>(probs.chosen.log_prob));
   out.push_back(static_cast<double>(probs.top.size()));
@@ -33,7 +33,7 @@ void append_log_probs(const LogProbs& probs, std::vector<double>& out) {
   }
 }
 
-// The token's own, its rank, and then as of any.
+// The token's log-probability and its rank, then alternatives as above.
 void append_prompt_log_prob(const PromptLogProb& token, std::vector<double>& out) {
   out.push_back(token.rank);
   append_log_probs(token.probs, out);
@@ -59,7 +59,7 @@ std::vector<Gathered> gather(const std::vector<Delta>& deltas) {
   return gathered;
 }
 
-// Of each prompt that was told more of: its id, its tokens or null, and its log-probabilities.
+// For each prompt with new scores: its id, its tokens or null, and its log-probabilities.
 Napi::Array prompts_to(Napi::Env env, const StepEvents& events) {
   Napi::Array prompts = Napi::Array::New(env);
   const auto add = [&](RequestId id, const Napi::Value& tokens, const Napi::Value& log_probs) {
@@ -122,7 +122,7 @@ StepEvents EventChannel::take() {
 }
 
 void EventChannel::on_wake_up(Napi::Env env, Napi::Function handler, EventChannel* channel, void*) {
-  // Node calls without an environment to drain its queue at teardown.
+  // Node passes no environment when it drains the queue at teardown.
   if (env == nullptr || channel == nullptr) return;
   channel->wake_ups_.fetch_add(1, std::memory_order_relaxed);
   call_heard(env, [&] { channel->deliver(env, handler); });
@@ -134,7 +134,7 @@ void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
   const Napi::HandleScope scope(env);
   const StepEvents events = take();
   if (events.empty()) return;
-  const std::size_t token_count = events.deltas.size();  // one each at most
+  const std::size_t token_count = events.deltas.size();  // at most one per delta
   const std::vector<Gathered> gathered = gather(events.deltas);
   Napi::Float64Array ids = Napi::Float64Array::New(env, gathered.size());
   Napi::Uint32Array token_ends = Napi::Uint32Array::New(env, gathered.size());

@@ -1,7 +1,7 @@
-// From the engine thread to JavaScript: events gather in one buffer, and one
-// wake-up of the JavaScript thread carries all there is, however many steps
-// and requests. Owns the thread-safe function; the engine only appends.
-// publish() may be called from any thread, the rest on the JavaScript thread.
+// Delivers events from the engine thread to JavaScript: events are collected in one buffer, and one
+// wake-up of the JavaScript thread delivers all of them, across any number of steps and requests.
+// Owns the thread-safe function; the engine only appends. publish() may be called from any thread,
+// everything else on the JavaScript thread.
 #pragma once
 
 #include <napi.h>
@@ -17,17 +17,17 @@ namespace infernode {
 
 class EventChannel final : public EventSink {
  public:
-  // Starts unreferenced: it does not keep the process alive. `ended` hears of
-  // each end on the JavaScript thread, before the handler does.
+  // Unreferenced from the start: it does not keep the process alive. `ended` is called for each end
+  // on the JavaScript thread, before the handler is.
   EventChannel(Napi::Env env, const Napi::Function& handler, std::function<void(RequestId)> ended);
 
   void publish(StepEvents events) override;
 
   void ref(Napi::Env env, bool alive);
-  // Hands everything published so far to the handler, now.
+  // Calls the handler with everything published so far, synchronously.
   void deliver(Napi::Env env, const Napi::Function& handler);
   void deliver_rest(Napi::Env env);
-  // No wake-up happens afterwards; publish() goes nowhere. Idempotent.
+  // Afterwards no wake-up happens and publish() drops its events. Idempotent.
   void release();
 
   std::int64_t wake_ups() const { return wake_ups_.load(std::memory_order_relaxed); }
@@ -42,9 +42,9 @@ class EventChannel final : public EventSink {
   Function function_;
   Napi::FunctionReference handler_;
   std::atomic<std::int64_t> wake_ups_{0};
-  std::mutex mutex_;  // guards the three below
+  std::mutex mutex_;  // guards the three members below
   StepEvents events_;
-  bool waking_ = false;  // a wake-up is on its way
+  bool waking_ = false;  // a wake-up is pending
   bool released_ = false;
 };
 

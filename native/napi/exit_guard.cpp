@@ -21,13 +21,13 @@ struct Registry {
   std::unordered_map<const void*, Entry> entries;
 };
 
-// Never destroyed: the exit handler and late finalizers both still need it.
+// Never destroyed: the exit handler and late finalizers both need it.
 Registry& registry() {
   static auto* const instance = new Registry;
   return *instance;
 }
 
-// env nullptr: everything.
+// nullptr: stops all environments' engines.
 void stop_engines(napi_env env) {
   const std::lock_guard lock(registry().mutex);
   for (auto& [owner, entry] : registry().entries) {

@@ -1,5 +1,5 @@
-// Fields of an object of JavaScript that TypeScript has judged. One of the wrong type is our own
-// mistake and throws a TypeError. JavaScript thread only.
+// Reads fields of a JavaScript object that TypeScript has validated. A field of the wrong type is a
+// bug in infernode and throws a TypeError. JavaScript thread only.
 #pragma once
 
 #include <napi.h>

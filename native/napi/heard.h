@@ -1,6 +1,6 @@
-// Calls of JavaScript functions that nobody awaits. Node drops what is thrown in the callback of
-// a thread-safe function, with a deprecation warning at most; here it becomes an
-// 'uncaughtException' of the process or worker, which ends it unless somebody listens.
+// Calls JavaScript functions whose result nobody awaits. Node drops an exception thrown in the
+// callback of a thread-safe function, with a deprecation warning at most; here it becomes an
+// 'uncaughtException' of the process or worker, which ends it unless there is a listener.
 // JavaScript thread only.
 #pragma once
 

@@ -1,6 +1,5 @@
-// A model in a JavaScript object: shares the weights with the engines made
-// from it, lets go of its share on close() or garbage collection.
-// JavaScript thread only.
+// A model as a JavaScript object: shares the weights with the engines created from it, and releases
+// its reference on close() or garbage collection. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -15,7 +14,7 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // {promise, cancel}: the promise of a ModelWrap, loaded on a libuv worker.
+  // Returns {promise, cancel}: the promise of a ModelWrap, loaded on a libuv worker.
   static Napi::Value load(const Napi::CallbackInfo& info);
 
   explicit ModelWrap(const Napi::CallbackInfo& info);
@@ -33,7 +32,7 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   void close(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<const LlamaModel>& model(Napi::Env env) const;
-  // nullptr where the options name none.
+  // nullptr if the options name none.
   static std::shared_ptr<const LlamaModel> draft_of(Napi::Env env, const Napi::Object& options);
 
   std::shared_ptr<const LlamaModel> model_;

@@ -1,12 +1,13 @@
-// packCheckpoint() of the addon: a Hugging Face checkpoint written as a GGUF file, whole or not
-// at all, on a libuv worker. JavaScript thread only.
+// packCheckpoint() of the addon: writes a Hugging Face checkpoint as a GGUF file on a libuv worker;
+// no partial file remains after a failure. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
 
 namespace infernode {
 
-// {promise, cancel}: the promise of what loading tells of a checkpoint, and the file's bytes.
+// Returns {promise, cancel}: the promise of the checkpoint report that a load would give, with the
+// file's size in bytes.
 Napi::Value pack_checkpoint(const Napi::CallbackInfo& info);
 
 }  // namespace infernode

@@ -1,4 +1,4 @@
-// Where a model is to lie, as JavaScript writes it (NativePlacement), and where it lies
+// Converts where a model should be placed (NativePlacement) and where it was placed
 // (NativeModelDevice; both in src/native-devices.ts). JavaScript thread only.
 #pragma once
 

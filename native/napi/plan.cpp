@@ -117,7 +117,7 @@ class MeasureWorker final : public CancellableWorker {
   std::vector<MemoryNeeded> needed_;
 };
 
-// ggml's number of a type's name; one that no type has where it is unknown.
+// ggml's number of the type with this name; an invalid number if there is none.
 std::uint32_t type_number(const std::string& name) {
   constexpr std::uint32_t kTypes = 64;
   for (std::uint32_t number = 0; number < kTypes; ++number) {

@@ -1,6 +1,6 @@
-// Calls a JavaScript progress listener from a worker's thread. The last report, 1, is made by
-// finish() on the JavaScript thread, so that it comes before the promise resolves and nothing
-// comes after it. One per worker.
+// Calls a JavaScript progress listener from a worker's thread. finish() makes the last report, 1,
+// on the JavaScript thread, so that it comes before the promise resolves and no report follows it.
+// One per worker.
 #pragma once
 
 #include <napi.h>
@@ -11,7 +11,7 @@ namespace infernode {
 
 class ProgressReporter {
  public:
-  // A listener that is no function hears nothing.
+  // Nothing is reported if `listener` is not a function.
   ProgressReporter(Napi::Env env, const Napi::Value& listener) {
     if (!listener.IsFunction()) return;
     listener_ = Napi::Persistent(listener.As<Napi::Function>());
@@ -38,13 +38,13 @@ class ProgressReporter {
   }
 
  private:
-  // Reports a listener gets at most are 1 / kStep; llama.cpp makes one per tensor.
+  // At most 1 / kStep reports reach a listener; llama.cpp makes one per tensor.
   static constexpr float kStep = 0.02f;
 
   Napi::FunctionReference listener_;
   Napi::ThreadSafeFunction function_;
   float reported_ = -1.0f;  // worker's thread
-  // Read and written on the JavaScript thread alone.
+  // Accessed on the JavaScript thread only.
   std::shared_ptr<bool> finished_ = std::make_shared<bool>(false);
 };
 

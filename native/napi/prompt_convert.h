@@ -1,6 +1,6 @@
-// A request of JavaScript as the prompt queue takes it. Options were judged in TypeScript; a field
-// of the wrong type here is our own mistake and throws a TypeError.
-// JavaScript thread only.
+// Converts a JavaScript request to the prompt queue's form. TypeScript has validated the options,
+// so a field of the wrong type is a bug in infernode and throws a TypeError. JavaScript thread
+// only.
 #pragma once
 
 #include <napi.h>
@@ -9,7 +9,7 @@
 
 namespace infernode {
 
-// Nothing where the value is null: as the engine was made.
+// Empty if the value is null: the engine's own setting applies.
 AdapterScales adapters_from(const Napi::Value& value);
 
 Prompt prompt_from(RequestId id, const Napi::Object& request);

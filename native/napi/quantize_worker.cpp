@@ -61,7 +61,7 @@ class QuantizeWorker final : public CancellableWorker {
 
  private:
   Order order_;
-  std::optional<CheckpointReport> report_;  // of the plain weights
+  std::optional<CheckpointReport> report_;  // for the plain weights
   std::optional<GgufFile> written_;
 };
 
@@ -71,7 +71,7 @@ Order order_from(const Napi::Object& object) {
   order.checkpoint =
       checkpoint_from(directory, object.Get("checkpoint")).value_or(CheckpointOptions{});
   order.checkpoint.path = directory;
-  // The quantizer sees the weights as they are stored.
+  // The quantizer's input is the weights as stored in the checkpoint.
   order.checkpoint.plain_type.reset();
   order.checkpoint.keep_bf16 = true;
   const auto values = object.Get("values").As<Napi::Object>();

@@ -25,8 +25,7 @@ const char* name_of(StateImport outcome) {
   return "malformed";
 }
 
-// Waits for the engine thread off the JavaScript thread, and rejects when the engine
-// is closed.
+// Waits for the engine thread off the JavaScript thread, and rejects if the engine is closed.
 class GiveStateWorker final : public Napi::AsyncWorker {
  public:
   GiveStateWorker(Napi::Env env, std::shared_ptr<Engine> engine, CachedState state,

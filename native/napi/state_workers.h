@@ -1,5 +1,5 @@
-// A saved state as JavaScript has it, and put back: the engine thread does that between
-// two steps, and a libuv worker waits for it.
+// Saves and restores a sequence's state for JavaScript: the engine thread does it between two steps
+// while a libuv worker waits for the result.
 #pragma once
 
 #include <napi.h>
@@ -10,11 +10,11 @@
 
 namespace infernode {
 
-// { tokens: Int32Array, state: Buffer }, or undefined where JavaScript has no buffer
-// as large.
+// { tokens: Int32Array, state: Buffer }, or undefined if the state is larger than JavaScript's
+// largest buffer.
 Napi::Value state_to(Napi::Env env, const CachedState& state);
 
-// "kept", "no-room" or "malformed".
+// Resolves to "kept", "no-room" or "malformed".
 Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine, const Napi::Object& state);
 
 }  // namespace infernode
