@@ -78,7 +78,7 @@ class ScaledZeros final : public ZeroReader {
     if (!(whole >= 0.0f && whole <= 15.0f && std::abs(zero - whole) <= tolerance)) {
       throw_corrupt(folder_, tensor_,
                     "has a zero point of row " + std::to_string(row) + " that is " +
-                        std::to_string(zero) + " scales, not a whole number of 0 to 15");
+                        std::to_string(zero) + " scales, expected an integer from 0 to 15");
     }
     return static_cast<std::int16_t>(whole);
   }

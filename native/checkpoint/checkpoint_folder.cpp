@@ -185,7 +185,7 @@ std::optional<Json> CheckpointFolder::json(std::string_view name, std::size_t mo
   if (!content) return std::nullopt;
   Json value = parse_json(*content, quoted_path(label(name)));
   if (!value.is_object()) {
-    refuse_file(ErrorCode::kModelCorrupt, label(name), "is no JSON object.");
+    refuse_file(ErrorCode::kModelCorrupt, label(name), "is not a JSON object.");
   }
   return value;
 }

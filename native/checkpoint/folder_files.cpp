@@ -125,7 +125,7 @@ FolderFiles::FolderFiles(const std::string& path) : path_(path) {
     refuse_file(ErrorCode::kModelUnreadable, path, "cannot be read: " + error.message() + ".");
   if (status.type() != fs::file_type::directory) {
     refuse_file(ErrorCode::kModelUnreadable, path,
-                "is no directory, expected a Hugging Face model directory.");
+                "is not a directory, expected a Hugging Face model directory.");
   }
   real_ = fs::canonical(path, error).string();
   for (auto entry = fs::directory_iterator(path, error);

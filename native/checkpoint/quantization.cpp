@@ -118,7 +118,7 @@ class FolderQuantization final : public Quantization {
     const auto refuse_size = [&](const std::string& what, std::size_t size, std::size_t unit) {
       throw Error(ErrorCode::kModelFormatUnsupported,
                   tensor_label(folder_, quants) + " has " + std::to_string(size) + " " + what +
-                      ", which is no multiple of " + std::to_string(unit) +
+                      ", which is not a multiple of " + std::to_string(unit) +
                       "; take a plain checkpoint of the model or a GGUF");
     };
     if (shape.columns % shape.group != 0) refuse_size("inputs", shape.columns, shape.group);

@@ -61,20 +61,20 @@ class HeaderReader : public JsonEvents {
     if (depth() == 0) return refuse("no JSON object");
     if (in_metadata_) {
       if (depth() == 1 ? scalar.is_null() : scalar.is_string()) return true;
-      return refuse("__metadata__ is no object of strings");
+      return refuse("__metadata__ is not an object of strings");
     }
-    if (depth() == 1) return refuse_tensor("is no object");
+    if (depth() == 1) return refuse_tensor("is not an object");
     if (depth() == 2) return take_dtype(scalar);
     return take_number(scalar);
   }
   bool begin_object() override {
     if (depth() <= 2) return true;
-    return in_metadata_ ? refuse("__metadata__ is no object of strings")
+    return in_metadata_ ? refuse("__metadata__ is not an object of strings")
                         : refuse_tensor("has an object where a list is expected");
   }
   bool begin_array() override {
     if (depth() == 1) return refuse("no JSON object");
-    if (in_metadata_) return refuse("__metadata__ is no object of strings");
+    if (in_metadata_) return refuse("__metadata__ is not an object of strings");
     if (depth() == 3 && field_ != Field::kDtype) return true;
     return refuse_tensor("has a list in an unexpected place");
   }
@@ -113,9 +113,9 @@ class HeaderReader : public JsonEvents {
     return true;
   }
   bool take_dtype(const Json& scalar) {
-    if (field_ != Field::kDtype) return refuse_tensor("has a field that is no list");
+    if (field_ != Field::kDtype) return refuse_tensor("has a field that is not a list");
     const auto* text = scalar.get_ptr<const std::string*>();
-    if (text == nullptr) return refuse_tensor("has a dtype that is no string");
+    if (text == nullptr) return refuse_tensor("has a dtype that is not a string");
     const auto* entry = std::ranges::find(kDtypes, *text, &DtypeEntry::text);
     if (entry == kDtypes.end()) return refuse_tensor("has the unknown dtype " + quoted_name(*text));
     tensor_.dtype = entry->dtype;
@@ -125,9 +125,8 @@ class HeaderReader : public JsonEvents {
   }
   bool take_number(const Json& scalar) {
     if (!scalar.is_number_unsigned())
-      return refuse_tensor(field_ == Field::kShape
-                               ? "has a shape that is no list of whole numbers"
-                               : "has data_offsets that are no two whole numbers");
+      return refuse_tensor(field_ == Field::kShape ? "has a shape that is not a list of integers"
+                                                   : "has data_offsets that are not two integers");
     const auto number = scalar.get<std::uint64_t>();
     if (field_ == Field::kOffsets) {
       if (offset_count_ == 2) return refuse_tensor("has more than two data_offsets");
@@ -146,7 +145,7 @@ class HeaderReader : public JsonEvents {
     constexpr std::array<const char*, 3> kNames = {"dtype", "shape", "data_offsets"};
     for (std::size_t i = 0; i < kNames.size(); ++i)
       if (!seen_[i]) return refuse_tensor(std::string("has no ") + kNames[i]);
-    if (offset_count_ != 2) return refuse_tensor("has data_offsets that are no two whole numbers");
+    if (offset_count_ != 2) return refuse_tensor("has data_offsets that are not two integers");
     const auto [begin, end] = offsets_;
     if (begin > end) return refuse_tensor("begins after its end");
     std::uint64_t bits = bits_;
@@ -246,14 +245,14 @@ std::uint64_t safetensors_header_length(std::string_view beginning, std::uint64_
   const std::string hint(hint_for(beginning));
   if (file_bytes < kSafetensorsPrefix + 2 || beginning.size() < kSafetensorsPrefix) {
     refuse_file(ErrorCode::kModelTruncated, path,
-                "is no safetensors file: it has " + std::to_string(file_bytes) +
+                "is not a safetensors file: it has " + std::to_string(file_bytes) +
                     " bytes, expected 10 or more. " + hint);
   }
   std::uint64_t length = 0;
   std::memcpy(&length, beginning.data(), sizeof length);
   if (length < 2 || length > kMostSafetensorsHeader) {
     refuse_file(ErrorCode::kModelCorrupt, path,
-                "is no safetensors file: its header would have " + std::to_string(length) +
+                "is not a safetensors file: its header would have " + std::to_string(length) +
                     " bytes, expected 2 to " + std::to_string(kMostSafetensorsHeader) + ". " +
                     hint);
   }

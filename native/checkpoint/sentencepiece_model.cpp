@@ -53,7 +53,7 @@ class Fields {
 
  private:
   [[noreturn]] void refuse() const {
-    refuse_tokenizer(label_, "is no SentencePiece model; download the file again.");
+    refuse_tokenizer(label_, "is not a SentencePiece model; download the file again.");
   }
   std::string_view take(std::uint64_t count) {
     if (count > bytes_.size()) refuse();

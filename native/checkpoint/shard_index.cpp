@@ -52,7 +52,7 @@ class IndexReader : public JsonEvents {
   bool value(Json&& scalar) override {
     if (depth() == 0) return refuse("no JSON object");
     if (!in_map_) return true;
-    if (depth() == 1) return refuse("a weight_map that is no object");
+    if (depth() == 1) return refuse("a weight_map that is not an object");
     const auto* file = scalar.get_ptr<const std::string*>();
     if (file == nullptr || !is_shard_name(*file)) {
       return refuse("for tensor '" + printable(tensors_.back().first, 200) + "' " +

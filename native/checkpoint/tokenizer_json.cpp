@@ -93,7 +93,7 @@ void each_merge(const Json& model, const Vocabulary& vocabulary, const Use& use)
     for (const std::string& part : {merge.left, merge.right, merge.left + merge.right}) {
       if (vocabulary.find(part)) continue;
       refuse_tokenizer(vocabulary.label(), "model.merges[" + std::to_string(i) + "] needs " +
-                                               shown_text(part) + ", which is no token.");
+                                               shown_text(part) + ", which is not a token.");
     }
     use(merge, *vocabulary.find(merge.left + merge.right));
   }
@@ -141,7 +141,7 @@ std::string pre_tokenizer_of(const Json& tokenizer, const std::vector<std::strin
   std::string found;
   for (const std::string& step : steps) found += "\n  " + step;
   tokenizer_unsupported(
-      label, std::string("its pre-tokenizer is none that is known; take the option preTokenizer "
+      label, std::string("its pre-tokenizer is not a known one; set the option preTokenizer "
                          "where you know which of llama.cpp's names does the same. It is") +
                  (ignore_merges ? " (whole words before merges)" : "") + ":" + found);
 }
@@ -236,7 +236,8 @@ void read_sentencepiece(const Json& tokenizer, Vocabulary& vocabulary) {
   check_byte_tokens(vocabulary);
   if (const auto unknown = text_member(model, "unk_token", label)) {
     const auto id = vocabulary.find(*unknown);
-    if (!id) refuse_tokenizer(label, "model.unk_token " + shown_text(*unknown) + " is no token.");
+    if (!id)
+      refuse_tokenizer(label, "model.unk_token " + shown_text(*unknown) + " is not a token.");
     vocabulary.set_kind(*id, TokenKind::kUnknown);
   }
   score_by_merges(model, vocabulary);
@@ -261,7 +262,7 @@ Vocabulary read_tokenizer_json(const Json& tokenizer, const std::string& label,
   const Json& model = model_of(tokenizer, label);
   if (needs.pre_tokenizer && !is_pre_tokenizer(*needs.pre_tokenizer)) {
     throw Error(ErrorCode::kInvalidOption, "preTokenizer: " + shown_text(*needs.pre_tokenizer) +
-                                               " is none of llama.cpp's names; take one of " +
+                                               " is not one of llama.cpp's names; use one of " +
                                                pre_tokenizer_names() + ".");
   }
   const auto steps = pre_tokenizer_steps(member(tokenizer, "pre_tokenizer"), label);

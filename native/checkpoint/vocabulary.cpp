@@ -154,7 +154,7 @@ bool flag_member(const Json& object, const char* key, bool fallback, const std::
 
 std::uint64_t token_id(const Json& value, const std::string& label, const std::string& key) {
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= kMostTokens) {
-    refuse_tokenizer(label, key + " must be a token's id, a whole number from 0 to " +
+    refuse_tokenizer(label, key + " must be a token's id, an integer from 0 to " +
                                 std::to_string(kMostTokens - 1) + ".");
   }
   return value.get<std::uint64_t>();

@@ -176,7 +176,7 @@ class DriverCalls {
       return driver;
     }
     int count = 0;
-    if (count_(&count) != kSuccess || count == 0) driver.problem = "NVIDIA's driver counts no GPU";
+    if (count_(&count) != kSuccess || count == 0) driver.problem = "NVIDIA's driver reports no GPU";
     for (int gpu = 0; gpu < count; ++gpu) driver.gpus.push_back(gpu_at(gpu));
     return driver;
   }

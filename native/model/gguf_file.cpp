@@ -45,7 +45,7 @@ std::uint64_t regular_file_size(const std::string& path) {
   if (status.type() != fs::file_type::regular) {
     refuse(ErrorCode::kModelUnreadable, path,
            error ? "cannot be read: " + error.message() + "."
-                 : "is no regular file, expected a GGUF file on disk.");
+                 : "is not a regular file, expected a GGUF file on disk.");
   }
   const std::uint64_t size = fs::file_size(path, error);
   if (error) refuse(ErrorCode::kModelUnreadable, path, "cannot be read: " + error.message() + ".");
@@ -113,7 +113,7 @@ void check_magic(std::string_view bytes, std::uint64_t file_bytes, const std::st
     hex += pair.data();
   }
   refuse(ErrorCode::kModelNotGguf, label,
-         "is no GGUF: it starts with " + hex + "('" + printable(first) +
+         "is not a GGUF file: it starts with " + hex + "('" + printable(first) +
              "'), expected 47 47 55 46 ('GGUF'). " + std::string(hint_for(bytes.substr(0, 64))));
 }
 

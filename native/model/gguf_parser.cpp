@@ -146,7 +146,7 @@ GgufEntry GgufParser::read_entry(std::uint64_t index) {
   GgufEntry entry;
   entry.key = read_text(kMaximumKeyBytes, place);
   if (entry.key.empty() || !is_plain_text(entry.key)) {
-    refuse_corrupt(place + " is empty or no UTF-8 text");
+    refuse_corrupt(place + " is empty or not UTF-8");
   }
   entry.value = read_value(entry.key);
   return entry;
@@ -240,7 +240,7 @@ GgufTensor GgufParser::read_tensor(std::uint64_t index) {
   GgufTensor tensor;
   tensor.name = read_text(kMaximumNameBytes, place);
   if (tensor.name.empty() || !is_plain_text(tensor.name)) {
-    refuse_corrupt(place + " is empty or no UTF-8 text");
+    refuse_corrupt(place + " is empty or not UTF-8");
   }
   read_shape(tensor);
   tensor.type = read_number<std::uint32_t>();

@@ -274,7 +274,7 @@ DecodeStatus LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_
     return status_of_code(code, on_devices_);
   } catch (const LlamaAborted& aborted) {
     lost_ = true;
-    log_line(GGML_LOG_LEVEL_ERROR, std::string("llama.cpp broke off a pass: ") + aborted.what());
+    log_line(GGML_LOG_LEVEL_ERROR, std::string("llama.cpp aborted a pass: ") + aborted.what());
     return DecodeStatus::kLost;
   } catch (const std::bad_alloc&) {
     return DecodeStatus::kFailed;

@@ -233,7 +233,7 @@ ggml_backend_dev_t device_named(const std::string& name) {
   ggml_backend_dev_t device = ggml_backend_dev_by_name(name.c_str());
   if (device != nullptr) return device;
   throw Error(ErrorCode::kInvalidOption,
-              "There is no device " + printable(name, 64) + "; take one that devices() names.");
+              "There is no device " + printable(name, 64) + "; use one that devices() lists.");
 }
 
 llama_split_mode split_mode_of(SplitMode split) {

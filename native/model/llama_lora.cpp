@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 4> kTypes = {"f32", "f16", "bf16", "q8_0"
 
 [[noreturn]] void refuse(const GgufFile& file, const std::string& why) {
   throw Error(ErrorCode::kModelLoadFailed,
-              quoted_path(file.label()) + " is no LoRA adapter of this model: " + why + ".");
+              quoted_path(file.label()) + " is not a LoRA adapter of this model: " + why + ".");
 }
 
 void check_tensor(const GgufFile& file, const GgufTensor& tensor) {

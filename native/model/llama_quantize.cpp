@@ -69,7 +69,7 @@ llama_ftype type_of(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(type.name);
   throw Error(ErrorCode::kInvalidOption,
               "quantize: \"" + lower.substr(0, 32) +
-                  "\" is no type that weights can be quantized to; use one of " + known + ".");
+                  "\" is not a type that weights can be quantized to; use one of " + known + ".");
 }
 
 [[noreturn]] void refuse_write(const std::string& path, const char* what) {
@@ -202,7 +202,7 @@ class Lines {
     for (const auto& [types, count] : fallbacks_)
       notes.push_back(std::to_string(count) +
                       (count == 1 ? " tensor whose width is" : " tensors whose width is") +
-                      " no multiple of a block of " + types.first + " become " + types.second);
+                      " not a multiple of a block of " + types.first + " become " + types.second);
     return notes;
   }
 

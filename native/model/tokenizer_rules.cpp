@@ -106,7 +106,7 @@ void check_byte_tokens(const GgufFile& file, std::span<const std::string_view> t
     const bool spelled = text.size() == 6 && text.starts_with("<0x") && text.back() == '>';
     if (!spelled || model == "bert") {
       refuse_model(file, "token " + std::to_string(id) +
-                             " is marked as a byte, but its text is no '<0xNN>'");
+                             " is marked as a byte, but its text is not '<0xNN>'");
     }
   }
 }

@@ -39,7 +39,7 @@ test("a plain checkpoint becomes a quantized file that loads and carries the val
   );
   expect(readdirSync(folder)).toEqual(["out.gguf"]);
   expect(fractions.at(-1)).toBe(1);
-  expect(quantized.notes.join(" ")).toMatch(/whose width is no multiple of a block of q5_k/);
+  expect(quantized.notes.join(" ")).toMatch(/whose width is not a multiple of a block of q5_k/);
   const file = join(folder, "out.gguf");
   expect((await inspectModel(file)).metadata["infernode.test"]).toBe("abc");
   const model = await loadModel(file);

@@ -161,7 +161,7 @@ TEST("15: a small file is an object of limited size") {
     return "";
   };
   CHECK_EQ(said("none.json"), "");
-  CHECK_EQ(said("list.json"), "list.json' is no JSON object.");
+  CHECK_EQ(said("list.json"), "list.json' is not a JSON object.");
   CHECK_EQ(said("large.json"), "large.json' has 1008 bytes, expected at most 200.");
   CHECK_EQ(said("twice.json"), "twice.json': duplicate key 'b' at byte 15");
   CHECK(said("deep.json").find("nesting deeper than 32 levels at byte 37") != std::string::npos);
@@ -207,7 +207,7 @@ TEST("what is no regular file is refused without opening it") {
   CHECK_EQ(mkfifo((root.path() + "/b/model.safetensors").c_str(), 0600), 0);
   refuses("a pipe", root.path() + "/b", "MODEL_UNREADABLE", "is a named pipe");
   const std::string file = root.write("c", "");
-  refuses("a file instead of a folder", file, "MODEL_UNREADABLE", "is no directory");
+  refuses("a file instead of a folder", file, "MODEL_UNREADABLE", "is not a directory");
   refuses("nothing", root.path() + "/none", "MODEL_NOT_FOUND", "does not exist");
   if (geteuid() == 0) return;  // may read everything
   const std::string closed = root.write("d/model.safetensors", kGood);
