@@ -23,9 +23,10 @@ export async function scrape({
   const signal = AbortSignal.timeout(scrapeMs);
   let text = "";
   const decoder = new TextDecoder();
-  const end = await connections.exchange({ method: "GET", url, headers, signal }, (bytes) => {
-    text += decoder.decode(bytes, { stream: true });
-  });
+  const bytes = (read: Uint8Array) => {
+    text += decoder.decode(read, { stream: true });
+  };
+  const end = await connections.exchange({ method: "GET", url, headers, signal }, { bytes });
   return end.type === "answered" && end.status === 200 && end.isWhole ? readServerMetrics(text, model) : null;
 }
 

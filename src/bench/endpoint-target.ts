@@ -214,8 +214,12 @@ class EndpointTarget implements Target {
     const { connections, url, headers } = this.#fixed;
     const answer = new AnswerStream(progress);
     const body = JSON.stringify(requestBody(ask, { ...this.#fixed, api: this.#api, stream: true }));
-    const end = await connections.exchange({ method: "POST", url, headers, body, signal }, (bytes, atMs) =>
-      answer.feed(bytes, atMs),
+    const end = await connections.exchange(
+      { method: "POST", url, headers, body, signal },
+      {
+        sending: (atMs) => progress.sending?.(atMs),
+        bytes: (bytes, atMs) => answer.feed(bytes, atMs),
+      },
     );
     const { text, usage, finishReason, isComplete, problem } = answer.end();
     const rest = { usage, queueMs: null, engineFirstTokenMs: null, text };

@@ -41,7 +41,8 @@ function singleCells({ info, threads, backend }: EngineLevelFacts, test: SingleT
   const spread = rates.length < 2 ? "" : ` ± ${standardDeviation(rates).toFixed(2)}`;
   return [
     ...[description, sizeText(sizeBytes), parametersText(parameterCount), backend, String(threads)],
-    test.nGen === 0 ? `pp${test.nPrompt}` : `tg${test.nGen}`,
+    (test.nGen === 0 ? `pp${test.nPrompt}` : `tg${test.nGen}`) +
+      (test.nDepth > 0 ? ` @ d${test.nDepth}` : ""),
     `${mean(rates).toFixed(2)}${spread}`,
   ];
 }
@@ -79,7 +80,7 @@ export function singleRow(facts: EngineLevelFacts, test: SingleTest) {
     ...{ build_commit: buildIdentity().llamaCpp, cpu_info: machineIdentity().cpu, backends: backend },
     ...{ model_filename: path, model_type: info.description, model_size: info.sizeBytes },
     ...{ model_n_params: info.parameterCount, n_threads: threads, type_k: kvType, type_v: kvType },
-    ...{ n_prompt: test.nPrompt, n_gen: test.nGen, n_depth: 0 },
+    ...{ n_prompt: test.nPrompt, n_gen: test.nGen, n_depth: test.nDepth },
     ...{ avg_ns: mean(nanoseconds), stddev_ns: spread(nanoseconds) },
     ...{ avg_ts: mean(rates), stddev_ts: spread(rates), samples_ns: nanoseconds, samples_ts: rates },
   };

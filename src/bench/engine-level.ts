@@ -12,6 +12,8 @@ export interface EngineLevelPlan {
   readonly tg: readonly number[];
   /** Requests at once. */
   readonly pl: readonly number[];
+  /** Tokens that the KV cache holds before a test of one request begins; llama-bench's depth. */
+  readonly depth: readonly number[];
   readonly repeats: number;
   readonly seed: number;
 }
@@ -20,6 +22,7 @@ export interface EngineLevelPlan {
 export interface SingleTest {
   readonly nPrompt: number;
   readonly nGen: number;
+  readonly nDepth: number;
   /** Seconds, of each repeat. */
   readonly seconds: readonly number[];
 }
@@ -56,15 +59,12 @@ export async function measureEngine(
   keep: (test: { single: SingleTest } | { batched: BatchedTest }) => void,
 ): Promise<void> {
   const run = new EngineLevelRun(opened, plan, signal);
-  for (const pp of plan.pp) {
-    const seconds = await run.repeated(async () => (await run.prompts(pp, 1)).seconds);
+  for (const { nPrompt, nGen, nDepth } of singleTests(plan)) {
+    const seconds = await run.repeated(() =>
+      nGen === 0 ? run.promptAt(nDepth, nPrompt) : run.generationAt(nDepth, nGen),
+    );
     if (seconds === null) return;
-    keep({ single: { nPrompt: pp, nGen: 0, seconds } });
-  }
-  for (const tg of plan.tg) {
-    const seconds = await run.repeated(async () => run.generation((await run.prompts(1, 1)).prompts, tg));
-    if (seconds === null) return;
-    keep({ single: { nPrompt: 0, nGen: tg, seconds } });
+    keep({ single: { nPrompt, nGen, nDepth, seconds } });
   }
   for (const [pp, tg, pl] of combinations(plan)) {
     const ppSeconds: number[] = [];
@@ -77,6 +77,14 @@ export async function measureEngine(
     const times = { ppSeconds: mean(ppSeconds.slice(1)), tgSeconds: mean(tgSeconds) };
     keep({ batched: { pp, tg, pl, ...times } });
   }
+}
+
+/** At each depth first prompts, then generation. */
+function singleTests({ pp, tg, depth }: EngineLevelPlan): Omit<SingleTest, "seconds">[] {
+  return depth.flatMap((nDepth) => [
+    ...pp.map((nPrompt) => ({ nPrompt, nGen: 0, nDepth })),
+    ...tg.map((nGen) => ({ nPrompt: 0, nGen, nDepth })),
+  ]);
 }
 
 function combinations({ pp, tg, pl }: EngineLevelPlan): (readonly [number, number, number])[] {
@@ -117,12 +125,30 @@ class EngineLevelRun {
     tokens: number,
     count: number,
   ): Promise<{ readonly prompts: Prompts; readonly seconds: number }> {
-    const prompts = Array.from({ length: count }, () =>
-      Array.from({ length: tokens }, () => this.#random.integer(0, this.#vocabulary - 1)),
-    );
+    const prompts = Array.from({ length: count }, () => this.#drawn(tokens));
     const beginMs = performance.now();
     await Promise.all(prompts.map((prompt) => this.#generate(prompt, 1, () => {})));
     return { prompts, seconds: (performance.now() - beginMs) / 1000 };
+  }
+
+  /** Reads so many tokens of a prompt whose first `depth` the cache holds. @returns seconds */
+  async promptAt(depth: number, tokens: number): Promise<number> {
+    if (depth === 0) return (await this.prompts(tokens, 1)).seconds;
+    const [cached = []] = (await this.prompts(depth, 1)).prompts;
+    const prompt = [...cached, ...this.#drawn(tokens)];
+    const beginMs = performance.now();
+    await this.#generate(prompt, 1, () => {});
+    return (performance.now() - beginMs) / 1000;
+  }
+
+  /** Generates so many tokens after `depth` that the cache holds, or after one. @returns seconds */
+  async generationAt(depth: number, tokens: number): Promise<number> {
+    const { prompts } = await this.prompts(Math.max(1, depth), 1);
+    return this.generation(prompts, tokens);
+  }
+
+  #drawn(tokens: number): number[] {
+    return Array.from({ length: tokens }, () => this.#random.integer(0, this.#vocabulary - 1));
   }
 
   /**

@@ -31,15 +31,14 @@ export class Connections {
   /**
    * Never rejects. A server may close a kept connection just when it is used again; that
    * request was not read, and is sent once more on a new one.
-   * @param onBytes told each piece of a 200 answer and when it came; without it the body is kept
    */
-  async exchange(request: ExchangeRequest, onBytes?: OnBytes): Promise<ExchangeEnd> {
-    const first = await this.#attempt(request, onBytes);
-    const end = first.type === "stale" ? await this.#attempt(request, onBytes) : first;
+  async exchange(request: ExchangeRequest, heard: ExchangeNews = {}): Promise<ExchangeEnd> {
+    const first = await this.#attempt(request, heard);
+    const end = first.type === "stale" ? await this.#attempt(request, heard) : first;
     return end.type === "stale" ? end.failure : end;
   }
 
-  #attempt(request: ExchangeRequest, onBytes?: OnBytes): Promise<ExchangeEnd | Stale> {
+  #attempt(request: ExchangeRequest, { sending, bytes }: ExchangeNews): Promise<ExchangeEnd | Stale> {
     const { method, url, headers, body, signal } = request;
     return new Promise((resolve) => {
       const isSecure = url.protocol === "https:";
@@ -47,10 +46,12 @@ export class Connections {
       let hasAnswer = false;
       const onResponse = (response: IncomingMessage) => {
         hasAnswer = true;
-        void readAnswer(response, signal, onBytes).then(resolve);
+        void readAnswer(response, signal, bytes).then(resolve);
       };
       const sent = isSecure ? httpsRequest(url, options, onResponse) : httpRequest(url, options, onResponse);
       sent.setNoDelay(true);
+      // Emitted just before the request is written to a kept connection, or a new one is opened.
+      if (sending !== undefined) sent.once("socket", () => sending(performance.now()));
       sent.on("error", (thrown) => {
         if (hasAnswer) return; // the answer tells
         const failure = signal.aborted ? cancelled : failureOf(thrown);
@@ -68,6 +69,14 @@ export class Connections {
 }
 
 type OnBytes = (bytes: Uint8Array, atMs: number) => void;
+
+/** What is told while an exchange runs; times are of performance.now(). */
+export interface ExchangeNews {
+  /** The request leaves this process now: building it is not the server's time. */
+  readonly sending?: (atMs: number) => void;
+  /** Each piece of a 200 answer and when it came; without it the body is kept. */
+  readonly bytes?: OnBytes;
+}
 
 /** A kept connection was closed before it was used again. */
 interface Stale {

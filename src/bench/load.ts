@@ -86,10 +86,16 @@ class LoadRun {
     if (!repeat.needsAnswers) this.#ahead.push(...requestsAhead(repeat).reverse()); // taken from the end
   }
 
-  /** Each of the streams sends its next request when its last one has ended. */
+  /**
+   * Each of the streams sends its next request when its last one has ended. Streams begin at once,
+   * and of equal lengths they would end at once ever after, as no users do: the server would get all
+   * prompts in one burst, and this client all first tokens. So the answers that each stream warms up
+   * with are cut, to evenly spread lengths.
+   */
   async closedLoop(concurrency: number): Promise<void> {
-    const stream = async () => {
-      while (this.#mayBegin()) await this.#send(performance.now());
+    const stream = async (_: unknown, index: number) => {
+      let part = (index + 1) / concurrency;
+      for (; this.#mayBegin(); part = 1) await this.#send(performance.now(), part);
     };
     await Promise.all(Array.from({ length: concurrency }, stream));
   }
@@ -125,9 +131,11 @@ class LoadRun {
     return performance.now() < this.#measuredSinceMs + seconds * 1000;
   }
 
-  async #send(dueMs: number): Promise<void> {
-    const ask = this.#ahead.pop() ?? this.#repeat.next();
+  /** @param part of the answer that is wanted where the request warms up: a share */
+  async #send(dueMs: number, part = 1): Promise<void> {
     const isWarmup = this.#sent < this.#repeat.amount.warmup;
+    const whole = this.#ahead.pop() ?? this.#repeat.next();
+    const ask = isWarmup ? shortened(whole, part) : whole;
     this.#sent += 1;
     this.#inFlight += 1;
     const arrivalsMs: number[] = [];
@@ -138,16 +146,20 @@ class LoadRun {
       clientTokens += tokens ?? 1;
       limit.sawTokens(clientTokens);
     };
-    const sentMs = performance.now();
-    if (!isWarmup) this.#measuredSinceMs ??= sentMs;
-    const { text, ...ending } = await this.#target.run(ask, { arrived }, limit.signal);
+    const begunMs = performance.now();
+    if (!isWarmup) this.#measuredSinceMs ??= begunMs;
+    let leftMs: number | undefined;
+    const sending = (atMs: number) => {
+      leftMs ??= atMs; // a second time where a kept connection was closed
+    };
+    const { text, ...ending } = await this.#target.run(ask, { sending, arrived }, limit.signal);
     limit.clear();
     this.#inFlight -= 1;
     const outcome = limit.outcomeOf(ending.outcome);
     this.#judge(outcome);
     const endMs = performance.now();
     ask.answered(outcome.type === "finished" ? text : null);
-    const times = { dueMs, sentMs, endMs, arrivalsMs };
+    const times = { dueMs, sentMs: leftMs ?? begunMs, endMs, arrivalsMs };
     this.#onEnd({ ...ending, outcome, isWarmup, turn: ask.turn, ...times, clientTokens }, text);
   }
 
@@ -159,6 +171,11 @@ class LoadRun {
     // What was in flight when the target was lost fails at once, and means one failure only.
     if (this.#failed >= failuresInARow + this.#inFlight) this.#lost.abort();
   }
+}
+
+/** A conversation needs its answers whole: they are in its later prompts. */
+function shortened(ask: PlannedAsk, part: number): PlannedAsk {
+  return ask.turn === null ? { ...ask, outputTokens: Math.max(1, Math.ceil(ask.outputTokens * part)) } : ask;
 }
 
 /** When requests are to be sent, in milliseconds after the run's begin. */

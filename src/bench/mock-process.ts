@@ -1,14 +1,25 @@
 // A process that answers like an endpoint of OpenAI's API at times that are known, for the
 // client to measure itself against. An address /ttft-50/itl-10/v1/completions says when: the
-// first token 50 ms after the request, each other one 10 ms later. The text of each token is
-// the time in milliseconds at which it was in fact sent, so that lateness of this process is
-// not taken for an error of the client. Started by calibration.ts with an IPC channel; ends
-// when that closes.
+// first token 50 ms after the request, each other one 10 ms later; below /ttft-50/itl-10/noise-0.1/
+// each of these times is drawn, with a deviation of a tenth, from the request's seed. The text of
+// each token is the time in milliseconds at which it was in fact sent, so that lateness of this
+// process is not taken for an error of the client. Started by calibration.ts and by tools/bench with
+// an IPC channel; ends when that closes.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Random } from "./random.js";
 
 /** Connections that wait to be accepted, at most: a thousand clients begin at once. */
 const backlog = 4096;
+
+const addressForm = /^\/ttft-([\d.]+)\/itl-([\d.]+)\/(?:noise-([\d.]+)\/)?/;
+
+/** The fields of a request that are read. */
+interface RequestFields {
+  readonly max_tokens?: number;
+  readonly prompt?: string;
+  readonly seed?: number;
+}
 
 const server = createServer((request, response) => {
   if (request.method === "GET")
@@ -17,21 +28,22 @@ const server = createServer((request, response) => {
 });
 
 async function answer(request: IncomingMessage, response: ServerResponse, receivedMs: number): Promise<void> {
-  const [, ttft = "0", itl = "0"] = /^\/ttft-(\d+)\/itl-(\d+)\//.exec(request.url ?? "") ?? [];
+  const [, ttft = "0", itl = "0", noise = "0"] = addressForm.exec(request.url ?? "") ?? [];
   let body = "";
   for await (const chunk of request) body += String(chunk);
-  const { max_tokens: count = 1, prompt = "" } = JSON.parse(body) as { max_tokens?: number; prompt?: string };
+  const { max_tokens: count = 1, prompt = "", seed = 0 } = JSON.parse(body) as RequestFields;
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.flushHeaders();
   response.socket?.setNoDelay(true);
   const send = (value: unknown) => response.write(`data: ${JSON.stringify(value)}\n\n`);
-  const next = (sent: number): void => {
-    const dueMs = receivedMs + Number(ttft) + sent * Number(itl);
+  const random = noise === "0" ? null : new Random(`mock ${seed}`);
+  const drawn = (ms: number) => ms * Math.exp(random === null ? 0 : Number(noise) * random.normal());
+  const next = (sent: number, dueMs: number): void => {
     setTimeout(
       () => {
         const text = ` ${(performance.now() - receivedMs).toFixed(3)}`;
         send({ choices: [{ text, finish_reason: sent + 1 === count ? "length" : null }] });
-        if (sent + 1 < count) return next(sent + 1);
+        if (sent + 1 < count) return next(sent + 1, dueMs + drawn(Number(itl)));
         const usage = { prompt_tokens: prompt.split(" ").length, completion_tokens: count };
         send({ choices: [], usage });
         response.end("data: [DONE]\n\n");
@@ -39,7 +51,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, receiv
       Math.max(0, dueMs - performance.now()),
     );
   };
-  next(0);
+  next(0, receivedMs + drawn(Number(ttft)));
 }
 
 server.keepAliveTimeout = 0; // a busy machine must not lose connections between two requests

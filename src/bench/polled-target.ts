@@ -58,7 +58,7 @@ export class PolledTarget implements Target {
   async run(ask: Ask, progress: Progress, signal: AbortSignal): Promise<Ending> {
     let id: string | null = null;
     try {
-      id = await this.#submit(ask, signal);
+      id = await this.#submit(ask, progress, signal);
       return await (this.#isStreamed
         ? this.#stream(id, progress, signal)
         : this.#status(id, progress, signal));
@@ -70,10 +70,11 @@ export class PolledTarget implements Target {
   }
 
   /** The job form that carries a request of OpenAI's API, which text generation workers take. */
-  async #submit(ask: Ask, signal: AbortSignal): Promise<string> {
+  async #submit(ask: Ask, progress: Progress, signal: AbortSignal): Promise<string> {
     const body = requestBody(ask, { ...this.#fixed, api: "chat", stream: this.#isStreamed });
     const input = { openai_route: "/v1/chat/completions", openai_input: body };
-    const { job } = await this.#ask("POST", "run", signal, JSON.stringify({ input }));
+    const sending = (atMs: number) => progress.sending?.(atMs);
+    const { job } = await this.#ask("POST", "run", signal, { body: JSON.stringify({ input }), sending });
     if (typeof job.id === "string") return job.id;
     throw failed("no-job", "the answer to /run has no job's id");
   }
@@ -123,12 +124,20 @@ export class PolledTarget implements Target {
     });
   }
 
-  async #ask(method: "GET" | "POST", path: string, signal: AbortSignal, body?: string): Promise<JobAnswer> {
+  async #ask(
+    method: "GET" | "POST",
+    path: string,
+    signal: AbortSignal,
+    sent: { readonly body?: string; readonly sending?: (atMs: number) => void } = {},
+  ): Promise<JobAnswer> {
     const { connections, url, headers } = this.#fixed;
     const pieces: Uint8Array[] = [];
     const target = new URL(`${url.href.replace(/\/$/, "")}/${path}`);
-    const request = { method, url: target, headers, signal, ...(body !== undefined && { body }) };
-    const end = await connections.exchange(request, (bytes) => pieces.push(bytes));
+    const { sending, ...body } = sent;
+    const end = await connections.exchange(
+      { method, url: target, headers, signal, ...body },
+      { bytes: (bytes) => void pieces.push(bytes), ...(sending && { sending }) },
+    );
     const atMs = performance.now();
     return { job: jobOf(end, Buffer.concat(pieces).toString("utf8")), atMs };
   }

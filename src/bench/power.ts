@@ -1,5 +1,6 @@
 // Energy of a repeat: the GPUs' own counters, or where one has none, its power over time by the
 // trapezoidal rule. A figure that is not sound says why.
+import { messageOfThrown } from "../thrown.js";
 
 /** What NVML tells at one moment. */
 export interface PowerReading {
@@ -72,11 +73,20 @@ export class PowerWatch {
   /** One at a time: a driver may answer late. */
   async #read(): Promise<void> {
     if (this.#reading !== null) return;
-    this.#reading = this.#source.read().then((reading) => {
+    this.#reading = readingOf(this.#source).then((reading) => {
       this.#moments.push({ atMs: performance.now(), reading });
       this.#reading = null;
     });
     await this.#reading;
+  }
+}
+
+/** Never rejects: an endpoint is measured without native files, too, and has no energy then. */
+async function readingOf(source: PowerSource): Promise<PowerReading> {
+  try {
+    return await source.read();
+  } catch (thrown) {
+    return { problem: messageOfThrown(thrown), gpus: [] };
   }
 }
 

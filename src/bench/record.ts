@@ -62,6 +62,8 @@ export interface Ending {
 
 /** What a target tells while a request runs. */
 export interface Progress {
+  /** The request leaves this process now; a target that does not tell has sent it when it was called. */
+  sending?(atMs: number): void;
   /** Text or tokens came. @param tokens how many; null where the server does not say */
   arrived(atMs: number, tokens: number | null): void;
 }

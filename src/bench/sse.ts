@@ -40,6 +40,7 @@ export class AnswerStream {
   readonly #progress: Progress;
   readonly #decoder = new TextDecoder();
   readonly #parser = createParser({ onEvent: ({ data }) => this.#event(data) });
+  #unread: { readonly bytes: Uint8Array; readonly atMs: number }[] = [];
   #atMs = 0;
   #text = "";
   #usage: AskUsage | null = null;
@@ -51,13 +52,18 @@ export class AnswerStream {
     this.#progress = progress;
   }
 
-  /** @param atMs when the bytes came */
+  /**
+   * Bytes are parsed when every connection that has some was stamped: parsing one answer first
+   * would delay the time stamps of all others that came with it.
+   * @param atMs when the bytes came
+   */
   feed(bytes: Uint8Array, atMs: number): void {
-    this.#atMs = atMs;
-    this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
+    if (this.#unread.length === 0) setImmediate(() => this.#read());
+    this.#unread.push({ bytes, atMs });
   }
 
   end(): StreamEnd {
+    this.#read();
     return {
       text: this.#text,
       usage: this.#usage,
@@ -66,6 +72,15 @@ export class AnswerStream {
       isComplete: this.#done || this.#finishReason !== null,
       problem: this.#problem,
     };
+  }
+
+  #read(): void {
+    const unread = this.#unread;
+    this.#unread = [];
+    for (const { bytes, atMs } of unread) {
+      this.#atMs = atMs;
+      this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
+    }
   }
 
   #event(data: string): void {

@@ -19,6 +19,7 @@ interface Flags {
   readonly pp: readonly number[];
   readonly tg: readonly number[];
   readonly pl: readonly number[];
+  readonly depth: readonly number[];
   readonly repeats: number;
   readonly seed: number;
   readonly threads?: number;
@@ -40,7 +41,14 @@ export function benchEngineCommand(): Command {
     .addOption(counts("--pp <list>", "prompt tokens, one test each", [512]))
     .addOption(counts("--tg <list>", "generated tokens, one test each", [128]))
     .addOption(
-      counts("--pl <list>", "requests at once, one line each (at most 256)", [1, 2, 4, 8], mostSlots),
+      counts("--pl <list>", "requests at once, one line each (at most 256)", [1, 2, 4, 8], {
+        most: mostSlots,
+      }),
+    )
+    .addOption(
+      counts("-d, --depth <list>", "tokens in the KV cache before --pp or --tg, one test each", [0], {
+        least: 0,
+      }),
     )
     .addOption(
       new Option("--repeats <count>", "measured runs of each test")
@@ -72,7 +80,7 @@ export function benchEngineCommand(): Command {
 }
 
 async function benchEngine(given: string | undefined, flags: Flags): Promise<number> {
-  const { pp, tg, pl, repeats, seed, json } = flags;
+  const { pp, tg, pl, depth, repeats, seed, json } = flags;
   const file = typeof json === "string" ? new OutputFile("--json", json) : undefined;
   const interruption = listenForInterruption();
   const { signal } = interruption;
@@ -82,12 +90,12 @@ async function benchEngine(given: string | undefined, flags: Flags): Promise<num
   const single: SingleTest[] = [];
   const batched: BatchedTest[] = [];
   try {
-    const contextLength = Math.max(...pp) + Math.max(...tg) + spareTokens;
+    const contextLength = Math.max(...depth) + Math.max(...pp) + Math.max(...tg) + spareTokens;
     const { threads, kvType } = flags;
     const engine = await model.createEngine({ slots: Math.max(...pl), contextLength, threads, kvType });
     try {
       const facts = factsOf(model, engine.options);
-      await measureEngine({ model, engine }, { pp, tg, pl, repeats, seed }, signal, (test) => {
+      await measureEngine({ model, engine }, { pp, tg, pl, depth, repeats, seed }, signal, (test) => {
         if ("single" in test) single.push(test.single);
         else batched.push(test.batched);
       });
@@ -131,16 +139,26 @@ function resultOf(
   };
 }
 
-function counts(flags: string, description: string, standard: readonly number[], most = mostTokens): Option {
+interface CountLimits {
+  readonly least?: number;
+  readonly most?: number;
+}
+
+function counts(
+  flags: string,
+  description: string,
+  standard: readonly number[],
+  limits: CountLimits = {},
+): Option {
   return new Option(flags, description)
-    .argParser((text) => text.split(",").map((each) => parseCount(each, most)))
+    .argParser((text) => text.split(",").map((each) => parseCount(each, limits)))
     .default(standard, standard.join(","));
 }
 
-function parseCount(text: string, most = mostTokens): number {
+function parseCount(text: string, { least = 1, most = mostTokens }: CountLimits = {}): number {
   const value = Number(text);
-  if (text.trim() !== "" && Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new InvalidArgumentError(`Expected integers from 1 to ${most}, such as 128 or 1,2,4.`);
+  if (text.trim() !== "" && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`Expected integers from ${least} to ${most}, such as 128 or 1,2,4.`);
 }
 
 function parseSeed(text: string): number {

@@ -8,7 +8,7 @@ import { runCommand } from "../helpers/programs.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const plan = { pp: [24], tg: [6], pl: [1, 3], repeats: 2, seed: 0 };
+const plan = { pp: [24], tg: [6], pl: [1, 3], depth: [0], repeats: 2, seed: 0 };
 
 describe("the engine-level mode", () => {
   it("has llama-batched-bench's columns, which follow from two times", () => {
@@ -41,11 +41,39 @@ describe("the engine-level mode", () => {
         await engine.close();
       }
       const facts = { info: model.info, path: "m.gguf", threads: 1, kvType: "f16", backend: "CPU" };
-      const test = { nPrompt: 24, nGen: 0, seconds: [0.5, 0.25] };
+      const test = { nPrompt: 24, nGen: 0, nDepth: 0, seconds: [0.5, 0.25] };
       expect(singleRow(facts, test)).toMatchObject({ avg_ns: 375e6, avg_ts: 72, samples_ts: [48, 96] });
       const text = engineLevelText(facts, [test], []);
       expect(text).toMatch(/^\| +model \| +size \| params \| backend \| threads \| test \| +t\/s \|\n/);
       expect(text).toMatch(/2\.73 MiB \| 2\.69 M \| +CPU \| +1 \| pp24 \| 72\.00 ± 33\.94 \|$/);
+    } finally {
+      await model.close();
+    }
+  });
+
+  it("at a depth computes what comes after it, and finds the rest in the cache", async () => {
+    const model = await loadModel(embeddedModelPath());
+    try {
+      const engine = await model.createEngine({ slots: 1, contextLength: 128, threads: 1 });
+      try {
+        const kept: unknown[] = [];
+        const deep = { ...plan, pl: [], depth: [0, 40] };
+        await measureEngine({ model, engine }, deep, new AbortController().signal, (test) => kept.push(test));
+        expect(kept).toMatchObject([
+          { single: { nPrompt: 24, nGen: 0, nDepth: 0 } },
+          { single: { nPrompt: 0, nGen: 6, nDepth: 0 } },
+          { single: { nPrompt: 24, nGen: 0, nDepth: 40 } },
+          { single: { nPrompt: 0, nGen: 6, nDepth: 40 } },
+        ]);
+        const { promptTokensComputed, promptTokensCached } = engine.stats();
+        const runs = plan.repeats + 1;
+        // 24 at depth 0; at 40 first 40 and then 24 after them, and 40 to generate after. A prompt of which
+        // one token is left is counted as a row of generation.
+        expect(promptTokensComputed).toBe(runs * (24 + (40 + 24) + 40));
+        expect(promptTokensCached).toBe(runs * (40 + 39));
+      } finally {
+        await engine.close();
+      }
     } finally {
       await model.close();
     }
@@ -82,6 +110,7 @@ describe("the engine-level mode", () => {
   it.each([
     [["--pp", "0"], "Expected integers from 1 to 1048576, such as 128 or 1,2,4."],
     [["--pl", "1,300"], "Expected integers from 1 to 256"],
+    [["--depth", "-1"], "Expected integers from 0 to 1048576"],
     [["--tg", "4,,5"], "Expected integers from 1 to"],
     [["--seed", "x"], "Expected an integer from 0."],
     [["--json", "no/such/folder/a.json"], "--json must be a file in a folder that can be written"],

@@ -178,6 +178,10 @@ describe.skipIf(process.platform !== "linux")("NVML", () => {
     expect(energy.joulesPerOutputToken).toBeCloseTo(energy.joules / (5 * 20), 6);
   });
 
+  it("is nothing for an endpoint where infernode has no native files", async () => {
+    expect(await bench({ LD_LIBRARY_PATH: folder, INFERNODE_NATIVE: folder })).toBeNull();
+  });
+
   it("that does not start means no figure for an endpoint, and a reason for an engine", async () => {
     expect(await bench({ LD_LIBRARY_PATH: folder, NVML_STUB: "silent" })).toBeNull();
     const problem = "NVML does not start: its error 9.";

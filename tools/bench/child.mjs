@@ -62,6 +62,24 @@ export function results(command, args, onLine, { env = {}, what = command } = {}
   });
 }
 
+// A command for its effect; what it printed is told where it failed.
+export async function runQuietly(command, args, options) {
+  await results(command, args, (line) => line, options);
+}
+
+// A program that runs until it is killed; `failure` says how it ended by itself, or is null.
+export function startProgram(command, args) {
+  const child = start(command, args, { stdio: "ignore" });
+  child.failure = null;
+  child.on("error", ({ message }) => {
+    child.failure = message;
+  });
+  child.on("exit", (code, signal) => {
+    child.failure ??= signal ?? `exit ${code}`;
+  });
+  return child;
+}
+
 // A program that prints JSON objects, each on a line of its own.
 export function jsonResults(command, args, options) {
   return results(command, args, (line) => (line.startsWith("{") ? JSON.parse(line) : undefined), options);

@@ -7,6 +7,9 @@
 //   several-engines  engines of one process together beside one alone
 //   speculation  guessing ahead beside not doing so
 //   jobs         the job loop on the emulated platform
+//   client-error the error of `infernode bench` as a client, by its own calibration
+//   guidellm     `infernode bench` beside GuideLLM, of GuideLLM's mock server
+//   self-compare what `infernode bench compare` says of equal and of slower runs
 //   sampler      the sampler beside llama.cpp's chain
 // --write puts the figures into docs/benchmarks.md. It ends with the bars that were
 // missed; with --check one of them is exit code 1. See README.md.
@@ -25,6 +28,9 @@ const benchmarks = {
   "several-engines": { file: "./several-engines.mjs", rounds: 3 },
   speculation: { file: "./speculation.mjs", rounds: 5 },
   jobs: { file: "./jobs.mjs", rounds: 3 },
+  "client-error": { file: "./client-error.mjs", rounds: 5 },
+  guidellm: { file: "./guidellm.mjs", rounds: 3 },
+  "self-compare": { file: "./self-compare.mjs", rounds: 20 },
   sampler: { file: "./sampler.mjs", rounds: 1 },
 };
 
@@ -34,6 +40,7 @@ const known = {
   threads: { type: "string", default: String(usableCpus()) },
   patience: { type: "string", default: "0" },
   engine: { type: "string", default: "{}" },
+  guidellm: { type: "string", default: "guidellm" },
   write: { type: "boolean", default: false },
   check: { type: "boolean", default: false },
 };
@@ -62,9 +69,13 @@ function readOptions() {
       threads: count("threads", values.threads),
       patience: Number(values.patience),
       engine: JSON.parse(values.engine),
+      guidellm: values.guidellm,
       onFigure: (round, contender, figure) => {
-        const shown = typeof figure === "number" ? figure : (figure.decode ?? figure.tokensPerSecond);
-        process.stderr.write(`round ${round + 1}: ${contender}: ${shown.toFixed(1)}\n`);
+        const shown =
+          typeof figure === "string"
+            ? figure
+            : (figure.decode ?? figure.tokensPerSecond ?? figure).toFixed(1);
+        process.stderr.write(`round ${round + 1}: ${contender}: ${shown}\n`);
       },
     },
   };

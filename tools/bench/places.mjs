@@ -9,6 +9,8 @@ const below = (...parts) => path.join(root, ...parts);
 
 export const places = {
   product: below("dist/index.js"),
+  commandLine: below("dist/cli/main.js"),
+  mock: below("dist/bench-mock.js"),
   models: below(".build/bench"),
   results: below(".build/bench/results"),
   peers: below(".build/peers"),
