@@ -3,7 +3,20 @@
 #include <exception>
 #include <utility>
 
+#include "core/scheduling/pool_planner.h"
+#include "core/scheduling/stream_planner.h"
+
 namespace infernode {
+
+namespace {
+
+std::unique_ptr<Planner> make_planner(const BackendLimits& limits, const Scheduler& scheduler,
+                                      KvCache& cache) {
+  if (limits.unified) return std::make_unique<PoolPlanner>(limits, scheduler, cache);
+  return std::make_unique<StreamPlanner>(limits, scheduler, cache);
+}
+
+}  // namespace
 
 Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
                EventSink& sink, EngineConfig config, Clock clock, std::unique_ptr<Backend> draft)
@@ -14,13 +27,15 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       clock_(std::move(clock)),
       limits_(backend_->limits()),
       cache_(*backend_, config.cache, clock_),
-      scheduler_(limits_, cache_),
+      scheduler_(cache_),
+      planner_(make_planner(limits_, scheduler_, cache_)),
       admission_({scheduler_, cache_, publisher_, chooser_}, limits_, config.queue_limit, clock_),
-      seating_(*backend_, scheduler_, cache_, clock_),
+      seating_({*backend_, scheduler_, *planner_, cache_}, clock_),
       drafting_(limits_, config.drafting, std::move(draft), clock_),
       endings_({scheduler_, cache_, drafting_, publisher_, admission_.living()},
                limits_.context_length, clock_),
-      passes_({*backend_, scheduler_, cache_, seating_, drafting_, endings_, chooser_, publisher_},
+      passes_({*backend_, scheduler_, *planner_, cache_, seating_, drafting_, endings_, chooser_,
+               publisher_},
               {config.inter_token_latency_ms, config.sampler_helpers}, clock_,
               [this] { return admission_.closed(); }) {
   totals_.cells_total = cache_.capacity();
@@ -64,7 +79,7 @@ bool Engine::step() {
   drain();
   const double started = clock_();
   const bool runnable = seating_.prepare();
-  const std::vector<DecodeRow> rows = scheduler_.plan_decode();
+  const std::vector<DecodeRow> rows = planner_->decode_rows();
   totals_.plan_ms += clock_() - started;
   if (runnable) {
     passes_.compute(rows);

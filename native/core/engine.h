@@ -22,6 +22,7 @@
 #include "core/scheduling/admission.h"
 #include "core/scheduling/endings.h"
 #include "core/scheduling/passes.h"
+#include "core/scheduling/planner.h"
 #include "core/scheduling/publisher.h"
 #include "core/scheduling/request.h"
 #include "core/scheduling/scheduler.h"
@@ -125,6 +126,7 @@ class Engine {
 
   KvCache cache_;
   Scheduler scheduler_;
+  const std::unique_ptr<Planner> planner_;
   Admission admission_;
   Seating seating_;
   Drafting drafting_;

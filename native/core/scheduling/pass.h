@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "planner.h"
 #include "request.h"
-#include "scheduler.h"
 
 namespace infernode {
 

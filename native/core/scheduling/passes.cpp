@@ -50,7 +50,10 @@ Passes::Passes(const Parts& parts, Config config, Clock clock, std::function<boo
       scratch_(pool_.workers()) {}
 
 void Passes::compute(const std::vector<DecodeRow>& rows) {
-  if (share_a_pass(rows)) return read_and_decode(rows);
+  if (const PassShares joint = parts_.planner.joint_pass(rows, prompt_budget()); !joint.empty()) {
+    static_cast<void>(read(joint, static_cast<std::int32_t>(rows.size())));
+    return;
+  }
   if (const std::size_t length = propose(rows); length > 0) {
     decode_guessed(rows, length);
   } else if (!rows.empty()) {
@@ -97,13 +100,7 @@ std::size_t Passes::propose(const std::vector<DecodeRow>& rows) {
   std::vector<Request*> requests;
   for (const DecodeRow& row : rows) requests.push_back(row.request);
   if (!parts_.drafting.may_draft(requests)) return 0;
-  std::size_t most = kMostDrafted;
-  if (limits_.unified) {
-    const auto cells =
-        parts_.cache.room(static_cast<std::int32_t>(rows.size() * (kMostDrafted + 1)));
-    most = static_cast<std::size_t>(cells) / rows.size() - 1;  // a cell for each is there
-  }
-  return parts_.drafting.propose(requests, most);
+  return parts_.drafting.propose(requests, parts_.planner.most_guesses(requests.size()));
 }
 
 // Every row's token is chosen as if its pass had been one of its own. The first that differs
@@ -162,39 +159,18 @@ void Passes::sample(const std::vector<ReadyRow>& rows) {
   sample_ms_ += clock_() - started;
 }
 
+// Rows of prompts that the step may compute.
+std::int32_t Passes::prompt_budget() const { return budget_.rows(parts_.scheduler.generates()); }
+
 void Passes::read_prompts() {
-  if (limits_.unified) return read_and_decode({});
-  const bool others_generate = parts_.scheduler.generates();
-  for (const PrefillGroup& group : parts_.scheduler.plan_prefill(budget_.rows(others_generate))) {
-    std::vector<PassShare> shares;
-    for (Request* request : group.requests) shares.push_back({request, group.count});
+  for (const PassShares& shares : parts_.planner.prompt_passes(prompt_budget())) {
     if (!read(shares, 0)) break;  // the plan no longer holds
   }
 }
 
-// Where all sequences draw on one pool of cells, a pass takes any rows: those that generate
-// ride along with the prompts, and the weights are read once for both. Embeddings are asked
-// of a whole pass, so their rows have one of their own.
-bool Passes::share_a_pass(const std::vector<DecodeRow>& rows) const {
-  if (!limits_.unified || parts_.scheduler.prompt_rows() == 0) return false;
-  return std::ranges::none_of(rows,
-                              [](const DecodeRow& row) { return row.request->spec.params.embeds; });
-}
-
-// One pass of the rows that generate and as much of the prompts as there is time and
-// room for.
-void Passes::read_and_decode(const std::vector<DecodeRow>& rows) {
-  const auto generating = static_cast<std::int32_t>(rows.size());
-  const std::int32_t budget = budget_.rows(parts_.scheduler.generates());
-  const std::int32_t wanted = generating + std::min(budget, parts_.scheduler.prompt_rows());
-  const std::vector<PassShare> shares =
-      parts_.scheduler.plan_shared(rows, parts_.cache.room(wanted) - generating);
-  if (!shares.empty()) static_cast<void>(read(shares, generating));
-}
-
 // Computes the next rows of some requests; of those that are complete then, the next token is
 // chosen. False when the pass failed.
-bool Passes::read(const std::vector<PassShare>& shares, std::int32_t generating) {
+bool Passes::read(const PassShares& shares, std::int32_t generating) {
   const Pass pass = reading_pass(shares, generating);
   for (const Request* request : pass.requests)
     parts_.drafting.rest(*request);  // of an earlier step
@@ -273,7 +249,7 @@ void Passes::device_failed(DecodeStatus status, std::span<Request* const> reques
 void Passes::failed(DecodeStatus status, std::span<Request* const> requests) {
   if (interrupted_()) return;  // the engine ends everything next
   if (status == DecodeStatus::kNoRoom && parts_.cache.running() > 1)
-    return parts_.seating.give_way();
+    return parts_.seating.preempt_one();
   if (spoils(status) && status != DecodeStatus::kFailed) return device_failed(status, requests);
   if (++failures_in_a_row_ >= kFailuresUntilBroken) {
     throw std::runtime_error("eight passes failed one after another");

@@ -17,6 +17,7 @@
 #include "endings.h"
 #include "pass.h"
 #include "pass_runner.h"
+#include "planner.h"
 #include "prefill_budget.h"
 #include "request.h"
 #include "scheduler.h"
@@ -31,7 +32,8 @@ class Passes {
   // What passes are computed with. All of them outlive this.
   struct Parts {
     Backend& backend;
-    Scheduler& scheduler;
+    const Scheduler& scheduler;
+    Planner& planner;
     KvCache& cache;
     Seating& seating;
     Drafting& drafting;
@@ -54,14 +56,13 @@ class Passes {
   double sample_ms() const { return sample_ms_; }
 
  private:
-  [[nodiscard]] bool share_a_pass(const std::vector<DecodeRow>& rows) const;
   void decode(const std::vector<DecodeRow>& rows);
   std::size_t propose(const std::vector<DecodeRow>& rows);
   void decode_guessed(const std::vector<DecodeRow>& rows, std::size_t length);
   void keep_hits(Request& request, std::size_t first);
   void read_prompts();
-  void read_and_decode(const std::vector<DecodeRow>& rows);
-  [[nodiscard]] bool read(const std::vector<PassShare>& shares, std::int32_t generating);
+  std::int32_t prompt_budget() const;
+  [[nodiscard]] bool read(const PassShares& shares, std::int32_t generating);
   [[nodiscard]] std::vector<Request*> tell_prompts(const Pass& pass);
   [[nodiscard]] std::optional<Failure> tell_prompt(Request& request,
                                                    std::span<const TellingRow> rows);

@@ -1,12 +1,14 @@
-// Which requests hold sequences: seats those that wait, preempts running ones where others need
-// their room, gives each set of adapters its turn. Engine thread only.
+// Which requests hold sequences: seats waiting requests, preempts running ones where others need
+// their cells, and activates the adapters of the step. Engine thread only.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "core/backend.h"
 #include "core/cache/kv_cache.h"
+#include "planner.h"
 #include "request.h"
 #include "scheduler.h"
 
@@ -23,27 +25,31 @@ class Seating {
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
   // All of them outlive this.
-  Seating(Backend& backend, Scheduler& scheduler, KvCache& cache, Clock clock);
+  struct Parts {
+    Backend& backend;
+    Scheduler& scheduler;
+    const Planner& planner;
+    KvCache& cache;
+  };
+  Seating(const Parts& parts, Clock clock) : parts_(parts), clock_(std::move(clock)) {}
 
-  // Makes a step's places ready. True when the step then has something to compute.
+  // Assigns sequences and cells for a step. True when the step has something to compute.
   [[nodiscard]] bool prepare();
-  // A pass found no room: the first to leave does so, and nobody is seated until a pass succeeds.
-  void give_way();
-  void pass_succeeded() { short_of_room_ = false; }
+  // A pass found no free cells: preempts one request, and seats none until a pass succeeds.
+  void preempt_one();
+  void pass_succeeded() { short_of_cells_ = false; }
 
   const SeatingStats& stats() const { return totals_; }
 
  private:
-  [[nodiscard]] bool finds_room(const Request& request);
-  void take_cells();
-  void choose_turn();
+  [[nodiscard]] bool has_cells(const Request& request);
+  void free_cells();
+  void choose_adapters();
   void preempt(Request& request);
 
-  Backend& backend_;
-  Scheduler& scheduler_;
-  KvCache& cache_;
+  const Parts parts_;
   const Clock clock_;
-  bool short_of_room_ = false;  // since a pass found none
+  bool short_of_cells_ = false;  // since a pass found none
   SeatingStats totals_;
 };
 
