@@ -1,7 +1,7 @@
 // Another binding of llama.cpp in the same process, with a llama.cpp of its
 // own: neither may take the other's libraries, backends or symbols.
 import { describe, expect, it } from "vitest";
-import { ensurePeers } from "../tools/bench/peers.mjs";
+import { ensurePeers } from "../tools/bench/peers/packages.mjs";
 import { runFixture } from "./helpers/programs.js";
 
 const orders = [

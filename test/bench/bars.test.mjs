@@ -1,7 +1,7 @@
 // Bars of the benchmarks: figures in, verdict out. No benchmark is run.
 import { describe, expect, it } from "vitest";
 import { barText, missedBars, verdict } from "../../tools/bench/bars.mjs";
-import { peerVersions } from "../../tools/bench/peers.mjs";
+import { peerVersions } from "../../tools/bench/peers/packages.mjs";
 
 const node = `node-llama-cpp ${peerVersions["node-llama-cpp"]}`;
 const llamaNode = `llama.node ${peerVersions["@fugood/llama.node"]}`;

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { BenchFailure } from "./failure.mjs";
+import { usableCpus } from "./machine.mjs";
 import { root } from "./places.mjs";
 
 const kKeptLines = 15;
@@ -20,11 +21,29 @@ for (const [signal, code] of [
   });
 }
 
-function start(command, args, options) {
+// A process that is ended with this one.
+export function startChild(command, args, options) {
   const child = spawn(command, args, { cwd: root, ...options });
   live.add(child);
   child.on("close", () => live.delete(child));
   return child;
+}
+
+const hasEnded = (child) => child.exitCode !== null || child.signalCode !== null;
+
+// Waits for a process that was told to end, tells it again after a while, then kills it.
+export async function stopChild(child, patienceMs = 20_000) {
+  const deadlines = [patienceMs / 4, patienceMs].map((milliseconds, turn) =>
+    setTimeout(() => child.kill(turn === 0 ? "SIGTERM" : "SIGKILL"), milliseconds),
+  );
+  if (!hasEnded(child)) await once(child, "exit");
+  for (const deadline of deadlines) clearTimeout(deadline);
+}
+
+// A command that runs on as many cores as it may have threads, whatever it starts by itself.
+export function onCores(threads, command) {
+  if (threads >= usableCpus()) return command;
+  return ["taskset", "--cpu-list", `0-${threads - 1}`, ...command];
 }
 
 // Runs a command and resolves to what `onLine(line, sinceStart)` made of its
@@ -33,7 +52,7 @@ function start(command, args, options) {
 export function results(command, args, onLine, { env = {}, what = command } = {}) {
   return new Promise((resolve, reject) => {
     const started = performance.now();
-    const child = start(command, args, {
+    const child = startChild(command, args, {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -96,7 +115,7 @@ export async function runEngine(file, task) {
 // A command for its effect, its output to the user.
 export function runLoudly(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = start(command, args, { stdio: ["ignore", "inherit", "inherit"], ...options });
+    const child = startChild(command, args, { stdio: ["ignore", "inherit", "inherit"], ...options });
     child.on("error", reject);
     child.on("close", (code, signal) => {
       if (code === 0) resolve();

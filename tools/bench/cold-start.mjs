@@ -4,7 +4,7 @@
 import path from "node:path";
 import { results } from "./child.mjs";
 import { ensureModel } from "./make-model.mjs";
-import { ensurePeers, peerVersions } from "./peers.mjs";
+import { ensurePeers, peerVersions } from "./peers/packages.mjs";
 import { places } from "./places.mjs";
 import { number, table } from "./report.mjs";
 import { medianOf, medianRatio, runRounds } from "./rounds.mjs";

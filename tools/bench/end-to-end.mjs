@@ -6,7 +6,7 @@ import { barText } from "./bars.mjs";
 import { runEngine } from "./child.mjs";
 import { BenchFailure } from "./failure.mjs";
 import { ensureModel } from "./make-model.mjs";
-import { ensurePeers, peerVersions } from "./peers.mjs";
+import { ensurePeers, peerVersions } from "./peers/packages.mjs";
 import { places } from "./places.mjs";
 import { number, table } from "./report.mjs";
 import { medianOf, medianRatio, runRounds } from "./rounds.mjs";

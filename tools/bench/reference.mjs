@@ -3,9 +3,9 @@
 // options and with upstream's defaults; each is run with both KV layouts.
 
 import path from "node:path";
-import { jsonResults, results } from "./child.mjs";
+import { jsonResults } from "./child.mjs";
 import { BenchFailure } from "./failure.mjs";
-import { places } from "./places.mjs";
+import { referenceFolder } from "./reference-programs.mjs";
 
 const kProgram = "llama-batched-bench";
 const kCellStep = 256; // llama.cpp pads each sequence's share of the context to it
@@ -15,19 +15,11 @@ const layouts = [
   { layout: "per sequence", flag: "--no-kv-unified" },
 ];
 
-// Builds what is missing; the set-up prints the folder as its last line.
-async function build(switches) {
-  const onLine = (line) => (path.isAbsolute(line) ? line : undefined);
-  const command = [places.referenceBuild, ...switches, kProgram];
-  const [folder] = await results(process.execPath, command, onLine, { what: `building ${kProgram}` });
-  return folder;
-}
-
 // The four ways to run it, each with a name for the report.
 export async function referenceVariants() {
   const builds = [
-    { options: "our options", folder: await build([]) },
-    { options: "upstream defaults", folder: await build(["--upstream-defaults"]) },
+    { options: "our options", folder: await referenceFolder([kProgram]) },
+    { options: "upstream defaults", folder: await referenceFolder([kProgram], { upstreamDefaults: true }) },
   ];
   return builds.flatMap(({ options, folder }) =>
     layouts.map(({ layout, flag }) => ({

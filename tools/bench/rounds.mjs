@@ -5,7 +5,7 @@
 import { waitForQuiet } from "./machine.mjs";
 import { median } from "./statistics.mjs";
 
-// `contenders` are { name, measure }. Resolves to one { name: figure } object
+// `contenders` are { name, measure(round) }. Resolves to one { name: figure } object
 // per round, plus the busiest the machine was before a measurement.
 export async function runRounds(contenders, { rounds, patience, onFigure = () => {} }) {
   const results = [];
@@ -15,7 +15,7 @@ export async function runRounds(contenders, { rounds, patience, onFigure = () =>
     for (let turn = 0; turn < contenders.length; turn += 1) {
       const { name, measure } = contenders[(round + turn) % contenders.length];
       busiest = Math.max(busiest, (await waitForQuiet(patience)) || 0);
-      figures[name] = await measure();
+      figures[name] = await measure(round);
       onFigure(round, name, figures[name]);
     }
     results.push(figures);

@@ -5,10 +5,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { barText } from "./bars.mjs";
-import { results, runEngine } from "./child.mjs";
+import { runEngine } from "./child.mjs";
 import { ensureModel } from "./make-model.mjs";
-import { ensurePeers, peerVersions } from "./peers.mjs";
+import { ensurePeers, peerVersions } from "./peers/packages.mjs";
 import { places } from "./places.mjs";
+import { referenceFolder } from "./reference-programs.mjs";
 import { number, table } from "./report.mjs";
 import { medianOf, medianRatio, runRounds } from "./rounds.mjs";
 import { burst, halfIdle, longPrompt, sharedPrefix } from "./scenarios.mjs";
@@ -42,10 +43,7 @@ export async function measure(options) {
 }
 
 async function serverProgram() {
-  const onLine = (line) => (path.isAbsolute(line) ? line : undefined);
-  const command = [places.referenceBuild, "llama-server"];
-  const [folder] = await results(process.execPath, command, onLine, { what: "building llama-server" });
-  return path.join(folder, "llama-server");
+  return path.join(await referenceFolder(["llama-server"]), "llama-server");
 }
 
 // One engine under one scenario: a contender of rounds.mjs.

@@ -13,15 +13,23 @@ import { paths, root } from "./paths.mjs";
 import { step } from "./steps.mjs";
 import { requirePrograms } from "./toolchain.mjs";
 
-// Leaves out what needs downloads or other libraries; changes no kernel.
+// Leaves out what needs downloads or other libraries, and warnings; changes no kernel.
 const common = {
   CMAKE_BUILD_TYPE: "Release",
   LLAMA_BUILD_TESTS: "OFF",
   LLAMA_BUILD_UI: "OFF",
   LLAMA_USE_PREBUILT_UI: "OFF",
   LLAMA_OPENSSL: "OFF",
+  LLAMA_ALL_WARNINGS: "OFF",
+  GGML_ALL_WARNINGS: "OFF",
 };
-const ours = { GGML_OPENMP: "OFF", CMAKE_PROJECT_INCLUDE: path.join(root, "cmake/ReferenceFlags.cmake") };
+// The language as in our build, so that a compiler's cache serves both.
+const ours = {
+  GGML_OPENMP: "OFF",
+  CMAKE_CXX_STANDARD: "17",
+  CMAKE_CXX_EXTENSIONS: "OFF",
+  CMAKE_PROJECT_INCLUDE: path.join(root, "cmake/ReferenceFlags.cmake"),
+};
 
 async function build(folder, defines, targets) {
   requirePrograms("cmake", "compiler", "make");

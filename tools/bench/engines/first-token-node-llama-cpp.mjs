@@ -1,7 +1,7 @@
 // The shortest way from nothing to a first token with node-llama-cpp; takes
 // and answers what first-token-infernode.mjs does.
 import { writeSync } from "node:fs";
-import { importPeer } from "../peer-import.mjs";
+import { importPeer } from "../peers/peer-import.mjs";
 import { promptText } from "../workload.mjs";
 
 const task = JSON.parse(process.argv[2]);

@@ -1,7 +1,7 @@
 // node-llama-cpp doing a benchmark's task: its lowest documented call,
 // sequence.evaluate(), one sequence per request, all at once.
 // Takes and answers what infernode.mjs does, but for repeats.
-import { importPeer } from "../peer-import.mjs";
+import { importPeer } from "../peers/peer-import.mjs";
 import { promptText, summarise, tokenClock } from "../workload.mjs";
 
 const kWarmUpTokens = 4;

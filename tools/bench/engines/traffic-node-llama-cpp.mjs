@@ -4,7 +4,7 @@
 // traffic-infernode.mjs does.
 import { readFileSync } from "node:fs";
 import { runLanes } from "../lanes.mjs";
-import { importPeer } from "../peer-import.mjs";
+import { importPeer } from "../peers/peer-import.mjs";
 
 const task = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { getLlama, LlamaLogLevel } = await importPeer("node-llama-cpp");
