@@ -88,7 +88,7 @@ export async function runQuietly(command, args, options) {
 
 // A program that runs until it is killed; `failure` says how it ended by itself, or is null.
 export function startProgram(command, args) {
-  const child = start(command, args, { stdio: "ignore" });
+  const child = startChild(command, args, { stdio: "ignore" });
   child.failure = null;
   child.on("error", ({ message }) => {
     child.failure = message;
