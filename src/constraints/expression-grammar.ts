@@ -5,7 +5,7 @@ import { type CharacterRange, lastCharacter, normalized } from "./characters.js"
 import {
   both,
   choice,
-  type Derivatives,
+  Derivatives,
   derivative,
   type Expression,
   empty,
@@ -137,11 +137,13 @@ interface State {
 function automaton(expression: Expression, most: number, rules: GrammarRules): readonly State[] | undefined {
   const numbers = new Map([[expression.key, 0]]);
   const states: State[] = [{ expression, steps: new Map() }];
-  const known: Derivatives = new Map();
+  const known = new Derivatives();
+  let spent = 0;
   for (const { expression: here, steps: onwards } of states) {
     for (const range of alike(here)) {
       const next = derivative(here, range[0], known);
-      rules.spend();
+      rules.spend(1, known.work - spent);
+      spent = known.work;
       if (next.type === "never") continue;
       let number = numbers.get(next.key);
       if (number === undefined) {

@@ -143,8 +143,18 @@ export function multiple(of: number, remainder = 0): Expression {
 
 const digits: readonly CharacterRange[] = [[0x30, 0x39]];
 
-/** What may follow, by the character and the expression's key. */
-export type Derivatives = Map<number, Map<number, Expression>>;
+/** What may follow, by the character and the expression's key, and what finding it cost. */
+export class Derivatives {
+  /** Parts that were looked at. */
+  work = 0;
+  readonly #found = new Map<number, Map<number, Expression>>();
+
+  after(character: number): Map<number, Expression> {
+    const known = this.#found.get(character) ?? new Map<number, Expression>();
+    this.#found.set(character, known);
+    return known;
+  }
+}
 
 /**
  * What may follow this character.
@@ -152,17 +162,14 @@ export type Derivatives = Map<number, Map<number, Expression>>;
  */
 export function derivative(expression: Expression, character: number, known: Derivatives): Expression {
   if (expression.type === "set") return has(expression.ranges, character) ? empty : never;
-  let ofCharacter = known.get(character);
-  if (ofCharacter === undefined) {
-    ofCharacter = new Map();
-    known.set(character, ofCharacter);
-  }
+  const ofCharacter = known.after(character);
   const found = ofCharacter.get(expression.key) ?? computed(expression, character, known);
   ofCharacter.set(expression.key, found);
   return found;
 }
 
 function computed(expression: Expression, character: number, known: Derivatives): Expression {
+  known.work += "parts" in expression ? expression.parts.length : 1;
   const after = (part: Expression) => derivative(part, character, known);
   switch (expression.type) {
     case "sequence": {
@@ -215,9 +222,9 @@ export function firstSets(expression: Expression): readonly (readonly CharacterR
   }
 }
 
-export function matches(expression: Expression, text: string): boolean {
+/** @param known what was found before */
+export function matches(expression: Expression, text: string, known = new Derivatives()): boolean {
   let rest = expression;
-  const known: Derivatives = new Map();
   for (const each of text) rest = derivative(rest, each.codePointAt(0) ?? 0, known);
   return rest.nullable;
 }

@@ -4,6 +4,7 @@ import { invalidOption } from "../errors.js";
 
 const maximumLength = 256 * 1024;
 const maximumSteps = 60_000; // of automata, half a second at most
+const maximumParts = 2_000_000;
 const mostRepeats = 2000;
 const mostRepeatsTogether = 40_000;
 const space = "space";
@@ -20,6 +21,7 @@ export class GrammarRules {
   #count = 0;
   #length = 0;
   #steps = 0;
+  #parts = 0;
   #repeats = 0;
 
   /**
@@ -60,11 +62,12 @@ export class GrammarRules {
   }
 
   /**
-   * Counts a step of an automaton.
+   * Counts steps of an automaton, and the parts of expressions that were looked at for them.
    * @throws InferenceError INVALID_OPTION where they become too many
    */
-  spend(): void {
-    this.#steps += 1;
+  spend(steps: number, parts: number): void {
+    this.#steps += steps;
+    this.#parts += parts;
     if (this.isFull) this.tooLarge();
   }
 
@@ -76,7 +79,9 @@ export class GrammarRules {
   }
 
   get isFull(): boolean {
-    return this.#length > maximumLength * this.#share || this.#steps > maximumSteps;
+    return (
+      this.#length > maximumLength * this.#share || this.#steps > maximumSteps || this.#parts > maximumParts
+    );
   }
 
   tooLarge(): never {

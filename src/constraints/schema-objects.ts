@@ -1,7 +1,7 @@
 // Objects under a JSON schema. Properties come in the order in which they are
 // declared, others after them; where properties are declared, others come only
 // where a keyword says so.
-import { both, choice, type Expression, matches, not } from "./expression.js";
+import { both, choice, Derivatives, type Expression, matches, not } from "./expression.js";
 import { patternExpression } from "./regex.js";
 import { countsOf, objectAt, type Part, type Parts, refuseAt, saidBy } from "./schema-parts.js";
 import { oneOf, stringExpression } from "./schema-strings.js";
@@ -49,6 +49,8 @@ class ObjectForm {
   readonly #parts: Parts;
   readonly #writer: ValueWriter;
   readonly #patterns: ReadonlyMap<string, Expression>;
+  /** What follows the beginnings of names. */
+  readonly #known = new Derivatives();
   /** What a property's name must be. */
   readonly #keys: Parts;
   readonly #names: readonly string[];
@@ -159,7 +161,7 @@ class ObjectForm {
         : [];
       for (const [source, schema] of Object.entries(objectAt(part, "patternProperties"))) {
         const pattern = this.#patterns.get(source);
-        if (pattern === undefined || !matches(pattern, name)) continue;
+        if (pattern === undefined || !this.#matches(pattern, name)) continue;
         found.push(this.#writer.parts(schema, `${path}/patternProperties/${source}`));
       }
       if (found.length > 0) return this.#writer.document.together(found);
@@ -167,6 +169,13 @@ class ObjectForm {
       return additionalProperties === undefined && isKnown ? [] : this.#additional(part);
     });
     return this.#writer.document.together(lists);
+  }
+
+  #matches(pattern: Expression, name: string): boolean {
+    const before = this.#known.work;
+    const isMatch = matches(pattern, name, this.#known);
+    this.#writer.rules.spend(0, 1 + this.#known.work - before);
+    return isMatch;
   }
 
   #additional({ node, path }: Part): Parts {

@@ -24,6 +24,22 @@ it("cost as much more as they are longer, not its square", () => {
   expect(costOf(8000)).toBeLessThan(24 * costOf(1000) + 50);
 });
 
+/** Milliseconds of processor time until a schema is written, or refused as too large. */
+function costOfPatterns(count: number, properties: number): number {
+  const named = (times: number, name: (index: number) => string) =>
+    Object.fromEntries(Array.from({ length: times }, (_, index) => [name(index), {}]));
+  const patternProperties = named(count, (index) => `^x${index}(a|b)*$`);
+  const before = process.cpuUsage();
+  const write = () => schemaGrammar({ patternProperties, properties: named(properties, (i) => `x${i}ab`) });
+  expect(write).toThrow(/makes too large a grammar/);
+  return process.cpuUsage(before).user / 1000;
+}
+
+it("of patterns are refused after the same work, however many they are", () => {
+  const few = costOfPatterns(250, 0);
+  expect(costOfPatterns(1000, 3000)).toBeLessThan(3 * few + 500);
+});
+
 it("of objects are the same in whatever order their keys come", () => {
   const schema = { enum: [{ a: 1, b: [2, { c: 3, d: 4 }] }], const: { b: [2, { d: 4, c: 3 }], a: 1 } };
   expect(() => schemaGrammar(schema)).not.toThrow();
