@@ -227,6 +227,8 @@ describe("a slow or broken client", () => {
         raw(port, "GET /ping HTTP/1.1\r\n\r\n"),
         raw(port, "nonsense\r\n\r\n"),
       ]);
+      const waits = await raw(port, `${head}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`);
+      expect(waits).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 408/);
       const statuses = said.map((text) => Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]));
       expect(statuses).toEqual([408, 408, 200, 400, 431, 400, 400]);
     });
