@@ -1,7 +1,15 @@
 // What the package offers: loadModel(), and the types of what it leads to.
 // Classes that only this package can make are exported as types.
 export type { ChatMessage, ChatOptions, RenderedChat, TextPart } from "./chat/messages.js";
-export type { NamedToolChoice, PastToolCall, Tool, ToolCall, ToolChoice, ToolOptions } from "./chat/tools.js";
+export type {
+  NamedToolChoice,
+  PastToolCall,
+  Tool,
+  ToolCall,
+  ToolChoice,
+  ToolForm,
+  ToolOptions,
+} from "./chat/tools.js";
 export type { ConstraintOptions } from "./constraints/constraint.js";
 export type { JsonSchema, ObjectOf, OutputSchema, SchemaOption } from "./constraints/output-schema.js";
 export { type Device, devices } from "./devices.js";

@@ -9,6 +9,7 @@
 
 #include "call_grammar.h"
 #include "chat-peg-parser.h"
+#include "generic_calls.h"
 #include "message_forms.h"
 #include "said_texts.h"
 #include "template_failure.h"
@@ -25,19 +26,23 @@ common_chat_tool_choice choice_from(const std::string& name) {
   return COMMON_CHAT_TOOL_CHOICE_AUTO;
 }
 
+// Whose form calls have: the template's, or ours (generic_calls.h).
+enum class CallForm { kTemplate, kGeneric };
+
 void add_tools(common_chat_templates_inputs& inputs, const common_json& request,
-               std::map<std::string, bool> caps) {
+               std::map<std::string, bool> caps, CallForm calls) {
   if (!request.contains("tools")) return;
   inputs.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
   if (inputs.tools.empty()) return;
-  if (!caps["supports_tools"])
+  if (calls == CallForm::kTemplate && !caps["supports_tools"])
     throw std::invalid_argument(
         "it has no place for tools; send none, load a model made for them (Qwen3, Llama 3.1), or "
-        "pass its template's text as chatTemplate: the named formats have no place for them");
+        "allow the generic form, toolForm \"auto\"");
   inputs.tool_choice = choice_from(request.at("toolChoice"));
-  inputs.parallel_tool_calls = request.contains("parallelToolCalls")
-                                   ? request.at("parallelToolCalls").get<bool>()
-                                   : caps["supports_parallel_tool_calls"];
+  inputs.parallel_tool_calls =
+      request.contains("parallelToolCalls")
+          ? request.at("parallelToolCalls").get<bool>()
+          : calls == CallForm::kGeneric || caps["supports_parallel_tool_calls"];
 }
 
 // JSON standing for arguments that are not an object, for templates that expect objects.
@@ -62,12 +67,13 @@ void tell_odd_arguments(std::vector<common_chat_msg>& messages, ArgumentsForm fo
 }
 
 common_chat_templates_inputs inputs_from(const common_json& request,
-                                         const common_chat_templates* templates,
+                                         const common_chat_templates* templates, CallForm calls,
                                          ArgumentsForm form) {
   common_chat_templates_inputs inputs;
   std::map<std::string, bool> caps = common_chat_templates_get_caps(templates);
   inputs.messages = common_chat_msgs_parse_oaicompat(request.at("messages"));
-  if (caps["supports_object_arguments"]) tell_odd_arguments(inputs.messages, form);
+  if (calls == CallForm::kTemplate && caps["supports_object_arguments"])
+    tell_odd_arguments(inputs.messages, form);
   inputs.add_generation_prompt = request.at("addGenerationPrompt").get<bool>();
   if (request.contains("splitReasoning") && request.at("splitReasoning").get<bool>())
     inputs.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
@@ -77,7 +83,7 @@ common_chat_templates_inputs inputs_from(const common_json& request,
     inputs.chat_template_kwargs[name] = value.dump();
     if (name == "enable_thinking" && value.is_boolean()) inputs.enable_thinking = value.get<bool>();
   }
-  add_tools(inputs, request, std::move(caps));
+  add_tools(inputs, request, std::move(caps), calls);
   return inputs;
 }
 
@@ -169,17 +175,24 @@ struct Applied {
   std::string grammar;
 };
 
+common_chat_params apply(const common_chat_templates* parsed,
+                         const common_chat_templates_inputs& inputs, CallForm calls) {
+  return calls == CallForm::kGeneric ? apply_generic(parsed, inputs)
+                                     : common_chat_templates_apply(parsed, inputs);
+}
+
 // A required call is constrained as if reasoning were separated from text: the grammar must
 // distinguish them even if the caller does not want to.
-Applied applied(const common_chat_templates* parsed, const common_chat_templates_inputs& inputs) {
+Applied applied(const common_chat_templates* parsed, const common_chat_templates_inputs& inputs,
+                CallForm calls) {
   const bool required =
       !inputs.tools.empty() && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED;
   common_chat_templates_inputs apart = inputs;
   if (required) apart.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
-  common_chat_params params = common_chat_templates_apply(parsed, apart);
+  common_chat_params params = apply(parsed, apart, calls);
   std::string grammar = required ? call_grammar(params) : params.grammar;
   if (required && inputs.reasoning_format != apart.reasoning_format && thinks(params))
-    params = common_chat_templates_apply(parsed, inputs);
+    params = apply(parsed, inputs, calls);
   return {std::move(params), std::move(grammar)};
 }
 
@@ -189,9 +202,10 @@ constexpr std::string_view kShowsSchema = "dsml_token";
 // The prompt contains the tools and the schema themselves; the grammar and the parser are made from
 // stand-ins for them (src/chat/stand-ins.ts).
 std::string shown_prompt(const common_chat_templates* parsed, common_chat_templates_inputs inputs,
-                         const common_json& request) {
+                         const common_json& request, CallForm calls) {
   inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE;
-  if (request.contains("shownTools"))
+  inputs.tools.clear();
+  if (calls == CallForm::kTemplate && request.contains("shownTools"))
     inputs.tools = common_chat_tools_parse_oaicompat(request.at("shownTools"));
   inputs.json_schema.clear();
   const std::string source = request.at("template");
@@ -240,20 +254,28 @@ bool improve(MessageForm& form, const std::vector<SaidText>& lost, const std::ve
   return form != before;
 }
 
+std::vector<Turn> turns_of(const common_json& request, const common_chat_templates_inputs& inputs,
+                           CallForm calls) {
+  std::vector<Turn> turns;
+  for (const common_chat_msg& message : inputs.messages) turns.push_back({message, turns.size()});
+  if (calls == CallForm::kTemplate) return turns;
+  return with_told_calls(turns, request.value("shownTools", common_json::array()),
+                         inputs.parallel_tool_calls);
+}
+
 // A prompt that contains every text, and the messages in the form that produced it. `fixed`: the
 // texts that the template itself may produce.
 Applied applied_whole(const common_chat_templates* parsed, common_chat_templates_inputs& inputs,
-                      const std::string& fixed) {
-  const std::vector<common_chat_msg> messages = inputs.messages;
+                      const std::vector<Turn>& given, const std::string& fixed, CallForm calls) {
   MessageForm form;
   if (!common_chat_templates_get_caps(parsed)["supports_system_role"])
     form.systems = Systems::kNone;
   for (std::string complaint;;) {
-    const std::vector<Turn> turns = in_form(messages, form);
+    const std::vector<Turn> turns = in_form(given, form);
     inputs.messages = messages_of(turns);
     Applied result;
     try {
-      result = applied(parsed, inputs);
+      result = applied(parsed, inputs, calls);
     } catch (const std::exception&) {
       if (complaint.empty()) throw;
       throw LeftOut(complaint);
@@ -270,21 +292,44 @@ Applied applied_whole(const common_chat_templates* parsed, common_chat_templates
 }
 
 common_json render_with(const common_chat_templates* parsed, const common_json& request,
-                        ArgumentsForm form) {
+                        CallForm calls, ArgumentsForm form) {
   const std::string bos = request.at("bos");
-  common_chat_templates_inputs inputs = inputs_from(request, parsed, form);
+  common_chat_templates_inputs inputs = inputs_from(request, parsed, calls, form);
   const std::string fixed = request.at("template").get<std::string>() +
                             request.value("tools", common_json()).dump() +
                             request.value("shownTools", common_json()).dump();
-  auto [params, grammar] = applied_whole(parsed, inputs, fixed);
+  const std::vector<Turn> turns = turns_of(request, inputs, calls);
+  auto [params, grammar] = applied_whole(parsed, inputs, turns, fixed, calls);
   if (request.contains("shownTools") || request.contains("shownSchema"))
-    params.prompt = shown_prompt(parsed, inputs, request);
+    params.prompt = shown_prompt(parsed, inputs, request, calls);
   // The tokenizer adds its own BOS.
   if (request.at("addBos").get<bool>() && !bos.empty() && params.prompt.starts_with(bos))
     params.prompt.erase(0, bos.size());
   return common_json::object({{"prompt", params.prompt},
                               {"stops", params.additional_stops},
                               {"answer", answer_of(params, inputs, grammar)}});
+}
+
+common_json render_in(const common_chat_templates* parsed, const common_json& request,
+                      CallForm calls) {
+  try {
+    return render_with(parsed, request, calls, as_written);
+  } catch (const LeftOut&) {
+    throw;
+  } catch (const std::exception& error) {
+    try {  // a template that iterates over an object's members
+      return render_with(parsed, request, calls, as_object);
+    } catch (const std::exception&) {
+      throw std::runtime_error(unrendered(error.what()));
+    }
+  }
+}
+
+bool speaks_of_tools(const common_json& request) {
+  if (request.contains("tools")) return true;
+  for (const common_json& message : request.at("messages"))
+    if (message.contains("tool_calls")) return true;
+  return false;
 }
 
 }  // namespace
@@ -305,15 +350,20 @@ const common_chat_templates* Templates::get(const std::string& source, const std
 common_json render(Templates& templates, const common_json& request) {
   const common_chat_templates* parsed =
       templates.get(request.at("template"), request.at("bos"), request.at("eos"));
+  const std::string form = request.value("toolForm", std::string("auto"));
+  if (form == "generic") return render_in(parsed, request, CallForm::kGeneric);
+  if (form == "template" || !speaks_of_tools(request))
+    return render_in(parsed, request, CallForm::kTemplate);
+  if (request.contains("tools") && !common_chat_templates_get_caps(parsed)["supports_tools"])
+    return render_in(parsed, request, CallForm::kGeneric);
   try {
-    return render_with(parsed, request, as_written);
-  } catch (const LeftOut&) {
-    throw;
+    return render_in(parsed, request, CallForm::kTemplate);
   } catch (const std::exception& error) {
-    try {  // a template that iterates over an object's members
-      return render_with(parsed, request, as_object);
+    const std::string complaint = error.what();
+    try {  // its form of calls is not known, or it fails at these tools
+      return render_in(parsed, request, CallForm::kGeneric);
     } catch (const std::exception&) {
-      throw std::runtime_error(unrendered(error.what()));
+      throw std::runtime_error(complaint);
     }
   }
 }

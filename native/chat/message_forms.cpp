@@ -77,19 +77,19 @@ bool has_text(const common_chat_msg& message) {
   return !message.content.empty() || !message.content_parts.empty();
 }
 
-std::vector<Turn> in_form(const std::vector<common_chat_msg>& messages, const MessageForm& form) {
+std::vector<Turn> in_form(const std::vector<Turn>& given, const MessageForm& form) {
   std::vector<Turn> turns;
-  for (std::size_t place = 0; place < messages.size(); ++place) {
-    common_chat_msg message = messages[place];
+  for (const Turn& turn : given) {
+    common_chat_msg message = turn.message;
     if (form.parts_joined) set_text(message, message.render_content());
     if (form.calls_apart && !message.tool_calls.empty() && has_text(message)) {
       common_chat_msg text = message;
       text.tool_calls.clear();
-      turns.push_back({std::move(text), place});
+      turns.push_back({std::move(text), turn.place});
       set_text(message, "");
       message.reasoning_content.clear();
     }
-    turns.push_back({std::move(message), place});
+    turns.push_back({std::move(message), turn.place});
   }
   if (form.systems == Systems::kAsGiven) return turns;
   SystemFolder folder(form.systems == Systems::kOneAtTheBeginning);

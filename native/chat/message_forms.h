@@ -33,6 +33,6 @@ struct Turn {
 [[nodiscard]] bool is_system(const common_chat_msg& message);
 [[nodiscard]] bool has_text(const common_chat_msg& message);
 
-std::vector<Turn> in_form(const std::vector<common_chat_msg>& messages, const MessageForm& form);
+std::vector<Turn> in_form(const std::vector<Turn>& given, const MessageForm& form);
 
 }  // namespace infernode::chat

@@ -1,6 +1,7 @@
 #include "said_texts.h"
 
 #include <exception>
+#include <map>
 #include <string_view>
 
 namespace infernode::chat {
@@ -71,13 +72,18 @@ std::vector<SaidText> left_out(const std::vector<Turn>& turns, const std::string
     // The template inspects the texts: only the prompt itself can decide.
   }
   std::vector<SaidText> lost;
-  std::vector<SaidText> found;
-  for (std::size_t i = 0; i < said.size(); ++i)
-    (probed.find(word_for(i)) == std::string::npos ? lost : found).push_back(said[i]);
+  std::map<std::string, std::size_t> found;  // texts, and how often the prompt says them
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    const std::size_t times = count(probed, word_for(i));
+    if (times == 0)
+      lost.push_back(said[i]);
+    else
+      found[said[i].text] += times;
+  }
   // Present nevertheless if it occurs more often than the template and the other texts produce it.
   std::erase_if(lost, [&](const SaidText& one) {
     std::size_t others = count(probed, one.text);
-    for (const SaidText& other : found) others += count(other.text, one.text);
+    for (const auto& [text, times] : found) others += times * count(text, one.text);
     return count(prompt, one.text) > others;
   });
   return lost;

@@ -11,8 +11,10 @@ import {
   type JudgedTools,
   type PastToolCall,
   pastToolCallSchema,
+  type ToolForm,
   type ToolOptions,
   toolChoiceSchema,
+  toolFormSchema,
   toolsSchema,
   toolsToWire,
 } from "./tools.js";
@@ -132,6 +134,7 @@ export const toolShape = {
   tools: toolsSchema.optional(),
   toolChoice: toolChoiceSchema.optional(),
   parallelToolCalls: flag().optional(),
+  toolForm: toolFormSchema.optional(),
 };
 
 /** How a prompt ends, in a request's schema. */
@@ -193,6 +196,8 @@ export interface Conversation {
   /** End in the middle of the last message. Default false. */
   readonly continuesFinal?: boolean | undefined;
   readonly tools?: JudgedTools | undefined;
+  /** Default "auto". */
+  readonly toolForm?: ToolForm | undefined;
   /** Tell what is thought apart from what is said. */
   readonly splitReasoning: boolean;
   /** A JSON schema that the answer is to follow. */

@@ -32,6 +32,13 @@ export interface NamedToolChoice {
   readonly name: string;
 }
 
+/**
+ * Who says how calls are written: the template, where it has a place for tools, else the
+ * generic form, which a system message tells the model ("auto"); the template alone, so that
+ * tools are refused where it has no place for them ("template"); or always the generic form.
+ */
+export type ToolForm = "auto" | "template" | "generic";
+
 /** A tool's call as a model wrote it. */
 export interface ToolCall {
   /** The model's own id where its format has one, else one made up. */
@@ -57,6 +64,7 @@ const maximumBytes = 256 * 1024;
 
 const toolsPhrase = `an array of at most ${maximumTools} tools of { name, description, parameters }, ${maximumBytes >> 10} KiB at most`;
 const namePhrase = 'a name of 1 to 64 letters, digits, "_", "-" and "."';
+const formPhrase = '"auto", "template" or "generic"';
 const choicePhrase = '"auto", "required", "none" or { name } of a tool';
 const parametersPhrase = "a JSON schema of an object";
 const argumentsPhrase = "text or an object, 16 MiB at most";
@@ -122,6 +130,9 @@ export const toolChoiceSchema = z.union(
   choicePhrase,
 );
 
+/** The schema of a tool form. */
+export const toolFormSchema = z.enum(["auto", "template", "generic"], formPhrase);
+
 /** The schema of a call in a message. */
 export const pastToolCallSchema = z.strictObject(
   {
@@ -140,6 +151,8 @@ export interface ToolOptions {
   readonly toolChoice?: ToolChoice | undefined;
   /** Several calls in one answer. Default: as the template has it, one if required. Only with `tools`. */
   readonly parallelToolCalls?: boolean | undefined;
+  /** Whose form calls have, the template's or the generic one. Default "auto". */
+  readonly toolForm?: ToolForm | undefined;
 }
 
 /** Tools in judged form. */

@@ -90,7 +90,8 @@ function writtenElements(
   for (let index = given.length - 1; index >= 0; index -= 1) {
     const lead = index === 0 ? "" : `${comma} `;
     const whole = `${lead}${given[index]} ${text}`.trim();
-    text = index < least ? whole : `(${whole})?`;
+    // A rule each, or the last of them would stand in as many parentheses.
+    text = index < least ? whole : `(${writer.rules.add(whole)})?`;
   }
   return text;
 }

@@ -86,6 +86,7 @@ export class SchemaWriter implements ValueWriter {
     const path = parts[0]?.path ?? "#";
     const name = this.rule(parts) ?? (this.#isLenient ? this.write([]) : this.#impossible(path));
     for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
+      this.rules.enter(next.path);
       const texts = [...new Set(next.alternatives.flatMap((parts) => this.#written(parts)))];
       if (texts.length > 0) this.rules.define(next.name, texts.join(" | "));
       else this.rules.define(next.name, this.#isLenient ? this.write([]) : this.#impossible(next.path));

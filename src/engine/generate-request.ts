@@ -1,7 +1,7 @@
 // One generation's request as its caller writes it: a prompt or a conversation. Judged in
 // request.ts.
 import type { ChatMessage } from "../chat/messages.js";
-import type { Tool, ToolChoice } from "../chat/tools.js";
+import type { Tool, ToolChoice, ToolForm } from "../chat/tools.js";
 import type { ConstraintOptions } from "../constraints/constraint.js";
 import type { SchemaOption } from "../constraints/output-schema.js";
 import type { LoraChoice } from "./loras.js";
@@ -121,6 +121,8 @@ export interface PromptRequest<Schema extends SchemaOption | undefined = SchemaO
   /** @internal Of conversations only. */
   readonly parallelToolCalls?: undefined;
   /** @internal Of conversations only. */
+  readonly toolForm?: undefined;
+  /** @internal Of conversations only. */
   readonly splitReasoning?: undefined;
 }
 
@@ -143,14 +145,19 @@ export interface ChatRequest<Schema extends SchemaOption | undefined = SchemaOpt
   readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
   /**
    * Functions that the model may ask to be called, up to 128, [] as if left out; the
-   * answer's calls come as `toolCalls`. With no constraint unless `toolChoice` is "none". Refused where the
-   * model's template has no place for them.
+   * answer's calls come as `toolCalls`. With no constraint unless `toolChoice` is "none".
    */
   readonly tools?: readonly Tool[] | undefined;
   /** Whether one is called. Default "auto". Only with `tools`. */
   readonly toolChoice?: ToolChoice | undefined;
   /** Several calls in one answer. Default: as the template has it, one if required. Only with `tools`. */
   readonly parallelToolCalls?: boolean | undefined;
+  /**
+   * How calls are written: as the model's template has them or, where it has no place for tools, in a
+   * generic form that a system message tells the model. "template": tools are refused there. "generic":
+   * always that form. Default "auto".
+   */
+  readonly toolForm?: ToolForm | undefined;
   /**
    * Tell what the model thinks apart from what it says, where its template marks
    * thoughts. Default true; false leaves thoughts and their marks in the text.

@@ -209,7 +209,7 @@ export class Model {
     this.#mustBeOpen("renderChat()");
     const judged = judge("renderChat()", chatOptionsSchema, options);
     const conversation = judge("renderChat()", z.strictObject({ messages: messagesSchema }), { messages });
-    const { continueFinalMessage: continuesFinal, variables } = judged;
+    const { continueFinalMessage: continuesFinal, variables, toolForm } = judged;
     const addGenerationPrompt = opensAnswer("renderChat()", conversation.messages, judged);
     const tools = judgeTools("renderChat()", judged);
     const { prompt, stop } = await this.#chat.render({
@@ -218,6 +218,7 @@ export class Model {
       continuesFinal,
       variables,
       tools,
+      toolForm,
       splitReasoning: true,
     });
     return { prompt, stop };

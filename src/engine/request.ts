@@ -217,7 +217,8 @@ type Judged = z.infer<RequestSchema>;
 
 /** The fields that say how tokens are chosen. */
 function withoutText(judged: Omit<Judged, "signal" | "prompt">) {
-  const { messages, chatVariables, tools, toolChoice, parallelToolCalls, splitReasoning, ...rest } = judged;
+  const { messages, chatVariables, tools, toolChoice, parallelToolCalls, toolForm, ...text } = judged;
+  const { splitReasoning, ...rest } = text;
   const { grammar, jsonSchema, regex, choice, addGenerationPrompt, continueFinalMessage, ...sampling } = rest;
   return sampling;
 }
@@ -232,6 +233,7 @@ function judgeChat(
   const { messages, chatVariables, tools, splitReasoning } = judged;
   if (messages === undefined) {
     if (tools?.length) throw invalidOption(call, ["tools"], "must come with messages");
+    if (judged.toolForm !== undefined) throw invalidOption(call, ["toolForm"], "must come with messages");
     if (splitReasoning !== undefined)
       throw invalidOption(call, ["splitReasoning"], "must come with messages");
     if (judged.addGenerationPrompt !== undefined)
@@ -255,6 +257,7 @@ function judgeChat(
     addGenerationPrompt: opensAnswer(call, messages, judged),
     continuesFinal: judged.continueFinalMessage,
     tools: judgedTools,
+    toolForm: judged.toolForm,
     splitReasoning: (splitReasoning ?? true) && (!bound || schema !== undefined),
     schema,
   };

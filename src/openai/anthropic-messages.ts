@@ -1,12 +1,17 @@
 // The messages of Anthropic's API as the engine's. A message there is a list of blocks, of which
 // the results of tools are messages of their own here. Images, documents and blocks of tools
 // that run at Anthropic are refused by path.
-import type { ChatMessage, TextPart } from "../chat/messages.js";
+import { type ChatMessage, finalText, type TextPart } from "../chat/messages.js";
 import type { PastToolCall } from "../chat/tools.js";
 import { ApiError, wrongField } from "./api-error.js";
 import { type Body, type OnUnknown, tellUnknown, textField } from "./fields.js";
 import { contentOf, isObject } from "./messages.js";
 import type { PlacedMessages } from "./responses-input.js";
+
+/** A conversation whose last message may be the beginning of the answer. */
+export interface ContinuedMessages extends PlacedMessages {
+  readonly continuesFinal: boolean;
+}
 
 /** Fields of blocks that are read, by type; of the others none has an effect. */
 const blockFields: Readonly<Record<string, readonly string[]>> = {
@@ -21,25 +26,36 @@ const blockFields: Readonly<Record<string, readonly string[]>> = {
 const attribution = "x-anthropic-billing-header";
 
 /** @throws ApiError */
-export function anthropicMessages(body: Body, onUnknown: OnUnknown): PlacedMessages {
+export function anthropicMessages(body: Body, onUnknown: OnUnknown): ContinuedMessages {
   const { messages: given } = body;
   if (!Array.isArray(given) || given.length === 0) throw wrongField("messages", "a list of messages");
   const reader = new BlockReader(onUnknown);
   const system = systemOf(body.system);
   if (system !== undefined) reader.add({ role: "system", content: system }, "system");
   for (const [index, message] of given.entries()) reader.take(message, `messages[${index}]`);
-  if (reader.messages.at(-1)?.role === "assistant") {
-    const param = `messages[${given.length - 1}]`;
-    throw new ApiError(
-      400,
-      `${param} must not be the assistant's: an answer is always a message of its own`,
-      {
-        param,
-        code: "unsupported_value",
-      },
+  return { messages: reader.messages, places: reader.places, continuesFinal: endsInAnswer(reader) };
+}
+
+/** Whether the last message is the beginning of the answer; an empty one is none, and is left out. */
+function endsInAnswer({ messages, places }: BlockReader): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant") return false;
+  const place = places.at(-1) ?? "messages";
+  const refuse = (param: string, problem: string) => {
+    throw new ApiError(400, `${param} ${problem}`, { param, code: "invalid_value" });
+  };
+  if (last.toolCalls !== undefined)
+    refuse(place, "must not end with a call of a tool; its result must follow in a message of the user's");
+  const text = finalText(messages);
+  if (text !== text.trimEnd())
+    refuse(
+      `${place}.content`,
+      "must not end with white space in the last message, which the answer continues",
     );
-  }
-  return reader;
+  if (text !== "") return true;
+  messages.pop();
+  places.pop();
+  return false;
 }
 
 /** Undefined where it says nothing. */

@@ -17,6 +17,7 @@ import {
 import { isObject } from "./messages.js";
 import { optionNames } from "./option-names.js";
 import type { PlacedMessages } from "./responses-input.js";
+import { toolFormOf } from "./tool-form.js";
 
 /** What this route reads besides the fields that choose tokens. */
 export const anthropicFields: ReadonlySet<string> = new Set([
@@ -26,6 +27,7 @@ export const anthropicFields: ReadonlySet<string> = new Set([
   "stream",
   "tools",
   "tool_choice",
+  "tool_form",
   "thinking",
   "output_config",
   "chat_template_kwargs",
@@ -92,6 +94,8 @@ export function messagesRequest(body: Body, onUnknown: OnUnknown, countsOnly = f
     ...(variables !== undefined && { chatVariables: variables }),
     ...(schema !== undefined && { jsonSchema: schema }),
     ...(tools !== undefined && { tools, ...choice }),
+    ...toolFormOf(rest),
+    ...(placed.continuesFinal && { continueFinalMessage: true }),
   };
   return { request, hidesThoughts, names: messagesNames(body, placed) };
 }
@@ -204,6 +208,7 @@ function messagesNames(body: Body, { places }: PlacedMessages): NameOption {
   return (path) => {
     const [head, index, ...tail] = path;
     if (head === "messages" && typeof index === "number") return places[index] ?? "messages";
+    if (head === "continueFinalMessage") return places.at(-1) ?? "messages";
     if (head === "stop") return index === undefined ? "stop_sequences" : `stop_sequences[${index}]`;
     if (head === "maxTokens") return "max_tokens";
     if (head === "jsonSchema") return "output_config.format.schema";

@@ -16,6 +16,7 @@ import {
 } from "./fields.js";
 import { messagesOf } from "./messages.js";
 import { shownFields } from "./shown.js";
+import { toolFormOf } from "./tool-form.js";
 import { asNumber } from "./values.js";
 
 /** What this route reads besides the fields that choose tokens. */
@@ -28,6 +29,7 @@ export const chatFields: ReadonlySet<string> = new Set([
   "tools",
   "tool_choice",
   "parallel_tool_calls",
+  "tool_form",
   "logprobs",
   "top_logprobs",
   "chat_template_kwargs",
@@ -85,6 +87,7 @@ export function chatRequest(body: Body, onUnknown: OnUnknown = () => {}): Genera
     ...(tools !== undefined && { tools }),
     ...(tools !== undefined && toolChoice !== undefined && { toolChoice }),
     ...(tools !== undefined && parallel !== undefined && { parallelToolCalls: parallel }),
+    ...toolFormOf(rest),
     ...(keepsThoughts(rest) && { splitReasoning: false }),
     ...openingOf(rest),
     ...(booleanField(rest, "return_token_ids") && { promptTokens: true }),

@@ -13,6 +13,11 @@ export interface PlacedMessages {
   readonly places: readonly string[];
 }
 
+/** A conversation whose last message may be the beginning of the answer. */
+export interface InputMessages extends PlacedMessages {
+  readonly continuesFinal: boolean;
+}
+
 /** What an item has beside what it says. */
 const itemFields = ["type", "id", "status"] as const;
 const callFields: ReadonlySet<string> = new Set([...itemFields, "call_id", "name", "arguments"]);
@@ -25,23 +30,27 @@ const thoughtFields: ReadonlySet<string> = new Set([
 ]);
 
 /** @throws ApiError */
-export function inputMessages(given: unknown, onUnknown: OnUnknown): PlacedMessages {
-  if (typeof given === "string") return { messages: [{ role: "user", content: given }], places: ["input"] };
+export function inputMessages(given: unknown, onUnknown: OnUnknown): InputMessages {
+  if (typeof given === "string") {
+    const messages = [{ role: "user", content: given }];
+    return { messages, places: ["input"], continuesFinal: false };
+  }
   if (!Array.isArray(given) || given.length === 0) throw wrongField("input", "text or a list of items");
   const reader = new ItemReader(onUnknown);
   for (const [index, item] of given.entries()) reader.take(item, `input[${index}]`);
-  refuseUnended(given.at(-1), `input[${given.length - 1}]`);
-  return reader.end();
+  const continuesFinal = isUnended(given.at(-1), `input[${given.length - 1}]`);
+  return { ...reader.end(), continuesFinal };
 }
 
-/** vLLM goes on with an answer that its client calls unended. */
-function refuseUnended(last: unknown, path: string): void {
-  const { type = "message", status } = last as Body;
-  if (type !== "message" && type !== "reasoning") return;
-  if (status !== "in_progress" && status !== "incomplete") return;
+/** As in vLLM, an answer that its client calls unended is continued. */
+function isUnended(last: unknown, path: string): boolean {
+  const { type = "message", role, status } = last as Body;
+  if (type !== "message" && type !== "reasoning") return false;
+  if (status !== "in_progress" && status !== "incomplete") return false;
+  if (type === "message" && role === "assistant") return true;
   throw new ApiError(
     400,
-    `${path}.status "${status}" is not supported in the last item: an answer is always a message of its own`,
+    `${path}.status "${status}" is not supported in the last item, unless it is a message of the assistant's`,
     { param: `${path}.status`, code: "unsupported_value" },
   );
 }

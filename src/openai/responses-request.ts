@@ -19,6 +19,7 @@ import { isObject } from "./messages.js";
 import { optionNames } from "./option-names.js";
 import { inputMessages, type PlacedMessages } from "./responses-input.js";
 import { chosenTools } from "./responses-tools.js";
+import { toolFormOf } from "./tool-form.js";
 import { asNumber } from "./values.js";
 
 /** What this route reads besides the fields that choose tokens. */
@@ -34,6 +35,7 @@ export const responsesFields: ReadonlySet<string> = new Set([
   "tools",
   "tool_choice",
   "parallel_tool_calls",
+  "tool_form",
   "text",
   "reasoning",
   "include",
@@ -74,6 +76,8 @@ export interface ReadResponses {
   readonly request: GenerateRequest;
   /** What the request adds to its conversation. */
   readonly said: readonly ChatMessage[];
+  /** The answer continues the last of these. */
+  readonly continuesFinal: boolean;
   /** Fields of the answer that repeat the request's. */
   readonly echo: Readonly<Record<string, unknown>>;
   /** For errors of the engine. */
@@ -113,10 +117,13 @@ export function responsesRequest(
     ...(tools !== undefined && { tools }),
     ...(toolChoice !== undefined && { toolChoice }),
     ...(tools !== undefined && parallel !== undefined && { parallelToolCalls: parallel }),
+    ...toolFormOf(rest),
+    ...(input.continuesFinal && { continueFinalMessage: true }),
     ...(logProbs !== undefined && { logProbs }),
   };
   const names = responsesNames(body, before.length, input);
-  return { request, said: input.messages, echo: echoOf(body, request), names };
+  const { messages: said, continuesFinal } = input;
+  return { request, said, continuesFinal, echo: echoOf(body, request), names };
 }
 
 function refuseOthers(body: Body): void {
@@ -234,6 +241,7 @@ function responsesNames(body: Body, before: number, { places }: PlacedMessages):
       );
     }
     if (head === "messages") return "input";
+    if (head === "continueFinalMessage") return places.at(-1) ?? "input";
     if (head === "maxTokens") return "max_output_tokens";
     if (head === "logProbs") return "top_logprobs";
     if (head === "jsonSchema" && isObject(body.text) && isObject(body.text.format))

@@ -1,5 +1,6 @@
 // /v1/responses: made, read, deleted. What was made is kept where the server has a store.
 import { randomBytes } from "node:crypto";
+import type { ChatMessage } from "../chat/messages.js";
 import { ApiError } from "./api-error.js";
 import { type Body, booleanField, type OnUnknown, textField } from "./fields.js";
 import { type NamedStream, withApiErrors } from "./named-events.js";
@@ -37,14 +38,15 @@ export async function createdResponse(
     );
   }
   const history = historyOf(store, textField(body, "previous_response_id"));
-  const { request, said, echo, names } = responsesRequest(body, history, onUnknown);
+  const { request, said, continuesFinal, echo, names } = responsesRequest(body, history, onUnknown);
   const answer = new ResponseAnswer(model, { id, createdAt: Math.floor(Date.now() / 1000), echo });
   const run = model.generate({ ...request, ...(signal && { signal }) });
   let whole: object | undefined;
   const events = withApiErrors(
     answer.events(run, ({ object, message }) => {
       whole = object;
-      if (keeps) store.put(id, { object, messages: [...history, ...said, message] });
+      const conversation = continuesFinal ? continued(said, message) : [...said, message];
+      if (keeps) store.put(id, { object, messages: [...history, ...conversation] });
     }),
     names,
   );
@@ -52,6 +54,17 @@ export async function createdResponse(
   for await (const _ of events);
   if (whole === undefined) throw new Error("a generation ended without its end");
   return { type: "object", object: whole };
+}
+
+/** The messages, of which the answer continues the last. */
+function continued(said: readonly ChatMessage[], answer: ChatMessage): readonly ChatMessage[] {
+  const begun = said.at(-1);
+  const text = joinedText(begun) + joinedText(answer);
+  return [...said.slice(0, -1), { ...begun, ...answer, content: text }];
+}
+
+function joinedText({ content = "" }: Pick<ChatMessage, "content"> = {}): string {
+  return typeof content === "string" ? content : content.map(({ text }) => text).join("\n");
 }
 
 function historyOf(store: ResponseStore | undefined, id: string | undefined): StoredResponse["messages"] {

@@ -75,7 +75,7 @@ export async function aboutTokens(model: TextModel, request: GenerateRequest): P
 }
 
 async function conversationPrompt(model: TextModel, request: GenerateRequest): Promise<string> {
-  const { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls } = request;
+  const { messages = [], chatVariables: variables, tools, toolChoice, parallelToolCalls, toolForm } = request;
   const { prompt } = await model.renderChat(messages, {
     addGenerationPrompt: request.addGenerationPrompt,
     continueFinalMessage: request.continueFinalMessage,
@@ -83,6 +83,7 @@ async function conversationPrompt(model: TextModel, request: GenerateRequest): P
     tools,
     toolChoice,
     parallelToolCalls,
+    toolForm,
   });
   return prompt;
 }

@@ -121,7 +121,7 @@ describe("what has no place", () => {
   const rendered = async (template: string, messages: readonly ChatMessage[]) => {
     const chat = renderer(templates.get(template) as string);
     try {
-      return (await chat.render({ ...options, messages })).prompt;
+      return (await chat.render({ ...options, messages, toolForm: "template" })).prompt;
     } finally {
       chat.release();
     }

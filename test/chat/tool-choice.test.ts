@@ -1,6 +1,6 @@
 // A call that is required is made, whatever the model would rather say: over every chat
-// template in llama.cpp's tree that takes tools, with a model of random weights,
-// which never wants to call.
+// template in llama.cpp's tree, in its own form or the generic one, with a model of random
+// weights, which never wants to call.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AnswerFormat } from "../../src/chat/answer.js";
 import type { Conversation } from "../../src/chat/messages.js";
@@ -8,20 +8,6 @@ import { ChatRenderer } from "../../src/chat/renderer.js";
 import { type Engine, loadModel, type Model } from "../../src/index.js";
 import { chatProgram } from "../../src/native-addon.js";
 import { templateNames, templateText } from "../helpers/templates.js";
-
-/** Has no place for tools, or an unknown form of calls: refused, as tools.test.ts shows. */
-const withoutTools = [
-  "HuggingFaceTB-SmolLM3-3B",
-  "deepseek-ai-DeepSeek-R1-Distill-Llama-8B",
-  "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B",
-  "deepseek-ai-DeepSeek-V3.1",
-  "fireworks-ai-llama-3-firefunction-v2",
-  "google-gemma-2-2b-it",
-  "ibm-granite-granite-3.3-2B-Instruct",
-  "llama-cpp-rwkv-world",
-  "microsoft-Phi-3.5-mini-instruct",
-];
-const takeTools = templateNames.filter((name) => !withoutTools.includes(name));
 
 const reluctant = "synthetic:llama?layers=1&dim=64&context=16384";
 const messages = [{ role: "user", content: "Tell me a story." }];
@@ -57,7 +43,7 @@ function withThought({ grammar, parser }: AnswerFormat): string {
   }, grammar);
 }
 
-describe.each(takeTools)("%s", (name) => {
+describe.each(templateNames)("%s", (name) => {
   let model: Model;
   let engine: Engine;
   let chat: ChatRenderer;

@@ -259,7 +259,7 @@ describe("what cannot be", () => {
   it("is refused with a prompt instead of messages", async () => {
     await withTemplate(direct, async (model) => {
       await withEngine(model, small, async (engine) => {
-        for (const option of [{ tools: [clock] }, { splitReasoning: true }]) {
+        for (const option of [{ tools: [clock] }, { splitReasoning: true }, { toolForm: "auto" }]) {
           // @ts-expect-error: of conversations only
           const error = await caught(() => engine.generate({ prompt: "a", ...option }));
           expect(error.message).toMatch(/must come with messages/);
@@ -268,11 +268,13 @@ describe("what cannot be", () => {
     });
   });
 
-  it("is a tool for a template that has no place for one", async () => {
+  it("is a tool in the form of a template that has none", async () => {
     for (const name of ["google-gemma-2-2b-it", "ibm-granite-granite-3.3-2B-Instruct"]) {
       await withTemplate(name, async (model) => {
         await withEngine(model, small, async (engine) => {
-          const error = await caught(async () => engine.generate({ messages, tools: [weather] }));
+          const error = await caught(async () =>
+            engine.generate({ messages, tools: [weather], toolForm: "template" }),
+          );
           expect(error.code).toBe("CHAT_TEMPLATE_FAILED");
           expect(error.message).toMatch(/no place for tools|form in which it writes tool calls/);
         });

@@ -129,7 +129,7 @@ describe("a bad constraint", () => {
   });
 
   it.each([
-    [{ jsonSchema: { const: "x".repeat(200_000) } }, "generate(): jsonSchema: its grammar is too large"],
+    [{ jsonSchema: { const: "x".repeat(200_000) } }, "generate(): jsonSchema makes too large a grammar"],
     [{ regex: "a{2000}".repeat(101) }, "generate(): regex: its grammar is too large"],
     [{ grammar: `root ::= ${'"a"{2000} '.repeat(101)}` }, "generate(): grammar is too large"],
   ])("that becomes too large a grammar is told of by its own name: %#", async (constraint, reason) => {

@@ -196,3 +196,38 @@ describe("what is written under a JSON schema", () => {
     });
   });
 });
+
+describe("a schema whose grammar would be large", () => {
+  const tuple = (length: number) => ({ type: "array", prefixItems: Array(length).fill({ type: "null" }) });
+
+  it("may be a tuple of hundreds of items that may be left out", async () => {
+    await withEngine(await loadEmbedded(), { slots: 1, contextLength: 512 }, async (engine) => {
+      const { text } = await engine.generate({ prompt: "A", jsonSchema: tuple(700), maxTokens: 40 });
+      expect(text.startsWith("[")).toBe(true);
+    });
+  });
+
+  const texts = (count: number, of: (index: number) => object) =>
+    object(Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, of(index)])));
+  const long = "x".repeat(20_000);
+  it.each<[string, object, string]>([
+    ["least lengths", texts(150, (index) => ({ type: "string", minLength: 1800 + index })), "#/properties;"],
+    ["least items", texts(150, (index) => ({ type: "array", minItems: 1800 + index })), "#/properties;"],
+    [
+      "texts in an enum",
+      texts(1, () => ({ enum: Array.from({ length: 11 }, (_, at) => long + at) })),
+      "#/properties/p0;",
+    ],
+    ["escapes", { const: '"'.repeat(90_000) }, "#;"],
+    ["long characters", { const: "語".repeat(80_000) }, "#;"],
+  ])("is refused in the schema's terms for its %s", async (_what, schema, place) => {
+    const error = await caught(async () => {
+      await using model = await loadEmbedded();
+      await using engine = await model.createEngine({ slots: 1, contextLength: 512 });
+      await engine.generate({ prompt: "A", jsonSchema: schema as never, maxTokens: 1 });
+    });
+    expect(error.code).toBe("INVALID_OPTION");
+    expect(error.message).toMatch(/jsonSchema (makes too large a grammar|must be a JSON schema)/);
+    if (error.message.includes("too large")) expect(error.message).toContain(`most of it for ${place}`);
+  });
+});

@@ -59,9 +59,19 @@ describe("the fields of /v1/messages", () => {
     [{ messages: [{ role: "user" }] }, "messages[0].content", "text or a list of blocks"],
     [{ messages: [{ role: "user", content: [] }] }, "messages[0].content", "text or a list of blocks"],
     [
-      { messages: [hi, { role: "assistant", content: "Once" }] },
+      { messages: [hi, { role: "assistant", content: "Once " }] },
+      "messages[1].content",
+      "must not end with white space in the last message",
+    ],
+    [
+      { messages: [hi, { role: "assistant", content: [{ type: "tool_use", id: "x", name: "f" }] }] },
       "messages[1]",
-      "must not be the assistant's",
+      "must not end with a call of a tool",
+    ],
+    [
+      { messages: [hi, { role: "assistant", content: "Once" }], tools: [tool] },
+      "messages[1]",
+      "must come without tools",
     ],
     [content(image), "messages[0].content[0].type", 'is of type "image", only text is supported'],
     [content({ type: "document" }), "messages[0].content[0].type", 'is of type "document"'],
@@ -106,6 +116,28 @@ describe("the fields of /v1/messages", () => {
     const error = reply?.error as { param: string; message: string };
     expect(error.message).toContain(sentence);
     expect([status, error.param]).toEqual([400, param]);
+  });
+
+  it("that end with the assistant's are continued by the answer, as in chat", async () => {
+    const begun = { role: "assistant", content: "Once upon a" };
+    const ask = { model: "m", max_tokens: 8, temperature: 0 };
+    const continues = { add_generation_prompt: false, continue_final_message: true };
+    const chat = await api.chat({ ...ask, messages: [hi, begun], ...continues });
+    const [choice] = (chat.reply?.choices ?? []) as { message: { content: string } }[];
+    const asked = {
+      ...usual,
+      ...ask,
+      messages: [hi, { ...begun, content: [{ type: "text", text: "Once upon a" }] }],
+    };
+    const { reply } = await api.call("/v1/messages", asked);
+    expect(reply?.content).toEqual([{ type: "text", text: choice?.message.content }]);
+    const counted = await api.call("/v1/messages/count_tokens", { ...asked, max_tokens: undefined });
+    const usage = chat.reply?.usage as { prompt_tokens: number };
+    expect(counted.reply?.input_tokens).toBe(usage.prompt_tokens);
+    const empty = await api.call("/v1/messages", { ...asked, messages: [hi, { ...begun, content: "" }] });
+    const none = await api.call("/v1/messages", { ...asked, messages: [hi] });
+    expect(empty.reply?.content).toEqual(none.reply?.content);
+    expect(none.reply?.content).not.toEqual(reply?.content);
   });
 
   it("that are counted need no max_tokens, and are refused alike", async () => {

@@ -83,9 +83,14 @@ describe("the fields of /v1/responses", () => {
       "input[0].encrypted_content is not supported",
     ],
     [
-      { input: [{ role: "assistant", content: "Once", status: "in_progress" }] },
+      { input: [{ role: "user", content: "Once", status: "in_progress" }] },
       "input[0].status",
       'input[0].status "in_progress" is not supported in the last item',
+    ],
+    [
+      { input: [{ role: "assistant", content: "Once", status: "incomplete" }], tools: [call] },
+      "input[0]",
+      "must come without tools",
     ],
     [{ instructions: 5 }, "instructions", "instructions must be a string"],
     [{ background: true }, "background", "background is not supported but for false"],
@@ -135,6 +140,35 @@ describe("the fields of /v1/responses", () => {
     const error = reply?.error as { param: string; message: string };
     expect(error.message).toContain(sentence);
     expect([status, error.param]).toEqual([param === "previous_response_id" ? 404 : 400, param]);
+  });
+
+  it("whose last item is an unended answer are continued, and kept with what continues it", async () => {
+    const hi = { role: "user", content: "Hi" };
+    const ask = { model: "m", temperature: 0 };
+    const chat = await api.chat({
+      ...ask,
+      max_tokens: 8,
+      messages: [hi, { role: "assistant", content: "Once upon a" }],
+      add_generation_prompt: false,
+      continue_final_message: true,
+    });
+    const [choice] = (chat.reply?.choices ?? []) as { message: { content: string } }[];
+    const begun = { role: "assistant", content: "Once upon a", status: "incomplete" };
+    const { reply } = await create({ ...ask, max_output_tokens: 8, input: [hi, begun] });
+    const [message] = (reply?.output ?? []) as { content: { text: string }[] }[];
+    expect(message?.content[0]?.text).toBe(choice?.message.content);
+    const next = { role: "user", content: "And?" };
+    const more = await create({
+      ...ask,
+      max_output_tokens: 1,
+      input: [next],
+      previous_response_id: reply?.id,
+    });
+    const joined = { role: "assistant", content: `Once upon a${choice?.message.content}` };
+    const whole = await create({ ...ask, max_output_tokens: 1, input: [hi, joined, next] });
+    const tokens = ({ reply: { usage } = {} }: typeof more) =>
+      (usage as { input_tokens: number }).input_tokens;
+    expect(tokens(more)).toBe(tokens(whole));
   });
 
   it("hold what they may, and are taken or refused by their name", async () => {

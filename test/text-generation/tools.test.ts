@@ -86,9 +86,16 @@ describe("case 120: tools through the job path", () => {
     });
   });
 
-  it("that a template has no place for are refused by name", async () => {
+  it("that a template has no place for are called in the generic form, or refused", async () => {
     await withTextWorker({ CHAT_TEMPLATE: "gemma" }, async ({ run }) => {
-      const { error, status } = await run({ openai_input: { messages, tools } });
+      const call = { messages, tools, tool_choice: "required", parallel_tool_calls: false, temperature: 0 };
+      const { output } = await run({ openai_input: { ...call, max_tokens: 200 } });
+      const [answer] = output as {
+        choices: { message: { tool_calls: { function: { arguments: string } }[] } }[];
+      }[];
+      const [made] = answer?.choices[0]?.message.tool_calls ?? [];
+      expect(new Ajv().compile(parameters)(JSON.parse(made?.function.arguments ?? ""))).toBe(true);
+      const { error, status } = await run({ openai_input: { messages, tools, tool_form: "template" } });
       expect(status).toBe("FAILED");
       expect(error?.message).toContain("it has no place for tools");
     });

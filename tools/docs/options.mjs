@@ -95,7 +95,7 @@ const kFunctions = [
   "### engine.drain(options)",
   "DrainOptions",
   "### model.renderChat(messages, options)",
-  "`tools`, `toolChoice` and `parallelToolCalls` as in `generate()`, and",
+  "`tools`, `toolChoice`, `parallelToolCalls` and `toolForm` as in `generate()`, and",
   "ChatOptions",
   "### model.tokenize(text, options)",
   "TokenizeOptions",
