@@ -28,6 +28,7 @@ interface Flags {
   readonly endpointId?: string;
   readonly allowPrivateWebhooks?: true;
   readonly data?: string;
+  readonly maxJobStarts?: number;
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
@@ -115,6 +116,12 @@ function jobFlags(): Option[] {
       "--data <folder>",
       "keep accepted jobs and their results here: another start goes on with them; needs the package libsql",
     ),
+    integer(
+      "--max-job-starts <count>",
+      "with --data: how often a job is begun whose process dies each time, then it is FAILED (default: 3)",
+      1,
+      1_000_000,
+    ),
   ];
 }
 
@@ -185,9 +192,15 @@ function serveOptions(flags: Flags, port: string | undefined, keys: string | und
     endpointId: flags.endpointId,
     allowsPrivateWebhooks: flags.allowPrivateWebhooks === true,
     dataFolder: flags.data,
+    maxJobStarts: jobStarts(flags),
     idleMs: idleMs(flags),
     drainMs: flags.drainTimeout * 1000,
   };
+}
+
+function jobStarts({ data, maxJobStarts }: Flags): number | undefined {
+  if (maxJobStarts === undefined || data !== undefined) return maxJobStarts;
+  throw refusal("--max-job-starts counts over starts of the server, which needs --data");
 }
 
 const defaultIdleSeconds = 60;

@@ -11,7 +11,7 @@ type Connection = InstanceType<typeof Database>;
 type Row = Readonly<Record<string, string | number | null>>;
 
 /** Of the table; another one is refused. */
-const formatVersion = 1;
+const formatVersion = 2;
 const fileName = "jobs.db";
 
 /** Long texts stand last: what is before them is read without them. */
@@ -35,6 +35,7 @@ CREATE TABLE jobs(
   owes_webhook INTEGER NOT NULL DEFAULT 0,
   is_stream INTEGER NOT NULL DEFAULT 0,
   given INTEGER NOT NULL DEFAULT 0,
+  deaths INTEGER NOT NULL DEFAULT 0,
   request TEXT,
   result TEXT,
   items TEXT
@@ -42,6 +43,11 @@ CREATE TABLE jobs(
 CREATE INDEX jobs_unfinished ON jobs(position) WHERE ended_at IS NULL;
 CREATE INDEX jobs_owing ON jobs(position) WHERE owes_webhook = 1;
 CREATE INDEX jobs_to_delete ON jobs(delete_at) WHERE ended_at IS NOT NULL;
+PRAGMA user_version = ${formatVersion};`;
+
+/** What makes a table of format 1 one of format 2. */
+const fromFormat1 = `
+ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = ${formatVersion};`;
 
 /** What a database is asked for, by name. */
@@ -69,7 +75,7 @@ export class JobDatabase {
 
   /**
    * Makes the folder and the file where they are not there, for this user alone. Jobs that had begun
-   * wait again and have one retry more.
+   * when the process died wait again and have one retry and one death more.
    * @param now milliseconds since 1970 @throws Error with a code of SQLite's or the system's, or one sentence
    */
   constructor(Sqlite: typeof Database, folder: string, now: number) {
@@ -83,7 +89,7 @@ export class JobDatabase {
     this.transaction(() => {
       this.#connection.prepare("DELETE FROM jobs WHERE delete_at <= ?").run(now);
       this.#connection.exec(
-        "UPDATE jobs SET status = 'IN_QUEUE', retries = retries + 1, worker_id = NULL WHERE status = 'IN_PROGRESS'",
+        "UPDATE jobs SET status = 'IN_QUEUE', retries = retries + 1, deaths = deaths + 1, worker_id = NULL WHERE status = 'IN_PROGRESS'",
       );
     });
   }
@@ -102,7 +108,11 @@ export class JobDatabase {
     }
   }
 
+  /** Jobs that run now wait for the next process, and have one retry more. */
   close(): void {
+    this.#connection.exec(
+      "UPDATE jobs SET status = 'IN_QUEUE', retries = retries + 1, worker_id = NULL WHERE status = 'IN_PROGRESS'",
+    );
     this.#connection.pragma("wal_checkpoint(TRUNCATE)");
     this.#connection.close();
   }
@@ -120,6 +130,7 @@ export class JobDatabase {
       readonly user_version: number;
     };
     if (found === 0) this.transaction(() => this.#connection.exec(table));
+    else if (found === 1) this.transaction(() => this.#connection.exec(fromFormat1));
     else if (found !== formatVersion) {
       throw new Error(
         `${folder} has jobs in format ${found}, and this version reads format ${formatVersion}: ` +
@@ -159,7 +170,7 @@ function statementsOf(connection: Connection): Statements {
     started: swapped(run("UPDATE jobs SET status = 'IN_PROGRESS', worker_id = ? WHERE id = ?")),
     again: run(
       `UPDATE jobs SET position = (SELECT max(position) + 1 FROM jobs), status = 'IN_QUEUE', retries = retries + 1,
-       started_at = NULL, ended_at = NULL, worker_id = NULL, delete_at = ttl_at, owes_webhook = 0, given = 0, result = NULL,
+       deaths = 0, started_at = NULL, ended_at = NULL, worker_id = NULL, delete_at = ttl_at, owes_webhook = 0, given = 0, result = NULL,
        items = NULL WHERE id = ?`,
     ),
     keepUntil: (id, at) =>
@@ -195,6 +206,7 @@ function storedOf(row: Row | undefined): StoredJob | undefined {
     ttlAt: number("ttl_at"),
     deleteAt: number("delete_at"),
     retries: number("retries"),
+    deaths: number("deaths"),
     startedAt: time("started_at"),
     endedAt: time("ended_at"),
     workerId: text("worker_id"),

@@ -24,6 +24,8 @@ export interface ServeOptions {
   readonly allowsPrivateWebhooks: boolean;
   /** A folder that keeps jobs; undefined: they end with the process. */
   readonly dataFolder?: string | undefined;
+  /** With a folder: how many starts of the server one job may end before it is FAILED. Default 3. */
+  readonly maxJobStarts?: number | undefined;
   /** Whether / is a page to try the model. */
   readonly playground: boolean;
   /** Milliseconds without a request until the model is unloaded; undefined: it stays. */

@@ -55,6 +55,8 @@ const usualTimes: ServerTimes = {
 const readingBytes = 256_000_000;
 /** Webhooks of an earlier process that are told at once. */
 const owingAtOnce = 8;
+/** Starts of a job whose process dies each time: twice among others, once alone. */
+const usualJobStarts = 3;
 /** Requests under way before it is known how many the engine computes at once. */
 const atFirst = 8;
 
@@ -97,6 +99,7 @@ export class Server implements Stoppable {
       limit: async () => (this.#runsJobs() ? concurrency.next() : 0),
       onEnd: (job) => void this.#tellWebhook(job),
       store: this.#data,
+      mostDeaths: options.maxJobStarts ?? usualJobStarts,
     });
   }
 

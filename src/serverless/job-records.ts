@@ -51,6 +51,7 @@ export function restoredJob(stored: StoredJob): LocalJob {
     request === undefined ? { input: null, ...(webhook && { webhook }) } : fieldsOfRequest(request);
   const job = new LocalJob({ ...fields, id, input: fields.input }, bytes, times, {
     retries: stored.retries,
+    deaths: stored.deaths,
     createdMs: sinceStart(stored.createdAt),
     deletedMs: sinceStart(stored.ttlAt),
     keptMs: times.keptMs,

@@ -45,6 +45,8 @@ export interface StoredJob extends Omit<AcceptedJob, "request"> {
   readonly deleteAt: number;
   /** How many times it was begun before. */
   readonly retries: number;
+  /** How many processes died while they ran it, since its caller asked for it. */
+  readonly deaths: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
   readonly workerId: string | undefined;

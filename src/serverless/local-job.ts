@@ -22,6 +22,7 @@ export interface JobTimes {
 /** What a job has behind it when it is made. */
 export interface JobPast {
   readonly retries: number;
+  readonly deaths?: number;
   /** By performance.now(); default: now. */
   readonly createdMs?: number;
   /** When it is deleted at the latest, by performance.now(). */
@@ -57,6 +58,8 @@ export class LocalJob {
   readonly times: JobTimes | undefined;
   /** How many times it was begun before. */
   readonly retries: number;
+  /** How many processes died while they ran it. */
+  readonly deaths: number;
   /** Whether it ran for longer than it may. */
   isOverdue = false;
   /** Whether nobody can ask for it any more. */
@@ -82,6 +85,7 @@ export class LocalJob {
     this.bytes = bytes;
     this.times = times;
     this.retries = past?.retries ?? 0;
+    this.deaths = past?.deaths ?? 0;
     this.createdMs = past?.createdMs ?? now;
     this.#deletedMs = past?.deletedMs ?? now + (times?.ttlMs ?? Number.POSITIVE_INFINITY);
     this.#keptMs = past?.keptMs ?? times?.keptMs ?? Number.POSITIVE_INFINITY;

@@ -28,6 +28,8 @@ export interface LocalJobsOptions {
   readonly onEnd: (job: LocalJob) => void;
   /** Keeps jobs beyond this process. */
   readonly store?: JobStore | undefined;
+  /** How many processes may die while they run one job until it is given up. Default: any number. */
+  readonly mostDeaths?: number | undefined;
 }
 
 export class LocalJobs {
@@ -134,13 +136,33 @@ export class LocalJobs {
     return this.#known.get(id) ?? this.#remember(restoredJob(stored));
   }
 
-  /** Lets jobs wait that another process had accepted, in this order. */
+  /** Lets jobs wait that another process had accepted, in this order; one that too many processes died of fails. */
   restore(unfinished: readonly StoredJob[]): void {
     for (const stored of unfinished) {
       const job = restoredJob(stored);
-      if (job.retries > 0) this.#retried += 1;
       this.#wait(job);
+      if (job.deaths >= this.#mostDeaths) this.#giveUp(job);
+      else if (job.retries > 0) this.#retried += 1;
     }
+  }
+
+  get #mostDeaths(): number {
+    return this.#parts.mostDeaths ?? Number.POSITIVE_INFINITY;
+  }
+
+  #giveUp(job: LocalJob): void {
+    const { logger } = this.#parts;
+    const times = job.deaths === 1 ? "once" : `${job.deaths} times`;
+    const reason =
+      `the server's process ended ${times} while it ran this job, which is not begun again by itself; ` +
+      `if the job was not the cause, POST /retry/${job.job.id} runs it once more`;
+    logger.within(job.job, () => logger.error(`Given up: ${reason}.`));
+    this.#end(job, "FAILED", reason);
+  }
+
+  /** Before its last start it runs alone, so that jobs which merely ran beside the cause are not given up with it. */
+  #runsAlone(job: LocalJob): boolean {
+    return job.deaths > 0 && job.deaths + 1 >= this.#mostDeaths;
   }
 
   /** Deletes the job after this time, whatever it does then. @throws StoreFailure */
@@ -159,7 +181,10 @@ export class LocalJobs {
     const limit = await this.#parts.limit();
     for (const job of this.#waiting) {
       if (this.#running.size >= limit) return;
-      if (!(this.#stopped && job.isStored)) this.#start(job);
+      if (this.#stopped && job.isStored) continue;
+      const lonely = [job, ...this.#running].some((each) => this.#runsAlone(each));
+      if (lonely && this.#running.size > 0) return;
+      this.#start(job);
     }
   }
 

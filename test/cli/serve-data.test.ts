@@ -29,6 +29,89 @@ async function addressOf({ child, said, ended }: ReturnType<typeof start>): Prom
   }
 }
 
+writeFileSync(
+  join(folder, "poison.mjs"),
+  `const handler = async ({ input }) => {
+  await new Promise((resolve) => setTimeout(resolve, input === "poison" ? 100 : 500));
+  if (input === "poison") process.kill(process.pid, "SIGKILL");
+  return input;
+};
+export default { handler, concurrencyModifier: () => 4 };`,
+);
+
+interface Ended {
+  readonly status: string;
+  readonly output?: unknown;
+  readonly error?: string;
+  readonly retries?: number;
+}
+
+describe("a job that kills its process", () => {
+  const data = (name: string, ...more: string[]) => [command, "serve", "poison.mjs", "--data", name, ...more];
+  async function submitted(address: string, input: string): Promise<string> {
+    const response = await fetch(`${address}/run`, { method: "POST", body: JSON.stringify({ input }) });
+    return ((await response.json()) as { readonly id: string }).id;
+  }
+  async function endOf(address: string, id: string): Promise<Ended> {
+    return (await (await fetch(`${address}/status-sync/${id}`)).json()) as Ended;
+  }
+
+  it("is given up after three starts, and those that ran beside it are not", async () => {
+    const args = data("poisoned");
+    const first = start(process.execPath, args);
+    const address = await addressOf(first);
+    const others = await Promise.all(["a", "b", "c"].map((input) => submitted(address, input)));
+    const poison = await submitted(address, "poison");
+    await first.ended;
+    for (const _ of [2, 3]) {
+      const { child, ended } = start(process.execPath, args);
+      await ended;
+      expect(child.signalCode).toBe("SIGKILL");
+    }
+    const last = start(process.execPath, args);
+    try {
+      const now = await addressOf(last);
+      const ends = await Promise.all(others.map((id) => endOf(now, id)));
+      expect(ends.map(({ status, output, retries }) => [status, output, retries])).toEqual([
+        ["COMPLETED", "a", 2],
+        ["COMPLETED", "b", 2],
+        ["COMPLETED", "c", 2],
+      ]);
+      const { status, error, retries } = await endOf(now, poison);
+      expect([status, retries]).toEqual(["FAILED", 3]);
+      expect(error).toBe(
+        "the server's process ended 3 times while it ran this job, which is not begun again by itself; " +
+          `if the job was not the cause, POST /retry/${poison} runs it once more`,
+      );
+      expect((await fetch(`${now}/retry/${poison}`, { method: "POST" })).status).toBe(200);
+      await last.ended;
+      expect(last.child.signalCode).toBe("SIGKILL");
+    } finally {
+      last.child.kill("SIGKILL");
+    }
+  }, 60_000);
+
+  it("is not begun again where --max-job-starts is 1, which needs --data", async () => {
+    const args = data("once", "--max-job-starts", "1");
+    const first = start(process.execPath, args);
+    const poison = await submitted(await addressOf(first), "poison");
+    await first.ended;
+    const second = start(process.execPath, args);
+    try {
+      const end = await endOf(await addressOf(second), poison);
+      expect([end.status, end.error]).toEqual(["FAILED", expect.stringContaining("ended once while")]);
+    } finally {
+      second.child.kill("SIGKILL");
+      await second.ended;
+    }
+    const refused = start(process.execPath, [command, "serve", "poison.mjs", "--max-job-starts", "2"]);
+    expect(await refused.ended).toBe(2);
+    expect(refused.said.text).toContain(
+      "--max-job-starts counts over starts of the server, which needs --data",
+    );
+  }, 60_000);
+});
+
 describe("infernode serve --data", () => {
   it("says in one sentence which package is missing", async () => {
     // The program as it is installed, away from this clone's packages.

@@ -260,6 +260,23 @@ describe("a data folder", () => {
     });
   });
 
+  it("of the first format is read as one of now", async () => {
+    const folder = newFolder();
+    await withData(folder, obedient, async ({ send }) => {
+      await send("POST", "runsync", { input: { echo: 1 } });
+    });
+    const database = new Sqlite(join(folder, "jobs.db"));
+    database.exec(
+      "ALTER TABLE jobs DROP COLUMN deaths; UPDATE jobs SET ended_at = NULL, result = NULL, status = 'IN_QUEUE'",
+    );
+    database.exec(`UPDATE jobs SET request = '{"input":{"echo":2}}'; PRAGMA user_version = 1`);
+    const { id } = database.prepare("SELECT id FROM jobs").get() as { readonly id: string };
+    database.close();
+    await withData(folder, obedient, async ({ until }) => {
+      expect((await until(id, "COMPLETED")).json.output).toBe(2);
+    });
+  });
+
   it("that cannot be one, is damaged, or is of another version is refused in a sentence", async () => {
     const [file, damaged, newer] = [newFolder(), newFolder(), newFolder()];
     writeFileSync(file, "");
@@ -267,7 +284,7 @@ describe("a data folder", () => {
     writeFileSync(join(damaged, "jobs.db"), "no database".repeat(1000));
     await withData(newer, obedient, async () => {});
     const database = new Sqlite(join(newer, "jobs.db"));
-    database.exec("PRAGMA user_version = 2");
+    database.exec("PRAGMA user_version = 3");
     database.close();
     expect(await refusalOf(file)).toContain(`--data ${file}: it is no folder`);
     expect(await refusalOf("/proc/infernode/data")).toContain(
@@ -275,7 +292,7 @@ describe("a data folder", () => {
     );
     expect(await refusalOf(damaged)).toContain("jobs.db in it is damaged, or no file of infernode's");
     expect(await refusalOf(newer)).toContain(
-      "has jobs in format 2, and this version reads format 1: use the version",
+      "has jobs in format 3, and this version reads format 2: use the version",
     );
   });
 });
