@@ -196,6 +196,14 @@ function absurd() {
   }));
 }
 
+/** One factor for each two numbers of a head, which has 32. */
+const longRope = (count) => ({
+  rope_type: "longrope",
+  short_factor: Array(count).fill(1),
+  long_factor: Array(count).fill(2),
+  original_max_position_embeddings: 64,
+});
+
 const rope = (scaling, names) => ({
   change: config({ rope_scaling: scaling }),
   refused: either,
@@ -222,6 +230,8 @@ const ropeEntries = [
     ),
   },
   { entry: "49 rope scaling that is a list", ...rope([1, 2], ["rope_scaling"]) },
+  { entry: "49 longrope of fewer factors than half a head", ...rope(longRope(15), ["short_factor"]) },
+  { entry: "49 longrope", change: config({ rope_scaling: longRope(16) }) },
   { entry: "49 linear rope scaling", change: config({ rope_scaling: { rope_type: "linear", factor: 2 } }) },
 ];
 

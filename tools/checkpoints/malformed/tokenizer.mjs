@@ -90,6 +90,16 @@ const vocabularyEntries = [
     names: [kFile],
   },
   {
+    entry: "58 an id beyond the embeddings, ids before it belong to nothing",
+    change: change((bpe) => Object.assign(bpe.vocab, { bc: 300 })),
+    refused: corrupt,
+    names: [kFile],
+  },
+  {
+    entry: "58 ids within the embeddings that belong to nothing",
+    change: change((bpe) => Object.assign(bpe.vocab, { bc: 270 })),
+  },
+  {
     entry: "58 an added token with another token's text",
     change: change((_, tokenizer) => {
       tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], id: 267, content: "ab" });
