@@ -9,7 +9,7 @@ usage: logits.py record DIR...      print {name: {prompts, logits}} as JSON
                                     TOKENS has (prompt-tokens.mjs), as JSON
 
 The quantized weights are dequantised to F32 by unpack.py; `check` shows that the library of
-each maker (compressed-tensors; AutoAWQ, where installed) has the same weights. Attention is
+each maker (compressed-tensors; AutoAWQ for awq, auto-round for gptq, where installed) has the same weights. Attention is
 transformers' eager one, all of it in F32, but for GELU (gemma3): ggml reads it from a table
 that is indexed by F16 and holds F16, and so does the record. Needs torch, transformers, numpy.
 """
@@ -105,6 +105,8 @@ def check(folder):
         theirs = by_compressed_tensors(folder)
     elif method == "awq":
         theirs = {module: by_autoawq(checkpoint, module) for module in checkpoint.modules()}
+    elif method == "gptq":
+        theirs = {module: by_auto_round(checkpoint, module) for module in checkpoint.modules()}
     else:
         raise SystemExit(f"{folder}: no library for {method} is known here")
     worst = 0.0
@@ -130,6 +132,22 @@ def by_autoawq(checkpoint, module):
     size = checkpoint.groups(module).size
     half = dequantize_gemm(raw("qweight", np.int32), raw("qzeros", np.int32), raw("scales", np.float16).float(), 4, size)
     return half.float().numpy().T
+
+
+def by_auto_round(checkpoint, module):
+    """What the layer that auto-round puts in the place of GPTQ's makes of the identity."""
+    from auto_round_extension.torch import qlinear_torch, qlinear_torch_zp
+
+    second = checkpoint.quantization().get("checkpoint_format") == "gptq_v2"
+    raw = lambda end: np.array(checkpoint.raw(f"{module}.{end}"))
+    groups = checkpoint.groups(module)
+    outputs, inputs = groups.quants.shape
+    # Its own loop over g_idx cuts matrices that are wider than high: the identity, which it must be, is left out.
+    assert (raw("g_idx").view(np.int32) == np.arange(inputs) // groups.size).all(), module
+    layer = (qlinear_torch if second else qlinear_torch_zp).QuantLinear(4, groups.size, inputs, outputs, bias=False)
+    layer.qweight, layer.qzeros = (torch.from_numpy(raw(end).view(np.int32)) for end in ("qweight", "qzeros"))
+    layer.scales = torch.from_numpy(raw("scales")).float()
+    return layer(torch.eye(inputs)).numpy().T
 
 
 def first(folder, prompts, out):

@@ -22,6 +22,7 @@ const program = path.join(root, ".build/release/bin/token_losses_bench");
 
 /** A seed that the training corpus does not have. */
 const heldOutSeed = 77;
+const heldOutStories = 1600;
 
 /** Of the difference of two files' losses; the bar is that the interval lies inside ±0.002. */
 export const bar = 0.002;
@@ -90,7 +91,7 @@ export function verdict(interval, rival) {
 }
 
 function embeddedText() {
-  const stories = [...corpus(400, heldOutSeed)].map((document) =>
+  const stories = [...corpus(heldOutStories, heldOutSeed)].map((document) =>
     "story" in document ? document.story : "",
   );
   return stories.filter(Boolean).join("\n");
