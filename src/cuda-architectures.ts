@@ -26,6 +26,10 @@ const sectionNames: ReadonlySet<string> = new Set([".nv_fatbin", "__nv_relfatbin
 const headerSize = 16;
 const entryHeaderSize = 48;
 
+/** Bytes that are looked through for the next fat binary; a multiple of 8. */
+const zerosAtOnce = 1 << 18;
+const zeros = Buffer.alloc(zerosAtOnce);
+
 const kindOfPtx = 1;
 const kindOfSass = 2;
 
@@ -128,7 +132,7 @@ function entriesOf(file: string, section: Section, read: Reader): readonly Entry
   while (at + headerSize <= end) {
     const header = read(at, headerSize);
     if (header.readUInt32LE(0) === 0) {
-      at += 8;
+      at = nextOf(at, end, read);
       continue;
     }
     if (header.readUInt32LE(0) !== magicOfFatBinary) {
@@ -140,6 +144,18 @@ function entriesOf(file: string, section: Section, read: Reader): readonly Entry
     entries.push(...entriesBetween(file, first, at, read));
   }
   return entries;
+}
+
+/** The place behind the zeros at `at`: where a library was thinned, there are megabytes of them. */
+function nextOf(at: number, end: number, read: Reader): number {
+  for (let begin = at; begin < end; begin += zerosAtOnce) {
+    const block = read(begin, Math.min(zerosAtOnce, end - begin));
+    if (block.equals(zeros.subarray(0, block.length))) continue;
+    const found = block.findIndex((byte) => byte !== 0);
+    // Fat binaries begin at multiples of 8 from here.
+    if (found >= 0) return begin + found - (found % 8);
+  }
+  return end;
 }
 
 /** The entries of one fat binary. */

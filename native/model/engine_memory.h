@@ -15,8 +15,9 @@ namespace infernode {
 MemoryNeeded engine_memory(const LlamaModel& model, const LlamaModel* draft,
                            const ContextOptions& options);
 
-// Throws Error(kOutOfMemory) if the KV caches and compute buffers of both models do not fit on a
-// device, before anything is allocated. Host memory is checked when each context is created.
+// Throws Error(kOutOfMemory) if the KV caches and compute buffers of both models and the LoRA
+// adapters do not fit on a device, before anything is allocated. Host memory is checked when each
+// context is created.
 void check_engine_fits(const LlamaModel& model, const LlamaModel* draft,
                        const ContextOptions& options);
 

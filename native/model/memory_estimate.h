@@ -35,8 +35,9 @@ std::int32_t idle_sequences(std::int32_t slots);
 struct DeviceMemory {
   std::string name;  // of DeviceInfo
   std::uint64_t weights = 0;
-  std::uint64_t kv = 0;       // keys, values and recurrent states
-  std::uint64_t compute = 0;  // compute graph buffers
+  std::uint64_t kv = 0;        // keys, values and recurrent states
+  std::uint64_t compute = 0;   // compute graph buffers
+  std::uint64_t adapters = 0;  // the part of `weights` that LoRA adapters take, loaded per engine
 
   [[nodiscard]] std::uint64_t sum() const { return weights + kv + compute; }
 };
@@ -88,9 +89,9 @@ struct MemoryRoom {
 void check_weights_fit(const std::string& label, const WeightMemory& weights, bool memory_map,
                        const MemoryRoom& room);
 
-// Throws Error(kOutOfMemory) for the first device on which the KV cache and compute buffers of
-// `what` ("A context of 4 slots with 4096 tokens each") do not fit: their sum and 64 MiB must be
-// free there. Weights are not counted, they are loaded already.
+// Throws Error(kOutOfMemory) for the first device on which the KV cache, compute buffers and LoRA
+// adapters of `what` ("A context of 4 slots with 4096 tokens each") do not fit: their sum and
+// 64 MiB must be free there. The model's own weights are not counted, they are loaded already.
 void check_context_fits(const std::string& what, const MemoryNeeded& needed,
                         const MemoryRoom& room);
 

@@ -75,7 +75,7 @@ const detokenizeSchema = z.strictObject({ special: flag().default(false) });
 export interface DeviceMemory {
   /** The device, as devices() names it. */
   readonly name: string;
-  /** Weights, of a draft model too; those of LoRA adapters are not counted here. */
+  /** Weights, of a draft model and of LoRA adapters too. */
   readonly weightBytes: number;
   /** Keys, values and recurrent states. */
   readonly kvBytes: number;
