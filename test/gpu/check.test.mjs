@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { compare } from "../../tools/gpu/alike.mjs";
 import { run } from "../helpers/programs.js";
 
-const timeout = 120_000;
+const timeout = 300_000;
 const check = (...args) => run("tools/gpu/main.mjs", { args, deadlineMs: timeout });
 
 describe("gpu:check", { timeout }, () => {
@@ -31,16 +31,29 @@ describe("gpu:check", { timeout }, () => {
     expect(code, stderr).toBe(0);
     const { rows } = JSON.parse(stdout).result;
     expect(rows.map(({ width }) => width)).toEqual([1, 8]);
-    for (const { tokensPerSecond, ceiling } of rows) {
+    for (const { tokensPerSecond, ceiling, step, ratio } of rows) {
       expect(tokensPerSecond).toBeGreaterThan(0);
       expect(ceiling).toBeGreaterThan(0);
+      expect(ratio).toBeNull(); // beside nothing, which is said
+      expect(Object.keys(step.parts)).toContain(step.next);
+      expect(step.steps).toBeGreaterThan(0);
     }
+    expect(stderr).toContain("beside nothing");
+  });
+
+  it("part 4 serves clients over HTTP", async () => {
+    const { code, stdout, stderr } = await check("--part", "4", "--device", "cpu", "--small");
+    expect(code, stderr).toBe(0);
+    const { rows } = JSON.parse(stdout).result;
+    expect(rows.map(({ clients }) => clients)).toEqual([2, 4]);
+    for (const { tokensPerSecond } of rows) expect(tokensPerSecond).toBeGreaterThan(0);
   });
 
   it.each([
-    [["--part", "9"], "--part must be one of 1, 2, 3, got 9"],
+    [["--part", "9"], "--part must be one of 1, 2, 3, 4, got 9"],
     [["--part", "1", "--seconds", "soon"], "--seconds must be a number above 0, got soon"],
     [["--part", "2", "--device", "CUDA7"], "CUDA7"],
+    [["--part", "4", "--device", "cpu", "--small", "--reference", "assets"], "where llama-server is not"],
     [["--part", "2", "--device", "gpu"], 'device is "gpu", and no GPU can be used'],
   ])("refuses %j in one sentence, with exit code 2", async (args, sentence) => {
     const { code, stdout, stderr } = await check(...args);

@@ -1,0 +1,45 @@
+// llama-batched-bench on a device: decoding with nothing around it. Tokens/s of each width, of the
+// faster KV layout. The programs come from build-reference.mjs --portable, in a bundle or here.
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { jsonResults } from "../bench/child.mjs";
+
+const kCellStep = 256; // llama.cpp pads each sequence's share of the context to it
+
+/** Where a program of llama.cpp's lies in `folder`; null without a folder. */
+export function programIn(folder, name) {
+  if (folder === null) return null;
+  const program = path.join(folder, name);
+  if (!existsSync(program)) throw new Error(`--reference names ${folder}, where ${name} is not`);
+  return program;
+}
+
+/** llama.cpp's flags for a device of that name. */
+export const deviceFlags = (device) =>
+  device === "cpu" ? ["-ngl", "0", "--device", "none"] : ["-ngl", "99"];
+
+/**
+ * @param task { model, device, widths, promptTokens, newTokens }
+ * @returns tokens/s by width, e.g. { 1: 210.4, 8: 1490.1 }
+ */
+export async function batchedBench(program, task) {
+  const speeds = {};
+  for (const layout of ["--kv-unified", "--no-kv-unified"]) {
+    for (const { pl, speed_tg: speed } of await runLayout(program, layout, task)) {
+      speeds[pl] = Math.max(speeds[pl] ?? 0, speed);
+    }
+  }
+  return speeds;
+}
+
+async function runLayout(program, layout, { model, device, widths, promptTokens, newTokens }) {
+  const cells = Math.ceil((promptTokens + newTokens) / kCellStep) * kCellStep;
+  const sizes = ["-c", String(cells * Math.max(...widths)), "-b", "2048", "-ub", "512"];
+  const load = ["-npp", String(promptTokens), "-ntg", String(newTokens), "-npl", widths.join(",")];
+  const args = ["-m", model, ...sizes, ...load, ...deviceFlags(device), layout, "--output-format", "jsonl"];
+  const rows = await jsonResults(program, args, { what: "llama-batched-bench" });
+  if (rows.length !== widths.length) {
+    throw new Error(`llama-batched-bench measured ${rows.length} widths instead of ${widths.length}`);
+  }
+  return rows;
+}
