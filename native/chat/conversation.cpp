@@ -37,7 +37,7 @@ void add_tools(common_chat_templates_inputs& inputs, const common_json& request,
   if (calls == CallForm::kTemplate && !caps["supports_tools"])
     throw std::invalid_argument(
         "it has no place for tools; send none, load a model made for them (Qwen3, Llama 3.1), or "
-        "allow the generic form, toolForm \"auto\"");
+        "ask for calls in the form \"auto\" instead of \"template\"");
   inputs.tool_choice = choice_from(request.at("toolChoice"));
   inputs.parallel_tool_calls =
       request.contains("parallelToolCalls")

@@ -41,8 +41,8 @@ const pingStatuses: Readonly<Record<ServerState, number>> = {
 /** A model that is unloaded is loaded by the request that needs it, which waits for it. */
 const takesWork: ReadonlySet<ServerState> = new Set(["ready", "asleep", "waking"]);
 
-/** Routes that vLLM has beside /v1. */
-const besideV1: readonly string[] = ["/tokenize", "/detokenize", "/rerank", "/v2/rerank"];
+/** Routes that vLLM and llama-server have beside /v1. */
+const besideV1: readonly string[] = ["/tokenize", "/detokenize", "/apply-template", "/rerank", "/v2/rerank"];
 
 const loading = new ApiError(503, "the model is being loaded; send this request again later", {
   code: "model_loading",
@@ -112,7 +112,7 @@ function wrongMethodReply(path: string, method: string): Response {
 function noRoute(method: string, path: string): ApiError {
   return new ApiError(
     404,
-    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /tokenize, /detokenize, /rerank, /metrics, /version, /health and /ping`,
+    `there is no route ${method} ${path.slice(0, 200)}; there are /v1/…, /v2/ENDPOINT/…, /tokenize, /detokenize, /apply-template, /rerank, /metrics, /version, /health and /ping`,
     { code: "route_not_found" },
   );
 }

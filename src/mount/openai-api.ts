@@ -104,7 +104,7 @@ const schema = z.strictObject({
 /**
  * OpenAI's API over an engine, to be mounted on a server of your own. The routes are those of `infernode serve`:
  * /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/rerank, and beside
- * /v1 /tokenize and /detokenize. Responses are kept for an hour, in at most 64 MiB. A client that leaves ends its
+ * /v1 /tokenize, /detokenize and /apply-template. Responses are kept for an hour, in at most 64 MiB. A client that leaves ends its
  * generation. The engine and the model stay yours to close.
  * @throws InferenceError INVALID_OPTION
  */
@@ -154,4 +154,4 @@ function routeOf(address: string): string {
   return path.replace(mountedBelow, "").replace(/(.)\/$/, "$1");
 }
 
-const mountedBelow = /^.*?(?=\/(?:v1(?:\/|$)|v2\/rerank$|rerank$|tokenize$|detokenize$))/s;
+const mountedBelow = /^.*?(?=\/(?:v1(?:\/|$)|v2\/rerank$|rerank$|tokenize$|detokenize$|apply-template$))/s;

@@ -26,7 +26,7 @@ import type { ResponseStore } from "./response-store.js";
 import { createdResponse, existingResponse } from "./responses.js";
 import { type Shown, shownOf } from "./shown.js";
 import { changedModel, type TextModel } from "./text-model.js";
-import { detokenized, tokenized } from "./token-routes.js";
+import { detokenized, templated, tokenized } from "./token-routes.js";
 import { withoutReasoning } from "./without-reasoning.js";
 
 /** An answer: one object, or the objects of a stream, which throws an ApiError where it fails. */
@@ -83,6 +83,7 @@ async function routed(
       return ranked(model, bodyOf(method, body), signal, onUnknown);
     case "/tokenize":
     case "/detokenize":
+    case "/apply-template":
       return tokens(model, route, bodyOf(method, body), onUnknown);
     case "/v1/responses": {
       const posted = bodyOf(method, body);
@@ -188,9 +189,14 @@ async function ranked(
   return { type: "object", object: await reranked(requested(model, body), body, signal, onUnknown) };
 }
 
+const tokenWork: Readonly<Record<string, typeof tokenized | typeof detokenized>> = {
+  "/detokenize": detokenized,
+  "/apply-template": templated,
+};
+
 async function tokens(model: TextModel, route: string, body: Body, onUnknown: OnUnknown): Promise<Answer> {
   const served = named(model, body.model);
-  const work = route === "/tokenize" ? tokenized : detokenized;
+  const work = tokenWork[route] ?? tokenized;
   return { type: "object", object: await work(served, body, onUnknown) };
 }
 

@@ -1,5 +1,5 @@
 // /tokenize and /detokenize, as vLLM has them: the ids that a completion or a conversation
-// would be computed from, and the text of ids.
+// would be computed from, and the text of ids. /apply-template, as llama-server has it: the text.
 import type { GenerateRequest } from "../engine/generate-request.js";
 import { bytesText } from "./answer-parts.js";
 import { wrongField } from "./api-error.js";
@@ -72,6 +72,11 @@ export async function aboutTokens(model: TextModel, request: GenerateRequest): P
   const counted = prompt.slice(0, mostCounted);
   const { length } = model.tokenize(counted, { parseSpecial: true });
   return Math.round((length * prompt.length) / Math.max(counted.length, 1));
+}
+
+/** The text that a conversation's answer would be computed from. @throws ApiError, InferenceError */
+export async function templated(model: TextModel, body: Body, onUnknown: OnUnknown): Promise<object> {
+  return { prompt: await conversationPrompt(model, chatRequest(body, onUnknown)) };
 }
 
 async function conversationPrompt(model: TextModel, request: GenerateRequest): Promise<string> {

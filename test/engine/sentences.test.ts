@@ -216,7 +216,7 @@ describe("a chat template", () => {
     await using model = await loadModel("synthetic:llama?dim=64&layers=1", { chatTemplate: "chatml" });
     expect(
       (await caught(() => model.renderChat(messages, { tools: [tool], toolForm: "template" }))).message,
-    ).toMatch(/load a model made for them \(Qwen3, Llama 3\.1\), or allow the generic form, toolForm "auto"/);
+    ).toMatch(/load a model made for them \(Qwen3, Llama 3\.1\), or ask for calls in the form "auto"/);
   });
 });
 

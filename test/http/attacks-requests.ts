@@ -192,6 +192,7 @@ export const keyAttacks: readonly Attack[] = [
   ...[
     "/tokenize",
     "/detokenize",
+    "/apply-template",
     "/rerank",
     "/v2/rerank",
     "/v2/any/run",

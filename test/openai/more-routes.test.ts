@@ -80,6 +80,30 @@ describe("/tokenize", () => {
   });
 });
 
+describe("/apply-template", () => {
+  it.each([
+    ["a conversation", { messages }],
+    ["one with tools", { messages, tools: [{ type: "function", function: { name: "look" } }] }],
+    ["one that is continued", { messages, add_generation_prompt: false }],
+  ])("writes the text that %s is computed from", async (_, body) => {
+    const { reply } = await ask("/apply-template", { model: "m", ...body });
+    expect(Object.keys(reply)).toEqual(["prompt"]);
+    const { reply: text } = await ask("/tokenize", { prompt: reply.prompt, add_special_tokens: true });
+    const { reply: ids } = await ask("/tokenize", body);
+    expect(text.tokens).toEqual(ids.tokens);
+  });
+
+  it.each([
+    [{}, "messages"],
+    [{ messages: [] }, "messages"],
+    [{ messages, chat_template: "{{ 1 }}" }, "chat_template"],
+    [{ messages, model: "other" }, "model"],
+  ])("refuses %j", async (body, param) => {
+    const { status, reply } = await ask("/apply-template", body);
+    expect([status >= 400 && status < 500, reply.error.param]).toEqual([true, param]);
+  });
+});
+
 describe("/detokenize", () => {
   it.each([
     [{}, "tokens must be a list of token ids"],
