@@ -15,6 +15,7 @@ import { type PhysicsFacts, type PhysicsIdentity, physicsIdentity } from "./phys
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
 import { gpuNames, type Price, priceOf } from "./price.js";
 import type { RequestRecord } from "./record.js";
+import { judgeDigest, type Reference, type ReferenceVerdict, readReference } from "./reference.js";
 import { LoadPlan, type Saturation } from "./sweep.js";
 import { type Target, TargetFailure } from "./target.js";
 import { Watch } from "./watch.js";
@@ -50,6 +51,8 @@ export interface BenchmarkResult {
   readonly price: Price | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
+  /** Null without --reference. */
+  readonly reference: ReferenceVerdict | null;
   /** What the model costs and its devices can do; null for endpoints. */
   readonly physics: PhysicsIdentity | null;
   readonly points: readonly PointResult[];
@@ -85,12 +88,13 @@ export interface BenchmarkCall extends BenchmarkNews {
  */
 export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall): Promise<BenchmarkResult> {
   const file = readWorkloadFile(options);
+  const reference = readReference(options.reference);
   const cold = options.cold === undefined ? null : ((await call.cold?.(call.signal)) ?? null);
   const beganMs = performance.now();
   const target = await call.open(call.signal, longestRequest(file));
   const openMs = performance.now() - beganMs;
   try {
-    return await new Benchmark(options, file, { target, openMs, cold }, call).run();
+    return await new Benchmark(options, file, { target, openMs, cold, reference }, call).run();
   } finally {
     await target.close();
   }
@@ -106,6 +110,7 @@ class Benchmark {
   readonly #plan: LoadPlan;
   readonly #openMs: number;
   readonly #cold: ColdStart | null;
+  readonly #reference: Reference | null;
   readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
@@ -114,7 +119,7 @@ class Benchmark {
   constructor(
     options: JudgedBenchmark,
     file: WorkloadFile,
-    { target, openMs, cold }: Opened,
+    { target, openMs, cold, reference }: Opened,
     call: BenchmarkCall,
   ) {
     this.#options = options;
@@ -123,6 +128,7 @@ class Benchmark {
     this.#target = target;
     this.#openMs = openMs;
     this.#cold = cold;
+    this.#reference = reference;
     this.#price = priceOf({ names: gpuNames(options, target), pricePerHour: options.pricePerHour });
     this.#call = call;
   }
@@ -230,6 +236,7 @@ class Benchmark {
       ...{
         calibration: this.#calibration,
         greedyDigest: this.#digest,
+        reference: judgeDigest(this.#reference, this.#digest),
         physics: this.#physics && physicsIdentity(this.#physics),
         points: [...this.#points],
       },
@@ -245,6 +252,7 @@ interface Opened {
   readonly target: Target;
   readonly openMs: number;
   readonly cold: ColdStart | null;
+  readonly reference: Reference | null;
 }
 
 /** Requests of a repeat; null: as many as the time lets begin. */

@@ -2,6 +2,7 @@
 // than chance. Pure: results in, values out. Repeats are the samples, since requests of one repeat
 // depend on each other.
 import type { BenchmarkResult } from "./benchmark.js";
+import { explainedOf, type Sides, undisturbed } from "./disturbance.js";
 import type { Load } from "./load.js";
 import { type Metric, metrics } from "./metrics.js";
 import type { PointResult } from "./point.js";
@@ -30,6 +31,9 @@ export interface Change {
   /** Welch's test, and adjusted for the number of figures; null as above. */
   readonly p: number | null;
   readonly adjustedP: number | null;
+  /** What of the change this client's machine explains, in the figure's unit (disturbance.ts). */
+  readonly explained: number;
+  /** Unknown with fewer than two repeats on a side, and where the machine explains a change. */
   readonly verdict: "better" | "worse" | "same" | "unknown";
 }
 
@@ -38,6 +42,8 @@ export interface Comparison {
   readonly changes: readonly Change[];
   /** Loads that were not compared, and why. */
   readonly skipped: readonly { readonly load: Load; readonly reason: string }[];
+  /** Repeats that were left out since others disturbed them, by load and side; empty of none. */
+  readonly leftOut: readonly { readonly load: Load; readonly repeats: readonly [number, number] }[];
 }
 
 /** @param leastChange changes that are smaller are none, however certain: a share, such as 0.01 */
@@ -48,17 +54,27 @@ export function compareResults(
 ): Comparison {
   const skipped: { load: Load; reason: string }[] = [];
   const changes: Omit<Change, "adjustedP" | "verdict">[] = [];
+  const leftOut: { load: Load; repeats: readonly [number, number] }[] = [];
+  const areEndpoints = before.target.type === "endpoint" && after.target.type === "endpoint";
   for (const point of before.points) {
     const other = after.points.find(({ load }) => isSameLoad(load, point.load));
     const reason = skipReason(point, other);
-    if (reason !== undefined || other === undefined) skipped.push({ load: point.load, reason: reason ?? "" });
-    else changes.push(...metrics.flatMap((metric) => changeOf(metric, point, other)));
+    if (reason !== undefined || other === undefined) {
+      skipped.push({ load: point.load, reason: reason ?? "" });
+      continue;
+    }
+    const all: Sides = [point.repeats, other.repeats];
+    const { sides, isOneSided } = areEndpoints ? undisturbed(all) : { sides: all, isOneSided: false };
+    const missing = [all[0].length - sides[0].length, all[1].length - sides[1].length] as const;
+    if (missing[0] + missing[1] > 0) leftOut.push({ load: point.load, repeats: missing });
+    const found = metrics.flatMap((metric) => changeOf(metric, point.load, sides, areEndpoints));
+    changes.push(...(isOneSided ? found.map(whollyExplained) : found));
   }
   for (const { load } of after.points) {
     if (!before.points.some((point) => isSameLoad(point.load, load)))
       skipped.push({ load, reason: "only the second file has it" });
   }
-  return { changes: judged(changes, leastChange), skipped };
+  return { changes: judged(changes, leastChange), skipped, leftOut };
 }
 
 function skipReason(point: PointResult, other: PointResult | undefined): string | undefined {
@@ -75,20 +91,28 @@ function isSameLoad(left: Load, right: Load): boolean {
 /** Nothing where no repeat of a side has the figure. */
 function changeOf(
   metric: Metric,
-  { load, repeats }: PointResult,
-  other: PointResult,
+  load: Load,
+  sides: Sides,
+  areEndpoints: boolean,
 ): Omit<Change, "adjustedP" | "verdict">[] {
-  const values = (each: readonly PointResult["repeats"][number][]) =>
-    each.map(metric.of).filter((value) => value !== null);
-  const [first, second] = [values(repeats), values(other.repeats)];
+  const [first = [], second = []] = sides.map((repeats) =>
+    repeats.map(metric.of).filter((value) => value !== null),
+  );
   if (first.length === 0 || second.length === 0) return [];
   const [before, after] = [mean(first), mean(second)];
   const share = (difference: number) => (before === 0 ? null : difference / before);
   const counts = [first.length, second.length] as const;
-  const shared = { load, metric, before, after, repeats: counts, change: share(after - before) };
+  const shared = {
+    ...{ load, metric, before, after, repeats: counts, change: share(after - before) },
+    explained: explainedOf(metric, before, sides, areEndpoints),
+  };
   if (Math.min(...counts) < 2) return [{ ...shared, low: null, high: null, p: null }];
   const { low, high, p } = welch(first, second);
   return [{ ...shared, low: share(low), high: share(high), p }];
+}
+
+function whollyExplained<Of extends Pick<Change, "before" | "after">>(change: Of): Of {
+  return { ...change, explained: Math.abs(change.after - change.before) };
 }
 
 function judged(changes: readonly Omit<Change, "adjustedP" | "verdict">[], leastChange: number): Change[] {
@@ -101,12 +125,13 @@ function judged(changes: readonly Omit<Change, "adjustedP" | "verdict">[], least
 }
 
 function verdictOf(
-  { before, after, change, metric }: Omit<Change, "adjustedP" | "verdict">,
+  { before, after, change, metric, explained }: Omit<Change, "adjustedP" | "verdict">,
   adjustedP: number | null,
   leastChange: number,
 ): Change["verdict"] {
   if (adjustedP === null) return "unknown";
   const isSmall = change !== null && Math.abs(change) < leastChange;
   if (adjustedP >= falseAlarms || isSmall || before === after) return "same";
+  if (Math.abs(after - before) <= explained) return "unknown";
   return after > before === metric.isHigherBetter ? "better" : "worse";
 }

@@ -38,7 +38,12 @@ export function broken({ metric, side, limit, text }: FailRule, { changes }: Com
       `"${text}" cannot be judged with one repeat on a side; measure both with --repeats 3 or more`,
     );
   const isBeyond = (change: number) => (side === "below" ? change < limit : change > limit);
-  return of.filter(({ verdict, change }) => verdict !== "same" && isBeyond(change ?? 0));
+  const beyond = of.filter(({ verdict, change }) => verdict !== "same" && isBeyond(change ?? 0));
+  if (beyond.some(({ verdict }) => verdict === "unknown"))
+    throw refusal(
+      `"${text}" cannot be judged: the machine was busier in one of the runs (client.eventLoopDelayMs), which explains the change; measure both again while nothing else runs`,
+    );
+  return beyond;
 }
 
 function refusal(sentence: string): InferenceError {

@@ -159,6 +159,12 @@ const rows: readonly FieldRow[] = [
   ["greedyDigest.prompts", "value", "requests", "answers in the digest"],
   ["greedyDigest.outputTokens", "value", "tokens", "tokens of each"],
   [
+    "reference",
+    "object",
+    "",
+    "of --reference: that file's path and greedyDigest.sha256, and whether this run's is the same (isSame); null without it",
+  ],
+  [
     "points[].load",
     "object",
     "",

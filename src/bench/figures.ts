@@ -15,13 +15,21 @@ export interface Slo {
   readonly itlMs: number;
 }
 
+/** How late the client's event loop was. */
+export interface EventLoopDelay {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
 /** What was measured beside the requests. */
 export interface Surroundings {
   /** The engine's counters before and after; null where the target tells none. */
   readonly before: TargetCounters | null;
   readonly after: TargetCounters | null;
   readonly kvUseMax: number | null;
-  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly eventLoopDelayMs: EventLoopDelay;
   readonly cpuShare: number;
   readonly physics: PhysicsFacts | null;
   /** Null: no GPU of this machine computes. */

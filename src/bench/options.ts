@@ -86,6 +86,7 @@ export const benchmarkSchema = z
     sloTtft: numberAbove(0, 1e9).default(500),
     sloItl: numberAbove(0, 1e9).default(50),
     timeout: numberAbove(0, 86_400).default(600),
+    reference: path().optional(),
     calibrate: flag().default(true),
     physics: flag().default(true),
     cold: integer(1, 1000).optional(),

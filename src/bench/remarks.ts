@@ -32,6 +32,7 @@ export function remarksOn(result: BenchmarkResult): readonly string[] {
     ...(calibration ?? []).map(calibrationLine),
     ...points.flatMap(clientLine),
     ...(greedyDigest === null ? [] : [`Answers at temperature 0: sha256 ${greedyDigest.sha256}`]),
+    ...referenceLines(result),
     ...endLines(ended),
   ];
 }
@@ -84,6 +85,15 @@ function clientLine({ load, repeats }: PointResult): string[] {
       ? ""
       : `, first tokens seen ${digits(Math.max(...errors))} ms (p50) after the engine had them`;
   return [`Event loop at ${loadText(load)}: p99 ${digits(late)} ms late${own}.`];
+}
+
+function referenceLines({ reference }: BenchmarkResult): string[] {
+  if (reference === null || reference.isSame === null) return [];
+  return [
+    reference.isSame
+      ? `They are those of ${reference.path}.`
+      : `They are not those of ${reference.path} (sha256 ${reference.sha256}): one of the two computes something else, and its speed means nothing.`,
+  ];
 }
 
 function endLines({ reason, sentence }: BenchmarkResult["ended"]): string[] {

@@ -214,8 +214,9 @@ export const repeatRows: readonly FieldRow[] = [
     "client.eventLoopDelayMs.p50",
     "value",
     "ms",
-    "how late a 5 ms timer of this process fired; p99 and max likewise",
+    "how late a 5 ms timer of this process fired; mean, p99 and max likewise",
   ],
+  ["client.eventLoopDelayMs.mean", "value", "ms", "as p50"],
   ["client.eventLoopDelayMs.p99", "value", "ms", "as p50"],
   ["client.eventLoopDelayMs.max", "value", "ms", "as p50"],
   [

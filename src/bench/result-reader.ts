@@ -34,6 +34,7 @@ const result = z.looseObject({
   price: objectOrNull.default(null),
   workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
+  reference: objectOrNull.default(null),
   cold: objectOrNull.default(null),
   physics: objectOrNull.default(null),
   points: z.array(point),

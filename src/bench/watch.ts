@@ -54,6 +54,7 @@ export class Watch {
       after: await this.#target.counters(),
       kvUseMax: this.#kvUseMax,
       eventLoopDelayMs: {
+        mean: late(this.#delays.mean),
         p50: late(this.#delays.percentile(50)),
         p99: late(this.#delays.percentile(99)),
         max: late(this.#delays.max),

@@ -16,13 +16,17 @@ const headline: ReadonlySet<string> = new Set([
 export function comparisonText(
   results: readonly [BenchmarkResult, BenchmarkResult],
   differences: readonly Difference[],
-  { changes, skipped }: Comparison,
+  { changes, skipped, leftOut }: Comparison,
 ): string {
   const shown = changes.filter(({ metric, verdict }) => headline.has(metric.name) || isChange(verdict));
   const lines = [
     table([heading, ...shown.map(cells)]),
     "",
     ...summary(changes),
+    ...leftOut.map(
+      ({ load, repeats: [first, second] }) =>
+        `Left out at ${loadText(load)}: ${first} and ${second} repeats in which the machine was busier than in the others (client.eventLoopDelayMs).`,
+    ),
     ...skipped.map(({ load, reason }) => `Not compared: ${loadText(load)}, ${reason}.`),
     ...failureLines(results),
     ...(differences.some(({ name }) => name === "greedyDigest")
@@ -52,12 +56,18 @@ function cells({ load, metric, before, after, change, low, high, adjustedP, verd
 
 function summary(changes: readonly Change[]): string[] {
   const count = (verdict: Change["verdict"]) => changes.filter((each) => each.verdict === verdict).length;
-  const [better, worse, unknown] = [count("better"), count("worse"), count("unknown")];
+  const [better, worse] = [count("better"), count("worse")];
+  const unknown = changes.filter(({ p }) => p === null).length;
+  const disturbed = count("unknown") - unknown;
   const level = `Welch's test over repeats, adjusted for their number, p < ${falseAlarms}`;
   const lines = [`Of ${changes.length} figures ${better} are better and ${worse} are worse (${level}).`];
   if (unknown > 0)
     lines.push(
       `Of ${unknown} figures it is not known, since a side has one repeat: measure with --repeats 3 or more.`,
+    );
+  if (disturbed > 0)
+    lines.push(
+      `Of ${disturbed} figures it is not known, since the machine was busier in one of the runs (client.eventLoopDelayMs), which explains their change: measure both again while nothing else runs.`,
     );
   return lines;
 }

@@ -49,6 +49,10 @@ function loadFlags(): Option[] {
     numeric("--slo-ttft <ms>", "a good request's first token comes within (default: 500)"),
     numeric("--slo-itl <ms>", "and 99 % of its gaps between tokens are at most (default: 50)"),
     numeric("--timeout <seconds>", "a request that takes longer has failed (default: 600)"),
+    new Option(
+      "--reference <file>",
+      "fail unless the answers at temperature 0 are those of this earlier result",
+    ),
     new Option("--no-physics", "do not measure what this machine's devices can do, which takes seconds"),
     new Option("--no-calibrate", "do not measure this client's own error, which takes seconds"),
   ];

@@ -126,8 +126,12 @@ function isCancelled(thrown: unknown): boolean {
   return thrown instanceof TargetFailure || (thrown instanceof InferenceError && thrown.code === "CANCELLED");
 }
 
-function codeOf({ ended, points }: BenchmarkResult): number {
+function codeOf({ ended, points, reference }: BenchmarkResult): number {
   if (ended.reason === "interrupted") return exitCodes.interrupted;
+  if (reference?.isSame === false) {
+    notice(`the answers at temperature 0 are not those of ${reference.path} (--reference)`);
+    return exitCodes.failure;
+  }
   const finished = points.some(({ repeats }) => repeats.some(({ requests }) => requests.finished > 0));
   return ended.reason === "finished" && finished ? exitCodes.ok : exitCodes.failure;
 }

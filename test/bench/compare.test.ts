@@ -29,6 +29,11 @@ function flagged(first: Simulation, second: Simulation): string[] {
     .map(({ metric }) => metric.name);
 }
 
+/** As if an engine in this process had been measured. */
+function inProcess(result: BenchmarkResult): BenchmarkResult {
+  return { ...result, target: { ...result.target, type: "engine" } };
+}
+
 describe("of twenty comparisons", () => {
   it.each([five, three])("of a run with itself, at most one finds a change: %j", (noise) => {
     const alarms = runs.filter(
@@ -79,6 +84,74 @@ describe("a comparison", () => {
     const verdict = (least: number) =>
       compareResults(before, after, least).changes.find(({ metric }) => metric.name === "out_tok_s")?.verdict;
     expect([verdict(0.01), verdict(0.1)]).toEqual(["worse", "same"]);
+  });
+
+  it("where the machine was busier in one of the runs, does not call what that explains a change", () => {
+    const quiet = inProcess(simulated({ seed: "a", repeatNoise: 0.001 }));
+    const slower = simulated({ seed: "b", slowness: 1.1, repeatNoise: 0.001 });
+    const late = (ms: number): BenchmarkResult => ({
+      ...inProcess(slower),
+      points: slower.points.map((point) => ({
+        ...point,
+        repeats: point.repeats.map((repeat) => ({
+          ...repeat,
+          client: { ...repeat.client, eventLoopDelayMs: { mean: ms, p50: ms, p99: ms, max: ms } },
+        })),
+      })),
+    });
+    const verdicts = (ms: number, metric: string) =>
+      compareResults(quiet, late(ms), leastChange)
+        .changes.filter((each) => each.metric.name === metric)
+        .map(({ verdict }) => verdict);
+    // 50 ms to the first token became 55, and 280 ms of a request 308.
+    expect(verdicts(0.5, "ttft_p50")).toEqual(["worse", "worse"]);
+    expect(verdicts(2, "ttft_p50")).toEqual(["unknown", "unknown"]);
+    expect(verdicts(5, "out_tok_s")).toEqual(["worse", "worse"]);
+    expect(verdicts(9, "out_tok_s")).toEqual(["unknown", "unknown"]);
+    const comparison = compareResults(quiet, late(9), leastChange);
+    expect(() => broken(parseRule("out_tok_s<-3%"), comparison)).toThrow(/the machine was busier in one/);
+    expect(broken(parseRule("out_tok_s<-30%"), comparison)).toEqual([]);
+  });
+
+  it("of endpoints leaves out repeats in which the client's machine was busier, and says how many", () => {
+    const disturb = (result: BenchmarkResult, busy: readonly number[]): BenchmarkResult => ({
+      ...result,
+      points: result.points.map((point) => ({
+        ...point,
+        repeats: point.repeats.map((repeat, at) => {
+          const ms = busy.includes(at) ? 20 : 0.3;
+          return {
+            ...repeat,
+            throughput: repeat.throughput && {
+              ...repeat.throughput,
+              outputTokensPerSecond: repeat.throughput.outputTokensPerSecond / (ms > 1 ? 2 : 1),
+            },
+            client: { ...repeat.client, eventLoopDelayMs: { mean: ms, p50: ms, p99: ms, max: ms } },
+          };
+        }),
+      })),
+    });
+    const quiet = simulated({ seed: "a", repeatNoise: 0.003 });
+    const slower = simulated({ seed: "b", repeatNoise: 0.003, slowness: 1.1 });
+    const of = (before: BenchmarkResult, after: BenchmarkResult) => {
+      const { changes, leftOut } = compareResults(before, after, leastChange);
+      const found = changes.filter(({ metric }) => metric.name === "out_tok_s");
+      return {
+        verdicts: found.map(({ verdict }) => verdict),
+        leftOut: leftOut.map(({ repeats }) => repeats),
+      };
+    };
+    expect(of(disturb(quiet, [1]), disturb(slower, [0, 4]))).toEqual({
+      ...{ verdicts: ["worse", "worse"], leftOut: Array<unknown>(2).fill([1, 2]) },
+    });
+    // Fewer than three would remain: all are compared, and nothing is certain.
+    expect(of(disturb(quiet, [1]), disturb(slower, [0, 2, 4]))).toEqual({
+      ...{ verdicts: ["same", "same"], leftOut: [] },
+    });
+    // Half as fast on a machine that was busy all the time, beside one that was not.
+    expect(of(quiet, disturb(slower, [0, 1, 2, 3, 4])).verdicts).toEqual(["unknown", "unknown"]);
+    // An engine in this process may be what holds the event loop up.
+    expect(of(inProcess(disturb(quiet, [1])), inProcess(disturb(slower, [0, 4]))).leftOut).toEqual([]);
   });
 
   it("with one repeat knows nothing, and says so", () => {

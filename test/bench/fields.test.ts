@@ -52,6 +52,7 @@ describe("the fields of results", { timeout: 120_000 }, () => {
     documented(await benchEndpoint(`${address}/plain`, priced), "", seen);
     const calibration = await calibrate(new AbortController().signal, calibrationCases.slice(0, 1));
     documented({ calibration }, "", seen);
+    documented({ reference: { path: "a.json", sha256: "a", isSame: true } }, "", seen);
     const options = judgeBenchmark({
       concurrency: [2],
       requests: 4,

@@ -24,7 +24,7 @@ export const nothing = {
   before: null,
   after: null,
   kvUseMax: null,
-  eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
+  eventLoopDelayMs: { mean: 0, p50: 0, p99: 0, max: 0 },
   cpuShare: 0,
   physics: null,
   power: null,
@@ -113,5 +113,6 @@ export function simulated(simulation: Simulation): BenchmarkResult {
       fields: {},
     },
     greedyDigest: { sha256: "a".repeat(64), prompts: 4, outputTokens: 24 },
+    reference: null,
   };
 }

@@ -144,7 +144,7 @@ describe("random draws have the distributions that scipy says", () => {
 
 const idle: Surroundings = {
   ...{ before: null, after: null, kvUseMax: null, cpuShare: 0, physics: null, power: null },
-  eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
+  eventLoopDelayMs: { mean: 0, p50: 0, p99: 0, max: 0 },
 };
 
 describe("the figures of a recorded run are those that numpy computes of it", () => {

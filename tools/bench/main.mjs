@@ -7,6 +7,7 @@
 //   several-engines  engines of one process together beside one alone
 //   speculation  guessing ahead beside not doing so
 //   jobs         the job loop on the emulated platform
+//   engine-level the tables of llama-bench and llama-batched-bench beside `infernode bench engine`
 //   client-error the error of `infernode bench` as a client, by its own calibration
 //   guidellm     `infernode bench` beside GuideLLM, of GuideLLM's mock server
 //   self-compare what `infernode bench compare` says of equal and of slower runs
@@ -28,6 +29,7 @@ const benchmarks = {
   "several-engines": { file: "./several-engines.mjs", rounds: 3 },
   speculation: { file: "./speculation.mjs", rounds: 5 },
   jobs: { file: "./jobs.mjs", rounds: 3 },
+  "engine-level": { file: "./engine-level.mjs", rounds: 3 },
   "client-error": { file: "./client-error.mjs", rounds: 5 },
   guidellm: { file: "./guidellm.mjs", rounds: 3 },
   "self-compare": { file: "./self-compare.mjs", rounds: 20 },
