@@ -66,7 +66,7 @@ Exit codes: 0 after SIGTERM or Ctrl-C, 1 failure or a broken engine, 2 wrong usa
 4 the device had no memory for a pass, 130 Ctrl-C twice.`,
     )
     .action(async (model: string | undefined, flags: Flags) => {
-      const options = judgeServeOptions(serveOptions(flags, process.env.PORT, process.env.INFERNODE_API_KEY));
+      const options = judgeServeOptions(serveOptions(flags, process.env));
       const host = processHost();
       const served =
         model !== undefined && isProgram(model)
@@ -178,12 +178,17 @@ function variables(model: string | undefined, flags: Flags): Record<string, stri
   return Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
 }
 
-function serveOptions(flags: Flags, port: string | undefined, keys: string | undefined): ServeOptions {
+function serveOptions(flags: Flags, environment: Environment): ServeOptions {
   const behindGateway = flags.behindGateway === true;
   return {
     host: flags.host ?? (behindGateway ? "0.0.0.0" : "127.0.0.1"),
-    port: flags.port ?? portOf(port) ?? defaultPort,
-    keys: [...(flags.apiKey ?? []), ...fileKeys(flags.apiKeyFile), ...environmentKeys(keys)],
+    port: flags.port ?? portOf("PORT", environment.PORT) ?? defaultPort,
+    healthPort: portOf("PORT_HEALTH", environment.PORT_HEALTH),
+    keys: [
+      ...(flags.apiKey ?? []),
+      ...fileKeys(flags.apiKeyFile),
+      ...environmentKeys(environment.INFERNODE_API_KEY),
+    ],
     behindGateway,
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
@@ -212,10 +217,10 @@ function idleMs({ minWorkers = 1, idleTimeout }: Flags): number | undefined {
   throw refusal("--idle-timeout says when the model is unloaded, which needs --min-workers 0");
 }
 
-function portOf(text: string | undefined): number | undefined {
+function portOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined || text.trim() === "") return undefined;
   if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw refusal(`PORT must be an integer from 0 to 65535, got ${JSON.stringify(text)}`);
+  throw refusal(`${name} must be an integer from 0 to 65535, got ${JSON.stringify(text)}`);
 }
 
 /** Several are separated by commas. */

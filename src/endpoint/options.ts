@@ -8,6 +8,8 @@ export interface ServeOptions {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
+  /** Another port of the same address, which answers /ping and /health alone. */
+  readonly healthPort?: number | undefined;
   /** Keys of which each request must carry one. */
   readonly keys: readonly string[];
   /** Whether something in front of this server decides who may call. */

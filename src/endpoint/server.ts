@@ -4,7 +4,7 @@ import { setMaxListeners } from "node:events";
 import { sleep } from "../backoff.js";
 import { isErrorCode } from "../errors.js";
 import { Admission } from "../http/admission.js";
-import { createApp, type ServerState } from "../http/app.js";
+import { createApp, probesOf, type ServerState } from "../http/app.js";
 import { BodyBudget } from "../http/body-budget.js";
 import { type Listener, type ListenOptions, listen } from "../http/listener.js";
 import { type OpenaiParts, shuttingDown } from "../http/openai-routes.js";
@@ -75,6 +75,7 @@ export class Server implements Stoppable {
   readonly #loaded = new AbortController();
   #sleep: ModelSleep | undefined;
   #listener: Listener | undefined;
+  #probes: Listener | undefined;
 
   /** @param times other than the usual ones, for tests */
   constructor(served: Served, options: JudgedServeOptions, host: Host, times: Partial<ServerTimes> = {}) {
@@ -158,7 +159,7 @@ export class Server implements Stoppable {
       return leaving.code();
     } finally {
       leaving.stop();
-      await this.#listener?.close();
+      await Promise.all([this.#listener?.close(), this.#probes?.close()]);
       await this.#data?.close();
       await this.#served.close();
     }
@@ -221,7 +222,7 @@ export class Server implements Stoppable {
   }
 
   async #listening(metrics: ServerMetrics): Promise<boolean> {
-    const { host, port } = this.#options;
+    const { port } = this.#options;
     const openai = this.#openai();
     const app = createApp({
       guard: { keys: this.#options.ring, origins: this.#options.origins, isLocal: this.#options.isLocal },
@@ -236,13 +237,23 @@ export class Server implements Stoppable {
       openai,
       more: (routes) => addPlatformRoutes(routes, this.#platform(openai)),
     });
+    this.#listener = await this.#listen((request) => app.fetch(request), port);
+    const { healthPort } = this.#options;
+    if (this.#listener === undefined || healthPort === undefined || healthPort === this.port)
+      return this.#listener !== undefined;
+    this.#probes = await this.#listen(probesOf(app), healthPort);
+    return this.#probes !== undefined;
+  }
+
+  /** Undefined where the port cannot be had; the log says why. */
+  async #listen(fetch: Parameters<typeof listen>[0], port: number): Promise<Listener | undefined> {
+    const { host } = this.#options;
     try {
-      this.#listener = await listen((request) => app.fetch(request), { host, port, ...this.#times });
+      return await listen(fetch, { host, port, ...this.#times });
     } catch (thrown) {
       this.#logger.error(`The server cannot listen on ${host}:${port}: ${messageOfThrown(thrown)}`);
-      return false;
+      return undefined;
     }
-    return true;
   }
 
   #tellReady(): void {

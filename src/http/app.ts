@@ -94,6 +94,16 @@ export function createApp(parts: AppParts): Hono {
   return app;
 }
 
+/** The application's probes alone, for a port of their own. */
+export function probesOf(app: Hono): (request: Request) => Response | Promise<Response> {
+  return (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/ping" || pathname === "/health") return app.fetch(request);
+    const said = `this port answers /ping and /health alone, not ${request.method} ${pathname.slice(0, 200)}`;
+    return errorReply(new ApiError(404, said, { code: "route_not_found" }));
+  };
+}
+
 /** Jobs wait in their queue until the model is loaded. */
 function canWait(path: string): boolean {
   return /^\/v2\/[^/]+\/(?!openai(?:\/|$))/.test(path);

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -44,9 +45,37 @@ describe("infernode serve", { timeout }, () => {
     }
   });
 
+  it("answers probes, and nothing else, where PORT_HEALTH says, from before its model is there", async () => {
+    const free = createServer().listen(0, "127.0.0.1");
+    await once(free, "listening");
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    await once(free, "close");
+    const { child, said, ended } = start([], { PORT: "0", PORT_HEALTH: String(port) });
+    try {
+      const probe = (path: string) =>
+        fetch(`http://127.0.0.1:${port}${path}`).then(
+          ({ status }) => status,
+          () => 0,
+        );
+      const seen = new Set<number>();
+      while (!said.text.includes("Serving on")) seen.add(await probe("/ping"));
+      expect([...seen].filter((status) => ![0, 200, 204].includes(status))).toEqual([]);
+      expect([await probe("/ping"), await probe("/health"), await probe("/v1/models")]).toEqual([
+        200, 200, 404,
+      ]);
+      child.kill("SIGTERM");
+      expect(await ended).toBe(0);
+      expect(await probe("/ping")).toBe(0);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
   it.each<[readonly string[], Readonly<Record<string, string>>, string]>([
     [["--host", "0.0.0.0"], {}, "--host 0.0.0.0 is reached by other machines"],
     [["--port", "70000"], {}, "Expected an integer from 0 to 65535"],
+    [[], { PORT_HEALTH: "70000" }, 'PORT_HEALTH must be an integer from 0 to 65535, got "70000"'],
     [[], { PORT: "http" }, 'PORT must be an integer from 0 to 65535, got "http"'],
     [["--api-key", ""], {}, "an API key must be 1 to 512 visible ASCII characters"],
     [["--api-key-file", "nowhere"], {}, "--api-key-file cannot be read: ENOENT"],

@@ -234,6 +234,12 @@ export const kPackageVariables = [
   ],
   ["PORT", "0 to 65535", "8000", "Where `infernode serve` listens; `--port` counts more."],
   [
+    "PORT_HEALTH",
+    "0 to 65535",
+    "–",
+    "Where `infernode serve` answers `/ping` and `/health`, too, and nothing else: RunPod's load balancer asks there.",
+  ],
+  [
     "INFERNODE_API_KEY",
     "keys, by commas",
     "–",
