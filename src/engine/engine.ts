@@ -76,6 +76,7 @@ interface Started {
 /** Runs many generations of one model at once. Made by Model.createEngine(). */
 export class Engine {
   readonly #native: NativeEngine;
+  readonly #options: ChosenEngineOptions;
   readonly #schema: RequestSchema;
   readonly #chat: ChatRenderer;
   readonly #keepAlive: KeepAlive;
@@ -90,7 +91,8 @@ export class Engine {
   constructor(native: NativeEngine, router: EventRouter, model: EngineModel, chat: ChatRenderer) {
     this.#native = native;
     this.#chat = chat;
-    const { loras } = native.options;
+    this.#options = Object.freeze(native.options); // each look makes a new object
+    const { loras } = this.#options;
     this.#schema = requestSchema({ ...model, loras, fixedLorasOn: deviceOfFixedLoras(model.devices) });
     this.#model = model;
     this.#states = new StateFiles(native, model);
@@ -105,7 +107,7 @@ export class Engine {
 
   /** The options in use, with what was chosen for those left out. */
   get options(): ChosenEngineOptions {
-    return this.#native.options;
+    return this.#options;
   }
 
   /**

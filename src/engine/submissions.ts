@@ -109,8 +109,8 @@ export class Submissions {
 
   /** Requests that share their prompt, whatever is kept for others. */
   #shared(request: NativeRequest, count: number, firstId: number | undefined): NativeRequest {
-    const { promptCache } = this.#parts.native.options;
-    if (count < 2 || (request.cache && promptCache)) return request;
+    if (count < 2) return request;
+    if (request.cache && this.#parts.native.options.promptCache) return request;
     return { ...request, cache: true, siblings: true, cacheSalt: `\0${firstId}` };
   }
 

@@ -2,8 +2,11 @@
 // at before a body is read, so that an overloaded server refuses at once. Also what a server
 // that is to leave waits for.
 import { Changes } from "../serverless/changes.js";
+import { Turns } from "./turns.js";
 
 export class Admission {
+  /** In which what was admitted begins its work. */
+  readonly turns = new Turns();
   readonly #limit: () => number;
   readonly #changes = new Changes();
   #living = 0;

@@ -84,8 +84,9 @@ async function generated(
   { path, method, body: read }: CarriedCall,
   work: LinkedAbort,
 ): Promise<Reply> {
-  const { model, stallMs, onUnknown, responses } = parts;
+  const { model, stallMs, onUnknown, responses, admission } = parts;
   const body = await read();
+  await admission.turns.next();
   const { signal } = work.abort;
   await parts.awake?.(signal);
   const given = await answer(model(), { path, method, body, signal, onUnknown, responses });

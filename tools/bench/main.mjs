@@ -6,6 +6,8 @@
 //   layouts      our two KV layouts beside each other
 //   several-engines  engines of one process together beside one alone
 //   speculation  guessing ahead beside not doing so
+//   http         streams over HTTP beside the engine in process
+//   storm        500 streams at once, and ten times the queue
 //   jobs         the job loop on the emulated platform
 //   engine-level the tables of llama-bench and llama-batched-bench beside `infernode bench engine`
 //   client-error the error of `infernode bench` as a client, by its own calibration
@@ -28,6 +30,8 @@ const benchmarks = {
   layouts: { file: "./layouts.mjs", rounds: 3 },
   "several-engines": { file: "./several-engines.mjs", rounds: 3 },
   speculation: { file: "./speculation.mjs", rounds: 5 },
+  http: { file: "./http.mjs", rounds: 5 },
+  storm: { file: "./storm.mjs", rounds: 5 },
   jobs: { file: "./jobs.mjs", rounds: 3 },
   "engine-level": { file: "./engine-level.mjs", rounds: 3 },
   "client-error": { file: "./client-error.mjs", rounds: 5 },
