@@ -10,7 +10,7 @@ import { readMachine } from "../../tools/bench/peers/machine.mjs";
 import { measureGroup } from "../../tools/bench/peers/measure.mjs";
 import { groups } from "../../tools/bench/peers/plan.mjs";
 import { barsOfResults, documentText, remarksOf } from "../../tools/bench/peers/tables.mjs";
-import { commonText, partsAtOnce } from "../../tools/bench/peers/texts.mjs";
+import { agreementOf, agreementText, isOther } from "../../tools/bench/peers/texts.mjs";
 import { judgeWork, kDecode, kPrompt, speedOf } from "../../tools/bench/peers/workloads.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -44,6 +44,7 @@ describe("a group", () => {
     expect(saved.map(({ isComplete }) => isComplete)).toEqual([false, false, true]);
     const [text] = result.texts;
     expect(text).toMatchObject({ mustAgree: true, same: text.of });
+    expect(text.gap).toBeUndefined();
     expect(text.of).toBeGreaterThan(20);
     for (const workload of result.workloads) {
       expect(workload.rounds).toHaveLength(2);
@@ -111,13 +112,40 @@ describe("work", () => {
 });
 
 describe("greedy texts", () => {
-  it("may part later, but not at once", () => {
-    const paris = commonText(" Paris. It is a large city", "Paris. It is a small city");
-    expect(paris).toEqual({ same: 15, of: 25 });
-    expect(partsAtOnce({ ...paris, mustAgree: true })).toBe(false);
-    const other = { ...commonText("Paris. It is a city", "Pa ris is so"), mustAgree: true };
-    expect(partsAtOnce(other)).toBe(true);
-    expect(partsAtOnce({ ...other, mustAgree: false })).toBe(false);
+  const choices = [
+    {
+      text: "Paris",
+      rivals: [
+        { text: "Paris", gap: 0 },
+        { text: "Rome", gap: 5 },
+      ],
+    },
+    {
+      text: "Paris.",
+      rivals: [
+        { text: "Paris.", gap: 0 },
+        { text: "Paris,", gap: 0.4 },
+      ],
+    },
+  ];
+  const judged = (text) => {
+    const agreement = agreementOf(choices, text);
+    return [agreementText(agreement), isOther({ ...agreement, mustAgree: true })];
+  };
+
+  it("may part where ours found both tokens likely, and nowhere else", () => {
+    expect(judged(" Paris. It is")).toEqual(["all 2 tokens the same", false]);
+    expect(judged("Paris, and")).toEqual([
+      "1 of 2 tokens the same, then parting at a choice of 0.40 nats",
+      false,
+    ]);
+    expect(judged("Rome.")).toEqual(["0 of 2 tokens the same, then parting at a choice of 5.00 nats", true]);
+    expect(judged("Pa ris")).toEqual([
+      "0 of 2 tokens the same, then parting by a token we found unlikely",
+      true,
+    ]);
+    expect(judged("")).toEqual(["all 0 tokens the same", true]);
+    expect(isOther({ ...agreementOf(choices, "Rome."), mustAgree: false })).toBe(false);
   });
 });
 
@@ -164,7 +192,7 @@ describe("the command", () => {
     isQuick: false,
     isComplete: true,
     workloads: [workload],
-    texts: [{ ours: isFirst.name, peer: isPeer.name, same: 9, of: 30, mustAgree: true }],
+    texts: [{ ours: isFirst.name, peer: isPeer.name, same: 1, of: 30, gap: null, mustAgree: true }],
     contenders: [isFirst, isPeer],
   };
 
@@ -176,7 +204,9 @@ describe("the command", () => {
     expect(status).toBe(0);
     expect(stdout).toContain("| A Q8_0 | decode, 1 at once | 100.0 | 80.0 | 1.25 | >= 1.3 |");
     expect(stdout).toContain("| Peer, A Q8_0 | 1.50 | 1 |");
-    expect(stdout).toContain("the greedy texts of infernode, A Q8_0 and Peer, A Q8_0 part at once");
+    expect(stdout).toContain(
+      "Peer, A Q8_0 computes another text than infernode, A Q8_0: 1 of 30 tokens the same",
+    );
     expect(stdout).toMatch(/\nNot measured: openvino-q4_0, vllm-awq, /);
     expect(stderr).toContain("1 of 1 bars missed:");
     expect(barsOfResults([result])).toMatchObject([{ value: 1.25, atLeast: 1.3 }]);

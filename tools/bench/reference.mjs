@@ -32,15 +32,22 @@ export async function referenceVariants() {
 
 // Decoded tokens/s of each of `task.repeats` runs in one process.
 export async function runReference({ program, flag }, task) {
+  return (await batchedRows([program], flag, task)).map((row) => row.speed_tg);
+}
+
+// The program's own rows of `task.repeats` runs in one process. Its log is written by a thread that it does
+// not wait for at its end, so that the last line is lost now and then: a run of one sequence goes last.
+export async function batchedRows([program, ...before], flag, task, env = {}) {
   const { model, threads, sequences, promptTokens, newTokens, repeats } = task;
   const cells = Math.ceil((promptTokens + newTokens) / kCellStep) * kCellStep;
-  const args = ["-m", model, "-c", String(cells * sequences), "-b", "2048", "-ub", "512", flag];
+  const args = [...before, "-m", model, "-c", String(cells * sequences), "-b", "2048", "-ub", "512", flag];
   args.push("-npp", String(promptTokens), "-ntg", String(newTokens));
-  args.push("-npl", Array(repeats).fill(sequences).join(","));
+  args.push("-npl", [...Array(repeats).fill(sequences), 1].join(","));
   args.push("-t", String(threads), "-ngl", "0", "--output-format", "jsonl");
-  const rows = await jsonResults(program, args, { what: kProgram });
-  if (rows.length !== repeats || rows.some((row) => row.pl !== sequences)) {
+  const rows = (await jsonResults(program, args, { env, what: kProgram })).slice(0, repeats);
+  const isAsked = (row) => row.pl === sequences && row.pp === promptTokens && row.tg === newTokens;
+  if (rows.length !== repeats || !rows.every(isAsked)) {
     throw new BenchFailure(`${kProgram} did other work: ${JSON.stringify(rows)}`);
   }
-  return rows.map((row) => row.speed_tg);
+  return rows;
 }

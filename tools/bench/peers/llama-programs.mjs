@@ -1,11 +1,10 @@
 // llama-batched-bench and llama-bench of the pinned tree: no texts, no sampling, no requests. Each
 // measurement is a process of its own, timed by itself without its loading.
-import { jsonResults, onCores, results } from "../child.mjs";
+import { onCores, results } from "../child.mjs";
 import { BenchFailure } from "../failure.mjs";
+import { batchedRows } from "../reference.mjs";
 import { referenceEnvironment, referenceProgram } from "./reference.mjs";
 import { isPrompt } from "./workloads.mjs";
-
-const kCellStep = 256; // llama.cpp pads each sequence's share of the context to it
 
 // One answer for each repetition of the workload, as worker.mjs answers.
 function contender(name, settings, measure) {
@@ -25,16 +24,9 @@ export const llamaBatchedBench = contender(
   "llama-batched-bench",
   "-npp -ntg -npl -t -b 2048 -ub 512 -ngl 0 --no-kv-unified; its prompt's and its tokens' time together",
   async (program, { model, threads }, { requests, promptTokens, newTokens, repeats }) => {
-    const cells = Math.ceil((promptTokens + newTokens) / kCellStep) * kCellStep;
-    const sizes = ["-c", cells * requests, "-npp", promptTokens, "-ntg", newTokens];
-    sizes.push("-npl", Array(repeats).fill(requests).join(","), "-b", 2048, "-ub", 512, "-t", threads);
-    const flags = ["-ngl", 0, "--no-kv-unified", "--output-format", "jsonl"];
-    const [command, ...args] = onCores(threads, [program, "-m", model, ...sizes, ...flags].map(String));
-    const env = referenceEnvironment(program);
-    const rows = await jsonResults(command, args, { env, what: "llama-batched-bench" });
-    if (rows.length !== repeats || rows.some((row) => row.pl !== requests || row.tg !== newTokens)) {
-      throw new BenchFailure(`llama-batched-bench did other work: ${JSON.stringify(rows)}`);
-    }
+    const task = { model, threads, sequences: requests, promptTokens, newTokens, repeats };
+    const command = onCores(threads, [program]);
+    const rows = await batchedRows(command, "--no-kv-unified", task, referenceEnvironment(program));
     return rows.map((row) => ({
       wallMs: (row.t_pp + row.t_tg) * 1000,
       promptTokens: Array(requests).fill(row.pp),

@@ -6,8 +6,8 @@ import { medianOf, medianRatio, runRounds } from "../rounds.mjs";
 import { contenders } from "./contenders.mjs";
 import { memoryOfTree } from "./memory.mjs";
 import { barsOf } from "./plan.mjs";
-import { commonText } from "./texts.mjs";
-import { ensureWeights, titleOf } from "./weights.mjs";
+import { agreementOf, greedyChoices } from "./texts.mjs";
+import { ensureWeights, familyOf, titleOf } from "./weights.mjs";
 import {
   isPrompt,
   judgeWork,
@@ -27,8 +27,9 @@ export async function measureGroup(group, setting, onProgress) {
   const members = group.of.map((each, index) => memberOf(each, index));
   try {
     for (const member of members) await attempt(member, () => startMember(member, workloads, setting));
-    result.texts = commonTexts(members);
-    const nextPrompts = await promptsOf(members);
+    const model = await modelOf(members);
+    result.texts = await agreements(members, model, setting.threads);
+    const nextPrompts = promptSource(model);
     const bars = setting.isQuick ? [] : barsOf(group, setting);
     for (const [index, workload] of workloads.entries()) {
       if (performance.now() > setting.deadline)
@@ -94,25 +95,26 @@ async function startMember(member, workloads, setting) {
   member.text = answer.texts[0];
 }
 
-// Texts of the same weights are compared with those of the first contender.
-function commonTexts([first, ...others]) {
-  if (first.text === undefined) return [];
-  return others
-    .filter((other) => other.text !== undefined && other.kind !== first.kind)
-    .map((other) => ({
-      ours: first.name,
-      peer: other.name,
-      ...commonText(first.text, other.text),
-      mustAgree: first.facts.isTrained && first.weights === other.weights,
-    }));
+// Peers' texts beside our choices with the first weights. Those of one family must agree: what a
+// group's contenders of different kinds read are the same numbers.
+async function agreements([first, ...others], model, threads) {
+  const peers = others.filter(({ text, kind }) => text !== undefined && kind !== first.kind);
+  if (first.text === undefined || peers.length === 0) return [];
+  const choices = await greedyChoices(model, kTextPrompt, kTextTokens, threads);
+  return peers.map((peer) => ({
+    ours: first.name,
+    peer: peer.name,
+    ...agreementOf(choices, peer.text),
+    mustAgree: first.facts.isTrained && familyOf(first.weights) === familyOf(peer.weights),
+  }));
 }
 
-// By the tokenizer of the first weights that are a file: all members' are the same.
-async function promptsOf(members) {
+// The first weights that are a file, whose tokenizer is that of all members.
+async function modelOf(members) {
   const file = members.find(({ facts }) => facts?.file.endsWith(".gguf"))?.facts.file;
   if (file === undefined) throw new BenchFailure("No contender could be started.");
   const { loadModel } = await import("../../../dist/index.js");
-  return promptSource(await loadModel(file, { gpuLayers: 0 }));
+  return loadModel(file, { gpuLayers: 0 });
 }
 
 async function measureWorkload({ group, members, workload, bar, nextPrompts }, setting) {

@@ -1,7 +1,7 @@
 // Results as text: lines for the terminal while a group is measured, Markdown for docs/benchmarks.md.
 import { barText, missedBars } from "../bars.mjs";
 import { number, table } from "../report.mjs";
-import { agreementText, partsAtOnce } from "./texts.mjs";
+import { agreementText, isOther } from "./texts.mjs";
 
 const named = (ratio, workload) => ({ ...ratio, what: `${workload.title}: ${ratio.above} / ${ratio.below}` });
 
@@ -24,8 +24,11 @@ export function remarksOf(results) {
       : [`${result.id}: broken off before its end.`]),
     ...(result.isQuick ? [`${result.id}: a short try; its figures mean nothing.`] : []),
     ...result.texts
-      .filter(partsAtOnce)
-      .map((text) => `${result.id}: the greedy texts of ${text.ours} and ${text.peer} part at once.`),
+      .filter(isOther)
+      .map(
+        (text) =>
+          `${result.id}: ${text.peer} computes another text than ${text.ours}: ${agreementText(text)}.`,
+      ),
   ]);
 }
 

@@ -42,7 +42,7 @@ export const titleOf = (name) => `${families[familyOf(name)].title} ${typeOf(nam
 
 const typeOf = (name) => name.split(":")[1];
 
-function familyOf(name) {
+export function familyOf(name) {
   const [family, type] = name.split(":");
   if (families[family] !== undefined && type !== undefined) return family;
   throw new BenchFailure(`There are no weights "${name}"; they are named ${Object.keys(families)}:TYPE.`);
