@@ -66,7 +66,13 @@ Exit codes: 0 after SIGTERM or Ctrl-C, 1 failure or a broken engine, 2 wrong usa
 4 the device had no memory for a pass, 130 Ctrl-C twice.`,
     )
     .action(async (model: string | undefined, flags: Flags) => {
-      const options = judgeServeOptions(serveOptions(flags, process.env));
+      const options = judgeServeOptions(
+        serveOptions(flags, {
+          port: process.env.PORT,
+          healthPort: process.env.PORT_HEALTH,
+          keys: process.env.INFERNODE_API_KEY,
+        }),
+      );
       const host = processHost();
       const served =
         model !== undefined && isProgram(model)
@@ -178,17 +184,20 @@ function variables(model: string | undefined, flags: Flags): Record<string, stri
   return Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
 }
 
-function serveOptions(flags: Flags, environment: Environment): ServeOptions {
+/** What the environment says where flags do not. */
+interface Variables {
+  readonly port: string | undefined;
+  readonly healthPort: string | undefined;
+  readonly keys: string | undefined;
+}
+
+function serveOptions(flags: Flags, { port, healthPort, keys }: Variables): ServeOptions {
   const behindGateway = flags.behindGateway === true;
   return {
     host: flags.host ?? (behindGateway ? "0.0.0.0" : "127.0.0.1"),
-    port: flags.port ?? portOf("PORT", environment.PORT) ?? defaultPort,
-    healthPort: portOf("PORT_HEALTH", environment.PORT_HEALTH),
-    keys: [
-      ...(flags.apiKey ?? []),
-      ...fileKeys(flags.apiKeyFile),
-      ...environmentKeys(environment.INFERNODE_API_KEY),
-    ],
+    port: flags.port ?? portOf("PORT", port) ?? defaultPort,
+    healthPort: portOf("PORT_HEALTH", healthPort),
+    keys: [...(flags.apiKey ?? []), ...fileKeys(flags.apiKeyFile), ...environmentKeys(keys)],
     behindGateway,
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
