@@ -2,13 +2,15 @@
 // computes them: its library with the CPU kernels of bin/unmodified, which our routines do not
 // replace. tools/checkpoints/llama_distance.py compares them with an F32 computation.
 // Prints a line per prompt: id, log probability, id, log probability, ...
-//   first_tokens_bench MODEL.gguf PROMPTS.json [BACKENDS]
+//   first_tokens_bench MODEL.gguf PROMPTS.json [BACKENDS [no-flash-attention]]
 // PROMPTS: lists of token ids. BACKENDS: another folder; bin itself is as good where the processor
-// has none of our routines for the model (native/cpu/measured_sets.h).
+// has none of our routines for the model (native/cpu/measured_sets.h). no-flash-attention: the
+// other of llama.cpp's two ways, which rounds elsewhere: how far apart two equals are.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -46,9 +48,10 @@ using Prompts = std::vector<std::vector<llama_token>>;
 }
 
 // One thread and llama-server's other defaults: batches of 2,048, computed 512 at a time.
-[[nodiscard]] Context context_of(llama_model& model) {
+[[nodiscard]] Context context_of(llama_model& model, bool flash_attention) {
   llama_context_params params = llama_context_default_params();
   params.n_ctx = kContext;
+  if (!flash_attention) params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   params.n_threads = params.n_threads_batch = 1;
   Context context(llama_init_from_model(&model, params));
   if (context == nullptr) give_up("no context could be made");
@@ -72,16 +75,18 @@ void print_likeliest(const float* logits, std::size_t count) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 3 && count != 4) give_up("expected MODEL.gguf PROMPTS.json [BACKENDS]");
+  const bool plain = count == 5 && std::strcmp(arguments[4], "no-flash-attention") == 0;
+  if (count < 3 || count > 5 || (count == 5 && !plain))
+    give_up("expected MODEL.gguf PROMPTS.json [BACKENDS [no-flash-attention]]");
   Prompts prompts = prompts_of(arguments[2]);
-  infernode::start_llama_runtime(count == 4 ? arguments[3]
+  infernode::start_llama_runtime(count >= 4 ? arguments[3]
                                             : INFERNODE_BENCH_BACKENDS "/unmodified");
   const Model model(llama_model_load_from_file(arguments[1], llama_model_default_params()));
   if (model == nullptr) give_up(std::string(arguments[1]) + " could not be loaded");
   const auto vocabulary =
       static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.get())));
   if (vocabulary < kTold) give_up("the vocabulary is too small");
-  const Context context = context_of(*model);
+  const Context context = context_of(*model, !plain);
   for (std::vector<llama_token>& prompt : prompts) {
     llama_memory_clear(llama_get_memory(context.get()), true);
     const auto length = static_cast<std::int32_t>(prompt.size());

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How far llama.cpp itself is from recorded first-token log probabilities, on a converted file.
 
-usage: llama_distance.py PROGRAM FILE.gguf TYPE TOKENS RECORDED [BACKENDS]
+usage: llama_distance.py PROGRAM FILE.gguf TYPE TOKENS RECORDED [BACKENDS ...]
 
 PROGRAM is first_tokens_bench (targets first_tokens_bench and infernode_unmodified), FILE made by
 `infernode convert` with the profile TYPE (repack.py compare shows that its bytes are right),
 TOKENS by prompt-tokens.mjs, or the first of them, RECORDED by `logits.py first`, which gets
-llamaDistance[processor][TYPE]: the distance and of how many prompts. BACKENDS is handed to PROGRAM, which says what it is.
+llamaDistance[processor][TYPE]: the mean distance, and each prompt's. BACKENDS and what follows are handed to PROGRAM,
+which says what they are.
 """
 
 import json
@@ -19,15 +20,16 @@ import sys
 def main():
     program, file, kind, tokens, path = sys.argv[1:6]
     recorded = json.loads(pathlib.Path(path).read_text())
-    command = [program, file, tokens, *sys.argv[6:7]]
+    command = [program, file, tokens, *sys.argv[6:]]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     told = [likeliest(line.split()) for line in printed.splitlines()]
     distances = [distance(top, each) for top, each in zip(recorded["top"][: len(told)], told, strict=True)]
     theirs = recorded.setdefault("llamaDistance", {}).setdefault(processor(), {})
-    theirs[kind] = {"prompts": len(distances), "distance": round(sum(distances) / len(distances), 5)}
+    mean = round(sum(distances) / len(distances), 5)
+    theirs[kind] = {"prompts": len(distances), "distance": mean, "each": [round(one, 4) for one in distances]}
     text = json.dumps(recorded, separators=(",", ":")).replace("]],[[", "]],\n[[")
     pathlib.Path(path).write_text(text + "\n")
-    print(kind, theirs[kind])
+    print(f"{kind}, {len(distances)} prompts: {mean}")
 
 
 def likeliest(words):

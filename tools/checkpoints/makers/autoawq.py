@@ -32,6 +32,9 @@ def tokenizer_of(folder):
     """transformers 4 does not know the tokenizer class that transformers 5 writes."""
     told = json.loads((pathlib.Path(folder) / "tokenizer_config.json").read_text())
     special = {name: told[name] for name in ("bos_token", "eos_token", "unk_token") if told.get(name)}
+    template = pathlib.Path(folder) / "chat_template.jinja"
+    if template.exists():
+        special["chat_template"] = template.read_text()
     return PreTrainedTokenizerFast(tokenizer_file=f"{folder}/tokenizer.json", **special)
 
 
