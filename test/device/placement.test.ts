@@ -1,7 +1,7 @@
 // Where layers and cells lie, by llama.cpp's own words, and that greedy text on a device is the
 // CPU's: with all, some and no layers there, with a stream for each sequence and with one pool.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { embeddedModelPath, type LogLine, loadModel, setLogListener } from "../../src/index.js";
+import { devices, embeddedModelPath, type LogLine, loadModel, setLogListener } from "../../src/index.js";
 import { caught } from "../helpers/caught.js";
 import { type Answer, expectAlike, onCpu, rounding } from "../helpers/device-answers.js";
 import { withEngine } from "../helpers/embedded.js";
@@ -39,11 +39,11 @@ describeDevice("one device", 1, () => {
   ] as const)(
     "says what the CPU says with gpuLayers %s",
     patience,
-    async (gpuLayers, devices, there, here) => {
+    async (gpuLayers, expected, there, here) => {
       lines.length = 0;
       await using model = await loadModel(embeddedModelPath(), { gpuLayers });
       const computing = model.info.devices.filter(({ layers, hasOutput }) => layers.length > 0 || hasOutput);
-      expect(computing.map(({ name }) => name).sort()).toEqual(devices);
+      expect(computing.map(({ name }) => name).sort()).toEqual(expected);
       const layers = model.info.devices.flatMap((device) => device.layers).sort((one, other) => one - other);
       expect(layers).toEqual(Array.from({ length: model.info.layerCount }, (_, layer) => layer));
       for (const kvLayout of ["streams", "unified"] as const) {
@@ -64,6 +64,39 @@ describeDevice("one device", 1, () => {
       }
     },
   );
+
+  it(
+    "keeps the KV cache in host memory with kvOffload false, and says what the CPU says",
+    patience,
+    async () => {
+      lines.length = 0;
+      await using model = await loadModel(embeddedModelPath(), { device: "gpu" });
+      const shape = { slots: 2, contextLength: 256, prefillChunk: 32, kvOffload: false };
+      await withEngine(model, shape, async (engine) => {
+        const answers = await Promise.all(requests.map((request) => engine.generate(request)));
+        for (const [index, answer] of answers.entries()) expectAlike(answer, cpu[index] as Answer, rounding);
+        expect(engine.stats()).toMatchObject({ failedPasses: 0, kvCellsUsed: 0 });
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect([...places("KV")]).toEqual(["CPU"]);
+      const [there] = model.memoryNeeded(shape).devices;
+      expect(there).toMatchObject({ name: "Vulkan0", kvBytes: 0 });
+      expect(there?.weightBytes).toBe(model.info.devices[0]?.weightBytes);
+    },
+  );
+
+  it("puts as many layers there as fit in a part of its memory", patience, async () => {
+    const freeBytes = devices().find(({ name }) => name === "Vulkan0")?.freeBytes ?? 0;
+    const layersWith = async (mebibytes: number) => {
+      const gpuMemoryUtilization = (mebibytes * 2 ** 20) / freeBytes;
+      await using model = await loadModel(embeddedModelPath(), { gpuLayers: "auto", gpuMemoryUtilization });
+      return model.info.devices.find(({ name }) => name === "Vulkan0")?.layers.length ?? 0;
+    };
+    const found = [await layersWith(262), await layersWith(271), await layersWith(600)];
+    expect(found.at(0)).toBeLessThan(found.at(-1) ?? 0);
+    expect(found.at(-1)).toBe(4);
+    expect(found).toEqual([...found].sort((one, other) => one - other));
+  });
 
   it("refuses weights that the device cannot hold before any is read", patience, async () => {
     const error = await caught(() => loadModel("synthetic:llama?layers=24&dim=4096&type=f16"));

@@ -2,7 +2,8 @@
 // own memory as far as llama.cpp knows.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { embeddedModelPath, loadModel, setLogListener } from "../../src/index.js";
-import { expectAlike, onCpu, rounding } from "../helpers/device-answers.js";
+import { caught } from "../helpers/caught.js";
+import { type Answer, expectAlike, onCpu, rounding } from "../helpers/device-answers.js";
 import { withEngine } from "../helpers/embedded.js";
 import { describeDevice, patience } from "../helpers/software-device.js";
 
@@ -41,5 +42,31 @@ describeDevice("two devices", 2, () => {
         expect(told, `${what} on ${device}`).toBe(true);
       }
     }
+  });
+
+  // By hand: of five parts, four layers and the output, part n goes to the device in whose share
+  // of the line from 0 to 1 n/5 lies.
+  it.each([
+    [{ tensorSplit: [3, 1] }, "Vulkan0 0-3, Vulkan1 output, CPU"],
+    [{ tensorSplit: [1, 3] }, "Vulkan0 0-1, Vulkan1 2-3 output, CPU"],
+    [{ splitMode: "none", mainGpu: 1 }, "Vulkan1 0-3 output, CPU"],
+  ] as const)("share them as %j says", patience, async (options, expected) => {
+    const [cpu] = await onCpu([{ engineOptions: shape, requests: [request] }]);
+    await using model = await loadModel(embeddedModelPath(), options);
+    const lies = model.info.devices.map(({ name, layers, hasOutput }) => {
+      const run = layers.length === 0 ? [] : [`${layers[0]}-${layers.at(-1)}`];
+      return [name, ...run, ...(hasOutput ? ["output"] : [])].join(" ");
+    });
+    expect(lies.join(", ")).toBe(expected);
+    await withEngine(model, shape, async (engine) => {
+      expectAlike(await engine.generate(request), cpu?.answers[0] as Answer, rounding);
+      expect(engine.stats().failedPasses).toBe(0);
+    });
+  });
+
+  it("refuse splitMode row by their name", patience, async () => {
+    const error = await caught(() => loadModel(embeddedModelPath(), { splitMode: "row" }));
+    expect(error.code).toBe("INVALID_OPTION");
+    expect(error.message).toContain("Vulkan0");
   });
 });

@@ -14,9 +14,12 @@ export function programIn(folder, name) {
   return program;
 }
 
-/** llama.cpp's flags for a device of that name. */
+/**
+ * llama.cpp's flags for a device of that name. One thread in a dry run on the CPU: its threads wait
+ * for each other without sleeping, which takes minutes where other programs compute too.
+ */
 export const deviceFlags = (device) =>
-  device === "cpu" ? ["-ngl", "0", "--device", "none"] : ["-ngl", "99"];
+  device === "cpu" ? ["-ngl", "0", "--device", "none", "-t", "1"] : ["-ngl", "99"];
 
 /**
  * @param task { model, device, widths, promptTokens, newTokens }
