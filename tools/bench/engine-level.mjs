@@ -4,10 +4,11 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { jsonResults, results, runQuietly } from "./child.mjs";
+import { jsonResults, runQuietly } from "./child.mjs";
 import { BenchFailure } from "./failure.mjs";
 import { ensureModel } from "./make-model.mjs";
 import { places } from "./places.mjs";
+import { referenceFolder } from "./reference-programs.mjs";
 import { number, table } from "./report.mjs";
 import { medianOf, medianRatio, runRounds } from "./rounds.mjs";
 
@@ -39,12 +40,9 @@ export async function measure({ sequences, threads, ...options }) {
   }
 }
 
-// The set-up prints the folder as its last line.
 async function build() {
-  const onLine = (line) => (path.isAbsolute(line) ? line : undefined);
-  const what = `building ${kPrograms.join(" and ")}`;
-  const folders = await results(process.execPath, [places.referenceBuild, ...kPrograms], onLine, { what });
-  return kPrograms.map((program) => path.join(folders.at(-1), program));
+  const folder = await referenceFolder(kPrograms);
+  return kPrograms.map((program) => path.join(folder, program));
 }
 
 async function measureOurs({ model, sequences, threads }, file) {
