@@ -144,7 +144,7 @@ std::vector<Turn> with_told_calls(const std::vector<Turn>& turns, const common_j
 }
 
 common_chat_params apply_generic(const common_chat_templates* templates,
-                                 common_chat_templates_inputs inputs) {
+                                 const common_chat_templates_inputs& inputs) {
   common_chat_templates_inputs shown = inputs;
   shown.tools.clear();
   shown.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE;

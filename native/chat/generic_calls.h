@@ -19,6 +19,6 @@ std::vector<Turn> with_told_calls(const std::vector<Turn>& turns, const common_j
 // As common_chat_templates_apply of a conversation with told calls. The template is shown no tools;
 // grammar and parser are those of an answer that may, or must, call `inputs.tools`.
 common_chat_params apply_generic(const common_chat_templates* templates,
-                                 common_chat_templates_inputs inputs);
+                                 const common_chat_templates_inputs& inputs);
 
 }  // namespace infernode::chat
