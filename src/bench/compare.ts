@@ -104,7 +104,7 @@ function changeOf(
   const counts = [first.length, second.length] as const;
   const shared = {
     ...{ load, metric, before, after, repeats: counts, change: share(after - before) },
-    explained: explainedOf(metric, before, sides, areEndpoints),
+    explained: explainedOf(metric, Math.max(before, after), sides, areEndpoints),
   };
   if (Math.min(...counts) < 2) return [{ ...shared, low: null, high: null, p: null }];
   const { low, high, p } = welch(first, second);

@@ -48,23 +48,25 @@ function latenessOf({ client: { eventLoopDelayMs } }: RepeatFigures): number {
 /**
  * How much of a change the machine explains, in the figure's unit: how much later it was on one side, at
  * each wake-up, and of endpoints once what it was late at all, which the other end may have been more or less.
- * @param before the figure's mean on the first side
+ * Whether a request is good is decided by its longest gaps, each of which the machine may have made.
+ * @param most the greater of the figure's two means
  */
 export function explainedOf(
   { name, unit }: Metric,
-  before: number,
+  most: number,
   sides: Sides,
   areEndpoints: boolean,
 ): number {
-  // Whether a request is good is decided by its longest gaps.
-  const isTail = /_p9\d$/.test(name) || name === "good_req_s";
+  const isGood = name === "good_req_s";
+  const isTail = isGood || /_p9\d$/.test(name);
   const [first = 0, second = 0] = sides.map((repeats) =>
     mean(repeats.map((each) => (isTail ? each.client.eventLoopDelayMs.p99 : latenessOf(each)))),
   );
-  const ms = wakeUps * Math.abs(second - first) + (areEndpoints ? Math.max(first, second) : 0);
+  const latestMs = areEndpoints ? Math.max(first, second) : 0;
+  const ms = wakeUps * (isGood ? latestMs : Math.abs(second - first)) + latestMs;
   if (unit === "ms") return ms;
   const requests = sides[0]
     .map(({ latency }) => latency.endToEndMs?.mean)
     .filter((each) => each !== undefined);
-  return requests.length === 0 ? 0 : (before * ms) / mean(requests);
+  return requests.length === 0 ? 0 : (most * ms) / mean(requests);
 }
