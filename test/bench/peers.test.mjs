@@ -12,6 +12,7 @@ import { groups } from "../../tools/bench/peers/plan.mjs";
 import { barsOfResults, documentText, remarksOf } from "../../tools/bench/peers/tables.mjs";
 import { agreementOf, agreementText, isOther } from "../../tools/bench/peers/texts.mjs";
 import { judgeWork, kDecode, kPrompt, speedOf } from "../../tools/bench/peers/workloads.mjs";
+import { batchedRows } from "../../tools/bench/reference-programs.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const programs = path.join(root, ".build/reference/bin");
@@ -108,6 +109,30 @@ describe("work", () => {
   it("is told in generated tokens a second, a prompt's in prompt tokens", () => {
     expect(speedOf(kDecode[1], [{ wallMs: 2000 }])).toBe(512);
     expect(speedOf(kPrompt, [{ wallMs: 500 }, { wallMs: 500 }])).toBe(1024);
+  });
+});
+
+describe("llama-batched-bench", () => {
+  // Prints a row for each width of -npl but the last ones, as the real one does now and then; at
+  // its first run none.
+  const forgetful = `import { existsSync, writeFileSync } from "node:fs";
+    const mark = import.meta.filename + ".ran";
+    const isFirst = !existsSync(mark);
+    writeFileSync(mark, "");
+    const widths = process.argv[process.argv.indexOf("-npl") + 1].split(",").map(Number);
+    for (const pl of isFirst ? [] : widths.slice(0, -1)) console.log(JSON.stringify({ pl }));`;
+
+  it("may lose its last lines without harm", async () => {
+    const program = path.join(store, "forgetful.mjs");
+    writeFileSync(program, forgetful);
+    await expect(batchedRows(process.execPath, [program], [8, 32])).resolves.toEqual([{ pl: 8 }, { pl: 32 }]);
+  });
+
+  it("is refused where rows of other widths come", async () => {
+    const program = path.join(store, "other.mjs");
+    writeFileSync(program, "console.log(JSON.stringify({ pl: 4 }))");
+    const rows = batchedRows(process.execPath, [program], [8]);
+    await expect(rows).rejects.toThrow('llama-batched-bench did other work than 8: [{"pl":4}]');
   });
 });
 

@@ -47,9 +47,9 @@ export function onCores(threads, command) {
 }
 
 // Runs a command and resolves to what `onLine(line, sinceStart)` made of its
-// stdout: every value that is not undefined. Rejects when none came or the
-// process failed.
-export function results(command, args, onLine, { env = {}, what = command } = {}) {
+// stdout: every value that is not undefined. Rejects when fewer than `least` came or
+// the process failed.
+export function results(command, args, onLine, { env = {}, what = command, least = 1 } = {}) {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const child = startChild(command, args, {
@@ -74,7 +74,7 @@ export function results(command, args, onLine, { env = {}, what = command } = {}
     child.on("error", (error) => reject(new BenchFailure(`${what} could not be started: ${error.message}`)));
     child.on("close", async (code, signal) => {
       await read;
-      if (code === 0 && found.length > 0) return resolve(found);
+      if (code === 0 && found.length >= least) return resolve(found);
       const ending = signal ?? `exit ${code}`;
       reject(new BenchFailure(`${what} gave no figure (${ending}):\n  ${tail.join("\n  ")}`));
     });

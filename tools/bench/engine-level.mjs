@@ -8,7 +8,7 @@ import { jsonResults, runQuietly } from "./child.mjs";
 import { BenchFailure } from "./failure.mjs";
 import { ensureModel } from "./make-model.mjs";
 import { places } from "./places.mjs";
-import { referenceFolder } from "./reference-programs.mjs";
+import { batchedRows, referenceFolder } from "./reference-programs.mjs";
 import { number, table } from "./report.mjs";
 import { medianOf, medianRatio, runRounds } from "./rounds.mjs";
 
@@ -24,25 +24,21 @@ const kPrograms = ["llama-bench", "llama-batched-bench"];
 export const title = "Engine level";
 
 export async function measure({ sequences, threads, ...options }) {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "infernode-engine-level-"));
+  const scratch = mkdtempSync(path.join(os.tmpdir(), "infernode-engine-level-"));
   try {
-    const programs = await build();
+    const folder = await referenceFolder(kPrograms);
+    const programs = kPrograms.map((program) => path.join(folder, program));
     const task = { model: ensureModel("small"), sequences, threads };
     const contenders = [
-      { name: kOurs, measure: () => measureOurs(task, path.join(folder, "run.json")) },
+      { name: kOurs, measure: () => measureOurs(task, path.join(scratch, "run.json")) },
       { name: kTheirs, measure: () => measureTheirs(task, programs) },
     ];
     const onFigure = (round, name, figures) =>
       options.onFigure(round, `${name}, tg${kNewTokens}`, figures[`tg${kNewTokens}`]);
     return { rows: [{ sequences, threads, ...(await runRounds(contenders, { ...options, onFigure })) }] };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-async function build() {
-  const folder = await referenceFolder(kPrograms);
-  return kPrograms.map((program) => path.join(folder, program));
 }
 
 async function measureOurs({ model, sequences, threads }, file) {
@@ -60,10 +56,8 @@ async function measureTheirs({ model, sequences, threads }, [single, batched]) {
   const lengths = ["-p", String(kPromptTokens), "-n", String(kNewTokens), "-d", kDepths.join(",")];
   const alone = await jsonResults(single, [...own, ...lengths, "-r", String(kRepeats), "-o", "jsonl"]);
   const cells = Math.ceil((kPromptTokens + kNewTokens) / kCellStep) * kCellStep * Math.max(...sequences);
-  const together = await jsonResults(batched, [
-    ...[...own, "-c", String(cells), "-npl", sequences.join(",")],
-    ...["-npp", String(kPromptTokens), "-ntg", String(kNewTokens), "--output-format", "jsonl"],
-  ]);
+  const work = ["-c", String(cells), "-npp", String(kPromptTokens), "-ntg", String(kNewTokens)];
+  const together = await batchedRows(batched, [...own, ...work], sequences);
   return figuresOf(alone, together);
 }
 

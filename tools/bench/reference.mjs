@@ -3,9 +3,8 @@
 // options and with upstream's defaults; each is run with both KV layouts.
 
 import path from "node:path";
-import { jsonResults } from "./child.mjs";
 import { BenchFailure } from "./failure.mjs";
-import { referenceFolder } from "./reference-programs.mjs";
+import { batchedRows, referenceFolder } from "./reference-programs.mjs";
 
 const kProgram = "llama-batched-bench";
 const kCellStep = 256; // llama.cpp pads each sequence's share of the context to it
@@ -32,22 +31,17 @@ export async function referenceVariants() {
 
 // Decoded tokens/s of each of `task.repeats` runs in one process.
 export async function runReference({ program, flag }, task) {
-  return (await batchedRows([program], flag, task)).map((row) => row.speed_tg);
+  return (await repeatedRows([program], flag, task)).map((row) => row.speed_tg);
 }
 
-// The program's own rows of `task.repeats` runs in one process. Its log is written by a thread that it does
-// not wait for at its end, so that the last line is lost now and then: a run of one sequence goes last.
-export async function batchedRows([program, ...before], flag, task, env = {}) {
+// The program's own rows of `task.repeats` runs in one process.
+export async function repeatedRows([program, ...before], flag, task, env = {}) {
   const { model, threads, sequences, promptTokens, newTokens, repeats } = task;
   const cells = Math.ceil((promptTokens + newTokens) / kCellStep) * kCellStep;
   const args = [...before, "-m", model, "-c", String(cells * sequences), "-b", "2048", "-ub", "512", flag];
-  args.push("-npp", String(promptTokens), "-ntg", String(newTokens));
-  args.push("-npl", [...Array(repeats).fill(sequences), 1].join(","));
-  args.push("-t", String(threads), "-ngl", "0", "--output-format", "jsonl");
-  const rows = (await jsonResults(program, args, { env, what: kProgram })).slice(0, repeats);
-  const isAsked = (row) => row.pl === sequences && row.pp === promptTokens && row.tg === newTokens;
-  if (rows.length !== repeats || !rows.every(isAsked)) {
-    throw new BenchFailure(`${kProgram} did other work: ${JSON.stringify(rows)}`);
-  }
+  args.push("-npp", String(promptTokens), "-ntg", String(newTokens), "-t", String(threads), "-ngl", "0");
+  const rows = await batchedRows(program, args, Array(repeats).fill(sequences), { env });
+  const isAsked = (row) => row.pp === promptTokens && row.tg === newTokens;
+  if (!rows.every(isAsked)) throw new BenchFailure(`${kProgram} did other work: ${JSON.stringify(rows)}`);
   return rows;
 }

@@ -2,7 +2,7 @@
 // faster KV layout. The programs come from build-reference.mjs --portable, in a bundle or here.
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { jsonResults } from "../bench/child.mjs";
+import { batchedRows } from "../bench/reference-programs.mjs";
 
 const kCellStep = 256; // llama.cpp pads each sequence's share of the context to it
 
@@ -38,11 +38,7 @@ export async function batchedBench(program, task) {
 async function runLayout(program, layout, { model, device, widths, promptTokens, newTokens }) {
   const cells = Math.ceil((promptTokens + newTokens) / kCellStep) * kCellStep;
   const sizes = ["-c", String(cells * Math.max(...widths)), "-b", "2048", "-ub", "512"];
-  const load = ["-npp", String(promptTokens), "-ntg", String(newTokens), "-npl", widths.join(",")];
-  const args = ["-m", model, ...sizes, ...load, ...deviceFlags(device), layout, "--output-format", "jsonl"];
-  const rows = await jsonResults(program, args, { what: "llama-batched-bench" });
-  if (rows.length !== widths.length) {
-    throw new Error(`llama-batched-bench measured ${rows.length} widths instead of ${widths.length}`);
-  }
-  return rows;
+  const load = ["-npp", String(promptTokens), "-ntg", String(newTokens)];
+  const args = ["-m", model, ...sizes, ...load, ...deviceFlags(device), layout];
+  return batchedRows(program, args, widths);
 }

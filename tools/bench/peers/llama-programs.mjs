@@ -2,7 +2,7 @@
 // measurement is a process of its own, timed by itself without its loading.
 import { onCores, results } from "../child.mjs";
 import { BenchFailure } from "../failure.mjs";
-import { batchedRows } from "../reference.mjs";
+import { repeatedRows } from "../reference.mjs";
 import { referenceEnvironment, referenceProgram } from "./reference.mjs";
 import { isPrompt } from "./workloads.mjs";
 
@@ -26,7 +26,7 @@ export const llamaBatchedBench = contender(
   async (program, { model, threads }, { requests, promptTokens, newTokens, repeats }) => {
     const task = { model, threads, sequences: requests, promptTokens, newTokens, repeats };
     const command = onCores(threads, [program]);
-    const rows = await batchedRows(command, "--no-kv-unified", task, referenceEnvironment(program));
+    const rows = await repeatedRows(command, "--no-kv-unified", task, referenceEnvironment(program));
     return rows.map((row) => ({
       wallMs: (row.t_pp + row.t_tg) * 1000,
       promptTokens: Array(requests).fill(row.pp),
