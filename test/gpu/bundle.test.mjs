@@ -1,5 +1,6 @@
 // What travels to a machine with a GPU, and what is made of the figures that come back: a library
 // thinned to one architecture, the model's file, a step's times, the table.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,5 +108,14 @@ describe("gpu:build", () => {
     const { code, stdout, stderr } = await run("tools/gpu/bundle.mjs", { args });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain(sentence);
+  });
+});
+
+describe("lent.sh", () => {
+  it("names the archive that is missing and the command that makes it", () => {
+    const env = { ...process.env, BUNDLE: join(folder, "none.tar.xz"), OUT: join(folder, "out") };
+    const { status, stderr } = spawnSync("bash", ["tools/gpu/lent.sh"], { env, encoding: "utf8" });
+    expect(status).toBe(2);
+    expect(stderr).toContain("none.tar.xz is missing; `npm run gpu:build` makes it");
   });
 });
