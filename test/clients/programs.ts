@@ -80,7 +80,7 @@ export const programClients: readonly ProgramClient[] = [
       more: "models.list, NotFoundError",
     },
   ),
-  ofPython("Python: openai 2", "openai", "openai_client.py", {
+  ofPython("Python: openai 2, 3", "openai", "openai_client.py", {
     whole: "chat.completions.create",
     stream: "stream=True",
     "left midway": "close",
