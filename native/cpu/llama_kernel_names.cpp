@@ -11,6 +11,7 @@ extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kern
 #endif
 #if defined(INFERNODE_MEASURED_AVX2)
          "small q8_0 batches\n"
+         "panels of q5_0, q5_1, q4_0, q4_1, q4_K, q5_K and q6_K\n"
          "attention\n"
 #endif
 #if defined(__AMX_INT8__) && defined(__AVX512VNNI__)

@@ -1,7 +1,9 @@
 #include "llama_panels.h"
 
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
+#include <array>
 #include <memory>
+#include <utility>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
@@ -39,22 +41,25 @@ struct Product : Sizes {
 struct Groups {
   std::int64_t count, each, larger;  // the first `larger` of them have one row more
 
-  explicit Groups(std::int64_t columns)
-      : count((columns + kMostColumns - 1) / kMostColumns),
-        each(columns / count),
-        larger(columns % count) {}
+  Groups(std::int64_t columns, std::int64_t most)
+      : count((columns + most - 1) / most), each(columns / count), larger(columns % count) {}
   std::int64_t begin(std::int64_t group) const { return group * each + std::min(group, larger); }
   std::int64_t size(std::int64_t group) const { return each + (group < larger ? 1 : 0); }
 };
 
 // What differs between weights in blocks of 32 and of 256: the panel's, the batch's and a lone
-// batch row's form of one or some blocks, and the routines for them.
+// batch row's form of one or some blocks, and the routines for them. A panel has as many blocks as
+// stay in the first cache while all batch rows are multiplied by it; an even number.
 template <typename Format>
 struct Blocks : Format {
   using Panel = PanelBlock;
   using Column = BatchBlock;
   using Alone = RowBatch<Format>;
+  using Sums = PanelSums;
+  static constexpr std::int64_t kPanelBlocks = 32;
   static constexpr std::int64_t kAloneBlocks = kChunk;
+  static constexpr int kMostRowsAlone = kMostAlone<Format::kMost>;
+  static constexpr int kColumns = kColumnsAtOnce<Format::kMost>;
   static constexpr auto interleaved = interleave<Format>;
   static constexpr auto column = batch_block<Format>;
   static constexpr auto multiplied_rows = multiply_rows<Format>;
@@ -68,7 +73,11 @@ struct SuperBlocks : Format {
   using Panel = SuperPanel<Format>;
   using Column = SuperBatch<Format>;
   using Alone = SuperRow<Format>;
+  using Sums = SuperSums;
+  static constexpr std::int64_t kPanelBlocks = 4;
   static constexpr std::int64_t kAloneBlocks = 1;
+  static constexpr int kMostRowsAlone = kMostAlone<Format::kMost>;
+  static constexpr int kColumns = kColumnsAtOnce<Format::kMost>;
   static constexpr auto interleaved = interleave_super<Format>;
   static constexpr auto column = super_batch<Format>;
   static constexpr auto multiplied_rows = multiply_super_rows<Format>;
@@ -96,6 +105,7 @@ struct Workspace {
   Room<typename Kind::Panel> panel;
   Room<typename Kind::Column> batch;
   Room<typename Kind::Alone> alone;
+  Room<typename Kind::Sums> sums;
 
   static Workspace& own() {
     thread_local Workspace one;
@@ -117,58 +127,79 @@ void spread(const Product<Kind>& of, std::int64_t j, const Groups& groups,
   }
 }
 
-// A batch row that is multiplied alone; what is beyond its last block is zeros.
+// Chunks of a batch row that is multiplied alone.
+template <typename Kind>
+std::int64_t chunks_alone(const Product<Kind>& of) {
+  return (of.k + Kind::kAloneBlocks - 1) / Kind::kAloneBlocks;
+}
+
+// All batch rows, which are multiplied alone; what is beyond the last block is zeros.
 template <typename Kind>
 void spread_alone(const Product<Kind>& of, Room<typename Kind::Alone>& room) {
   constexpr std::int64_t kEach = Kind::kAloneBlocks;
-  const std::int64_t count = (of.k + kEach - 1) / kEach;
-  auto* const out = room.hold(count);
-  for (std::int64_t block = 0; block < count * kEach; ++block)
-    out[block / kEach].set(static_cast<int>(block % kEach),
-                           block < of.k ? Kind::column(of.b[block]) : typename Kind::Column{});
+  const std::int64_t chunks = chunks_alone(of);
+  auto* out = room.hold(chunks * of.n);
+  for (std::int64_t column = 0; column < of.n; ++column, out += chunks) {
+    const auto* const row = of.b + of.ldb * column;
+    for (std::int64_t block = 0; block < chunks * kEach; ++block)
+      out[block / kEach].set(static_cast<int>(block % kEach),
+                             block < of.k ? row[block] : typename Kind::Batch{});
+  }
 }
 
 template <typename Kind>
 using PanelKernel = void(const typename Kind::Panel*, const typename Kind::Column*, std::int64_t,
-                         float*, std::int64_t, __mmask16);
+                         typename Kind::Sums*);
+
+// [i]: for i + 1 batch rows.
 template <typename Kind>
-constexpr PanelKernel<Kind>* kKernels[kMostColumns + 1] = {nullptr,
-                                                           Kind::template multiplied<1>,
-                                                           Kind::template multiplied<2>,
-                                                           Kind::template multiplied<3>,
-                                                           Kind::template multiplied<4>,
-                                                           Kind::template multiplied<5>,
-                                                           Kind::template multiplied<6>,
-                                                           Kind::template multiplied<7>,
-                                                           Kind::template multiplied<8>};
+constexpr auto kKernels = []<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+  return std::array<PanelKernel<Kind>*, Kind::kColumns>{Kind::template multiplied<kIndex + 1>...};
+}
+(std::make_index_sequence<Kind::kColumns>());
+
+// Weight rows times batch rows, which are spread out. `ahead`: weights that are wanted next.
+template <typename Kind>
+void compute_panel(const Product<Kind>& of, const PanelRows<typename Kind::Block>& rows, int count,
+                   const Groups& groups, const char* ahead, float* out, Workspace<Kind>& own) {
+  const std::int64_t columns = groups.begin(groups.count);
+  auto* const sums = own.sums.hold(columns);
+  std::fill_n(sums, columns, typename Kind::Sums{});
+  auto* const panel = own.panel.hold(Kind::kPanelBlocks);
+  for (std::int64_t first = 0; first < of.k; first += Kind::kPanelBlocks) {
+    const std::int64_t blocks = std::min(Kind::kPanelBlocks, of.k - first);
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      prefetch_blocks<Kind>(ahead, first + block);
+      Kind::interleaved(rows, first + block, panel[block]);
+    }
+    for (std::int64_t group = 0; group < groups.count; ++group) {
+      const std::int64_t begin = groups.begin(group), size = groups.size(group);
+      kKernels<Kind>[static_cast<std::size_t>(size - 1)](
+          panel, own.batch.items.get() + begin * of.k + first * size, blocks, sums + begin);
+    }
+  }
+  for (std::int64_t column = 0; column < columns; ++column)
+    sums[column].finish(out + of.ldc * column, count);
+}
 
 // A turn, whose batch rows are spread out.
 template <typename Kind>
-void compute(const Product<Kind>& of, const Turn& turn, const Groups& groups,
-             Workspace<Kind>& own) {
-  const auto* const batch = own.batch.items.get();
+void compute(const Product<Kind>& of, const Turn& turn, Workspace<Kind>& own) {
+  const Groups groups(turn.columns, Kind::kColumns);
   for (std::int64_t i = turn.from; i < turn.to; i += kPanelRows) {
-    const std::int64_t count = std::min<std::int64_t>(kPanelRows, turn.to - i);
+    const int count = static_cast<int>(std::min<std::int64_t>(kPanelRows, turn.to - i));
     const PanelRows<typename Kind::Block> rows(of.a + of.lda * i, of.lda, count);
-    const auto mask = static_cast<__mmask16>((1U << count) - 1);
-    const std::int64_t next =
-        std::min(i + count + (i + count == turn.to ? turn.leap : 0), of.m - 1);
-    const char* const ahead = reinterpret_cast<const char*>(of.a + of.lda * next);
     float* const out = of.c + of.ldc * turn.j + i;
-    if (of.n == 1) {
-      Kind::multiplied_rows(rows, own.alone.items.get(), of.k, out, mask);
+    if (of.n <= Kind::kMostRowsAlone) {
+      for (std::int64_t column = 0; column < of.n; ++column)
+        Kind::multiplied_rows(rows, own.alone.items.get() + chunks_alone(of) * column, of.k,
+                              out + of.ldc * column, count);
       continue;
     }
-    auto* const panel = own.panel.hold(of.k);
-    for (std::int64_t block = 0; block < of.k; ++block) {
-      prefetch_blocks<Kind>(ahead, block);
-      Kind::interleaved(rows, block, panel[block]);
-    }
-    for (std::int64_t group = 0; group < groups.count; ++group) {
-      const std::int64_t begin = groups.begin(group);
-      kKernels<Kind>[groups.size(group)](panel, batch + begin * of.k, of.k, out + of.ldc * begin,
-                                         of.ldc, mask);
-    }
+    const std::int64_t next =
+        std::min(i + count + (i + count == turn.to ? turn.leap : 0), of.m - 1);
+    compute_panel(of, rows, count, groups, reinterpret_cast<const char*>(of.a + of.lda * next), out,
+                  own);
   }
 }
 
@@ -177,7 +208,7 @@ template <typename Kind>
 std::int64_t columns_at_a_time(std::int64_t k) {
   const std::int64_t fit =
       kBatchBytes / (k * static_cast<std::int64_t>(sizeof(typename Kind::Column)));
-  return std::max<std::int64_t>(fit / kMostColumns, 1) * kMostColumns;
+  return std::max<std::int64_t>(fit / Kind::kColumns, 1) * Kind::kColumns;
 }
 
 template <typename Kind>
@@ -186,17 +217,18 @@ bool compute_share(const ggml_compute_params& params, const void* a, const void*
   const Product<Kind> of(sizes, a, b, c);
   Workspace<Kind>& own = Workspace<Kind>::own();
   const std::int64_t most = std::min(of.n, columns_at_a_time<Kind>(of.k));
-  if (of.n == 1) {
+  const bool alone = of.n <= Kind::kMostRowsAlone;
+  if (alone) {
     spread_alone<Kind>(of, own.alone);
   } else {
     own.batch.hold(most * of.k);
   }
-  std::int64_t held = of.n == 1 ? 0 : -1;  // the batch rows from there on are spread out
+  std::int64_t held = alone ? 0 : -1;  // the batch rows from there on are spread out
   infernode_turns::share_out(params, of.m, of.n, most, b, [&](const Turn& turn) {
-    const Groups groups(turn.columns);
-    if (held != turn.j) spread(of, turn.j, groups, own.batch.items.get());
+    if (held != turn.j)
+      spread(of, turn.j, Groups(turn.columns, Kind::kColumns), own.batch.items.get());
     held = turn.j;
-    compute(of, turn, groups, own);
+    compute(of, turn, own);
   });
   return true;
 }
@@ -206,11 +238,12 @@ bool compute_share(const ggml_compute_params& params, const void* a, const void*
 bool computes(int type) {
   switch (type) {
     case GGML_TYPE_Q8_0:
+    case GGML_TYPE_IQ4_NL:
+      return kMultipliesBytes;
     case GGML_TYPE_Q5_0:
     case GGML_TYPE_Q5_1:
     case GGML_TYPE_Q4_0:
     case GGML_TYPE_Q4_1:
-    case GGML_TYPE_IQ4_NL:
     case GGML_TYPE_Q4_K:
     case GGML_TYPE_Q5_K:
     case GGML_TYPE_Q6_K:
@@ -223,14 +256,16 @@ bool computes(int type) {
 bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t k,
               const void* a, std::int64_t lda, const void* b, std::int64_t ldb, float* c,
               std::int64_t ldc, int a_type, int b_type) {
-  if (m == 0 || n == 0 || k == 0) return false;
+  if (m == 0 || n == 0 || k == 0 || !computes(a_type)) return false;
   const Sizes sizes{lda, ldb, ldc, m, n, k};
   const auto by = [&](auto kind) { return compute_share<decltype(kind)>(params, a, b, c, sizes); };
   if (b_type == GGML_TYPE_Q8_0) {
-    if (a_type == GGML_TYPE_Q8_0) return by(Blocks<Q8_0>());
     if (a_type == GGML_TYPE_Q5_0) return by(Blocks<Q5_0>());
     if (a_type == GGML_TYPE_Q4_0) return by(Blocks<Q4_0>());
+#ifdef INFERNODE_DOT_PRODUCTS
+    if (a_type == GGML_TYPE_Q8_0) return by(Blocks<Q8_0>());
     if (a_type == GGML_TYPE_IQ4_NL) return by(Blocks<IQ4_NL>());
+#endif
   }
   if (b_type == GGML_TYPE_Q8_1) {
     if (a_type == GGML_TYPE_Q4_1) return by(Blocks<Q4_1>());

@@ -1,5 +1,5 @@
 // Quantized matrices times a batch by panels (panel_kernels.h), where the CPU has AVX-512 with
-// VNNI. Every thread of a pass, with the same arguments.
+// VNNI, or AVX2. Every thread of a pass, with the same arguments.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ struct ggml_compute_params;
 
 namespace infernode_panels {
 
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
 // Whether matrices of this type are multiplied by panels, a ggml_type.
 [[nodiscard]] bool computes(int type);
 

@@ -206,7 +206,7 @@ extern "C" bool llamafile_sgemm(const ggml_compute_params* params, std::int64_t 
     return true;
   }
 #endif
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
   if (c_type == GGML_TYPE_F32 &&
       infernode_panels::multiply(*params, m, n, k, a, lda, b, ldb, static_cast<float*>(c), ldc,
                                  a_type, b_type))

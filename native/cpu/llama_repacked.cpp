@@ -9,7 +9,7 @@
 // neither two dimensions nor three stays as it is.
 extern "C" int infernode_repacked_dimensions(const ggml_tensor* tensor) {
   const int dimensions = ggml_n_dims(tensor);
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
   if (dimensions == 2 && infernode_panels::computes(tensor->type)) return 0;
 #endif
   return dimensions;

@@ -17,3 +17,13 @@
     !defined(__AMX_INT8__)
 #define INFERNODE_MEASURED_AVX512_VNNI 1
 #endif
+
+// Panels (llama_panels.h) in registers of 512 bits, or of 256. Tests compile those of 256 bits for
+// any set that has AVX2, so that dot products are tried on CPUs that have them only in AVX-512.
+#if defined(INFERNODE_PANELS_OF_256_BITS)
+#define INFERNODE_PANELS 256
+#elif defined(INFERNODE_MEASURED_AVX512_VNNI)
+#define INFERNODE_PANELS 512
+#elif defined(INFERNODE_MEASURED_AVX2)
+#define INFERNODE_PANELS 256
+#endif

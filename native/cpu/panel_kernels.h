@@ -1,22 +1,21 @@
 // Products of panels: 16 rows of 8-bit weights, interleaved by fours, times
-// rows of a batch in 8 bits, with AVX-512's dot products. A sum is one lane's:
-// of the even blocks one after another, exact within a block, plus that of the
-// odd ones. It depends neither on the rows that are computed beside it nor on
-// the thread.
+// rows of a batch in 8 bits. A sum is one lane's: of the even blocks one after
+// another, exact within a block, plus that of the odd ones. It depends neither
+// on the rows that are computed beside it, nor on the thread, nor on the
+// instruction set.
 #pragma once
 
+#include "dots.h"
 #include "panel_formats.h"
 
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 namespace infernode_panels {
 
-constexpr int kPanelRows = 16;   // a register of sums
-constexpr int kMostColumns = 8;  // batch rows at a time: their sums fit the registers
-constexpr int kBlockValues = 32;
+constexpr int kPanelRows = 16;  // as many lanes of sums
 
 // One block of each row of a panel: values[i] has the rows' i-th four bytes.
 struct alignas(64) PanelBlock {
@@ -25,12 +24,21 @@ struct alignas(64) PanelBlock {
   float minima[kPanelRows];
 };
 
-// One block of a batch row.
-struct alignas(16) BatchBlock {
-  std::int8_t values[kBlockValues];
+// Of one block of a batch row.
+struct BatchFactors {
   std::int32_t start;  // what the sum of products begins with, for the weights' offset
   float scale;
   float total;  // scale times the sum of the values
+};
+
+struct alignas(16) BatchBlock : BatchFactors {
+  std::int8_t values[32];
+};
+
+// Values of a batch row, as add_fours() reads them.
+struct BatchValues {
+  const std::int8_t* bytes;
+  std::int32_t four(int i) const { return word_of(bytes + 4 * i); }
 };
 
 // Weight rows of a panel; those beyond the matrix's last are that one again.
@@ -54,57 +62,35 @@ Number begin_of(const Block& block) {
 
 // Scales, and minima where the format has them, of 16 blocks.
 struct Factors {
-  __m512 scales, minima;
+  Floats scales, minima;
 };
 
 // Of block(0) to block(kCount - 1); zero for the others.
 template <typename Format, int kCount = 16, typename BlockAt>
 Factors factors_of(const BlockAt& block) {
   if constexpr (Format::kHasMinimum) {
-    const auto pair = [&](int i) { return i < kCount ? begin_of<int>(block(i)) : 0; };
-    const __m512i pairs = _mm512_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5),
-                                            pair(6), pair(7), pair(8), pair(9), pair(10), pair(11),
-                                            pair(12), pair(13), pair(14), pair(15));
-    return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(pairs)),
-            _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(pairs, 16)))};
+    const Ints pairs = ints_of([&](int i) { return i < kCount ? begin_of<int>(block(i)) : 0; });
+    return {floats_of_low_halves(pairs), floats_of_low_halves(right(pairs, 16))};
   } else {
     const auto half = [&](int i) { return i < kCount ? begin_of<short>(block(i)) : short{0}; };
-    return {_mm512_cvtph_ps(_mm256_setr_epi16(half(0), half(1), half(2), half(3), half(4), half(5),
-                                              half(6), half(7), half(8), half(9), half(10),
-                                              half(11), half(12), half(13), half(14), half(15))),
-            _mm512_setzero_ps()};
+    return {floats_of_halves(_mm256_setr_epi16(half(0), half(1), half(2), half(3), half(4), half(5),
+                                               half(6), half(7), half(8), half(9), half(10),
+                                               half(11), half(12), half(13), half(14), half(15))),
+            zero_floats()};
   }
 }
 
-// An 8 x 8 transposition of four bytes each, in both halves of the registers at once. bytes(row):
-// 32 values of that row; out[i] gets the rows' i-th four.
+// bytes(row): 32 values of that row; out[i] gets the rows' i-th four.
 template <typename BytesOf>
 void interleave_bytes(const BytesOf& bytes, std::uint8_t (&out)[8][64]) {
-  __m512i rows[8];
+  for_registers([&](auto first) {
+    Register rows[8];
 #pragma GCC unroll 8
-  for (int row = 0; row < 8; ++row)
-    rows[row] = _mm512_inserti64x4(_mm512_castsi256_si512(bytes(row)), bytes(row + 8), 1);
-  __m512i pairs[8];
-#pragma GCC unroll 4
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-  __m512i fours[8];  // [i]: of rows 0 to 3; [i + 4]: of rows 4 to 7
-#pragma GCC unroll 2
-  for (int half = 0; half < 8; half += 4) {
-    fours[half] = _mm512_unpacklo_epi64(pairs[half], pairs[half + 2]);
-    fours[half + 1] = _mm512_unpackhi_epi64(pairs[half], pairs[half + 2]);
-    fours[half + 2] = _mm512_unpacklo_epi64(pairs[half + 1], pairs[half + 3]);
-    fours[half + 3] = _mm512_unpackhi_epi64(pairs[half + 1], pairs[half + 3]);
-  }
-  const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
-  const __m512i high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    _mm512_store_si512(out[i], _mm512_permutex2var_epi64(fours[i], low, fours[i + 4]));
-    _mm512_store_si512(out[i + 4], _mm512_permutex2var_epi64(fours[i], high, fours[i + 4]));
-  }
+    for (int row = 0; row < 8; ++row) rows[row] = from_halves<true>(bytes, first + row);
+    transpose(rows);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) store_register(out[i] + 4 * first, rows[i]);
+  });
 }
 
 template <typename Format>
@@ -113,63 +99,69 @@ void interleave(const PanelRows<typename Format::Block>& panel, std::int64_t blo
   const auto at = [&](int row) -> const auto& { return panel.rows[row][block]; };
   interleave_bytes([&](int row) { return Format::bytes(at(row)); }, out.values);
   const Factors factors = factors_of<Format>(at);
-  _mm512_store_ps(out.scales, factors.scales);
-  if constexpr (Format::kHasMinimum) _mm512_store_ps(out.minima, factors.minima);
+  store(out.scales, factors.scales);
+  if constexpr (Format::kHasMinimum) store(out.minima, factors.minima);
 }
 
 // One block's part of a sum: the one place that says how results round.
 template <typename Format>
-__m512 add_block(__m512 sum, __m512i products, __m512 scales, __m512 minima,
-                 const BatchBlock& batch) {
-  const __m512 both = _mm512_mul_ps(scales, _mm512_set1_ps(batch.scale));
-  const __m512 floats = _mm512_cvtepi32_ps(products);
-  if constexpr (!Format::kHasMinimum) return _mm512_fmadd_ps(floats, both, sum);
-  const __m512 of_minima = _mm512_mul_ps(minima, _mm512_set1_ps(batch.total));
-  return _mm512_add_ps(sum, _mm512_fmadd_ps(floats, both, of_minima));
+Floats add_block(Floats sum, Ints products, Floats scales, Floats minima,
+                 const BatchFactors& batch) {
+  const Floats both = multiply(scales, all_floats(batch.scale));
+  const Floats floats = to_floats(products);
+  if constexpr (!Format::kHasMinimum) return multiply_add(floats, both, sum);
+  const Floats of_minima = multiply(minima, all_floats(batch.total));
+  return add(sum, multiply_add(floats, both, of_minima));
 }
 
 // A block of a panel times those of kCount batch rows, which lie side by side,
 // added to sums.
 template <typename Format, int kCount>
-void add_products(const PanelBlock& panel, const BatchBlock* batch, __m512 (&sums)[kCount]) {
-  __m512i products[kCount];
+[[gnu::always_inline]] inline void add_products(const PanelBlock& panel, const BatchBlock* batch,
+                                                Floats (&sums)[kCount]) {
+  Ints products[kCount];
 #pragma GCC unroll 8
-  for (int column = 0; column < kCount; ++column)
-    products[column] = _mm512_set1_epi32(batch[column].start);
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    const __m512i weights = _mm512_load_si512(panel.values[i]);
-#pragma GCC unroll 8
-    for (int column = 0; column < kCount; ++column) {
-      std::int32_t four;
-      std::memcpy(&four, batch[column].values + 4 * i, sizeof four);
-      products[column] = _mm512_dpbusd_epi32(products[column], weights, _mm512_set1_epi32(four));
-    }
-  }
-  const __m512 scales = _mm512_load_ps(panel.scales);
-  const __m512 minima = Format::kHasMinimum ? _mm512_load_ps(panel.minima) : _mm512_setzero_ps();
+  for (int column = 0; column < kCount; ++column) products[column] = all_ints(batch[column].start);
+  add_fours<Format::kMost, 8>(
+      panel.values, [&](int column) { return BatchValues{batch[column].values}; }, 0, Unscaled(),
+      products);
+  const Floats scales = load_floats(panel.scales);
+  const Floats minima = Format::kHasMinimum ? load_floats(panel.minima) : zero_floats();
 #pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column)
     sums[column] = add_block<Format>(sums[column], products[column], scales, minima, batch[column]);
 }
 
-// `blocks` blocks of a panel times as many of kCount batch rows. `out`: the
-// first row's sum of the first batch row; others follow `distance` floats
-// later.
+// Sums of a panel's rows and a batch row, of the even and of the odd blocks so far.
+struct alignas(64) PanelSums {
+  float even[kPanelRows], odd[kPanelRows];
+
+  // Of the first `rows` rows.
+  void finish(float* out, int rows) const {
+    store_first(out, rows, add(load_floats(even), load_floats(odd)));
+  }
+};
+
+// Adds `blocks` blocks of a panel times as many of kCount batch rows to their sums.
 template <typename Format, int kCount>
 void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64_t blocks,
-                    float* out, std::int64_t distance, __mmask16 rows) {
-  __m512 even[kCount], odd[kCount];
+                    PanelSums* sums) {
+  Floats even[kCount], odd[kCount];
 #pragma GCC unroll 8
-  for (int column = 0; column < kCount; ++column) even[column] = odd[column] = _mm512_setzero_ps();
+  for (int column = 0; column < kCount; ++column) {
+    even[column] = load_floats(sums[column].even);
+    odd[column] = load_floats(sums[column].odd);
+  }
   for (; blocks >= 2; blocks -= 2, panel += 2, batch += 2 * kCount) {
     add_products<Format, kCount>(panel[0], batch, even);
     add_products<Format, kCount>(panel[1], batch + kCount, odd);
   }
   if (blocks > 0) add_products<Format, kCount>(*panel, batch, even);
 #pragma GCC unroll 8
-  for (int column = 0; column < kCount; ++column)
-    _mm512_mask_storeu_ps(out + distance * column, rows, _mm512_add_ps(even[column], odd[column]));
+  for (int column = 0; column < kCount; ++column) {
+    store(sums[column].even, even[column]);
+    store(sums[column].odd, odd[column]);
+  }
 }
 
 // Asks the memory for what a panel's block takes of the weights that begin at
@@ -182,21 +174,27 @@ void prefetch_blocks(const char* ahead, std::int64_t block) {
     _mm_prefetch(ahead + block * kBytes + line, _MM_HINT_T0);
 }
 
-// One block of a batch row as the kernels want it.
 template <typename Format>
-BatchBlock batch_block(const typename Format::Batch& block) {
-  BatchBlock made;
-  const __m256i values = load_bytes(block.qs);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(made.values), values);
-  // Pairs of sums with a sign: the ones are the unsigned factor.
-  const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), values);
-  __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+BatchFactors batch_factors(const typename Format::Batch& block) {
+  BatchFactors made;
+  const __m256i fours =  // the ones are the unsigned factor
+      _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), load_bytes(block.qs)),
+                        _mm256_set1_epi16(1));
+  __m128i sums = halves_added(fours);
   sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4e));
   sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0xb1));
   const std::int32_t sum = _mm_cvtsi128_si32(sums);
   made.scale = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(begin_of<short>(block) & 0xffff)));
   made.start = -Format::kOffset * sum;
   made.total = made.scale * static_cast<float>(sum);
+  return made;
+}
+
+// One block of a batch row as the kernels want it.
+template <typename Format>
+BatchBlock batch_block(const typename Format::Batch& block) {
+  BatchBlock made{batch_factors<Format>(block), {}};
+  std::memcpy(made.values, block.qs, sizeof made.values);
   return made;
 }
 

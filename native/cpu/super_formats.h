@@ -1,11 +1,12 @@
 // How a block of 256 quantized weights becomes what the panel kernels multiply: eight parts of 32
 // unsigned bytes, whole scales of parts, and what a batch row's sums are multiplied by. A new
-// type is one struct here; panel_formats.h has those of 32 weights.
+// type is one struct here; panel_formats.h has those of 32 weights. read_all() is for registers of
+// 64 bytes, which have two parts each.
 #pragma once
 
 #include "panel_formats.h"
 
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
 
 namespace infernode_panels {
 
@@ -24,21 +25,23 @@ struct WithMinima {
   static constexpr int kOrder[kParts] = {0, 2, 1, 3, 4, 6, 5, 7};
 };
 
-// 64 bytes, which as one load lie in two lines of the memory: see panel_rows.h.
-inline __m512i load_twice(const std::uint8_t* bytes) {
-  return _mm512_inserti64x4(_mm512_castsi256_si512(load_bytes(bytes)), load_bytes(bytes + 32), 1);
-}
-
-// A register's 32 words, known when this is compiled.
-struct alignas(64) Words {
-  std::int16_t words[32];
-  __m512i load() const { return _mm512_load_si512(words); }
+// A register's words, known when this is compiled.
+struct alignas(kRegisterBytes) Words {
+  std::int16_t words[kRegisterBytes / 2];
+  Register load() const { return load_register(words); }
 };
 
 constexpr Words halves_of(std::int16_t lower, std::int16_t upper) {
   Words made{};
-  for (int i = 0; i < 32; ++i) made.words[i] = i < 16 ? lower : upper;
+  for (int i = 0; i < kRegisterBytes / 2; ++i)
+    made.words[i] = i < kRegisterBytes / 4 ? lower : upper;
   return made;
+}
+
+#if INFERNODE_PANELS == 512
+// 64 bytes, which as one load lie in two lines of the memory: see panel_rows.h.
+inline __m512i load_twice(const std::uint8_t* bytes) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(load_bytes(bytes)), load_bytes(bytes + 32), 1);
 }
 
 // Bits of 32 bytes where the values have them, in both halves of a register: moved to the left or
@@ -51,9 +54,12 @@ __m512i moved_bits(const std::uint8_t* bits, char mask) {
       kLeft ? _mm512_sllv_epi16(both, kPlaces.load()) : _mm512_srlv_epi16(both, kPlaces.load());
   return _mm512_and_si512(moved, _mm512_set1_epi8(mask));
 }
+#endif
 
 struct Q4_K : WithMinima {
   using Block = block_q4_K;
+  static constexpr int kMost = 15;  // of a byte
+#if INFERNODE_PANELS == 512
   // All values of a block.
   static void read_all(const Block& block, __m512i (&out)[4]) {
     for (int half = 0; half < 2; ++half) {
@@ -62,6 +68,7 @@ struct Q4_K : WithMinima {
       out[2 * half + 1] = high_nibbles(pairs);
     }
   }
+#endif
   template <int kPart>
   static __m256i bytes(const Block& block) {
     const __m256i pairs = load_bytes(block.qs + 32 * (kPart / 2));
@@ -72,6 +79,8 @@ struct Q4_K : WithMinima {
 
 struct Q5_K : WithMinima {
   using Block = block_q5_K;
+  static constexpr int kMost = 31;
+#if INFERNODE_PANELS == 512
   static void read_all(const Block& block, __m512i (&out)[4]) {
     for (int half = 0; half < 2; ++half) {
       const __m512i pairs = load_twice(block.qs + 64 * half);
@@ -83,6 +92,7 @@ struct Q5_K : WithMinima {
     out[2] = _mm512_or_si512(out[2], moved_bits<false, 0, 2>(block.qh, 0x10));
     out[3] = _mm512_or_si512(out[3], moved_bits<false, 1, 3>(block.qh, 0x10));
   }
+#endif
   template <int kPart>
   static __m256i bytes(const Block& block) {
     const __m256i pairs = load_bytes(block.qs + 32 * (kPart / 2));
@@ -98,10 +108,12 @@ struct Q5_K : WithMinima {
 // value = d * scale * (byte - 32), with a scale for each half part.
 struct Q6_K {
   using Block = block_q6_K;
+  static constexpr int kMost = 63;
   static constexpr int kScales = 2 * kParts;
   static constexpr int kSums = 2 * kParts;
   static constexpr std::int32_t kOffset = 32;
   static constexpr int kOrder[kParts] = {0, 1, 2, 3, 4, 5, 6, 7};
+#if INFERNODE_PANELS == 512
   static void read_all(const Block& block, __m512i (&out)[4]) {
     for (int half = 0; half < 2; ++half) {
       const __m512i pairs = load_twice(block.ql + 64 * half);
@@ -110,6 +122,7 @@ struct Q6_K {
       out[2 * half + 1] = _mm512_or_si512(high_nibbles(pairs), moved_bits<false, 0, 2>(bits, 0x30));
     }
   }
+#endif
   template <int kPart>
   static __m256i bytes(const Block& block) {
     constexpr int kHalf = kPart / 4, kPlace = kPart % 4;

@@ -5,21 +5,24 @@
 #include "panel_rows.h"
 #include "super_kernels.h"
 
-#ifdef INFERNODE_MEASURED_AVX512_VNNI
+#ifdef INFERNODE_PANELS
 
 namespace infernode_panels {
 
-// A block of a batch row that is multiplied alone, its parts as Format::read_all() gives a
-// weight's, its sums with their sign changed.
+// A block of a batch row that is multiplied alone, its parts as a weight's are read, its sums with
+// their sign changed.
 template <typename Format>
 struct alignas(64) SuperRow {
   std::int8_t values[kParts][32];
   std::int16_t sums[Format::kSums];
   float scale;
 
-  void set(int, const SuperBatch<Format>& made) {
-    for (int place = 0; place < kParts; ++place)
-      std::memcpy(values[place], made.values + 32 * Format::kOrder[place], 32);
+  void set(int, const block_q8_K& from) {
+    const SuperBatch<Format> made = super_batch<Format>(from);
+    for (int place = 0; place < kParts; ++place) {
+      const int part = kRegisterBytes == 64 ? Format::kOrder[place] : place;
+      std::memcpy(values[place], made.values + 32 * part, 32);
+    }
     std::memcpy(sums, made.sums, sizeof sums);
     scale = made.scale;
   }
@@ -43,6 +46,13 @@ inline __m128i words_of_bytes(std::uint64_t bytes) {
   return _mm_cvtepu8_epi16(_mm_cvtsi64_si128(static_cast<long long>(bytes)));
 }
 
+inline Register chosen(__m128i words, const Words& places) {
+  return shuffled(every_lane(words), places.load());
+}
+
+// The products of a block with a batch row's, times the whole scales of its parts, or half parts:
+// numbers to be added up.
+#if INFERNODE_PANELS == 512
 // Which bytes of a lane of 128 bits give two of its words four times each: kFirst + l * kStep and
 // the one kNext after it, in lane l, or in lanes 2 l and 2 l + 1 where kTwice is true.
 template <int kFirst, int kStep, int kNext, bool kTwice>
@@ -56,15 +66,12 @@ constexpr Words four_times() {
   return made;
 }
 
-inline __m512i chosen(__m128i words, const Words& places) {
-  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(words), places.load());
-}
-
-// The products of a block with a batch row's, times whole scales: 16 numbers to be added up. What
-// four bytes give fits 16 bits.
+// What four bytes give fits 16 bits.
 template <typename Format>
-__m512i scaled_products(const typename Format::Block& weights, const SuperRow<Format>& batch,
-                        __m512i first_scales, __m512i second_scales) {
+[[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
+                                                       const SuperRow<Format>& batch,
+                                                       Register first_scales,
+                                                       Register second_scales) {
   __m512i bytes[4];
   Format::read_all(weights, bytes);
   __m512i products[4];
@@ -78,23 +85,73 @@ __m512i scaled_products(const typename Format::Block& weights, const SuperRow<Fo
                              second, second_scales);
 }
 
-inline __m256i halves_added(__m512i all) {
-  return _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+template <typename Format>
+[[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
+                                                       const SuperRow<Format>& batch,
+                                                       __m128i scales) {
+  static constexpr Words kFirst = four_times<0, 2, 1, true>();
+  static constexpr Words kSecond = four_times<4, 2, 1, true>();
+  return scaled_products<Format>(weights, batch, chosen(scales, kFirst), chosen(scales, kSecond));
 }
-inline __m128i halves_added(__m256i all) {
-  return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+
+template <typename Format>
+[[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
+                                                       const SuperRow<Format>& batch,
+                                                       __m256i scales) {
+  static constexpr Words kPlaces = four_times<0, 1, 4, false>();
+  return scaled_products<Format>(weights, batch, chosen(_mm256_castsi256_si128(scales), kPlaces),
+                                 chosen(_mm256_extracti128_si256(scales, 1), kPlaces));
 }
+#else
+// Which bytes of a lane of 128 bits give one of its words eight times, in each 128 bits another.
+constexpr Words eight_times(int lower, int upper) {
+  return halves_of(static_cast<std::int16_t>(2 * lower | (2 * lower + 1) << 8),
+                   static_cast<std::int16_t>(2 * upper | (2 * upper + 1) << 8));
+}
+
+template <int kPart, typename Format>
+Register part_products(const typename Format::Block& weights, const SuperRow<Format>& batch,
+                       Register scales) {
+  return _mm256_madd_epi16(
+      _mm256_maddubs_epi16(Format::template bytes<kPart>(weights), load_bytes(batch.values[kPart])),
+      scales);
+}
+
+template <typename Format>
+[[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
+                                                       const SuperRow<Format>& batch,
+                                                       __m128i scales) {
+  Register sums = zero_register();
+  for_parts([&](auto part) {
+    static constexpr Words kPlaces = eight_times(part, part);
+    sums = add(sums, part_products<part, Format>(weights, batch, chosen(scales, kPlaces)));
+  });
+  return sums;
+}
+
+template <typename Format>
+[[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
+                                                       const SuperRow<Format>& batch,
+                                                       __m256i scales) {
+  const __m128i halves[] = {_mm256_castsi256_si128(scales), _mm256_extracti128_si256(scales, 1)};
+  Register sums = zero_register();
+  for_parts([&](auto part) {
+    static constexpr Words kPlaces = eight_times(part % 4 * 2, part % 4 * 2 + 1);
+    sums =
+        add(sums, part_products<part, Format>(weights, batch, chosen(halves[part / 4], kPlaces)));
+  });
+  return sums;
+}
+#endif
 
 // Adds a block of one weight row to its sum.
 template <typename Format>
-__m128 add_super_row(__m128 sum, const typename Format::Block& weights,
-                     const SuperRow<Format>& batch) {
-  static constexpr Words kFirst = four_times<0, 2, 1, true>();
-  static constexpr Words kSecond = four_times<4, 2, 1, true>();
+[[gnu::always_inline]] inline __m128 add_super_row(__m128 sum,
+                                                   const typename Format::Block& weights,
+                                                   const SuperRow<Format>& batch) {
   const SixBits bits(weights.scales);
-  const __m128i scales = words_of_bytes(bits.scales);
-  const __m128i products = halves_added(halves_added(
-      scaled_products<Format>(weights, batch, chosen(scales, kFirst), chosen(scales, kSecond))));
+  const __m128i products =
+      added_to_four(scaled_products<Format>(weights, batch, words_of_bytes(bits.scales)));
   const __m128i minima = _mm_madd_epi16(
       words_of_bytes(bits.minima), _mm_load_si128(reinterpret_cast<const __m128i*>(batch.sums)));
   __m128i both =
@@ -107,19 +164,16 @@ __m128 add_super_row(__m128 sum, const typename Format::Block& weights,
 }
 
 template <>
-inline __m128 add_super_row<Q6_K>(__m128 sum, const block_q6_K& weights,
-                                  const SuperRow<Q6_K>& batch) {
+[[gnu::always_inline]] inline __m128 add_super_row<Q6_K>(__m128 sum, const block_q6_K& weights,
+                                                         const SuperRow<Q6_K>& batch) {
   const __m256i scales =
       _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights.scales)));
-  static constexpr Words kPlaces = four_times<0, 1, 4, false>();
-  const __m256i products = halves_added(
-      scaled_products<Q6_K>(weights, batch, chosen(_mm256_castsi256_si128(scales), kPlaces),
-                            chosen(_mm256_extracti128_si256(scales, 1), kPlaces)));
+  const __m128i products = added_to_four(scaled_products<Q6_K>(weights, batch, scales));
   static_assert(Q6_K::kOffset == 1 << 5);
   const __m256i offsets = _mm256_slli_epi32(
       _mm256_madd_epi16(scales, _mm256_load_si256(reinterpret_cast<const __m256i*>(batch.sums))),
       5);
-  __m128i four = halves_added(_mm256_add_epi32(products, offsets));
+  __m128i four = _mm_add_epi32(products, halves_added(offsets));
   four = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x55));
   const __m128 number = _mm_cvtepi32_ps(four);
@@ -127,11 +181,10 @@ inline __m128 add_super_row<Q6_K>(__m128 sum, const block_q6_K& weights,
   return add_super_block<Q6_K>(sum, number, number, scale, scale, _mm_set_ss(batch.scale));
 }
 
-// A panel times one batch row.
+// A panel of `rows` rows times one batch row.
 template <typename Format>
 void multiply_super_rows(const PanelRows<typename Format::Block>& panel,
-                         const SuperRow<Format>* batch, std::int64_t blocks, float* out,
-                         __mmask16 rows) {
+                         const SuperRow<Format>* batch, std::int64_t blocks, float* out, int rows) {
   alignas(64) float sums[kPanelRows];
   for (int row = 0; row < kPanelRows; ++row) {
     const typename Format::Block* const weights = panel.rows[row];
@@ -140,7 +193,7 @@ void multiply_super_rows(const PanelRows<typename Format::Block>& panel,
       sum = add_super_row<Format>(sum, weights[block], batch[block]);
     _mm_store_ss(sums + row, sum);
   }
-  _mm512_mask_storeu_ps(out, rows, _mm512_load_ps(sums));
+  store_first(out, rows, load_floats(sums));
 }
 
 }  // namespace infernode_panels

@@ -49,10 +49,15 @@ class CpuLibrary {
     return reinterpret_cast<Function*>(dlsym(library_, name));
   }
 
-  // Whether our sums of quantized weights are taken in an order of their own (native/cpu).
-  bool has_panels() const {
+  // Whether our sums of weights of this type are taken in an order of their own (native/cpu).
+  bool has_panels(ggml_type type) const {
     auto* names = function<const char*()>("infernode_cpu_kernels");
-    return names != nullptr && std::string_view(names()).find("panels") != std::string_view::npos;
+    if (names == nullptr) return false;
+    const std::string_view all(names());
+    const std::size_t begin = all.find("panels of ");
+    if (begin == std::string_view::npos) return false;
+    const std::string_view panels = all.substr(begin, all.find('\n', begin) - begin);
+    return panels.find(ggml_type_name(type)) != std::string_view::npos;
   }
 
   ggml_backend_reg_t registry() const { return registry_; }

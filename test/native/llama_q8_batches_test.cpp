@@ -27,7 +27,7 @@ constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
                                      16, 17, 24, 25, 31, 32, 40, 63, 64, 65, 71, 96, 130, 200};
 
 bool sums_are_panels() {
-  static const bool found = CpuLibrary::loaded().has_panels();
+  static const bool found = CpuLibrary::loaded().has_panels(GGML_TYPE_Q8_0);
   if (found) std::puts("SKIPPED: this CPU's variant computes by panels");
   return found;
 }

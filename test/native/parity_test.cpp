@@ -194,8 +194,10 @@ bool attention_is_ours() {
 
 // Whether weights of this type are summed in our own order.
 bool sums_are_ours(std::string_view type) {
-  const bool quantized = type == "q8_0" || type == "q4_0" || type == "q4_k";
-  return quantized && CpuLibrary::loaded().has_panels();
+  const CpuLibrary library = CpuLibrary::loaded();
+  return (type == "q8_0" && library.has_panels(GGML_TYPE_Q8_0)) ||
+         (type == "q4_0" && library.has_panels(GGML_TYPE_Q4_0)) ||
+         (type == "q4_k" && library.has_panels(GGML_TYPE_Q4_K));
 }
 
 // Of sums in another order than ggml's: twice what was measured on AVX-512 with VNNI.
