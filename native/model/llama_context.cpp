@@ -10,8 +10,9 @@ namespace infernode {
 
 namespace {
 
-// Rows of a pass that computes drafts for a few sequences.
-constexpr std::int32_t kDraftedOutputs = 64;
+// Rows with logits in a pass that scores prompts or computes drafts for a few sequences. Costs
+// memory for as many logits in the compute buffer, and on the host once such a pass is computed.
+constexpr std::int32_t kWideOutputs = 64;
 
 ggml_type ggml_type_of(KvType type) {
   switch (type) {
@@ -41,8 +42,7 @@ std::int32_t most_rows(const EngineShape& shape) {
 }
 
 std::int32_t most_outputs(const EngineShape& shape) {
-  const std::int32_t drafted = std::min(kDraftedOutputs, most_rows(shape));
-  return std::max(shape.slots, shape.speculation ? drafted : 0);
+  return std::max(shape.slots, std::min(kWideOutputs, most_rows(shape)));
 }
 
 llama_context_params context_params(const EngineShape& shape, std::int32_t threads) {

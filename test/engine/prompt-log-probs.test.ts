@@ -57,6 +57,15 @@ describe("promptLogProbs", () => {
     });
   });
 
+  it.each([{}, { kvCells: 2048 }])("are computed 64 rows at a time, with %j", async (layout) => {
+    await withEngine(model, { slots: 8, contextLength: 1024, ...layout }, async (engine) => {
+      const tokens = Array.from({ length: 500 }, (_, index) => 100 + ((index * 37) % 300));
+      const said = await engine.generate({ prompt: tokens, maxTokens: 1, promptLogProbs: 0 });
+      expect(said.promptLogProbs).toHaveLength(500);
+      expect(engine.stats().prefillPasses).toBeLessThanOrEqual(Math.ceil(500 / 64) + 1);
+    });
+  });
+
   it("of a prompt of one token are one null", async () => {
     await withEngine(model, { slots: 1, contextLength: 256 }, async (engine) => {
       const { promptLogProbs } = await engine.generate({ prompt: [300], maxTokens: 1, promptLogProbs: 1 });
