@@ -12,8 +12,8 @@ export interface BenchPaths {
   readonly json: string | undefined;
   readonly csv: string | undefined;
   readonly html: string | undefined;
-  /** "vllm=FILE" or "aiperf=FILE". */
-  readonly compat: string | undefined;
+  /** "vllm=FILE" and "aiperf=FILE". */
+  readonly compat: readonly string[] | undefined;
 }
 
 /** Files that can be written to. */
@@ -29,9 +29,9 @@ export class BenchFiles {
     this.#json = fileAt("--json", json);
     this.#csv = fileAt("--csv", csv);
     this.#html = fileAt("--html", html);
-    const [, tool, path] = /^(\w+)=(.*)$/.exec(compat ?? "") ?? [];
-    this.#vllm = fileAt("--compat", tool === "vllm" ? path : undefined);
-    this.#aiperf = fileAt("--compat", tool === "aiperf" ? path : undefined);
+    const pathFor = (tool: string) => compat?.find((each) => each.startsWith(tool))?.slice(tool.length);
+    this.#vllm = fileAt("--compat", pathFor("vllm="));
+    this.#aiperf = fileAt("--compat", pathFor("aiperf="));
   }
 
   /** Keeps what is known so far, whatever ends the process. */

@@ -110,10 +110,13 @@ function engineFlags(): Option[] {
 export function compatFlag(): Option {
   return new Option(
     "--compat <tool=file>",
-    "vllm=FILE: a line of JSON for each repeat, as vLLM's serving benchmark writes it; aiperf=FILE: AIPerf's JSON, a file for each repeat",
-  ).argParser((text) => {
-    if (/^(?:vllm|aiperf)=./.test(text)) return text;
-    throw new InvalidArgumentError("Expected vllm=FILE or aiperf=FILE.");
+    "vllm=FILE: a line of JSON for each repeat, as vLLM's serving benchmark writes it; aiperf=FILE: AIPerf's JSON, a file for each repeat; can be given once for each tool",
+  ).argParser((text, before: readonly string[] = []) => {
+    const [tool] = /^(?:vllm|aiperf)=(?=.)/.exec(text) ?? [];
+    if (tool === undefined) throw new InvalidArgumentError("Expected vllm=FILE or aiperf=FILE.");
+    if (before.some((each) => each.startsWith(tool)))
+      throw new InvalidArgumentError(`Expected one file of ${tool.slice(0, -1)}.`);
+    return [...before, text];
   });
 }
 

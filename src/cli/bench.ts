@@ -32,7 +32,7 @@ type Flags = Omit<BenchmarkOptions, "model"> & {
   readonly json?: string | true;
   readonly csv?: string;
   readonly html?: string;
-  readonly compat?: string;
+  readonly compat?: readonly string[];
 };
 
 /** The command; it sets the process's exit code. */

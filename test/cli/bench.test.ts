@@ -82,7 +82,9 @@ describe("infernode bench", () => {
 
   it("--compat writes vLLM's JSON: a line a repeat, whose totals and rates fit together", async () => {
     const [file, json] = [join(folder, "vllm.jsonl"), join(folder, "beside.json")];
-    const { code, stderr } = await runCommand([...own, "--compat", `vllm=${file}`, "--json", json]);
+    const both = ["--compat", `vllm=${file}`, "--compat", `aiperf=${file}.aiperf`];
+    const { code, stderr } = await runCommand([...own, ...both, "--json", json]);
+    expect(stderr).toContain(`written: ${file}-1.aiperf`);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     const lines = readFileSync(file, "utf8").trimEnd().split("\n");
     const runs = lines.map((line) => JSON.parse(line));
@@ -210,6 +212,7 @@ describe("infernode bench, used wrongly", () => {
     [["--url", "http://localhost:1", "--api-key-env", "NO_SUCH"], "the environment has no variable NO_SUCH"],
     [["--json", "no/such/folder/a.json"], "--json must be a file in a folder that can be written"],
     [["--csv", "."], "--csv must be a file's path"],
+    [["--compat", "vllm=a", "--compat", "vllm=b"], "Expected one file of vllm."],
     [["--compat", "sglang=a.json"], "Expected vllm=FILE or aiperf=FILE."],
     [["--compat", "vllm=no/such/folder/a"], "--compat must be a file in a folder that can be written"],
     [["--html", "no/such/folder/a.html"], "--html must be a file in a folder that can be written"],
