@@ -1,6 +1,5 @@
-// The judgement of a parsed grammar: a rule must not begin with itself, and what no
-// text can complete is taken out, found by work lists and not by recursion, since a
-// grammar comes from anywhere.
+// Validates a parsed grammar: refuses left recursion, and removes alternatives that no text can
+// complete. Uses work lists instead of recursion, since an untrusted grammar may be nested deeply.
 #include "grammar.h"
 
 #include <algorithm>
@@ -22,7 +21,7 @@ bool may_be_empty(const Grammar& grammar, std::uint32_t at, const std::vector<bo
   return true;
 }
 
-// Who mentions a rule is asked again once the rule is known to be nullable.
+// Rules that use a rule are looked at again once it is known to be nullable.
 std::vector<bool> nullable_rules(const Grammar& grammar) {
   std::vector<bool> nullable(grammar.rules.size());
   std::vector<std::vector<std::uint32_t>> users(grammar.rules.size());
@@ -46,7 +45,7 @@ std::vector<bool> nullable_rules(const Grammar& grammar) {
   return nullable;
 }
 
-// A rule begins with another one, which is the last of its alternative or not.
+// Whether a rule can begin with another one, and whether that ends its alternative.
 struct Beginning {
   std::uint32_t rule;
   bool last;
@@ -132,8 +131,8 @@ class Components {
   std::uint32_t components_ = 0;
 };
 
-// A loop of rules that are the last of each other's alternatives reads the same
-// again and ends; any other would never come to a character.
+// A cycle of rules that each end the other's alternative adds nothing and is harmless; any other
+// cycle is left recursion, which never reads a character.
 void refuse_left_recursion(const Grammar& grammar) {
   const Beginnings beginnings = beginnings_of(grammar);
   const Components components(beginnings);
@@ -151,9 +150,8 @@ void refuse_left_recursion(const Grammar& grammar) {
   }
 }
 
-// Takes out the alternatives that need a character of an empty set ("[]"), and those
-// that need a rule of which no alternative is left: a text that began one of them
-// could not go on.
+// Removes alternatives that need a character of an empty set ("[]"), and those that need a rule
+// without alternatives: no text can complete them.
 class ImpossibleAlternatives {
  public:
   explicit ImpossibleAlternatives(Grammar& grammar)
@@ -193,7 +191,7 @@ class ImpossibleAlternatives {
   }
 
   Grammar& grammar_;
-  std::vector<std::vector<Alternative>> users_;  // by the rule they mention
+  std::vector<std::vector<Alternative>> users_;  // by the rule they use
   std::vector<Alternative> work_;
 };
 

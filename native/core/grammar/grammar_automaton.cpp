@@ -12,15 +12,15 @@ namespace {
 
 using Kind = GrammarElement::Kind;
 
-// A step not taken yet; as large as a state number never is.
+// A transition that is not computed yet; larger than any state number.
 constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
 
-constexpr std::size_t kWorkOfStep = 8;           // of a step taken for the first time
+constexpr std::size_t kWorkOfStep = 8;           // of computing a transition
 constexpr std::size_t kPlacesJudgedAtOnce = 16;  // by one byte, in the time of one looked at
 constexpr std::size_t kMostStates = 4096;
 constexpr std::size_t kMostNodes = 400'000;
-constexpr std::size_t kMostMasks = 256;   // of 16 KiB with 128k tokens
-constexpr int kPrepared = 4;              // masks, before a request is anybody's
+constexpr std::size_t kMostMasks = 256;  // of 16 KiB with 128k tokens
+constexpr int kPrepared = 4;  // masks, computed on the prompt thread before the request is queued
 constexpr std::size_t kManyNodes = 1000;  // their masks take milliseconds
 
 std::uint64_t bits_of(const Utf8Reader& reader) {
@@ -75,7 +75,7 @@ std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::allowed(State st
 
 void GrammarAutomaton::prepare(State state) {
   const std::lock_guard lock(mutex_);
-  // Others may be bound by it by now, who would wait here.
+  // Requests on the engine thread may use the automaton by now, and would wait for this lock.
   if (places_[state].mask != nullptr) return;
   mask_of(state);
   try {
@@ -84,7 +84,7 @@ void GrammarAutomaton::prepare(State state) {
       if (places_[next].nodes.size() < kManyNodes) return;
       mask_of(next);
     }
-  } catch (const Error&) {  // the text may never come there
+  } catch (const Error&) {  // the text may never reach that state
   }
 }
 
@@ -101,7 +101,7 @@ const std::shared_ptr<const GrammarAutomaton::Mask>& GrammarAutomaton::mask_of(S
   return places_[state].mask;
 }
 
-// Of the states that are known: the one with the most places.
+// The known state with the most places.
 GrammarAutomaton::State GrammarAutomaton::slowest_without_mask() const {
   State slowest = kDead;
   for (State state = kDead + 1; state < places_.size(); ++state) {
@@ -111,14 +111,13 @@ GrammarAutomaton::State GrammarAutomaton::slowest_without_mask() const {
   return slowest;
 }
 
-// Each beginning that tokens have in common is walked once, and what shares a
-// byte that led nowhere is skipped.
+// Each common prefix of tokens is walked once, and tokens that share a rejected prefix are skipped.
 std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::compute_mask(State state) {
   auto mask = std::make_shared<Mask>((static_cast<std::size_t>(tokens_->vocab().size()) + 63) / 64);
   std::vector<State> path(tokens_->longest() + 1);
   path[0] = state;
-  std::size_t alive = 0;  // bytes of the last token that led on
-  bool died = false;      // at the byte after these
+  std::size_t alive = 0;  // bytes of the last token that were accepted
+  bool died = false;      // rejected at the next byte
   for (const TokenOrder::Entry& entry : tokens_->entries()) {
     if (died && entry.common > alive) continue;
     std::size_t depth = std::min<std::size_t>(entry.common, alive);

@@ -59,8 +59,8 @@ void GrammarClosure::visit(std::uint32_t element, Follower then) {
   }
 }
 
-// What follows a rule that is the last of its alternative is what follows the
-// alternative, so loops come back to the same nodes.
+// A rule at the end of an alternative is followed by whatever follows the alternative, so cycles
+// return to the same nodes.
 void GrammarClosure::enter(std::uint32_t element, Follower then) {
   const std::uint32_t rule = grammar_.elements[element].index;
   if (grammar_.elements[element + 1].kind == Kind::kEnd) {

@@ -9,7 +9,7 @@ namespace infernode {
 
 namespace {
 
-// Places looked at for one token's text or one mask: some 100 ms of everybody's step.
+// Limit of places looked at for one token or one mask: some 100 ms, during which all requests wait.
 constexpr std::size_t kMostWork = 400'000;
 
 }  // namespace
@@ -31,7 +31,7 @@ GrammarGraph::SetId GrammarGraph::set_of(std::vector<NodeId> nodes) {
 
 std::vector<GrammarGraph::NodeId> GrammarGraph::imported(const GrammarGraph& from,
                                                          const std::vector<NodeId>& nodes) {
-  std::map<NodeId, NodeId> here;  // by age, so that who follows comes first
+  std::map<NodeId, NodeId> here;  // by id, so that followers come first
   std::vector<NodeId> work = nodes;
   while (!work.empty()) {
     const NodeId id = work.back();

@@ -29,7 +29,7 @@ std::optional<std::string> GrammarTrigger::append(std::string_view bytes) {
   return std::nullopt;
 }
 
-// The word that ends a thought stays in the tail: it may be a trigger.
+// The word that ends the reasoning stays in the tail, since it may be a trigger.
 bool GrammarTrigger::leave_thought() {
   const std::size_t end = first_of(triggers_->thinking_ends);
   if (end == std::string::npos) return false;

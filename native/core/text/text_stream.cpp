@@ -86,8 +86,8 @@ std::string TextStream::finish() {
   return text;
 }
 
-// Takes repaired text in and returns what is sure to be no part of a stop
-// string; keeps the rest in the tail.
+// Takes repaired text and returns the part that cannot belong to a stop string; keeps the rest in
+// the tail.
 std::string TextStream::release(std::string_view text) {
   for (const char byte : text) {
     tail_ += byte;

@@ -1,7 +1,7 @@
 // The text of one generation: bytes of token pieces in, valid UTF-8 out.
 // Holds back a character that is not complete yet (at most 3 bytes) and a tail
-// that may be the start of a stop string, and nothing more; text that was
-// given out is never looked at again. Knows no tokens and no vocabulary.
+// that may be the start of a stop string, and nothing more; returned text is never looked at again.
+// Knows no tokens and no vocabulary.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ namespace infernode {
 // A value; one thread at a time.
 class Utf8Repair {
  public:
-  // Appends to `out` what `bytes` settles; keeps an incomplete character.
+  // Appends the complete characters to `out`; keeps an incomplete one.
   void append(std::string_view bytes, std::string& out);
   // Appends U+FFFD for an incomplete character, if one is held.
   void finish(std::string& out);
@@ -39,8 +39,8 @@ class Utf8Repair {
 //
 // Stop strings are matched in the repaired text. The stop string that is
 // completed first wins; of several completed by the same byte, the longest.
-// The text before it is given out, with it where it is to be included, and nothing after it. How
-// the bytes were split over calls never changes the joined output.
+// The text before it is returned, the stop string itself only if `include_stop`, and nothing after
+// it. How the bytes are split over calls does not change the joined output.
 class TextStream {
  public:
   struct Step {
@@ -75,7 +75,7 @@ class TextStream {
 
   Utf8Repair repair_;
   std::vector<Matcher> matchers_;
-  std::string tail_;  // repaired text not given out: the longest `matched`
+  std::string tail_;  // repaired text that was not returned: the longest `matched`
   bool include_stop_ = false;
   bool stopped_ = false;
 };

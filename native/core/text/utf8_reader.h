@@ -1,5 +1,5 @@
-// A reader of one UTF-8 character, byte by byte. Refuses what is no shortest
-// form, a surrogate or above U+10FFFF as soon as no valid character is left.
+// Reads one UTF-8 character byte by byte. Refuses overlong forms, surrogates and characters above
+// U+10FFFF at the first byte after which no valid character is possible.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class Utf8Reader {
   }
   int missing() const { return missing_; }
   std::uint32_t character() const { return value_; }
-  // The characters that what was read may become lie in [first(), last()].
+  // The range of characters that begin with the bytes read so far.
   std::uint32_t first() const {
     const std::uint32_t low = value_ << (6 * missing_);
     return after_surrogates(low < lowest_ ? lowest_ : low);
