@@ -201,8 +201,8 @@ export interface NativeRequest {
   readonly ranks: boolean;
   /** End with the state of the prompt. */
   readonly saves: boolean;
-  /** Share even where the engine keeps no prefixes. */
-  readonly siblings: boolean;
+  /** One of several samples of a prompt (n > 1): they share its KV cells even where the engine keeps no prefixes. */
+  readonly parallelSamples: boolean;
   readonly stop: readonly string[];
   readonly stopTokens: readonly number[];
   readonly temperature: number;
@@ -286,6 +286,9 @@ export interface NativeEngineStats {
   readonly sampleMs: number;
   readonly emitMs: number;
   readonly prefillMs: number;
+  readonly submitMs: number;
+  readonly otherMs: number;
+  readonly overlappedMs: number;
 }
 
 export interface NativeEngine {

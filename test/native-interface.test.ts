@@ -39,7 +39,7 @@ describe("the number of the native calls", () => {
       .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
       .replace(/\s+/g, " ");
     const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
-    expect(`${nativeInterface}: ${hash}`).toBe("infernode native interface 8: a55833b773b03d57");
+    expect(`${nativeInterface}: ${hash}`).toBe("infernode native interface 9: d9c81b7e46220a77");
   });
 });
 

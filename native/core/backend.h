@@ -1,13 +1,13 @@
-// The seam between the engine and a model: what the scheduler may ask of
-// whatever computes logits. llama.cpp is the real one (native/model); a fake
-// in test/native is the other, so the engine is tested without either.
-// A Backend belongs to the engine thread: no call on it comes from elsewhere,
-// interrupt() apart.
+// The interface between the engine and a model: everything that the engine asks of whatever
+// computes logits. native/model implements it with llama.cpp, test/native with a fake, so that the
+// engine is tested without a model.
+// Only the engine thread calls a Backend; interrupt() may be called from any thread.
 // A Vocab is immutable and may be read from any thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,62 +20,74 @@ struct BatchRow {
   TokenId token;
   SequenceId sequence;
   Position position;
-  bool wants_logits = false;  // of a prefill row; decode rows all have them
+  bool wants_logits = false;  // ignored where one_row_each
+};
+
+// What one pass computes: token rows, sequence ids ascending, positions consecutive.
+struct PassRows {
+  std::span<const BatchRow> rows;
+  // A decode pass: one row per sequence, ids consecutive where BackendLimits::pads_decode and not
+  // unified; logits of every row. Otherwise a prefill pass: equally many rows per sequence, ids
+  // consecutive, or any counts and ids where unified; logits of the rows that want them.
+  bool one_row_each = false;
+  bool embeds = false;  // only where one_row_each: the rows' hidden states are wanted too
 };
 
 enum class [[nodiscard]] DecodeStatus{
     kOk,
-    kNoRoom,   // nothing was computed and nothing changed
-    kInvalid,  // the backend refuses these rows; nothing changed
-    kFailed,   // the rows' sequences are in an unknown state: clear them
-    // As kFailed, and what failed is the device: perhaps it will again, whatever it computes.
-    kNoMemory,      // of which it had too little for the pass
-    kDeviceFailed,  // or something else of its own
-    // The backend broke off in the middle of a pass. It may be asked nothing any more.
+    kNoRoom,   // no free KV cells: nothing was computed, nothing changed
+    kInvalid,  // the backend refuses these rows: nothing was computed, nothing changed
+    kFailed,   // the rows' sequences are in an unknown state and must be cleared
+    // As kFailed, and the device is the cause, so that other passes may fail too:
+    kNoMemory,      // it had too little memory for the pass
+    kDeviceFailed,  // any other failure of the device
+    // The pass was broken off. No function of the backend may be called any more.
     kLost,
 };
 
-// Whether the rows' sequences are in an unknown state.
+// Whether a pass that ended so leaves its sequences in an unknown state.
 [[nodiscard]] constexpr bool spoils(DecodeStatus status) {
   return status != DecodeStatus::kOk && status != DecodeStatus::kNoRoom &&
          status != DecodeStatus::kInvalid;
 }
 
-// What the engine does by the kernels that compute, not by the model: those of a CPU differ
-// from a device's. Each backend fills it in for where its layers lie.
+// What depends on the device that computes, not on the model: a CPU's kernels differ from a GPU's.
+// Each backend fills it in for the devices that hold its layers.
 struct BackendFacts {
-  std::string where = "the CPU";  // for sentences: "CUDA0", "CUDA0 and CUDA1"
-  // From this many rows of one sequence in a pass, the backend rounds them
-  // differently than one by one; 1: it never does, or nobody knows from where on.
+  std::string where = "the CPU";  // for error messages: "CUDA0", "CUDA0 and CUDA1"
+  // True: submit() returns while the device computes. False: it returns when the pass has ended.
+  bool asynchronous = false;
+  // From this many rows of one sequence in a pass, kernels round them differently than single
+  // rows. 1: they never do, or the number is not known.
   std::int32_t wide_rows = 1;
-  // Whether a row gets the same bits whoever else is in its pass, as far as wide_rows tells:
-  // what CacheConfig::deterministic rests on.
+  // Whether a row gets the same bits whatever other rows its pass has, apart from wide_rows.
+  // CacheConfig::deterministic requires it.
   bool repeatable = true;
-  // Rows of a prompt that a pass computes in about the time of one: fewer are not worth it.
+  // A pass of so many prompt rows takes about as long as a pass of one row.
   std::int32_t cheap_rows = 64;
-  // Requests that may have guesses in one pass; kMostSpeculating at most.
+  // Requests that may have draft tokens in one pass; kMostSpeculating at most.
   std::int32_t most_speculating = 4;
 };
 
 struct BackendLimits {
-  std::int32_t slots = 1;             // sequences that compute at once, at most
+  std::int32_t slots = 1;             // most sequences that compute at once
   std::int32_t context_length = 0;    // positions per sequence
   std::int32_t trained_length = 0;    // positions the model was trained for; 0: not known
-  std::int32_t prefill_capacity = 0;  // rows in one prefill call at most
-  std::int32_t prefill_outputs = 1;   // rows with logits in one prefill call at most
+  std::int32_t prefill_capacity = 0;  // most rows of a prefill pass
+  std::int32_t prefill_outputs = 1;   // most rows with logits of a prefill pass
   std::int32_t vocabulary_size = 0;
-  // One pool of cells for all sequences: sequences that begin alike share cells, and a pass takes
-  // any rows. False: each sequence has a stream of cells of its own.
+  // One pool of cells for all sequences: sequences with the same beginning share cells, and a pass
+  // may have any rows. False: each sequence has a stream of cells of its own.
   bool unified = false;
-  std::int32_t cells = 0;           // of the pool; context_length and more
-  std::int32_t idle_sequences = 0;  // ids beyond the slots, for idle prefixes
-  // False: rows just computed cannot be rolled back, be they padding or guesses.
+  std::int32_t cells = 0;           // of the pool, at least context_length
+  std::int32_t idle_sequences = 0;  // more sequence ids than slots, for idle prefixes
+  // False: computed rows cannot be rolled back, so neither padding nor draft tokens are possible.
   bool pads_decode = true;
   // False for recurrent and sliding-window models, which cannot truncate to arbitrary positions:
   // they resume from a saved state, or where reusable() allows.
   bool can_truncate = true;
-  // The last positions of a sliding window can be truncated all the same, at most so many: older
-  // cells than the window needs stay until they are overwritten.
+  // A sliding window can still be truncated by at most so many of its last positions: cells older
+  // than the window remain until they are overwritten.
   Position slack = 0;
   BackendFacts facts = {};
 };
@@ -87,71 +99,64 @@ class Backend {
 
   virtual const BackendLimits& limits() const = 0;
 
-  // Computes one row per sequence, ids ascending, and keeps every row's
-  // logits. Blocks until they are readable.
-  // With `embeds`, the rows' embeddings can be had too.
-  virtual DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) = 0;
+  // Begins to compute a pass. kOk: the pass is in flight, and until wait() has returned, no
+  // function but limits() and interrupt() may be called. Otherwise the pass has ended.
+  virtual DecodeStatus submit(const PassRows& pass) = 0;
 
-  // Computes prompt rows: equal counts per sequence, ids consecutive and
-  // ascending, positions consecutive, logits of those that want them. Where the
-  // cells are one pool, ids need only ascend and counts may differ. Blocks until
-  // computed.
-  virtual DecodeStatus prefill(std::span<const BatchRow> rows) = 0;
+  // Blocks until the submitted pass has ended. kOk: its logits can be read.
+  virtual DecodeStatus wait() = 0;
 
-  // From the next pass on, this much of each adapter is added; none: as much as at
-  // the beginning. Costs a rebuilt graph: called where something changes.
+  // Sets the scale of each adapter from the next pass on; empty: the scales the backend was created
+  // with. llama.cpp rebuilds its graph for it, so it is called only for other scales.
   virtual void use_adapters(const AdapterScales& scales) = 0;
 
-  // Logits of row `row` of the last decode() or prefill(), vocabulary_size
-  // floats, valid until the next of either.
+  // Logits of a row of the last pass: vocabulary_size floats, valid until the next submit().
   virtual std::span<float> logits(std::size_t row) = 0;
 
-  // The hidden state of row `row` of the last decode(), if that was with
-  // `embeds`: what the logits are computed from. Valid until the next pass.
+  // The hidden state of a row of the last pass, if that was one with `embeds`. Valid until the next
+  // submit().
   virtual std::span<const float> embedding(std::size_t row) = 0;
 
-  // Frees positions >= from of a sequence. False: this model cannot truncate there; the caller must
-  // clear the sequence (from = 0), which never fails.
+  // Removes the positions from `from` on. False: this model cannot truncate there, and the caller
+  // must clear the sequence (from = 0), which never fails.
   [[nodiscard]] virtual bool truncate(SequenceId sequence, Position from) = 0;
 
   // How many of a sequence's first `length` positions remain, bit for bit, if it is truncated
   // there: all of them; fewer where older state is gone; 0.
   virtual Position reusable(SequenceId sequence, Position length) const = 0;
 
-  // All of one sequence's state as bytes in host memory; empty: it cannot be
-  // read or is larger than `at_most`. Exact: what is computed after restore() is what would have
-  // been computed without it.
+  // The state of a sequence as bytes; empty if it cannot be read or is larger than `at_most`. After
+  // restore(), the same logits are computed, bit for bit, as without saving.
   virtual std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) = 0;
 
-  // Whether these bytes can be the state of so many positions, as far as that is told
-  // without restoring them.
+  // Whether these bytes can be the state of so many positions, as far as their form shows.
   [[nodiscard]] virtual bool has_form(std::span<const std::uint8_t> state,
                                       Position length) const = 0;
 
-  // Puts a saved state into an empty sequence. False: it stays empty.
+  // Restores a saved state into an empty sequence. False: the sequence is still empty.
   [[nodiscard]] virtual bool restore(SequenceId sequence, std::span<const std::uint8_t> state) = 0;
 
-  // An empty sequence gets the first `length` positions of another, in the same cells. Only where
-  // `unified` is true.
+  // Lets an empty sequence share the cells of the first `length` positions of another one. Only
+  // where `unified`.
   virtual void share(SequenceId from, SequenceId to, Position length) = 0;
 
-  // Positions held for a sequence: 0 when empty, else last position + 1.
+  // The number of positions in a sequence.
   virtual Position resident(SequenceId sequence) const = 0;
 
-  // Makes a running pass end early as kFailed where the device can, and every
-  // later pass too. The last thing a backend is asked; any thread may call.
+  // Makes the running pass and all later ones end early as kFailed, where the device supports that.
+  // Called once, when the engine closes, from any thread.
   virtual void interrupt() = 0;
 
-  // Compute graphs used again instead of being rebuilt, since creation.
+  // How often llama.cpp reused a compute graph instead of building one.
   virtual std::int64_t graphs_reused() const = 0;
 };
 
-// How a pass ended. One that throws, for want of memory or whatever else, has failed; a
-// broken invariant is nobody's pass and goes on.
-template <typename Pass>
-[[nodiscard]] DecodeStatus status_of(const Pass& pass) {
+// The status of a call on a backend. An exception is a failed pass, except for a broken invariant,
+// which no request caused.
+template <typename Call>
+[[nodiscard]] DecodeStatus status_of(const Call& call) {
   try {
-    return pass();
+    return call();
   } catch (const BrokenInvariant&) {
     throw;
   } catch (...) {
@@ -159,13 +164,33 @@ template <typename Pass>
   }
 }
 
+// Has a pass computed. Calls `meanwhile` once while the device computes, if it is asynchronous:
+// work that needs neither the pass's logits nor the backend. What `meanwhile` throws is thrown
+// again when the pass has ended.
+template <typename Work>
+[[nodiscard]] DecodeStatus compute(Backend& backend, const PassRows& pass, const Work& meanwhile) {
+  const DecodeStatus submitted = status_of([&] { return backend.submit(pass); });
+  if (submitted != DecodeStatus::kOk) return submitted;
+  std::exception_ptr thrown;
+  if (backend.limits().facts.asynchronous) {
+    try {
+      meanwhile();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }
+  const DecodeStatus status = status_of([&] { return backend.wait(); });
+  if (thrown) std::rethrow_exception(thrown);
+  return status;
+}
+
 class Vocab {
  public:
   virtual ~Vocab() = default;
   virtual std::int32_t size() const = 0;
   [[nodiscard]] virtual bool is_end_of_generation(TokenId token) const = 0;
-  // The bytes a token stands for in generated text; may be part of a UTF-8
-  // character; empty for control tokens. Valid as long as the Vocab.
+  // The bytes of a token in generated text: possibly part of a UTF-8 character; empty for control
+  // tokens. Valid as long as the Vocab.
   virtual std::string_view piece(TokenId token) const = 0;
 };
 

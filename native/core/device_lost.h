@@ -1,4 +1,4 @@
-// The end of an engine whose device can compute nothing more.
+// Thrown when a device has failed so often that the engine stops.
 #pragma once
 
 #include <stdexcept>
@@ -8,7 +8,7 @@
 
 namespace infernode {
 
-// Thrown on the engine's thread; every request then ends with `failure`.
+// Thrown on the engine thread. Every request ends with `failure`.
 class DeviceLost : public std::runtime_error {
  public:
   explicit DeviceLost(Failure why) : std::runtime_error(why.message), failure(std::move(why)) {}

@@ -3,20 +3,9 @@
 #include <exception>
 #include <utility>
 
-#include "core/scheduling/pool_planner.h"
-#include "core/scheduling/stream_planner.h"
+#include "core/scheduling/planners.h"
 
 namespace infernode {
-
-namespace {
-
-std::unique_ptr<Planner> make_planner(const BackendLimits& limits, const Scheduler& scheduler,
-                                      KvCache& cache) {
-  if (limits.unified) return std::make_unique<PoolPlanner>(limits, scheduler, cache);
-  return std::make_unique<StreamPlanner>(limits, scheduler, cache);
-}
-
-}  // namespace
 
 Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab,
                EventSink& sink, EngineConfig config, Clock clock, std::unique_ptr<Backend> draft)
@@ -31,13 +20,13 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       planner_(make_planner(limits_, scheduler_, cache_)),
       admission_({scheduler_, cache_, publisher_, chooser_}, limits_, config.queue_limit, clock_),
       seating_({*backend_, scheduler_, *planner_, cache_}, clock_),
-      drafting_(limits_, config.drafting, std::move(draft), clock_),
+      drafting_(limits_, config.drafting, std::move(draft), clock_, [this] { meanwhile(); }),
       endings_({scheduler_, cache_, drafting_, publisher_, admission_.living()},
                limits_.context_length, clock_),
       passes_({*backend_, scheduler_, *planner_, cache_, seating_, drafting_, endings_, chooser_,
                publisher_},
               {config.inter_token_latency_ms, config.sampler_helpers}, clock_,
-              [this] { return admission_.closed(); }) {
+              {[this] { return admission_.closed(); }, [this] { meanwhile(); }}) {
   totals_.cells_total = cache_.capacity();
   record_stats();
 }
@@ -54,7 +43,7 @@ void Engine::close() {
   drafting_.interrupt();
   const std::lock_guard lock(close_mutex_);
   if (thread_.joinable()) thread_.join();
-  finish(nullptr);  // of an engine that was never started; others have nothing left
+  finish(nullptr);  // for an engine that was never started; otherwise run() has done this
 }
 
 EngineStats Engine::stats() const {
@@ -76,11 +65,14 @@ void Engine::run() {
 
 // Drain, plan, decode and sample, prefill, emit.
 bool Engine::step() {
-  drain();
   const double started = clock_();
+  const double computed_before = computed_ms();
+  overlapped_ = false;
+  drain();
+  const double planning = clock_();
   const bool runnable = seating_.prepare();
   const std::vector<DecodeRow> rows = planner_->decode_rows();
-  totals_.plan_ms += clock_() - started;
+  totals_.plan_ms += clock_() - planning;
   if (runnable) {
     passes_.compute(rows);
     ++totals_.steps;
@@ -88,9 +80,17 @@ bool Engine::step() {
     unproven_ = true;
   }
   if (unproven_ && (config_.check_ledger || !runnable)) check_ledger();
+  totals_.graphs_reused = backend_->graphs_reused();
   emit();
+  totals_.other_ms += clock_() - started - (computed_ms() - computed_before);
   record_stats();
   return runnable;
+}
+
+// Milliseconds in passes and in the choice of tokens, so far.
+double Engine::computed_ms() const {
+  const PassStats& passes = passes_.stats();
+  return passes.decode_ms + passes.prefill_ms + drafting_.stats().draft_ms + passes_.sample_ms();
 }
 
 void Engine::drain() {
@@ -99,21 +99,39 @@ void Engine::drain() {
   tell_accepted();
 }
 
-// Acceptances travel with tokens. Where no tokens follow soon, since the step may read a
-// long prompt, they go ahead of it, unless that would be a second wake-up for one step.
+// Acceptances are published with tokens. Where no request generates, so that no tokens follow soon
+// and the step may read a long prompt, they are published before, unless something was published
+// since the last drain: each step wakes JavaScript once.
 void Engine::tell_accepted() {
-  const bool told = std::exchange(published_, false);
-  if (publisher_.acceptance_awaited() && !told && !scheduler_.generates()) publish();
+  just_published_ = std::exchange(published_, false);
+  if (overlaps() || just_published_) return;
+  if (publisher_.acceptance_awaited() && !scheduler_.generates()) publish();
 }
 
+// While the first pass of a step is computed: admits new requests, and publishes the events of the
+// step before. Nothing here may call the backend.
+void Engine::meanwhile() {
+  if (std::exchange(overlapped_, true)) return;
+  const double started = clock_();
+  admission_.take_requests();
+  if (!publisher_.empty() && !just_published_ && due()) publish();
+  published_ = false;
+  totals_.overlapped_ms += clock_() - started;
+}
+
+// Where passes overlap with the engine's own work, events wait for the next pass. A step that had
+// no such pass publishes them itself.
 void Engine::emit() {
   if (publisher_.empty()) return;
-  const bool more_follows = scheduler_.generates();
-  if (!more_follows || !publisher_.may_wait(clock_())) publish();
+  if (overlaps() && overlapped_ && scheduler_.runnable()) return;
+  if (due()) publish();
 }
 
+// Whether events should not wait for another step.
+bool Engine::due() const { return !scheduler_.generates() || !publisher_.may_wait(clock_()); }
+
 void Engine::publish() {
-  record_stats();  // who hears of an end finds it in the figures
+  record_stats();  // the figures contain a request's end before its end is published
   published_ = true;
   const double started = clock_();
   publisher_.publish(started);
@@ -124,7 +142,6 @@ void Engine::record_stats() {
   totals_.running = cache_.running();
   totals_.waiting = scheduler_.waiting();
   totals_.cache = cache_.stats();
-  totals_.graphs_reused = backend_->graphs_reused();
   publish_stats();
 }
 

@@ -1,8 +1,7 @@
-// The engine: one thread that owns every mutable thing of inference and does
-// the same five things for ever: drain, plan, decode, sample, emit. Prompts
-// are prefilled between sample and emit.
-// submit(), wake(), stats() and close() may be called from any thread; step()
-// is for the engine thread, or for a test that never calls start().
+// The engine: one thread that owns all mutable state of inference and repeats a step: drain, plan,
+// decode, sample, emit. Prompts are prefilled between sample and emit.
+// Any thread may call the public functions, except step(): that is for the engine thread, or for a
+// test that never calls start().
 #pragma once
 
 #include <cstdint>
@@ -35,11 +34,12 @@ struct EngineConfig {
   std::size_t queue_limit = 1024;  // living requests (waiting and running), at most
   std::int32_t sampler_helpers = 0;
   double inter_token_latency_ms = 100;
-  // Steps shorter than this share a publication, unless one brings a first
-  // token or an end, or nothing follows at once.
+  // Steps shorter than this share a publication, unless one has a first token or an end, or no
+  // other step follows.
   double publish_interval_ms = 10;
   DraftingConfig drafting = {};
-  bool check_ledger = false;  // prove the books after each step, not only when it falls idle
+  bool check_ledger =
+      false;  // check the books after each step, not only when the engine becomes idle
   CacheConfig cache{
       .keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .deterministic = false};
 };
@@ -54,14 +54,16 @@ struct EngineStats : PassStats, DraftingStats, TokenStats, SeatingStats {
   double plan_ms = 0;
   double sample_ms = 0;
   double emit_ms = 0;
+  double overlapped_ms = 0;  // of host work that was done while a pass was computed
+  double other_ms = 0;       // of steps, in neither passes nor the choice of tokens
 };
 
 class Engine {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // `sink` outlives the engine. `draft`, if any, computes a model of the same vocabulary
-  // that guesses ahead where `config.drafting` has it guess.
+  // `sink` outlives the engine. `draft`, if any, is the backend of a draft model with the same
+  // vocabulary.
   Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab, EventSink& sink,
          EngineConfig config, Clock clock, std::unique_ptr<Backend> draft = nullptr);
   ~Engine();
@@ -70,49 +72,51 @@ class Engine {
 
   void start();
 
-  // Throws Error(kContextOverflow) for a prompt that has no fewer tokens than this and
-  // so cannot fit.
+  // Throws Error(kContextOverflow) if a prompt of at least so many tokens cannot fit.
   void check_prompt(std::size_t least_tokens) const { admission_.check_prompt(least_tokens); }
-  // Queues a request, which the engine thread then accepts or ends, and which ends
-  // exactly once in the sink; or refuses it with a reason, and nothing about it is ever
-  // published.
+  // Queues a request, which ends exactly once in the sink; or refuses it with a reason, and
+  // publishes nothing about it.
   [[nodiscard]] std::optional<Failure> submit(RequestId id, std::vector<TokenId> prompt,
                                               GenerateParams params,
                                               std::shared_ptr<RequestControl> control) {
     return admission_.submit(id, std::move(prompt), std::move(params), std::move(control));
   }
-  // Queues a request that goes on where `source` is when the engine next looks:
-  // it is told what was generated until then, and draws by `seed` from there.
-  // Ends as kInvalidOption when `source` has ended.
+  // Queues a copy of the request `source`, which continues from its state at the start of the next
+  // step, with the random seed `seed`; the tokens generated until then are published for the copy
+  // too. Ends with kInvalidOption if `source` has ended by then.
   [[nodiscard]] std::optional<Failure> fork(RequestId source, RequestId id, std::uint64_t seed,
                                             std::shared_ptr<RequestControl> control) {
     return admission_.fork(source, id, seed, std::move(control));
   }
-  // Has the engine thread do this between two steps; with nullptr, and perhaps
-  // at once, when the engine has ended. Done exactly once, whatever happens.
+  // Runs `work` on the engine thread between two passes, exactly once; with nullptr, and perhaps at
+  // once, if the engine has ended.
   void call(Admission::Call work) { admission_.call(std::move(work)); }
-  // Makes the engine look at the controls of its requests again.
+  // Makes an idle engine read the controls of its requests again.
   void wake() { admission_.wake(); }
-  // Ends everything that lives as cancelled and joins the thread. Idempotent.
+  // Ends all requests as cancelled and joins the thread. Idempotent.
   void close();
 
   EngineStats stats() const;
-  // True once the engine has stopped by itself: it refuses every request.
+  // True once the engine has stopped after an error: it refuses every request.
   [[nodiscard]] bool broken() const { return admission_.broken(); }
   const BackendLimits& limits() const { return limits_; }
 
-  // One beat. False when there was nothing to compute.
+  // One step. False when there was nothing to compute.
   bool step();
 
  private:
   void run();
   void drain();
   void tell_accepted();
+  void meanwhile();
   void emit();
   void publish();
+  [[nodiscard]] bool due() const;
   void must_progress();
   void finish(const std::exception_ptr& cause) noexcept;
   void end_all(FinishReason reason, const std::optional<Failure>& failure);
+  [[nodiscard]] bool overlaps() const { return limits_.facts.asynchronous; }
+  double computed_ms() const;
   void record_stats();
   void publish_stats();
   void check_ledger();
@@ -134,9 +138,11 @@ class Engine {
   Passes passes_;
   EngineStats totals_;
   std::int64_t passes_before_ = 0;
-  std::int32_t idle_steps_ = 0;  // in a row, that had work and computed nothing
-  bool unproven_ = false;        // the books, since something was computed
-  bool published_ = false;       // something, since the last drain
+  std::int32_t idle_steps_ = 0;  // in a row, that had work and ran no pass
+  bool unproven_ = false;        // passes have run since the books were checked
+  bool published_ = false;       // since the last drain, without meanwhile()
+  bool just_published_ = false;  // published_ at the last drain
+  bool overlapped_ = false;      // meanwhile() has run in this step
 
   mutable std::mutex stats_mutex_;  // guards the next one
   EngineStats published_stats_;

@@ -1,5 +1,5 @@
-// The engine when something goes wrong: passes that fail, books that do not
-// balance, and the end of everything.
+// The engine's last resorts: steps without progress, books that do not balance, and the end of all
+// requests.
 #include <chrono>
 #include <string>
 #include <thread>
@@ -11,9 +11,9 @@ namespace infernode {
 
 namespace {
 
-// Steps one after another that may have work and compute none of it.
+// Consecutive steps with work but without a pass after which the engine stops.
 constexpr std::int32_t kIdleStepsUntilBroken = 8;
-// The end of everything is tried so often, and so far apart, while there is no memory for it.
+// Ending all requests is retried so often, and so far apart, while there is no memory for it.
 constexpr int kTriesToEnd = 100;
 constexpr std::chrono::milliseconds kBetweenTries{1};
 
@@ -24,7 +24,7 @@ Failure breakdown(const std::exception_ptr& cause) {
   } catch (const DeviceLost& lost) {
     return lost.failure;
   } catch (const std::bad_alloc&) {
-    reason = "it found no memory";
+    reason = "memory ran out";
   } catch (const std::exception& error) {
     reason = error.what();
   } catch (...) {  // the reason stays unknown
@@ -35,7 +35,7 @@ Failure breakdown(const std::exception_ptr& cause) {
 
 }  // namespace
 
-// A scheduler that has work and lets nobody compute would spin for ever.
+// Stops an engine that has work and never computes it, which would otherwise spin for ever.
 void Engine::must_progress() {
   const PassStats& passed = passes_.stats();
   const std::int64_t passes = passed.decode_passes + passed.prefill_passes + passed.failed_passes;
@@ -51,8 +51,8 @@ void Engine::check_ledger() {
   unproven_ = false;
 }
 
-// The last thing an engine does: everything that was accepted ends. What there is no
-// memory for is tried again, each time from where it stopped.
+// The last thing an engine does: ends all requests. Without memory for it, it retries from where it
+// stopped.
 void Engine::finish(const std::exception_ptr& cause) noexcept {
   for (int tries = 0; tries < kTriesToEnd; ++tries) {
     try {
@@ -67,7 +67,7 @@ void Engine::finish(const std::exception_ptr& cause) noexcept {
   }
 }
 
-// The backend is not asked any more, since it may be what broke.
+// The backend is not called any more: it may be the cause.
 void Engine::end_all(FinishReason reason, const std::optional<Failure>& failure) {
   cache_.abandon();
   admission_.end_arrivals(reason, failure);

@@ -1,6 +1,6 @@
-// What an engine tells the world: that it accepted a request, at most one delta per
-// request and step, and exactly one end per accepted request. The engine thread
-// publishes once per step; what the sink does with it must not block.
+// The events of an engine: acceptance of a request, at most one delta per request and token, and
+// exactly one end per accepted request. The engine thread publishes at most once per step; the sink
+// must not block.
 #pragma once
 
 #include <memory>
@@ -15,19 +15,19 @@ namespace infernode {
 
 struct Delta {
   RequestId id;
-  TokenId token;     // kNoToken: text that was held back, without a new token
-  std::string text;  // whole UTF-8 characters; may be empty
-  std::shared_ptr<const LogProbs> log_probs;  // of the token, where asked for
+  TokenId token;                              // kNoToken: only text that was held back before
+  std::string text;                           // whole UTF-8 characters; may be empty
+  std::shared_ptr<const LogProbs> log_probs;  // of the token, if requested
 };
 
-// All tokens of a request's prompt, where asked for; told with its acceptance.
+// All tokens of a request's prompt, if requested; published with its acceptance.
 struct PromptTokens {
   RequestId id;
   std::vector<TokenId> tokens;
 };
 
-// More of a request's prompt, where asked for: of the tokens after those already told, from the
-// second on. All are told before the request's first delta.
+// The next log-probabilities of a prompt, if requested, in order from its second token. All are
+// published before the request's first delta.
 struct PromptLogProbs {
   RequestId id;
   std::vector<PromptLogProb> tokens;
@@ -39,13 +39,13 @@ struct End {
   std::optional<Failure> failure;  // set when reason is kError
   Usage usage;
   Timings timings;
-  std::vector<float> embedding;  // of a request that embeds; its scores where it ranks
-  // Of one that saves; null where there is none to be had.
+  std::vector<float> embedding;  // of an embedding request, or the scores of a ranking one
+  // Of a request that saves its state; null where the state cannot be read.
   std::shared_ptr<const CachedState> state;
 };
 
 struct StepEvents {
-  std::vector<RequestId> accepted;  // told before their deltas and ends
+  std::vector<RequestId> accepted;  // precede the deltas and ends of the same publication
   std::vector<PromptTokens> prompts;
   std::vector<PromptLogProbs> prompt_log_probs;
   std::vector<Delta> deltas;
@@ -58,7 +58,7 @@ struct StepEvents {
 class EventSink {
  public:
   virtual ~EventSink() = default;
-  // Takes the events; any thread may call.
+  // May be called by any thread.
   virtual void publish(StepEvents events) = 0;
 };
 

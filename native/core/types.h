@@ -1,7 +1,5 @@
-// The words every room of the engine shares: ids, request parameters, finish
-// reasons, usage, and the one error type that crosses rooms.
-// Plain values only; nothing here owns a thread, a file or a device.
-// Any thread may use these types; none of them locks.
+// The types that all parts of the engine share: ids, request parameters, finish reasons, usage, and
+// the error type. Plain values: nothing here owns a thread, a file or a device, and nothing locks.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +14,14 @@ namespace infernode {
 
 using TokenId = std::int32_t;     // an index into the model's vocabulary
 using SequenceId = std::int32_t;  // a slot of the KV cache, dense from 0
-using Position = std::int32_t;    // a token's place in its sequence, from 0
+using Position = std::int32_t;    // the index of a token in its sequence
 using RequestId = std::uint64_t;  // chosen by the caller, unique per engine
 
 constexpr SequenceId kNoSequence = -1;
 constexpr TokenId kNoToken = -1;
 
-// Codes of everything a caller can be told. error_name() gives the spelling
-// that JavaScript sees; src/errors.ts holds the same registry with sentences.
+// The codes of all errors that callers see. error_name() is the spelling in JavaScript;
+// src/errors.ts lists the same codes with their sentences.
 enum class ErrorCode {
   kModelNotFound,
   kModelUnreadable,
@@ -50,17 +48,16 @@ enum class ErrorCode {
 
 std::string_view error_name(ErrorCode code);
 
-// A failure with its code and one sentence: what was expected, what came,
-// what to do. Never holds text of a prompt. Where one option of the request is wrong,
-// `option` is its name in JavaScript and the message is what follows the name.
+// An error with its code and one sentence: what was expected, what came, what to do. It never
+// contains text of a prompt. If one option of the request is invalid, `option` is its name in
+// JavaScript, and the message is the rest of the sentence after that name.
 struct Failure {
   ErrorCode code;
   std::string message;
   std::string option = {};
 };
 
-// The same as an exception, for code that cannot return a Failure. Never
-// thrown across a thread or the N-API boundary.
+// A Failure as an exception. Never thrown across threads or the N-API boundary.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
@@ -70,8 +67,7 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-// A broken invariant of ours: the engine fails every live request with it and
-// declares itself broken.
+// A fault of our own code: the engine ends every request with it and refuses all later ones.
 class BrokenInvariant : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -124,49 +120,53 @@ struct SamplingParams {
   std::vector<LogitBias> logit_bias;
 };
 
-// How much of each adapter that the backend has loaded is added to the model; none:
-// as the engine was made.
+// The scale of each LoRA adapter that the backend has loaded; empty: the scales the engine was
+// created with.
 using AdapterScales = std::vector<float>;
 
 struct GenerateParams {
   SamplingParams sampling;
   std::int32_t max_tokens = 0;  // 0: until the context is full
-  std::int32_t min_tokens = 0;  // before these, no token that ends a generation
-  std::int32_t log_probs = -1;  // of how many likeliest tokens besides the chosen one; -1: none
-  // The same of each token of the prompt but the first, which nothing precedes; -1: none. Rows that
-  // tell of them are computed anew, whatever others computed of the prompt.
+  std::int32_t min_tokens = 0;  // end-of-generation tokens are forbidden until then
+  std::int32_t log_probs =
+      -1;  // how many of the likeliest tokens get one besides the chosen; -1: none
+  // The same for each prompt token but the first, which has no row before it; -1: none. Those rows
+  // are computed even where the prefix is cached.
   std::int32_t prompt_log_probs = -1;
-  bool prompt_tokens = false;  // the prompt's tokens are told too
+  bool prompt_tokens = false;  // the prompt's tokens are published too
   bool ignore_eos = false;
   std::vector<std::string> stop;        // stop strings, non-empty UTF-8
-  bool include_stop = false;            // the stop string that ends the text is part of it
-  std::vector<TokenId> stop_tokens;     // besides the model's own
-  std::vector<TokenId> allowed_tokens;  // no others are chosen; none: any
-  std::vector<std::vector<TokenId>> bad_phrases;  // whose last token is not chosen after the others
+  bool include_stop = false;            // the text contains the stop string that ended it
+  std::vector<TokenId> stop_tokens;     // besides the model's end-of-generation tokens
+  std::vector<TokenId> allowed_tokens;  // only these are chosen; empty: any
+  std::vector<std::vector<TokenId>>
+      bad_phrases;      // the last token of a phrase is not chosen after the others
   bool embeds = false;  // ends with the last token's embedding, generates nothing
-  std::shared_ptr<const RankHead> rank_head;  // of embeds: makes it scores; null: as it is
-  bool cache = true;       // shares computed tokens with requests that begin alike
-  std::string cache_salt;  // only with requests of the same salt
-  AdapterScales adapters;  // rows of different ones never share a pass
-  std::shared_ptr<GrammarAutomaton> grammar;        // what the text must look like; null: anything
-  std::string grammar_prefix;                       // what the grammar's text begins with already
-  std::shared_ptr<const GrammarTriggers> triggers;  // from where on it binds; null: at once
-  std::shared_ptr<const Vocab> vocab;               // the tokens' texts; null: the engine's
-  bool siblings = false;                            // one of several choices, which always share
-  bool saves = false;                               // ends with the state of its prompt
+  std::shared_ptr<const RankHead>
+      rank_head;           // with embeds: turns the embedding into scores; null: none
+  bool cache = true;       // shares computed tokens with requests of the same prefix
+  std::string cache_salt;  // prefixes are shared only with the same salt
+  AdapterScales adapters;  // rows with different adapters never share a pass
+  std::shared_ptr<GrammarAutomaton> grammar;  // constrains the text; null: nothing does
+  std::string grammar_prefix;                 // text that the grammar has already accepted
+  std::shared_ptr<const GrammarTriggers>
+      triggers;                        // the grammar applies after one of these; null: at once
+  std::shared_ptr<const Vocab> vocab;  // the texts of tokens; null: the engine's
+  bool parallel_samples = false;       // one of several samples of a prompt (n > 1)
+  bool saves = false;                  // ends with the state of its prompt
 };
 
-// The state of a sequence, as bytes of the backend's own.
+// The state of a sequence in the backend's own format.
 using StateBytes = std::vector<std::uint8_t>;
 
-// All state of some tokens.
+// The state of a sequence with these tokens.
 struct CachedState {
   std::vector<TokenId> tokens;
   StateBytes state;
 };
 
-// Names the cells that requests may share: those of one salt and one set of
-// adapters, whose scales are part of every value computed. Salts hold no NUL.
+// Requests share cached prefixes only where this key is equal: it joins the salt and the scales of
+// the adapters, which change every computed value. Salts contain no NUL.
 std::string cache_key(const std::string& salt, const AdapterScales& adapters);
 
 enum class FinishReason { kStop, kLength, kCancelled, kError };
@@ -179,7 +179,7 @@ struct Usage {
   std::int32_t completion_tokens = 0;
 };
 
-// Milliseconds of one request's life, from the moment the engine accepted it.
+// Milliseconds of one request, from its acceptance.
 struct Timings {
   double queue_ms = 0;    // accepted -> first scheduled
   double prefill_ms = 0;  // first scheduled -> first token

@@ -98,7 +98,7 @@ std::string ContextOptions::described() const {
 void LlamaBackend::ContextDeleter::operator()(llama_context* context) const { llama_free(context); }
 
 LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
-                           const LlamaBackend* beside)
+                           const LlamaBackend* shares_threads_with)
     : model_(std::move(model)) {
   if (options.slots < 1 ||
       options.slots > static_cast<std::int32_t>(llama_max_parallel_sequences())) {
@@ -125,7 +125,9 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   };
   llama_set_abort_callback(context_.get(), stop, &interrupted_);
   threads_ = std::min(options.threads, cpu_cores().count());
-  attach_threads(beside);
+  attach_threads(shares_threads_with);
+  // Where a part is computed on the CPU, llama_decode returns when that part has ended.
+  limits_.facts.asynchronous = cores_ == nullptr && options.kv_offload && all_asynchronous(*model_);
 }
 
 void LlamaBackend::set_limits(const ContextOptions& options) {
@@ -193,15 +195,15 @@ LlamaBackend::~LlamaBackend() {
   if (lost_) leave_behind({model_, pools_, context_.release()});
 }
 
-void LlamaBackend::attach_threads(const LlamaBackend* beside) {
+void LlamaBackend::attach_threads(const LlamaBackend* shared) {
   const std::vector<ModelDevice>& devices = model_->info().devices;
   const bool on_host = std::ranges::any_of(
       devices, [](const ModelDevice& device) { return device.name == "CPU" && device.computes(); });
   if (on_host) {
-    cores_ = beside == nullptr ? nullptr : beside->cores_;
+    cores_ = shared == nullptr ? nullptr : shared->cores_;
     if (cores_ == nullptr) cores_ = std::make_shared<CpuCores::Member>(cpu_cores());
   }
-  pools_ = beside == nullptr ? std::make_shared<ThreadPools>() : beside->pools_;
+  pools_ = shared == nullptr ? std::make_shared<ThreadPools>() : shared->pools_;
   compute_with(threads_);
 }
 
@@ -221,13 +223,15 @@ void LlamaBackend::interrupt() {
   if (cores_ != nullptr) cores_->wake();
 }
 
-// Rejects everything to which llama_decode would respond with abort() or -1.
-bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
-  if (rows.empty() || rows.size() > static_cast<std::size_t>(limits_.prefill_capacity))
-    return false;
+// Whether llama_decode would take these rows: for others it aborts the process or returns -1.
+bool LlamaBackend::acceptable(const PassRows& pass) const {
+  const auto count = static_cast<std::int32_t>(pass.rows.size());
+  if (count == 0 || count > limits_.prefill_capacity) return false;
+  const auto outputs = std::ranges::count_if(pass.rows, &BatchRow::wants_logits);
+  if (pass.one_row_each ? count > limits_.slots : outputs > limits_.prefill_outputs) return false;
   SequenceId sequence = kNoSequence;
   Position expected = 0;
-  for (const BatchRow& row : rows) {
+  for (const BatchRow& row : pass.rows) {
     if (row.token < 0 || row.token >= limits_.vocabulary_size) return false;
     if (row.sequence < sequence || row.sequence >= sequences()) return false;
     if (row.sequence != sequence) {
@@ -240,38 +244,63 @@ bool LlamaBackend::acceptable(std::span<const BatchRow> rows) const {
   return true;
 }
 
-DecodeStatus LlamaBackend::compute(std::span<const BatchRow> rows, bool all_logits) {
+DecodeStatus LlamaBackend::submit(const PassRows& pass) {
   computed_rows_ = 0;
+  submitted_rows_ = 0;
   if (lost_) return DecodeStatus::kLost;
-  if (!acceptable(rows)) return DecodeStatus::kInvalid;
-  if (cores_ == nullptr) return compute_rows(rows, all_logits);
+  if (!acceptable(pass)) return DecodeStatus::kInvalid;
+  const DecodeStatus status = cores_ == nullptr ? submit_rows(pass) : submit_on_cores(pass);
+  if (status == DecodeStatus::kOk) submitted_rows_ = pass.rows.size();
+  return status;
+}
+
+// llama_decode returns before devices have ended; the logits are copied to the host by then.
+DecodeStatus LlamaBackend::wait() {
+  INFERNODE_CHECK(submitted_rows_ > 0, "a pass is waited for that was not submitted");
+  const DecodeStatus status = synchronize();
+  if (status == DecodeStatus::kOk) computed_rows_ = submitted_rows_;
+  submitted_rows_ = 0;
+  return status;
+}
+
+// A pass that computes on the CPU, or partly, holds its cores until it has ended.
+DecodeStatus LlamaBackend::submit_on_cores(const PassRows& pass) {
   // Before any lock is taken: a thread that holds one must not wait for cores.
   const CpuCores::Lease cores = cores_->take(threads_, interrupted_);
   if (cores.count() == 0) return DecodeStatus::kFailed;  // the engine is closing
   compute_with(cores.count());
-  return compute_rows(rows, all_logits);
+  const DecodeStatus status = submit_rows(pass);
+  return status == DecodeStatus::kOk ? synchronize() : status;
 }
 
-DecodeStatus LlamaBackend::compute_rows(std::span<const BatchRow> rows, bool all_logits) {
+DecodeStatus LlamaBackend::submit_rows(const PassRows& pass) {
   // The first pass after a change of adapters counts all adapters of the model.
   std::shared_lock<std::shared_mutex> counting;
   if (std::exchange(adapters_changed_, false)) counting = std::shared_lock(model_->adapter_mutex());
-  const DecodeStatus status = decode_rows(rows, all_logits);
-  if (status == DecodeStatus::kOk) computed_rows_ = rows.size();
+  const llama_batch batch = rows_->batch(pass.rows, pass.one_row_each);
+  // llama.cpp would compute embeddings of every row of a prefill too, so they are switched on for
+  // this pass only.
+  if (pass.embeds) llama_set_embeddings(context_.get(), true);
+  const DecodeStatus status = call_llama([&] { return llama_decode(context_.get(), batch); });
+  if (pass.embeds && !lost_) llama_set_embeddings(context_.get(), false);
   return status;
 }
 
-// llama_decode's status; an exception is a failed pass like any other. On devices, an error for
-// which llama.cpp would abort the process (a CUDA error, for example) becomes kLost instead: the
-// stack is unwound through its frames, so nothing of the context may be used again.
-DecodeStatus LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_logits) {
-  const llama_batch batch = rows_->batch(rows, all_logits);
+DecodeStatus LlamaBackend::synchronize() {
+  return call_llama([this] {
+    llama_synchronize(context_.get());
+    return 0;
+  });
+}
+
+// Calls a function of llama.cpp that computes. An exception is a failed pass. On devices, an error
+// for which llama.cpp would abort the process (a CUDA error, for one) becomes kLost: the stack is
+// unwound through llama.cpp's frames, so the context is never used again.
+DecodeStatus LlamaBackend::call_llama(const std::function<std::int32_t()>& call) {
   std::optional<LlamaAbortGuard> guard;
   if (on_devices_) guard.emplace();
   try {
-    const std::int32_t code = llama_decode(context_.get(), batch);
-    if (code == 0) llama_synchronize(context_.get());
-    return status_of_code(code, on_devices_);
+    return status_of_code(call(), on_devices_);
   } catch (const LlamaAborted& aborted) {
     lost_ = true;
     log_line(GGML_LOG_LEVEL_ERROR, std::string("llama.cpp aborted a pass: ") + aborted.what());
@@ -282,23 +311,6 @@ DecodeStatus LlamaBackend::decode_rows(std::span<const BatchRow> rows, bool all_
     log_line(GGML_LOG_LEVEL_ERROR, std::string("llama.cpp failed a pass: ") + error.what());
     return on_devices_ ? DecodeStatus::kDeviceFailed : DecodeStatus::kFailed;
   }
-}
-
-DecodeStatus LlamaBackend::decode(std::span<const BatchRow> rows, bool embeds) {
-  // llama.cpp asserts that there is room for the logits of every row.
-  if (rows.size() > static_cast<std::size_t>(limits_.slots)) return DecodeStatus::kInvalid;
-  // With this setting it would request outputs of every row of a prefill as well, hence for this
-  // pass only.
-  if (embeds) llama_set_embeddings(context_.get(), true);
-  const DecodeStatus status = status_of([&] { return compute(rows, true); });
-  if (embeds) llama_set_embeddings(context_.get(), false);
-  return status;
-}
-
-DecodeStatus LlamaBackend::prefill(std::span<const BatchRow> rows) {
-  const auto outputs =
-      std::count_if(rows.begin(), rows.end(), [](const BatchRow& row) { return row.wants_logits; });
-  return outputs <= limits_.prefill_outputs ? compute(rows, false) : DecodeStatus::kInvalid;
 }
 
 void LlamaBackend::use_adapters(const AdapterScales& scales) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,16 +49,16 @@ struct ThreadPools;
 
 class LlamaBackend final : public Backend {
  public:
-  // Throws Error(kOutOfMemory) or Error(kInvalidOption). With `beside`, both backends compute with
-  // that one's threads, never at the same time. A pass on the CPU waits for its share of the cores
-  // (cpu_cores.h) and then computes with that many threads.
+  // Throws Error(kOutOfMemory) or Error(kInvalidOption). Two backends that share threads must not
+  // compute at the same time. A pass on the CPU waits for its part of the cores (cpu_cores.h) and
+  // then computes with as many threads.
   LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
-               const LlamaBackend* beside = nullptr);
+               const LlamaBackend* shares_threads_with = nullptr);
   ~LlamaBackend() override;
 
   const BackendLimits& limits() const override { return limits_; }
-  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override;
-  DecodeStatus prefill(std::span<const BatchRow> rows) override;
+  DecodeStatus submit(const PassRows& pass) override;
+  DecodeStatus wait() override;
   void use_adapters(const AdapterScales& scales) override;
   std::span<float> logits(std::size_t row) override;
   std::span<const float> embedding(std::size_t row) override;
@@ -78,11 +79,12 @@ class LlamaBackend final : public Backend {
 
   void set_limits(const ContextOptions& options);
   std::int32_t sequences() const { return limits_.slots + limits_.idle_sequences; }
-  DecodeStatus compute(std::span<const BatchRow> rows, bool all_logits);
-  DecodeStatus compute_rows(std::span<const BatchRow> rows, bool all_logits);
-  DecodeStatus decode_rows(std::span<const BatchRow> rows, bool all_logits);
-  [[nodiscard]] bool acceptable(std::span<const BatchRow> rows) const;
-  void attach_threads(const LlamaBackend* beside);
+  [[nodiscard]] bool acceptable(const PassRows& pass) const;
+  DecodeStatus submit_on_cores(const PassRows& pass);
+  DecodeStatus submit_rows(const PassRows& pass);
+  DecodeStatus synchronize();
+  DecodeStatus call_llama(const std::function<std::int32_t()>& call);
+  void attach_threads(const LlamaBackend* shared);
   void compute_with(std::int32_t threads);
 
   std::shared_ptr<const LlamaModel> model_;
@@ -102,7 +104,8 @@ class LlamaBackend final : public Backend {
   bool lost_ = false;        // a pass was aborted midway: the context must not be used again
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<LlamaRows> rows_;
-  std::size_t computed_rows_ = 0;  // rows of the last pass; 0 if it failed
+  std::size_t submitted_rows_ = 0;  // of the pass in flight
+  std::size_t computed_rows_ = 0;   // of the last pass; 0 when it failed
 };
 
 }  // namespace infernode

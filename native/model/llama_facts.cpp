@@ -1,9 +1,11 @@
 #include "model/llama_facts.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "core/types.h"
+#include "ggml-backend.h"
 
 namespace infernode {
 
@@ -44,6 +46,16 @@ BackendFacts backend_facts(const LlamaModel& model, bool flash_attention) {
   facts.repeatable = false;
   facts.cheap_rows = kDeviceTile;
   return facts;
+}
+
+bool all_asynchronous(const LlamaModel& model) {
+  return std::ranges::all_of(model.info().devices, [](const ModelDevice& device) {
+    ggml_backend_dev_t found = ggml_backend_dev_by_name(device.name.c_str());
+    if (found == nullptr) return false;
+    ggml_backend_dev_props properties{};
+    ggml_backend_dev_get_props(found, &properties);
+    return properties.caps.async || !device.computes();
+  });
 }
 
 void check_repeatable(const BackendFacts& facts) {

@@ -252,6 +252,9 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("sampleMs", stats.sample_ms);
   set("emitMs", stats.emit_ms);
   set("prefillMs", stats.prefill_ms);
+  set("submitMs", stats.submit_ms);
+  set("otherMs", stats.other_ms);
+  set("overlappedMs", stats.overlapped_ms);
   return object;
 }
 

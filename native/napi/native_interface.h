@@ -5,6 +5,6 @@
 
 namespace infernode {
 
-constexpr const char* kNativeInterface = "infernode native interface 8";
+constexpr const char* kNativeInterface = "infernode native interface 9";
 
 }  // namespace infernode

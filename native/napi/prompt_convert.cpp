@@ -97,7 +97,7 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.embeds = bool_field(request, "embeds");
   prompt.params.saves = bool_field(request, "saves");
   prompt.ranks = bool_field(request, "ranks");
-  prompt.params.siblings = bool_field(request, "siblings");
+  prompt.params.parallel_samples = bool_field(request, "parallelSamples");
   prompt.params.log_probs = int_field(request, "logProbs");
   prompt.params.prompt_log_probs = int_field(request, "promptLogProbs");
   prompt.params.prompt_tokens = bool_field(request, "promptTokens");

@@ -185,7 +185,7 @@ export function judgeRequest(
     prompt: typeof prompt === "string" ? prompt : Int32Array.from(prompt),
     ...unbound,
     grammar,
-    siblings: false,
+    parallelSamples: false,
     loras: loras ?? null,
     embeds: false,
     ranks: false,

@@ -98,6 +98,18 @@ export interface EngineStats {
   readonly sampleMs: number;
   /** Milliseconds that went into publishing events. */
   readonly emitMs: number;
+  /**
+   * Of prefillMs and decodeMs, the time until llama_decode returned. On a GPU it returns while the pass is
+   * computed; on the CPU it returns at the end of the pass.
+   */
+  readonly submitMs: number;
+  /**
+   * Milliseconds of all steps that went into neither passes nor choosing tokens: planning, admission,
+   * publishing. With submitMs and sampleMs, and divided by the passes, this is the host's time per pass.
+   */
+  readonly otherMs: number;
+  /** Milliseconds of admission and publishing while a GPU computed a pass; otherMs does not contain them. */
+  readonly overlappedMs: number;
 }
 
 /** The addon's counters with their ratios, and the counts of ended requests. */

@@ -111,7 +111,7 @@ export class Submissions {
   #shared(request: NativeRequest, count: number, firstId: number | undefined): NativeRequest {
     if (count < 2) return request;
     if (request.cache && this.#parts.native.options.promptCache) return request;
-    return { ...request, cache: true, siblings: true, cacheSalt: `\0${firstId}` };
+    return { ...request, cache: true, parallelSamples: true, cacheSalt: `\0${firstId}` };
   }
 
   /** Cancels what the addon has not heard of. */

@@ -27,7 +27,7 @@ describe("a judged request", () => {
       thinking: false,
       visible: [],
       addSpecial: true,
-      siblings: false,
+      parallelSamples: false,
       embeds: false,
       ranks: false,
       saves: false,

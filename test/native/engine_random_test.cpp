@@ -17,12 +17,14 @@ struct Mix {
   std::int32_t slots;
   double busy;  // living requests aimed at
   bool pads = true;
+  bool overlaps = false;
 };
 
 // Random arrivals and leavings around `busy` living requests.
 void drive(const Mix& mix, int steps, std::uint64_t seed) {
   BackendLimits limits = fake_limits(mix.slots, 256, 64);
   limits.pads_decode = mix.pads;
+  limits.facts.asynchronous = mix.overlaps;
   EngineFixture fixture(limits);
   std::mt19937_64 random(seed);
   const auto below = [&](std::uint64_t bound) { return random() % bound; };
@@ -68,6 +70,7 @@ struct Sharing {
   std::size_t drafted = 0;   // tokens a draft model guesses in each step
   std::int32_t cells = 0;    // of one pool; 0: each sequence has its own
   std::uint64_t mishap = 0;  // one pass in so many fails, somehow; 0: none
+  bool overlaps = false;     // passes are computed while the engine works
 };
 
 // Requests that begin alike in many ways, some in secret, some with other adapters,
@@ -113,6 +116,7 @@ class SharingDrive {
     if (how_.drafted == 0) return nullptr;
     BackendLimits limits = fake_limits(std::min(how_.slots, 4), 300, 64);
     limits.prefill_outputs = 64;
+    limits.facts.asynchronous = how_.overlaps;
     auto backend = std::make_unique<FakeBackend>(limits);
     backend->strays = 6;
     backend->poison(45, DecodeStatus::kFailed);
@@ -124,6 +128,7 @@ class SharingDrive {
     limits.can_truncate = how_.can_truncate;
     limits.pads_decode = how_.can_truncate || how_.window > 0;
     limits.slack = how_.window > 0 ? limits.prefill_capacity : 0;
+    limits.facts.asynchronous = how_.overlaps;
     limits.unified = how_.cells > 0;
     limits.cells = how_.cells;
     limits.idle_sequences = limits.unified ? how_.slots / 2 : 0;
@@ -268,7 +273,9 @@ class SharingDrive {
   std::map<RequestId, std::int32_t> tops_;  // of those that tell of their prompts
 };
 
-void share(const Sharing& how, int operations, std::uint64_t seed) {
+void share(Sharing how, int operations, std::uint64_t seed) {
+  SharingDrive(how, seed).run(operations);
+  how.overlaps = true;
   SharingDrive(how, seed).run(operations);
 }
 
@@ -284,6 +291,7 @@ std::uint64_t seed_of_run() {
 TEST("books balance and padding stays below 15 % under random arrivals and leavings") {
   const std::uint64_t seed = seed_of_run();
   for (const std::int32_t slots : {2, 3, 4, 8, 16, 32, 64}) {
+    drive({slots, static_cast<double>(slots), true, true}, 3000, seed);
     drive({slots, static_cast<double>(slots)}, 3000, seed + static_cast<std::uint64_t>(slots));
     drive({slots, slots / 2.0 + 1}, 3000, seed * 3 + static_cast<std::uint64_t>(slots));
     drive({slots, slots * 1.5}, 3000, seed * 5 + static_cast<std::uint64_t>(slots));

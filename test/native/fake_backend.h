@@ -70,46 +70,52 @@ class FakeBackend final : public Backend {
 
   std::int64_t decode_calls = 0, prefill_calls = 0, prefill_rows = 0, saves = 0;
   std::int64_t adapter_calls = 0, shares = 0;
-  std::int64_t rule_breaks = 0;  // of the rules of backend.h
+  mutable std::int64_t rule_breaks = 0;  // of the rules of backend.h
 
   const BackendLimits& limits() const override { return limits_; }
 
-  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
-    embeds_ = embeds;
-    ++decode_calls;
-    for (std::size_t i = 1; i < rows.size(); ++i) {
-      const SequenceId gap = rows[i].sequence - rows[i - 1].sequence;
-      if (limits_.pads_decode && !limits_.unified ? gap != 1 : gap < 1) ++rule_breaks;
+  // Told when a pass is in flight, and before wait() ends it.
+  std::function<void()> submitted, waiting;
+  // Of the last pass.
+  const std::vector<BatchRow>& rows() const { return pass_.rows; }
+
+  // An asynchronous backend computes in wait(), so that nothing of a pass is there before.
+  DecodeStatus submit(const PassRows& pass) override {
+    idle();
+    pass_ = {{pass.rows.begin(), pass.rows.end()}, pass.one_row_each};
+    embeds_ = pass.embeds;
+    ++(pass.one_row_each ? decode_calls : prefill_calls);
+    if (pass.one_row_each) {
+      check_decode_shape(pass.rows);
+    } else {
+      prefill_rows += static_cast<std::int64_t>(pass.rows.size());
+      if (pass.embeds) ++rule_breaks;
+      if (pass.rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) {
+        ++rule_breaks;
+        return DecodeStatus::kInvalid;  // as the real one does
+      }
+      const auto outputs = std::ranges::count_if(pass.rows, &BatchRow::wants_logits);
+      if (outputs > std::max(limits_.slots, limits_.prefill_outputs)) ++rule_breaks;
+      check_shape(pass.rows);
     }
-    const DecodeStatus status = take(rows);
-    if (status != DecodeStatus::kOk) return status;
-    logits_.resize(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size));
-    for (std::size_t i = 0; i < rows.size(); ++i) write_logits(i, history(rows[i].sequence));
-    return status;
+    status_ = fate(pass.rows);
+    if (status_ == DecodeStatus::kNoRoom || status_ == DecodeStatus::kInvalid) return status_;
+    if (!limits_.facts.asynchronous) finish();
+    in_flight_ = limits_.facts.asynchronous || status_ == DecodeStatus::kOk;
+    if (in_flight_ && submitted) submitted();
+    return in_flight_ ? DecodeStatus::kOk : status_;
   }
 
-  DecodeStatus prefill(std::span<const BatchRow> rows) override {
-    ++prefill_calls;
-    prefill_rows += static_cast<std::int64_t>(rows.size());
-    if (rows.size() > static_cast<std::size_t>(limits_.prefill_capacity)) {
-      ++rule_breaks;
-      return DecodeStatus::kInvalid;  // as the real one does
-    }
-    const auto outputs = std::ranges::count_if(rows, &BatchRow::wants_logits);
-    if (outputs > std::max(limits_.slots, limits_.prefill_outputs)) ++rule_breaks;
-    check_shape(rows);
-    const DecodeStatus status = take(rows);
-    if (status != DecodeStatus::kOk) return status;
-    logits_.assign(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size), 0.0f);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (!rows[i].wants_logits) continue;
-      const auto& all = history(rows[i].sequence);
-      write_logits(i, {all.begin(), all.begin() + rows[i].position + 1});
-    }
-    return status;
+  DecodeStatus wait() override {
+    if (!in_flight_) ++rule_breaks;
+    if (waiting) waiting();
+    in_flight_ = false;
+    if (limits_.facts.asynchronous) finish();
+    return status_;
   }
 
   void use_adapters(const AdapterScales& scales) override {
+    idle();
     ++adapter_calls;
     const auto known = std::ranges::find(sets_, scales);
     set_ = static_cast<TokenId>(known - sets_.begin());
@@ -117,6 +123,7 @@ class FakeBackend final : public Backend {
   }
 
   std::span<float> logits(std::size_t row) override {
+    idle();
     if (mixed_.at(row)) ++rule_breaks;
     return row_of(row);
   }
@@ -137,6 +144,7 @@ class FakeBackend final : public Backend {
   Position window = 0;
 
   bool truncate(SequenceId sequence, Position from) override {
+    idle();
     auto& tokens = history(sequence);
     if (from > 0 && reusable(sequence, from) != from) return false;
     if (from == 0) oldest(sequence) = 0;
@@ -166,6 +174,7 @@ class FakeBackend final : public Backend {
   std::int32_t most_cells = 0;
 
   Position reusable(SequenceId sequence, Position length) const override {
+    idle();
     if (length >= resident(sequence)) return length;
     if (only_clears) return 0;
     if (limits_.can_truncate) return length;
@@ -174,6 +183,7 @@ class FakeBackend final : public Backend {
   }
 
   std::vector<std::uint8_t> save(SequenceId sequence, std::size_t at_most) override {
+    idle();
     ++saves;
     std::vector<std::uint8_t> state;
     for (const TokenId token : history(sequence)) state.push_back(static_cast<std::uint8_t>(token));
@@ -197,13 +207,25 @@ class FakeBackend final : public Backend {
   }
 
   Position resident(SequenceId sequence) const override {
+    idle();
     return static_cast<Position>(histories_.at(static_cast<std::size_t>(sequence)).size());
   }
 
   void interrupt() override { interrupted_ = true; }
-  std::int64_t graphs_reused() const override { return 0; }
+  std::int64_t graphs_reused() const override {
+    idle();
+    return 0;
+  }
 
  private:
+  struct Submitted {
+    std::vector<BatchRow> rows;
+    bool one_row_each = false;
+  };
+
+  // While a pass is in flight, nothing else may be asked.
+  void idle() const { rule_breaks += in_flight_ ? 1 : 0; }
+
   Position& oldest(SequenceId sequence) { return oldest_.at(static_cast<std::size_t>(sequence)); }
 
   std::vector<std::uint64_t>& cells(SequenceId sequence) {
@@ -223,6 +245,13 @@ class FakeBackend final : public Backend {
     if (cells_used() > limits_.cells) ++rule_breaks;
   }
 
+  void check_decode_shape(std::span<const BatchRow> rows) {
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      const SequenceId gap = rows[i].sequence - rows[i - 1].sequence;
+      if (limits_.pads_decode && !limits_.unified ? gap != 1 : gap < 1) ++rule_breaks;
+    }
+  }
+
   void check_shape(std::span<const BatchRow> rows) {
     const auto first = std::count_if(rows.begin(), rows.end(),
                                      [&](auto& row) { return row.sequence == rows[0].sequence; });
@@ -238,24 +267,41 @@ class FakeBackend final : public Backend {
     return histories_.at(static_cast<std::size_t>(sequence));
   }
 
-  DecodeStatus take(std::span<const BatchRow> rows) {
+  // How a pass is to end.
+  DecodeStatus fate(std::span<const BatchRow> rows) {
     if (interrupted_) return DecodeStatus::kFailed;
     if (computing) computing(rows.size());
-    DecodeStatus status = mishap ? mishap() : DecodeStatus::kOk;
-    if (poison_ && std::ranges::any_of(rows, [&](auto& row) { return row.token == *poison_; }))
-      status = poison_status_;
-    if (status == DecodeStatus::kNoRoom || status == DecodeStatus::kInvalid) return status;
+    const DecodeStatus status = mishap ? mishap() : DecodeStatus::kOk;
+    const bool poisoned =
+        poison_ && std::ranges::any_of(rows, [&](auto& row) { return row.token == *poison_; });
+    return poisoned ? poison_status_ : status;
+  }
+
+  // Computes what was submitted.
+  void finish() {
+    const std::vector<BatchRow>& rows = pass_.rows;
+    if (interrupted_) status_ = DecodeStatus::kFailed;
+    if (!interrupted_) take(rows);
+    if (status_ != DecodeStatus::kOk) return;
+    logits_.assign(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size), 0.0f);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!pass_.one_row_each && !rows[i].wants_logits) continue;
+      const auto& all = history(rows[i].sequence);
+      write_logits(i, {all.begin(), all.begin() + rows[i].position + 1});
+    }
+  }
+
+  void take(std::span<const BatchRow> rows) {
     for (const BatchRow& row : rows) {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
       history(row.sequence).push_back(row.token + set_ * limits_.vocabulary_size);
-      if (spoils(status)) std::ranges::fill(history(row.sequence), 0);
+      if (spoils(status_)) std::ranges::fill(history(row.sequence), 0);
       keep_cells(row.sequence);
       if (window == 0) continue;
       const Position kept = resident(row.sequence) - window - limits_.slack;
       oldest(row.sequence) = std::max(oldest(row.sequence), kept);
     }
-    return status;
   }
 
   void write_logits(std::size_t row, const std::vector<TokenId>& tokens) {
@@ -290,6 +336,9 @@ class FakeBackend final : public Backend {
   std::vector<float> logits_;
   std::vector<float> embedding_;
   bool embeds_ = false;
+  Submitted pass_;
+  DecodeStatus status_ = DecodeStatus::kOk;  // of the last pass
+  bool in_flight_ = false;
   std::optional<TokenId> poison_;
   DecodeStatus poison_status_ = DecodeStatus::kFailed;
   std::atomic<bool> interrupted_{false};

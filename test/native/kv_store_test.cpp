@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "core/cache/pool_store.h"
 #include "core/cache/stream_store.h"
@@ -36,7 +37,7 @@ struct StoreFixture {
     std::vector<BatchRow> rows;
     const Position first = backend.resident(sequence);
     for (std::int32_t i = 0; i < tokens; ++i) rows.push_back({5 + sequence, sequence, first + i});
-    CHECK(backend.prefill(rows) == DecodeStatus::kOk);
+    CHECK(run_prefill(backend, rows) == DecodeStatus::kOk);
     store->begin_step();
   }
 
@@ -122,7 +123,7 @@ TEST("sequences of a pool share cells, those of streams take nothing from each o
 TEST("cells that a pass has taken are not free before the next step counts them") {
   StoreFixture fixture(true);
   const BatchRow row{5, 0, 0};
-  CHECK(fixture.backend.prefill({&row, 1}) == DecodeStatus::kOk);
+  CHECK(run_prefill(fixture.backend, {&row, 1}) == DecodeStatus::kOk);
   CHECK_EQ(fixture.store->free_cells(), kCells - 1);
 }
 

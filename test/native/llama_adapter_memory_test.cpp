@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "gguf_bytes.h"
 #include "llama_limited_device.h"
@@ -63,8 +64,8 @@ void compute(LlamaBackend& backend) {
   const std::int32_t rows = backend.limits().prefill_capacity;
   for (Position position = 0; position < rows; ++position)
     prompt.push_back({position % 100, 0, position, position + 1 == rows});
-  CHECK(backend.prefill(prompt) == DecodeStatus::kOk);
-  CHECK(backend.decode(std::vector<BatchRow>{{1, 0, rows, true}}, false) == DecodeStatus::kOk);
+  CHECK(run_prefill(backend, prompt) == DecodeStatus::kOk);
+  CHECK(run_decode(backend, std::vector<BatchRow>{{1, 0, rows, true}}, false) == DecodeStatus::kOk);
 }
 
 }  // namespace

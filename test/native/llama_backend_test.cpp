@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "model_fixture.h"
 
@@ -31,12 +32,12 @@ struct Rig {
   }
 
   void prefill(SequenceId sequence, Position from, Position to) {
-    CHECK(backend.prefill(rows_of(sequence, from, to)) == DecodeStatus::kOk);
+    CHECK(run_prefill(backend, rows_of(sequence, from, to)) == DecodeStatus::kOk);
   }
 
   LogitRow decode_alone(SequenceId sequence, TokenId token) {
     const BatchRow row{token, sequence, backend.resident(sequence)};
-    CHECK(backend.decode({&row, 1}, false) == DecodeStatus::kOk);
+    CHECK(run_decode(backend, {&row, 1}, false) == DecodeStatus::kOk);
     const std::span<float> logits = backend.logits(0);
     return {logits.begin(), logits.end()};
   }
@@ -60,8 +61,8 @@ struct Rig {
 void expect_refused(Rig& rig, const std::vector<BatchRow>& rows) {
   std::vector<Position> before;
   for (SequenceId slot = 0; slot < kSlots; ++slot) before.push_back(rig.backend.resident(slot));
-  CHECK(rig.backend.decode(rows, false) == DecodeStatus::kInvalid);
-  CHECK(rig.backend.prefill(rows) == DecodeStatus::kInvalid);
+  CHECK(run_decode(rig.backend, rows, false) == DecodeStatus::kInvalid);
+  CHECK(run_prefill(rig.backend, rows) == DecodeStatus::kInvalid);
   for (SequenceId slot = 0; slot < kSlots; ++slot)
     CHECK_EQ(rig.backend.resident(slot), before[static_cast<std::size_t>(slot)]);
 }
@@ -91,7 +92,7 @@ TEST("rows that llama.cpp would abort on are refused, and the next pass works") 
 
 TEST("more rows with logits than there are slots are refused") {
   Rig rig;
-  CHECK(rig.backend.decode(rig.rows_of(0, 0, kSlots + 1), false) == DecodeStatus::kInvalid);
+  CHECK(run_decode(rig.backend, rig.rows_of(0, 0, kSlots + 1), false) == DecodeStatus::kInvalid);
   CHECK_EQ(rig.backend.resident(0), 0);
 }
 
@@ -115,7 +116,7 @@ TEST("ten thousand random row lists never end the process") {
       const auto token = static_cast<TokenId>(random() % 1300) - 10;
       rows.push_back({token, slot, next + static_cast<Position>(random() % 8 == 0)});
     }
-    computed += rig.backend.decode(rows, false) == DecodeStatus::kOk;
+    computed += run_decode(rig.backend, rows, false) == DecodeStatus::kOk;
     if (random() % 16 == 0) {
       CHECK(rig.backend.truncate(static_cast<SequenceId>(random() % kSlots), 0));
     }
@@ -192,7 +193,7 @@ TEST("a padding row leaves no trace in its own slot nor in its neighbours") {
     std::vector<BatchRow> rows{{42, 0, 12}};
     if (padded) rows.push_back({0, 1, 13});
     rows.push_back({42, 2, 14});
-    CHECK(rig.backend.decode(rows, false) == DecodeStatus::kOk);
+    CHECK(run_decode(rig.backend, rows, false) == DecodeStatus::kOk);
     std::vector<float> both;
     for (const std::size_t row : {std::size_t{0}, rows.size() - 1}) {
       const std::span<float> logits = rig.backend.logits(row);
@@ -212,7 +213,7 @@ TEST("an interrupted backend fails its passes and does not hang") {
   Rig rig;
   rig.prefill(0, 0, 10);
   rig.backend.interrupt();
-  CHECK(rig.backend.prefill(rig.rows_of(0, 10, 20)) == DecodeStatus::kFailed);
+  CHECK(run_prefill(rig.backend, rig.rows_of(0, 10, 20)) == DecodeStatus::kFailed);
 }
 
 TEST("every weight type loads and generates") {

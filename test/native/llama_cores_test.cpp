@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "ggml-backend.h"
 #include "llama.h"
@@ -27,8 +28,8 @@ constexpr std::int32_t kPasses = 30;
 
 struct Computer {
   Computer(const std::shared_ptr<const LlamaModel>& model, std::int32_t threads,
-           const LlamaBackend* beside = nullptr)
-      : backend(model, options(threads), beside) {}
+           const LlamaBackend* shares_threads_with = nullptr)
+      : backend(model, options(threads), shares_threads_with) {}
 
   static ContextOptions options(std::int32_t threads, bool flash_attention = true) {
     ContextOptions options = context_of(1, 64);
@@ -39,7 +40,7 @@ struct Computer {
 
   DecodeStatus pass() {
     const BatchRow row{100, 0, backend.resident(0)};
-    return backend.decode({&row, 1}, false);
+    return run_decode(backend, {&row, 1}, false);
   }
 
   LlamaBackend backend;
@@ -54,13 +55,13 @@ std::vector<float> logits_of(const std::shared_ptr<const LlamaModel>& model, std
   for (Position position = 0; position < 200; ++position) {
     rows.push_back({100 + position * 7 % 900, 0, position});
     if (rows.size() < 50) continue;
-    CHECK(backend.prefill(rows) == DecodeStatus::kOk);
+    CHECK(run_prefill(backend, rows) == DecodeStatus::kOk);
     rows.clear();
   }
   std::vector<float> logits;
   for (int i = 0; i < 10; ++i) {
     const BatchRow row{200 + i, 0, backend.resident(0)};
-    CHECK(backend.decode({&row, 1}, false) == DecodeStatus::kOk);
+    CHECK(run_decode(backend, {&row, 1}, false) == DecodeStatus::kOk);
     logits.insert(logits.end(), backend.logits(0).begin(), backend.logits(0).end());
   }
   return logits;

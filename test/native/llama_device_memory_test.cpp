@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "llama_limited_device.h"
 #include "model/engine_memory.h"
@@ -114,11 +115,11 @@ void compute(LlamaBackend& backend) {
   for (SequenceId sequence = 0; sequence < limits.slots; ++sequence)
     for (Position position = 0; position < each; ++position)
       prompt.push_back({position % 100, sequence, position, position + 1 == each});
-  CHECK(backend.prefill(prompt) == DecodeStatus::kOk);
+  CHECK(run_prefill(backend, prompt) == DecodeStatus::kOk);
   std::vector<BatchRow> step;
   for (SequenceId sequence = 0; sequence < limits.slots; ++sequence)
     step.push_back({1, sequence, each, true});
-  CHECK(backend.decode(step, false) == DecodeStatus::kOk);
+  CHECK(run_decode(backend, step, false) == DecodeStatus::kOk);
 }
 
 void check_model(LimitedDevices& devices, const std::shared_ptr<const LlamaModel>& model,

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "llama.h"
 #include "model_fixture.h"
@@ -57,9 +58,9 @@ TEST("the last row's embedding is llama.cpp's, and passes go on without") {
     std::vector<BatchRow> rows = rows_of(texts[i], static_cast<SequenceId>(i));
     last.push_back(rows.back());
     rows.pop_back();
-    CHECK(backend.prefill(rows) == DecodeStatus::kOk);
+    CHECK(run_prefill(backend, rows) == DecodeStatus::kOk);
   }
-  CHECK(backend.decode(last, true) == DecodeStatus::kOk);
+  CHECK(run_decode(backend, last, true) == DecodeStatus::kOk);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::vector<float> expected = theirs(*model, texts[i]);
     const auto found = backend.embedding(i);
@@ -68,7 +69,7 @@ TEST("the last row's embedding is llama.cpp's, and passes go on without") {
     CHECK(cosine(found, theirs(*model, texts[1 - i])) < 0.99);
   }
   for (BatchRow& row : last) ++row.position;
-  CHECK(backend.decode(last, false) == DecodeStatus::kOk);
+  CHECK(run_decode(backend, last, false) == DecodeStatus::kOk);
   CHECK(std::isfinite(backend.logits(1)[0]));
-  CHECK(backend.prefill(rows_of({1, 2, 3}, 0)) == DecodeStatus::kInvalid);
+  CHECK(run_prefill(backend, rows_of({1, 2, 3}, 0)) == DecodeStatus::kInvalid);
 }

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "gguf_bytes.h"
 #include "llama.h"
@@ -49,7 +50,7 @@ struct Files {
 bool computes(LlamaBackend& backend) {
   const Position next = backend.resident(0);
   const std::vector<BatchRow> rows = {{7, 0, next, false}, {8, 0, next + 1, true}};
-  return backend.prefill(rows) == DecodeStatus::kOk;
+  return run_prefill(backend, rows) == DecodeStatus::kOk;
 }
 
 // Whether `work` ends, and says yes, while this thread holds what it holds.

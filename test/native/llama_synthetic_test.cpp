@@ -4,6 +4,7 @@
 // context.
 #include <numeric>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "ggml.h"
 #include "gguf.h"
@@ -68,7 +69,7 @@ std::vector<float> logits_of(const std::shared_ptr<const LlamaModel>& model,
   for (const TokenId token : prompt)
     rows.push_back({token, 0, static_cast<Position>(rows.size()), false});
   rows.back().wants_logits = true;
-  CHECK(backend.prefill(rows) == DecodeStatus::kOk);
+  CHECK(run_prefill(backend, rows) == DecodeStatus::kOk);
   const auto logits = backend.logits(rows.size() - 1);
   return {logits.begin(), logits.end()};
 }

@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "llama_graph_counter.h"
 #include "model_fixture.h"
@@ -142,8 +143,8 @@ TEST("a graph computation of llama.cpp's is seen with its rows and outputs") {
   computed_graphs().clear();
   const BatchRow prompt[] = {{5, 0, 0}, {6, 0, 1}, {7, 0, 2}};
   const BatchRow last[] = {{8, 0, 3}, {9, 1, 0}};
-  CHECK(backend.prefill(prompt) == DecodeStatus::kOk);
-  CHECK(backend.decode(last, false) == DecodeStatus::kOk);
+  CHECK(run_prefill(backend, prompt) == DecodeStatus::kOk);
+  CHECK(run_decode(backend, last, false) == DecodeStatus::kOk);
   CHECK_EQ(computed_graphs().size(), std::size_t{2});
   CHECK_EQ(computed_graphs()[0].rows, 3);
   CHECK_EQ(computed_graphs()[0].outputs, 0);

@@ -2,6 +2,7 @@
 // and in passes that have no more logits than the backend keeps.
 #include <cmath>
 
+#include "backend_passes.h"
 #include "check.h"
 #include "engine_fixture.h"
 
@@ -24,7 +25,7 @@ std::vector<std::vector<float>> rows_of(const std::vector<TokenId>& prompt) {
   std::vector<std::vector<float>> rows;
   for (std::size_t i = 0; i + 1 < prompt.size(); ++i) {
     const BatchRow row{prompt[i], 0, static_cast<Position>(i), true};
-    CHECK(backend.decode({&row, 1}, false) == DecodeStatus::kOk);
+    CHECK(run_decode(backend, {&row, 1}, false) == DecodeStatus::kOk);
     const auto logits = backend.logits(0);
     rows.emplace_back(logits.begin(), logits.end());
   }
@@ -171,13 +172,11 @@ class BrokenRow final : public Backend {
  public:
   explicit BrokenRow(const BackendLimits& limits) : inner_(limits) {}
   const BackendLimits& limits() const override { return inner_.limits(); }
-  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
-    return inner_.decode(rows, embeds);
+  DecodeStatus submit(const PassRows& pass) override {
+    if (!pass.one_row_each) rows_.assign(pass.rows.begin(), pass.rows.end());
+    return inner_.submit(pass);
   }
-  DecodeStatus prefill(std::span<const BatchRow> rows) override {
-    rows_.assign(rows.begin(), rows.end());
-    return inner_.prefill(rows);
-  }
+  DecodeStatus wait() override { return inner_.wait(); }
   void use_adapters(const AdapterScales& scales) override { inner_.use_adapters(scales); }
   std::span<float> logits(std::size_t row) override {
     const std::span<float> values = inner_.logits(row);

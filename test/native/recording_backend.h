@@ -34,20 +34,18 @@ class RecordingBackend final : public Backend {
 
   const BackendLimits& limits() const override { return inner_->limits(); }
 
-  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
-    const DecodeStatus status = inner_->decode(rows, embeds);
-    if (status != DecodeStatus::kOk) return status;
-    extend(rows);
-    for (std::size_t row = 0; row < rows.size(); ++row) keep(row, rows[row].sequence);
-    return status;
+  DecodeStatus submit(const PassRows& pass) override {
+    rows_.assign(pass.rows.begin(), pass.rows.end());
+    for (BatchRow& row : rows_) row.wants_logits = row.wants_logits || pass.one_row_each;
+    return inner_->submit(pass);
   }
 
-  DecodeStatus prefill(std::span<const BatchRow> rows) override {
-    const DecodeStatus status = inner_->prefill(rows);
+  DecodeStatus wait() override {
+    const DecodeStatus status = inner_->wait();
     if (status != DecodeStatus::kOk) return status;
-    extend(rows);
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      if (rows[row].wants_logits) keep(row, rows[row].sequence);
+    extend(rows_);
+    for (std::size_t row = 0; row < rows_.size(); ++row) {
+      if (rows_[row].wants_logits) keep(row, rows_[row].sequence);
     }
     return status;
   }
@@ -113,6 +111,7 @@ class RecordingBackend final : public Backend {
 
   std::unique_ptr<Backend> inner_;
   LogitRecord& record_;
+  std::vector<BatchRow> rows_;  // of the last pass
   std::vector<std::vector<TokenId>> histories_;
   std::map<std::string, std::vector<TokenId>> saved_;  // by the bytes of the state
 };

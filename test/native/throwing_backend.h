@@ -26,13 +26,14 @@ class ThrowingBackend final : public Backend {
   bool refuses_saves = false;
 
   const BackendLimits& limits() const override { return fake_.limits(); }
-  DecodeStatus decode(std::span<const BatchRow> rows, bool embeds) override {
+  DecodeStatus submit(const PassRows& pass) override {
     count();
-    return fake_.decode(rows, embeds);
+    return fake_.submit(pass);
   }
-  DecodeStatus prefill(std::span<const BatchRow> rows) override {
+  DecodeStatus wait() override {
+    const DecodeStatus status = fake_.wait();
     count();
-    return fake_.prefill(rows);
+    return status;
   }
   void use_adapters(const AdapterScales& scales) override {
     count();

@@ -27,6 +27,7 @@ export const kSpine = [
   "planner",
   "stream_planner",
   "pool_planner",
+  "planners",
   "pass",
   "pass_runner",
   "admission",

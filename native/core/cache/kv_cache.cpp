@@ -65,7 +65,7 @@ void KvCache::seat_preempted(Request& request) {
   hold(request, sequences().place());
   const Progress& progress = request.progress;
   const Position length = progress.saved_length;
-  if (room(length) >= length && store_->restore(progress.sequence, progress.saved, length))
+  if (make_room(length) >= length && store_->restore(progress.sequence, progress.saved, length))
     request.progress.computed = length;
   drop_saved(request);
 }
@@ -116,7 +116,7 @@ PrefixTree::Match KvCache::restorable(const Request& request) {
   };
   PrefixTree::Match saved = find();
   if (saved.source == PrefixTree::kNone || finds_room(saved)) return saved;
-  room(static_cast<Position>(host_.tokens(saved.source).size()));
+  make_room(static_cast<Position>(host_.tokens(saved.source).size()));
   saved = find();
   return saved.source != PrefixTree::kNone && finds_room(saved) ? saved : PrefixTree::Match{};
 }
@@ -163,10 +163,10 @@ void KvCache::release(Request& request, bool keep) {
                               request.progress.known.begin() + kept);
   const SequenceId sequence = ledger_.release(request);
   const std::string& salt = request.spec.params.cache_salt;
-  if (tokens.empty() || reuse_.held(tokens, salt)) return ledger_.erase(sequence);
+  if (tokens.empty() || reuse_.held(tokens, salt)) return ledger_.clear(sequence);
   for (SequenceId other = reuse_.contained(tokens, salt); other != kNoSequence;
        other = reuse_.contained(tokens, salt))
-    ledger_.erase(other);
+    ledger_.clear(other);
   ledger_.keep(sequence, std::move(tokens), salt);
 }
 
@@ -179,7 +179,7 @@ void KvCache::preempt(Request& request) {
   }
   const SequenceId sequence = ledger_.release(request);
   if (!progress.saved.empty()) progress.happened(StageEvent::kSave);
-  ledger_.erase(sequence);
+  ledger_.clear(sequence);
 }
 
 void KvCache::drop_saved(Request& request) {

@@ -59,31 +59,31 @@ class KvCache {
 
   // Begins a step: states read in an earlier one are stale.
   void begin_step() { store_->begin_step(); }
-  // Cells a pass may take, at most `wanted`: evicts idle prefixes, the least recently used first,
-  // until so many are free.
-  std::int32_t room(std::int32_t wanted) { return ledger_.room(wanted); }
-  // Whether a waiting request can compute all it knows without cells of running requests. Not
-  // asked when none runs.
+  // Evicts idle prefixes, the least recently used first, until `wanted` cells are free. Returns how
+  // many are, at most `wanted`.
+  std::int32_t make_room(std::int32_t wanted) { return ledger_.make_room(wanted); }
+  // Whether a waiting request can compute all its known tokens without cells of running requests.
+  // Only called while a request runs.
   [[nodiscard]] bool fits(const Request& request) const;
   // Seats a request in a sequence, with as much of its tokens as is computed somewhere. There
-  // must be a free place.
+  // must be a free sequence.
   void seat(Request& request);
   // More of a request's prompt is computed: saves its state if it stands at a checkpoint.
   void prefilled(Request& request) { checkpoints_.reached(request); }
   // Requests that await an older one's prefix get as much as is computed, if no more will come.
   void resume_awaiting();
-  // A fork gets its source's state if that cannot be had later.
+  // Copies its source's state to a fork where that is not possible later.
   void copy_to_fork(const Request& source, Request& fork);
-  // The request ends; `keep`: what it computed may serve others.
+  // The request ends. `keep`: its computed tokens may serve other requests.
   void release(Request& request, bool keep);
   // A running request loses its sequence; its state waits in host memory if there is room.
   void preempt(Request& request);
-  // A failed pass left unknown state in the request's sequence: all is computed anew.
+  // A failed pass left unknown state in the request's sequence: its tokens are computed again.
   void clear(Request& request) { ledger_.clear(request); }
   // The same of a sequence that a failed pass only padded.
   void clear_padded(SequenceId sequence) { ledger_.clear(sequence); }
-  // Frees the positions from `from` on, which were padding or wrong guesses; where the backend
-  // cannot truncate there, all of the sequence.
+  // Truncates padding or wrong guesses; clears the sequence where the backend cannot truncate
+  // there.
   void roll_back(SequenceId sequence, Position from) { ledger_.roll_back(sequence, from); }
   // Drops the saved state of a preempted request.
   void drop_saved(Request& request);

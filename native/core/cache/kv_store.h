@@ -64,9 +64,9 @@ class KvStore {
   [[nodiscard]] bool has_form(std::span<const std::uint8_t> state, Position length) const {
     return backend_.has_form(state, length);
   }
-  // Frees the positions from `from` on. False: the model cannot truncate there.
+  // Removes the positions from `from` on. False: the model cannot truncate there.
   [[nodiscard]] bool truncate(SequenceId sequence, Position from);
-  // Frees all positions.
+  // Removes all positions.
   void clear(SequenceId sequence);
   // The state as bytes; empty if it cannot be read, for want of memory or whatever else, or is
   // larger than `at_most`.

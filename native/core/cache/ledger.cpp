@@ -13,7 +13,7 @@ CellCounts Ledger::cells() const {
   return store_.cells(positions);
 }
 
-std::int32_t Ledger::room(std::int32_t wanted) {
+std::int32_t Ledger::make_room(std::int32_t wanted) {
   while (store_.free_cells() < wanted) {
     const SequenceId oldest = sequences_.least_recently_used();
     if (oldest == kNoSequence) break;
@@ -34,7 +34,7 @@ void Ledger::take_over(Request& request, SequenceId sequence, Position length, b
   if (sequences_.length(sequence) - length >= kLeastTail) save(sequence);
   INFERNODE_CHECK(store_.truncate(sequence, length),
                   "a reusable prefix cannot be had by truncating its sequence");
-  sequences_.erase(sequence);
+  sequences_.clear(sequence);
   hold(request, sequence, findable);
 }
 
@@ -45,16 +45,11 @@ SequenceId Ledger::release(Request& request) {
   return sequence;
 }
 
-void Ledger::erase(SequenceId sequence) {
-  store_.clear(sequence);
-  sequences_.erase(sequence);
-}
-
 // Host memory keeps the prefix if it can.
 void Ledger::evict(SequenceId sequence) {
   if (!sequences_.idle(sequence)) return;
   save(sequence);
-  erase(sequence);
+  clear(sequence);
 }
 
 // Saves an idle prefix to host memory before it loses its sequence.
@@ -82,7 +77,7 @@ bool Ledger::move(SlotMove move) {
   sequences_.move(*request, move.to);
   store_.set_busy(move.to, true);
   store_.set_busy(move.from, false);
-  erase(move.from);
+  clear(move.from);
   if (findable) sequences_.index(*request);
   return true;
 }
@@ -101,7 +96,8 @@ void Ledger::clear(Request& request) {
 
 void Ledger::clear(SequenceId sequence) {
   if (Request* request = sequences_.holder(sequence)) return clear(*request);
-  erase(sequence);
+  store_.clear(sequence);
+  sequences_.clear(sequence);
 }
 
 void Ledger::roll_back(SequenceId sequence, Position from) {

@@ -37,33 +37,31 @@ class Ledger {
   // Cells of held and of idle sequences.
   CellCounts cells() const;
 
-  // Cells that are free, at most `wanted`: evicts idle prefixes, the least recently used first,
-  // until there are so many.
-  std::int32_t room(std::int32_t wanted);
+  // Evicts idle prefixes, the least recently used first, until `wanted` cells are free. Returns how
+  // many are, at most `wanted`.
+  std::int32_t make_room(std::int32_t wanted);
   // A request gets a sequence; an idle prefix there is evicted. `findable`: other requests may
   // find the request's tokens.
   void hold(Request& request, SequenceId sequence, bool findable);
   // A request gets an idle sequence, with the first `length` positions of what it keeps.
   void take_over(Request& request, SequenceId sequence, Position length, bool findable);
-  // A request leaves its sequence, which is then to be kept or erased.
+  // A request releases its sequence, which must then be kept or cleared.
   SequenceId release(Request& request);
   // A released sequence keeps the state of these tokens as an idle prefix.
   void keep(SequenceId sequence, std::vector<TokenId> tokens, const std::string& salt) {
     sequences_.keep(sequence, std::move(tokens), salt);
   }
-  // Frees all positions of a sequence that no request holds.
-  void erase(SequenceId sequence);
   // Moves a request to a sequence that no request holds, through host memory. False: it is where
   // it was.
   [[nodiscard]] bool move(SlotMove move);
   // All sequences lose their requests; the backend is not asked. Throws nothing.
   void abandon() noexcept;
 
-  // Frees all positions of a request, which are computed anew.
+  // Clears the sequence of a request, whose tokens are then computed again.
   void clear(Request& request);
-  // Frees all positions of a sequence, whether a request holds it or not.
+  // Clears a sequence, whether a request holds it or not.
   void clear(SequenceId sequence);
-  // Frees the positions from `from` on; where the backend cannot truncate there, all of them.
+  // Truncates a sequence; clears it where the backend cannot truncate there.
   void roll_back(SequenceId sequence, Position from);
 
   // Throws BrokenInvariant where the backend holds more or fewer positions than the books say.

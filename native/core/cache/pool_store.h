@@ -13,11 +13,11 @@ class PoolStore final : public KvStore {
   PoolStore(Backend& backend, Clock clock);
 
   void begin_step() override;
-  void set_busy(SequenceId sequence, bool busy) override { pool_.set_busy(sequence, busy); }
+  void set_busy(SequenceId sequence, bool busy) override { cells_.set_busy(sequence, busy); }
 
-  std::int64_t capacity() const override { return pool_.size(); }
+  std::int64_t capacity() const override { return cells_.size(); }
   std::int32_t free_cells() const override;
-  std::int32_t available_cells() const override { return pool_.size() - pool_.busy(); }
+  std::int32_t available_cells() const override { return cells_.size() - cells_.busy(); }
   CellCounts cells(CellCounts positions) const override;
 
   [[nodiscard]] bool copy(SequenceId from, SequenceId to, Position length) override;
@@ -27,7 +27,7 @@ class PoolStore final : public KvStore {
   void changed(SequenceId sequence) override;
 
   const std::int32_t sequences_;
-  CellPool pool_;  // as of the last change or step, without what passes have added since
+  CellPool cells_;  // as of the last change or step, without what passes have added since
 };
 
 }  // namespace infernode

@@ -20,7 +20,7 @@ PrefixReuse::PrefixReuse(const BackendLimits& limits, CacheConfig config, const 
 bool PrefixReuse::shares(const Request& request) const {
   const GenerateParams& params = request.spec.params;
   if (params.prompt_log_probs >= 0 && limits_.prefill_outputs < least_piece()) return false;
-  return params.cache && (config_.keeps_prefixes || params.siblings);
+  return params.cache && (config_.keeps_prefixes || params.parallel_samples);
 }
 
 // At least one row must be computed for its logits; a deterministic engine computes as many as

@@ -54,7 +54,7 @@ void SequenceTable::keep(SequenceId sequence, std::vector<TokenId> tokens,
   at(sequence) = {nullptr, std::move(tokens), salt, ++uses_};
 }
 
-void SequenceTable::erase(SequenceId sequence) {
+void SequenceTable::clear(SequenceId sequence) {
   prefixes_.remove(sequence);
   at(sequence) = {};
 }

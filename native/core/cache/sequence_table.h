@@ -43,14 +43,14 @@ class SequenceTable {
 
   // An empty sequence gets a holder.
   void hold(SequenceId sequence, Request& request);
-  // The holder leaves the sequence, whose state must then be kept or erased.
+  // The holder leaves the sequence, whose state must then be kept or cleared.
   void release(Request& request);
-  // The holder moves to an empty sequence, and the one it leaves is to be erased.
+  // The holder moves to an empty sequence, and the one it leaves must then be cleared.
   void move(Request& request, SequenceId to);
   // A released sequence keeps these tokens' state as an idle prefix.
   void keep(SequenceId sequence, std::vector<TokenId> tokens, const std::string& salt);
   // The sequence is empty.
-  void erase(SequenceId sequence);
+  void clear(SequenceId sequence);
   // All sequences lose their holders. Checks nothing: the books may be what broke.
   void abandon() noexcept;
 

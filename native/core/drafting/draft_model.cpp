@@ -7,8 +7,8 @@ namespace infernode {
 
 namespace {
 
-constexpr std::size_t kRowsThatPrice = 8;  // fewer cost a pass, whatever they are
-constexpr double kNewShare = 0.2;          // of the latest measure in a running mean
+constexpr std::size_t kRowsThatPrice = 8;  // fewer rows cost as much as one, and are no measure
+constexpr double kNewShare = 0.2;          // of the latest measurement in a running mean
 
 void blend(double& mean, double sample) {
   mean = mean <= 0 ? sample : mean + kNewShare * (sample - mean);
@@ -16,9 +16,11 @@ void blend(double& mean, double sample) {
 
 }  // namespace
 
-DraftModel::DraftModel(std::unique_ptr<Backend> backend, Clock clock)
+DraftModel::DraftModel(std::unique_ptr<Backend> backend, Clock clock,
+                       std::function<void()> meanwhile)
     : backend_(std::move(backend)),
       clock_(std::move(clock)),
+      meanwhile_(std::move(meanwhile)),
       limits_(backend_->limits()),
       kernels_(best_sampler_kernels()),
       maxima_(sampler_blocks(static_cast<std::size_t>(limits_.vocabulary_size))),
@@ -33,7 +35,7 @@ std::size_t DraftModel::lag(const DraftReader& reader) const {
   return reader.known.size() - place.skipped - place.agreed;
 }
 
-// The last token is always computed anew: its row is what the guess comes from.
+// The last token is always computed again: the draft comes from its logits.
 std::size_t DraftModel::agreement(const Sequence& sequence, std::span<const TokenId> known) const {
   if (known.size() <= sequence.skipped + 1) return 0;
   const std::size_t most = std::min(sequence.tokens.size(), known.size() - sequence.skipped - 1);
@@ -43,8 +45,8 @@ std::size_t DraftModel::agreement(const Sequence& sequence, std::span<const Toke
   return static_cast<std::size_t>(parts.first - text.begin());
 }
 
-// The reader's own sequence, else one that nobody owns and that begins as the reader
-// does, else the one used longest ago.
+// The reader's own sequence, else the unowned one with the longest common prefix, else the least
+// recently used one.
 DraftModel::Place DraftModel::place_for(const DraftReader& reader,
                                         const std::vector<SequenceId>& taken) const {
   Place place;
@@ -85,7 +87,8 @@ std::vector<DraftModel::Reading> DraftModel::settle(std::span<const DraftReader>
   std::vector<Reading> readings;
   for (const DraftReader& reader : readers) {
     const Place place = place_for(reader, taken);
-    INFERNODE_CHECK(place.sequence != kNoSequence, "more are drafted for than there is room for");
+    INFERNODE_CHECK(place.sequence != kNoSequence,
+                    "the draft model has fewer sequences than readers");
     taken.push_back(place.sequence);
     Sequence& sequence = at(place.sequence);
     cut(place.sequence, place.agreed);
@@ -104,7 +107,7 @@ std::size_t DraftModel::missing(const Reading& reading) const {
          sequences_.at(static_cast<std::size_t>(reading.sequence)).tokens.size();
 }
 
-// Behind a window positions may be lost; then it begins anew.
+// A sliding window may have lost these positions: then the whole sequence is cleared.
 void DraftModel::cut(SequenceId sequence, std::size_t length) {
   std::vector<TokenId>& tokens = at(sequence).tokens;
   if (!backend_->truncate(sequence, static_cast<Position>(length))) {
@@ -115,8 +118,8 @@ void DraftModel::cut(SequenceId sequence, std::size_t length) {
   tokens.resize(std::min(tokens.size(), length));
 }
 
-// Reads what is missing but for the last `left` tokens of each, which come to have
-// equally many rows left to compute.
+// Computes all missing tokens but the last `left` of each reader, so that all have equally many
+// rows left.
 bool DraftModel::catch_up(std::vector<Reading>& readings, std::size_t left) {
   for (const Reading& reading : readings) {
     const std::size_t end = reading.text.size() - left;
@@ -138,7 +141,7 @@ bool DraftModel::read(const Reading& reading, std::size_t end, bool judges) {
       rows.push_back({reading.text[i], reading.sequence, static_cast<Position>(i), judges});
     const double started = clock_();
     ++passes_;
-    if (status_of([&] { return backend_->prefill(rows); }) != DecodeStatus::kOk) {
+    if (compute(*backend_, {rows}, meanwhile_) != DecodeStatus::kOk) {
       cut(reading.sequence, 0);
       return false;
     }
@@ -148,8 +151,8 @@ bool DraftModel::read(const Reading& reading, std::size_t end, bool judges) {
   return true;
 }
 
-// The next `width` tokens of each in one pass. Sequences between them that take no
-// part get rows too, taken back afterwards, so that the pass stays in one piece.
+// Computes the next `width` tokens of each reader in one pass. Sequences between them get padding
+// rows, which are truncated afterwards, so that llama.cpp does not split the pass.
 bool DraftModel::pass(std::vector<Reading>& readings, std::size_t width) {
   std::ranges::sort(readings, {}, &Reading::sequence);
   const SequenceId first = readings.front().sequence;
@@ -170,8 +173,7 @@ bool DraftModel::pass(std::vector<Reading>& readings, std::size_t width) {
   }
   const double started = clock_();
   ++passes_;
-  const DecodeStatus status = status_of(
-      [&] { return width == 1 ? backend_->decode(rows, false) : backend_->prefill(rows); });
+  const DecodeStatus status = compute(*backend_, {rows, width == 1}, meanwhile_);
   const bool computed = status == DecodeStatus::kOk;
   if (computed && width == 1) blend(pass_ms_.at(readings.size()), clock_() - started);
   next = readings.begin();
@@ -199,15 +201,15 @@ TokenId DraftModel::likeliest(std::size_t row) {
     const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(block * kSamplerBlock);
     return static_cast<TokenId>(std::find(begin, logits.end(), maximum) - logits.begin());
   }
-  return 0;  // NaN: any token is as good a guess
+  return 0;  // NaN: any draft will do
 }
 
 std::vector<std::vector<TokenId>> DraftModel::draft(std::span<const DraftReader> readers,
                                                     std::size_t length) {
   std::vector<Reading> readings = settle(readers);
-  std::vector<SequenceId> order;  // of the readers; pass() has its own
+  std::vector<SequenceId> order;  // of the readers: pass() sorts the readings
   for (const Reading& reading : readings) order.push_back(reading.sequence);
-  // Who had all its guesses come true lacks two tokens, others one.
+  // After a draft that was accepted completely, two tokens are missing; otherwise one.
   const bool two = std::ranges::any_of(readings, [&](auto& one) { return missing(one) > 1; }) &&
                    std::ranges::all_of(readings, [](auto& one) { return one.text.size() > 1; });
   if (!catch_up(readings, two ? 2 : 1)) return {};
@@ -251,7 +253,7 @@ void DraftModel::check() const {
   for (SequenceId id = 0; id < limits_.slots; ++id) {
     const auto held = static_cast<std::size_t>(backend_->resident(id));
     INFERNODE_CHECK(held == sequences_.at(static_cast<std::size_t>(id)).tokens.size(),
-                    "a sequence of the draft model is not what is thought to be there");
+                    "a sequence of the draft model has other positions than its books say");
   }
 }
 

@@ -1,9 +1,7 @@
-// A second, smaller model that guesses what requests say next: it reads what they
-// know into sequences of its own and goes on greedily. It is told nothing of slots,
-// truncates, moves or forks: before it guesses it compares what it has computed with
-// what the request knows, keeps what they share and reads the rest. Who lags far
-// behind is read from shortly before the end only; what was said long ago is the
-// prompt lookup's to find.
+// A second, smaller model that drafts tokens greedily, in sequences of its own. It is not notified
+// when the engine moves, truncates or forks a sequence: before it drafts, it compares the tokens it
+// has computed with the request's known tokens, keeps the common prefix and computes the rest. If
+// that is too much, it starts from the last tokens only; older text is found by prompt lookup.
 // Engine thread only.
 #pragma once
 
@@ -20,8 +18,7 @@
 
 namespace infernode {
 
-// A request as the draft model sees it: `known` is all its text, a decode row's
-// token the last of it.
+// A request as the draft model sees it: its known tokens, of which the last is its next decode row.
 struct DraftReader {
   RequestId request;
   std::span<const TokenId> known;
@@ -31,20 +28,21 @@ class DraftModel {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  static constexpr std::size_t kMostRead = 512;  // tokens behind which a reader begins anew
-  static constexpr std::size_t kTail = 128;      // tokens before the end, where it then begins
+  static constexpr std::size_t kMostRead = 512;  // missing tokens; more are not computed
+  static constexpr std::size_t kTail = 128;      // last tokens that are computed instead
   static constexpr std::size_t kMostJudged = 16;
 
-  DraftModel(std::unique_ptr<Backend> backend, Clock clock);
+  // `meanwhile` is called while a pass is computed, where the backend is asynchronous.
+  DraftModel(
+      std::unique_ptr<Backend> backend, Clock clock, std::function<void()> meanwhile = [] {});
 
-  // Tokens it can guess in a row, at most.
+  // The longest draft.
   std::size_t most() const;
-  // Tokens it would read before it could guess for this one.
+  // Tokens it would have to compute before it could draft for this request.
   std::size_t lag(const DraftReader& reader) const;
 
-  // `length` tokens that may follow, for each reader, of whom there are as many as the
-  // backend has sequences or fewer. Empty: a pass failed, and what the readers had
-  // computed is lost.
+  // Drafts `length` tokens for each reader; at most as many readers as the backend has sequences.
+  // Empty: a pass failed, and the readers' sequences are cleared.
   std::vector<std::vector<TokenId>> draft(std::span<const DraftReader> readers, std::size_t length);
   // Reads on up to the last token but one, and says of the `last` ones in order whether they
   // are what it would have guessed. Empty: a pass failed.
@@ -96,6 +94,7 @@ class DraftModel {
 
   std::unique_ptr<Backend> backend_;
   const Clock clock_;
+  const std::function<void()> meanwhile_;
   const BackendLimits limits_;
   const SamplerKernels& kernels_;
   std::vector<float> maxima_;

@@ -8,20 +8,21 @@ namespace infernode {
 
 namespace {
 
-// Tokens that what the draft model reads is spread over: text may turn sooner.
+// The cost of reading is spread over so many tokens: a draft may not stay useful for longer.
 constexpr std::int32_t kTokensThatPayReading = 64;
-constexpr std::size_t kLeastAsked = 8;  // tokens worth a pass of the draft model
+constexpr std::size_t kLeastAsked = 8;  // tokens that justify a pass of the draft model
 constexpr std::int32_t kFailuresUntilSilent = 8;
 
 }  // namespace
 
 Drafting::Drafting(const BackendLimits& limits, DraftingConfig config,
-                   std::unique_ptr<Backend> model, Clock clock)
+                   std::unique_ptr<Backend> model, Clock clock, std::function<void()> meanwhile)
     : limits_(limits),
       config_(config),
       clock_(std::move(clock)),
       speculation_(config.draft_length),
-      model_(model ? std::make_unique<DraftModel>(std::move(model), clock_) : nullptr) {}
+      model_(model ? std::make_unique<DraftModel>(std::move(model), clock_, std::move(meanwhile))
+                   : nullptr) {}
 
 bool Drafting::may_draft(std::span<Request* const> rows) const {
   if (!config_.guesses || !limits_.pads_decode) return false;
@@ -48,14 +49,14 @@ std::size_t Drafting::propose(std::span<Request* const> requests, std::size_t mo
     Guesser& guesser = guesser_of(*request);
     guesser.drafted =
         guesser.modelled.tokens.empty() ? guesser.looked_up.tokens : guesser.modelled.tokens;
-    // Who has no guess computes one for nothing.
+    // Every request of the pass has equally many rows: shorter drafts are filled up.
     guesser.drafted.resize(length, request->progress.known.back());
   }
   return length;
 }
 
-// What each text has said before in such a place. Returns how many tokens of each request may
-// be guessed: `most`, and no more than it may still say.
+// Drafts by prompt lookup. Returns how many tokens of each request may be drafted: `most`, or the
+// tokens that it may still generate.
 std::size_t Drafting::look_up(std::span<Request* const> requests, std::size_t most) {
   most = std::min(most, kMostDrafted);
   for (const Request* request : requests) {
@@ -77,7 +78,7 @@ std::span<const TokenId> Drafting::proposed(const Request& request) const {
   return guesser_of(request).drafted;
 }
 
-// What the draft model takes for these requests; nothing where it is not to be asked.
+// The cost of the draft model for these requests; nothing where it must not be used.
 std::optional<DraftCost> Drafting::cost_of_model(std::span<Request* const> requests) const {
   if (model_ == nullptr || failures_in_a_row_ >= kFailuresUntilSilent) return std::nullopt;
   const double plain = speculation_.plain_ms(requests.size());
@@ -87,7 +88,7 @@ std::optional<DraftCost> Drafting::cost_of_model(std::span<Request* const> reque
   for (const Request* request : requests) {
     if (guesser_of(*request).model_failed) continue;
     any = true;
-    // Two tokens are what a draft that came true leaves: no reading.
+    // An accepted draft leaves two tokens to read: no extra cost.
     const std::size_t lag = model_->lag({request->spec.id, request->progress.known});
     if (lag <= 2) continue;
     std::int32_t to_come = kTokensThatPayReading;
@@ -107,8 +108,8 @@ double Drafting::model_reading_ms(std::size_t tokens) const {
   return row * static_cast<double>(tokens);
 }
 
-// Has the draft model guess for those for whom it does so better than their text.
-// False: it failed, which costs them its guesses from now on and nothing else.
+// Has the draft model draft for the requests for which it is better than prompt lookup. False: it
+// failed, and is not used for them any more.
 bool Drafting::draft_by_model(std::span<Request* const> requests, std::size_t length) {
   std::vector<DraftReader> readers;
   std::vector<Guesser*> guessers;
@@ -132,14 +133,14 @@ bool Drafting::draft_by_model(std::span<Request* const> requests, std::size_t le
   return true;
 }
 
-// Generated tokens of which the draft model was not asked yet.
+// Generated tokens that the draft model was not compared with yet.
 std::size_t Drafting::unjudged(const Request& request) const {
   const auto prompt = static_cast<std::size_t>(request.spec.prompt_tokens);
   return request.progress.known.size() - std::max(guesser_of(request).judged, prompt);
 }
 
-// Where drafting does not seem to pay: what the draft model would have guessed of the
-// text that is there by now. One pass answers for many tokens.
+// Where drafting does not seem to pay: measures how many tokens of the existing text the draft
+// model would have drafted right. One pass answers for many tokens.
 void Drafting::ask_model(std::span<Request* const> requests, const DraftCost& cost) {
   const Request* chosen = nullptr;
   for (const Request* request : requests) {
@@ -169,7 +170,7 @@ void Drafting::model_failed(std::span<Guesser* const> guessers) {
   for (Guesser* guesser : guessers) guesser->model_failed = true;
 }
 
-// nullptr: nothing was ever guessed for this request.
+// nullptr: nothing was ever drafted for this request.
 Guesser* Drafting::find(const Request& request) {
   const auto found = guessers_.find(request.spec.id);
   return found == guessers_.end() ? nullptr : &found->second;
@@ -178,7 +179,7 @@ Guesser* Drafting::find(const Request& request) {
 void Drafting::judge(const Request& request, std::size_t index, TokenId token) {
   Guesser* guesser = find(request);
   if (guesser == nullptr) return;
-  static_cast<void>(guesser->looked_up.judge(index, token));  // lookups are judged to learn
+  static_cast<void>(guesser->looked_up.judge(index, token));  // only updates the rates
   const std::optional<bool> hit = guesser->modelled.judge(index, token);
   if (!hit) return;
   speculation_.judged_model(*hit);

@@ -1,8 +1,7 @@
-// Guessing ahead: what requests are likely to say next, looked up in their own texts or asked
-// of a draft model, and what became of the guesses. Whether that pays is Speculation's to say;
-// whatever the draft model does, requests go on. A step asks for proposals, has them computed
-// and judges each token that a request then gets.
-// Engine thread only, interrupt() apart.
+// Speculative decoding: drafts the next tokens of requests, by prompt lookup or with a draft model,
+// and compares them with the tokens that the requests get. Speculation decides whether a draft
+// pays. A failing draft model costs requests their drafts and nothing else. Engine thread only,
+// except interrupt().
 #pragma once
 
 #include <cstdint>
@@ -22,16 +21,16 @@ namespace infernode {
 
 struct DraftingConfig {
   bool guesses = false;
-  // Tokens the draft model guesses in each step, whatever that costs; 0: as many as pay.
+  // Tokens that the draft model drafts in each step, whatever that costs; 0: as many as pay.
   std::size_t draft_length = 0;
-  double draft_price = 1;  // rows of the draft model beside the model's own, until measured
+  double draft_price = 1;  // assumed cost of a draft row relative to a target row, until measured
 };
 
 struct DraftingStats {
-  std::int64_t drafted_tokens = 0;         // that were computed
-  std::int64_t accepted_tokens = 0;        // of those: the request said them
-  std::int64_t model_drafted_tokens = 0;   // by the draft model, and
-  std::int64_t model_accepted_tokens = 0;  // of those
+  std::int64_t drafted_tokens = 0;         // in passes of the target model
+  std::int64_t accepted_tokens = 0;        // of drafted_tokens
+  std::int64_t model_drafted_tokens = 0;   // by the draft model
+  std::int64_t model_accepted_tokens = 0;  // of model_drafted_tokens
   std::int64_t draft_passes = 0;
   std::int64_t draft_failures = 0;
   double draft_ms = 0;
@@ -41,39 +40,40 @@ class Drafting {
  public:
   using Clock = DraftModel::Clock;
 
-  // Without `model`, guesses are looked up in the texts only.
+  // Without `model`, drafts come from prompt lookup only.
+  // `meanwhile`: of DraftModel.
   Drafting(const BackendLimits& limits, DraftingConfig config, std::unique_ptr<Backend> model,
-           Clock clock);
+           Clock clock, std::function<void()> meanwhile);
 
-  // Whether guesses may be computed beside the rows of a decode pass; a row of no request,
-  // which pads the pass, is nullptr.
+  // Whether the decode pass of these requests may have draft tokens; nullptr stands for a row that
+  // is padding.
   [[nodiscard]] bool may_draft(std::span<Request* const> rows) const;
 
-  // Guesses for each of these requests, who generate. Returns how many tokens of each are to
-  // be computed in one pass with its next one, `most` at most; 0: better none.
+  // Drafts tokens for each of these requests. Returns how many per request to compute in one pass
+  // with its next row, at most `most`; 0: an ordinary pass is better.
   std::size_t propose(std::span<Request* const> requests, std::size_t most);
-  // What was proposed for this request.
+  // The tokens drafted for this request.
   std::span<const TokenId> proposed(const Request& request) const;
 
-  // The request's token at `index` of the step, beside what was guessed.
+  // Compares the request's token at `index` of the step with the drafts.
   void judge(const Request& request, std::size_t index, TokenId token);
-  // A guess was right, and the request goes on.
+  // Counts an accepted draft token.
   void accepted(const Request& request);
-  // The request has its tokens of this step.
+  // Drops the drafts of this step.
   void rest(const Request& request);
-  // The request has ended.
+  // Drops everything of a request that has ended.
   void leave(const Request& request);
 
-  // What passes took: of one row for each of so many requests; of `rows` for each.
+  // The milliseconds of a pass with one row for each of so many requests; with `rows` for each.
   void plain_pass(std::size_t requests, double ms) { speculation_.measured_plain(requests, ms); }
   void drafted_pass(std::size_t requests, std::size_t rows, double ms);
-  // Milliseconds of a row of the model's own prompts; 0: not known.
+  // Milliseconds of a prompt row of the target model; 0: not known.
   void row_cost(double ms) { row_ms_ = ms; }
 
   DraftingStats stats() const;
-  // Proves that the draft model's sequences hold what is thought. Throws BrokenInvariant.
+  // Checks the positions of the draft model's sequences. Throws BrokenInvariant.
   void check() const;
-  // Makes a running pass of the draft model end. Any thread may call.
+  // Ends a running pass of the draft model early. Any thread may call.
   void interrupt();
 
  private:

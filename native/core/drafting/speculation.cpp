@@ -7,14 +7,16 @@ namespace infernode {
 
 namespace {
 
-constexpr double kLeastGain = 1.1;  // expected, to be worth the risk
+constexpr double kLeastGain = 1.1;  // expected gain that justifies a draft
 constexpr double kLeastPrice = 0.005;
-constexpr double kForgotten = 0.002;  // of the difference to a guess, per ordinary pass
-constexpr double kLearning = 0.12;    // of the latest guess in a rate
-constexpr double kNewShare = 0.2;     // of the latest measure in a running mean
-constexpr double kAsking = 0.01;      // of the time of ordinary passes
-constexpr double kMostCredit = 100;   // ordinary passes
-constexpr double kFirstCredit = 6;    // ordinary passes, once: the first answer is wanted soon
+constexpr double kForgotten =
+    0.002;  // how fast a measured price returns to the assumed one, per ordinary pass
+constexpr double kLearning = 0.12;  // of the latest comparison in a rate
+constexpr double kNewShare = 0.2;   // of the latest measurement in a running mean
+constexpr double kAsking =
+    0.01;  // of the time of ordinary passes may be spent on trying the draft model
+constexpr double kMostCredit = 100;  // ordinary passes
+constexpr double kFirstCredit = 6;   // ordinary passes, once, so that the first trial comes soon
 
 void blend(double& mean, double sample) {
   mean = mean <= 0 ? sample : mean + kNewShare * (sample - mean);
@@ -25,7 +27,7 @@ void blend(double& mean, double sample) {
 void Guesses::learn(bool hit, std::size_t index) {
   const std::size_t at = kind(index);
   rates[at] += kLearning * ((hit ? 1.0 : 0.0) - rates[at]);
-  // More of the same text before a guess makes it no less likely.
+  // A longer match is never less likely to be right.
   for (std::size_t more = at + 1; at > 0 && more <= kMostMatched; ++more)
     rates[more] = std::max(rates[more], rates[at]);
   for (std::size_t less = 1; less < at; ++less) rates[less] = std::min(rates[less], rates[at]);
@@ -49,7 +51,7 @@ double Guesses::expected(std::size_t most) const {
   return sum;
 }
 
-// Tokens by time, beside an ordinary pass.
+// Expected tokens per millisecond, relative to an ordinary pass.
 double Speculation::gain(std::span<const Guesser* const> requests, std::size_t length,
                          const std::optional<DraftCost>& model) const {
   const auto count = static_cast<double>(requests.size());
@@ -93,7 +95,7 @@ void Speculation::measured_plain(std::size_t requests, double ms) {
     blend(plain_ms_[requests], ms);
     credit_ms_ = std::min(credit_ms_ + kAsking * ms, kMostCredit * plain_ms_[requests]);
   }
-  // What was measured long ago is forgotten, so that it is tried again.
+  // Old measurements fade, so that a draft is tried again.
   row_price_ += kForgotten * (kGuessedPrice - row_price_);
 }
 

@@ -1,12 +1,9 @@
-// Whether guessing ahead pays, and how far: several tokens of a request
-// computed in one pass, of which those are kept that the request would have
-// drawn anyway. Guesses come from what the text has said before, which costs
-// nothing, or from a draft model, whose passes cost. Decides by what was
-// measured: the price of a pass, of a row and of the draft model, and how often
-// each source came true for each request. Lookups are judged also when none
-// are computed, so that nothing is spent on finding out; a draft model is asked
-// now and then how it would have guessed, for a hundredth of the time.
-// Engine thread only.
+// Decides whether speculative decoding pays, and how many tokens to draft: several tokens of a
+// request are computed in one pass, and those are kept that would have been sampled anyway. Drafts
+// come from prompt lookup, which is free, or from a draft model. The decision uses measurements:
+// the cost of a pass, of a row and of the draft model, and each source's acceptance rate per
+// request. Lookups are compared also when they are not computed; a draft model is tried now and
+// then, for 1 % of the time. Engine thread only.
 #pragma once
 
 #include <algorithm>
@@ -21,16 +18,17 @@
 
 namespace infernode {
 
-constexpr std::size_t kMostSpeculating = 4;  // requests in a pass; wider ones fill the device
-constexpr std::size_t kMostDrafted = 15;     // tokens per request
+constexpr std::size_t kMostSpeculating =
+    4;                                    // requests in a pass; more fill the device without drafts
+constexpr std::size_t kMostDrafted = 15;  // tokens per request
 
-// What one source guesses for one request, and how often that came true.
+// The draft of one source for one request, and that source's acceptance rates.
 struct Guesses {
   std::vector<TokenId> tokens;  // of this step
-  std::size_t matched = 0;      // tokens before them that were found in the text; 0: none looked up
-  std::size_t came_true = 0;    // of `tokens`, in order
-  // Running means of those judged, by the tokens before the guess that were as they were
-  // when it was true: the more, the surer. [0]: of guesses that are not looked up.
+  std::size_t matched = 0;      // length of the match in the text; 0: not from prompt lookup
+  std::size_t came_true = 0;    // how many of `tokens` were right so far
+  // Running means of acceptance, by the length of the match before the token: longer matches are
+  // surer. [0]: of the draft model.
   std::array<double, kMostMatched + 1> rates = {0.5, 0.1, 0.15, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2};
 
   void renew(std::vector<TokenId> next, std::size_t matched_before = 0) {
@@ -38,75 +36,74 @@ struct Guesses {
     matched = matched_before;
     came_true = 0;
   }
-  // Where its rate stands.
+  // Index into `rates`.
   std::size_t kind(std::size_t index) const {
     return matched == 0 ? 0 : std::min(matched + index, kMostMatched);
   }
   void learn(bool hit, std::size_t index = 0);
-  // The request's token at `index` of the step. Nothing where a token before it was
-  // another than guessed.
+  // Compares the request's token at `index` of the step. Nothing where an earlier token differed.
   [[nodiscard]] std::optional<bool> judge(std::size_t index, TokenId token);
-  // Tokens a request gains by `most` such guesses.
+  // Expected tokens of a pass with `most` of these guesses.
   double expected(std::size_t most) const;
 };
 
-// One request's side of it.
+// The drafts of one request.
 struct Guesser {
   NgramDrafter drafter;
   Guesses looked_up;
   Guesses modelled;              // by the draft model
-  std::vector<TokenId> drafted;  // of this step, whosoever guess it is
-  std::size_t judged = 0;        // tokens known when the draft model was last asked
-  bool model_failed = false;     // it is asked no more
+  std::vector<TokenId> drafted;  // this step's draft, from either source
+  std::size_t judged = 0;        // known tokens when the draft model was last compared
+  bool model_failed = false;     // the draft model is not used for it any more
 
-  // Nothing is guessed until the next step that may draft.
+  // Drops the drafts of this step.
   void rest() {
     looked_up.renew({});
     modelled.renew({});
     drafted.clear();
   }
-  // Which of both to take for so many tokens.
+  // Whether the draft model is the better source for so many tokens.
   [[nodiscard]] bool by_model(std::size_t length) const {
     return !model_failed && modelled.expected(length) >
                                 looked_up.expected(std::min(length, looked_up.tokens.size()));
   }
 };
 
-// What the draft model takes in this step.
+// The cost of the draft model in this step.
 struct DraftCost {
   double pass_ms = 0;     // for each token drafted
-  double reading_ms = 0;  // for each token gained: what it must read first, spread
+  double reading_ms = 0;  // for each expected token: reading what it has not computed, spread
 };
 
 struct DraftPlan {
-  std::size_t length = 0;  // tokens per request; 0: better one token at a time
-  bool model = false;      // for those for whom it guesses better than the text itself
+  std::size_t length = 0;  // tokens per request; 0: an ordinary pass
+  bool model = false;      // use the draft model where it is the better source
 };
 
 class Speculation {
  public:
   static constexpr double kGuessedPrice = 0.1;  // of a row, until measured
 
-  // `always`: tokens to draft by the model whatever it costs; 0: as many as pay.
+  // `always`: tokens to draft with the model whatever it costs; 0: as many as pay.
   explicit Speculation(std::size_t always = 0) : always_(always) {}
 
-  // What to draft for each of these requests: one length for all, since a pass has
-  // equal rows for everybody. Without `model` there is none to ask.
+  // What to draft for these requests: one length for all, since a pass has equally many rows per
+  // sequence. Without `model` there is no draft model to use.
   DraftPlan plan(std::span<const Guesser* const> requests,
                  const std::optional<DraftCost>& model) const;
 
-  // A pass of one row for each of so many requests took this long.
+  // The milliseconds of a pass with one row for each of so many requests.
   void measured_plain(std::size_t requests, double ms);
-  // A pass of so many rows for each.
+  // The same with `rows` for each.
   void measured_drafted(std::size_t requests, std::size_t rows, double ms);
   // 0: not known.
   double plain_ms(std::size_t requests) const { return plain_ms_.at(requests); }
 
-  // A guess of the draft model was judged, for whomever.
+  // A token of the draft model was compared, of any request.
   void judged_model(bool hit) { model_rate_ += 0.05 * ((hit ? 1.0 : 0.0) - model_rate_); }
-  // What to expect of it for a request it has not been judged for.
+  // The acceptance rate to expect for a new request.
   double model_rate() const { return model_rate_; }
-  // Whether there is time to ask the draft model how it would have guessed.
+  // Whether there is time to try the draft model on existing text.
   [[nodiscard]] bool may_ask(double ms) const { return ms <= credit_ms_; }
   void asked(double ms) { credit_ms_ -= ms; }
 
@@ -118,7 +115,7 @@ class Speculation {
   std::array<double, kMostSpeculating + 1> plain_ms_{};  // by requests; 0: not known
   double row_price_ = kGuessedPrice;  // of each row beyond the first, in ordinary passes
   double model_rate_ = 0.5;
-  double credit_ms_ = 0;  // for asking
+  double credit_ms_ = 0;  // for trying the draft model
   bool credited_ = false;
 };
 

@@ -1,6 +1,6 @@
-// In double precision over a list: these filters are for taste, not for speed.
-// What is kept in order of a score comes off a heap, so that keeping a few of
-// many costs little more than looking at all.
+// In double precision over a list: these filters are rare, so their speed matters less. Candidates
+// are taken from a heap in order of their score, so that keeping few of many costs little more than
+// one look at all.
 #include "candidate_filters.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 using Candidates = std::vector<ScoredCandidate>;
 
-constexpr float kXtcMost = 0.5f;  // a threshold above can have two choices no more
+constexpr float kXtcMost = 0.5f;  // above it, at most one token reaches the threshold
 
 float highest_logit(const Candidates& candidates) {
   return std::ranges::max(candidates, {}, &ScoredCandidate::logit).logit;
@@ -37,8 +37,7 @@ double entropy(const Candidates& candidates) {
   return sum;
 }
 
-// Keeps candidates in the order `before` until `enough` says so of the weight
-// kept.
+// Keeps candidates in the order `before` until `enough` is true for their weight.
 template <typename Before, typename Enough>
 void keep_first(Candidates& candidates, const Before& before, const Enough& enough) {
   const auto later = [&](const ScoredCandidate& a, const ScoredCandidate& b) {
@@ -78,7 +77,7 @@ float CandidateFilters::lowest_logit(std::span<const float> row, float maximum) 
   double sum = 0;
   double squares = 0;
   double count = 0;
-  // From the maximum, so that the squares stay small.
+  // Relative to the maximum, so that the squares stay small.
   for (const float logit : row) {
     if (logit == kAll) continue;
     const double below = double{logit} - maximum;
@@ -98,7 +97,7 @@ void CandidateFilters::narrow(Candidates& candidates) const {
   if (min_p_ > 0) keep_min_p(candidates);
 }
 
-// Those whose surprise is nearest to the expected one.
+// Keeps the candidates whose surprise is nearest to the expected one.
 void CandidateFilters::keep_typical(Candidates& candidates) const {
   softmax(candidates, 1.0);
   const double expected = entropy(candidates);
@@ -158,8 +157,8 @@ void CandidateFilters::exclude_top_choices(Candidates& candidates) const {
   });
 }
 
-// Between temperature - range and temperature + range, by how undecided the
-// model is.
+// The temperature between temperature - range and temperature + range, by the entropy of the
+// candidates.
 double CandidateFilters::temperature_for(Candidates& candidates) const {
   if (!(dynatemp_range_ > 0) || candidates.size() < 2) return temperature_;
   softmax(candidates, 1.0);

@@ -1,7 +1,6 @@
-// The filters that few requests ask for: top-n-sigma, locally typical, XTC,
-// dynamic temperature and mirostat 2. Meaning and order are llama.cpp's; what
-// they work on is the list of candidates that the common filters leave.
-// A request that asks for none of them never comes here.
+// The rarely used filters: top-n-sigma, locally typical, XTC, dynamic temperature and mirostat 2,
+// with llama.cpp's meaning and order. They work on the candidates that the common filters leave,
+// and are not called for a request that uses none of them.
 #pragma once
 
 #include <span>
@@ -18,12 +17,11 @@ class CandidateFilters {
  public:
   explicit CandidateFilters(const SamplingParams& params);
 
-  // Any of them is on.
+  // Whether any of these filters is on.
   [[nodiscard]] bool active() const { return narrows() || draws_chance() || dynatemp_range_ > 0; }
-  // Some must see the candidates before top_p and min_p, which are then applied
-  // here too.
+  // Whether a filter needs the candidates from before top_p and min_p, which are then applied here.
   [[nodiscard]] bool narrows() const { return mirostat_ || typical_p_ < 1 || top_n_sigma_ > 0; }
-  // XTC is on: it happens by chance.
+  // Whether XTC is on; it applies with a probability.
   [[nodiscard]] bool draws_chance() const { return xtc_probability_ > 0 && !mirostat_; }
 
   // The lowest logit that top-n-sigma keeps of a row; -infinity when it is off.
@@ -31,10 +29,10 @@ class CandidateFilters {
 
   // Typical, top_p and min_p, or mirostat's cut. At least one is left.
   void narrow(std::vector<ScoredCandidate>& candidates) const;
-  // XTC if `chance`, uniform in [0, 1), says so; then weights at the request's
-  // temperature, summing to 1.
+  // Applies XTC if `chance`, uniform in [0, 1), is below its probability; then sets the weights at
+  // the request's temperature, which sum to 1.
   void weigh(std::vector<ScoredCandidate>& candidates, double chance) const;
-  // Tells mirostat how likely the drawn one was.
+  // Adapts mirostat by the probability of the drawn token.
   void drawn(double probability);
 
  private:

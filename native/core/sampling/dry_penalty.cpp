@@ -99,7 +99,7 @@ void DryPenalty::apply(std::span<float> logits) const {
   if (text.size() <= allowed_) return;
   const std::size_t longest = unbroken(text);
   if (longest < allowed_) return;
-  std::unordered_map<TokenId, std::size_t> repeats;  // by the token that would go on
+  std::unordered_map<TokenId, std::size_t> repeats;  // by the token that would follow
   const std::vector<std::size_t> agreement = agreements(text);
   for (std::size_t k = 1; k < text.size(); ++k) {
     const std::size_t length = std::min(agreement[k], longest);

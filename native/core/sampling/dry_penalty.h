@@ -1,9 +1,6 @@
-// The DRY penalty ("don't repeat yourself"): a token that would go on with a
-// passage seen before is made less likely, the more the longer the passage.
-// Meaning is llama.cpp's: a passage of L >= allowed_length tokens that ends
-// here and was followed by a token before costs that token
-// multiplier * base^(L - allowed_length). No passage reaches over a sequence
-// breaker.
+// The DRY penalty ("don't repeat yourself"), as in llama.cpp: if the last L >= allowed_length
+// tokens occurred before, the token that followed them then loses multiplier * base^(L -
+// allowed_length). No repetition reaches across a sequence breaker.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +13,8 @@
 
 namespace infernode {
 
-// Token sequences over which no passage is followed: by their first token, what
-// must come after it. Made of strings by whoever knows the vocabulary.
+// Token sequences that end a repetition: by their first token, the tokens after it. native/model
+// makes them of strings.
 class DryBreakers {
  public:
   void add(TokenId head, std::vector<TokenId> tail);

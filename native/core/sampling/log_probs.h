@@ -21,10 +21,10 @@ struct LogProbs {
   std::vector<TokenLogProb> top;  // the likeliest first; of equals, the lowest token
 };
 
-// Of one token of a prompt, by the row before it.
+// Of one prompt token, from the logits of the token before it.
 struct PromptLogProb {
   LogProbs probs;
-  std::int32_t rank = 0;  // tokens that are likelier, and one
+  std::int32_t rank = 0;  // 1: no token is likelier
 };
 
 // `raw` is the row as the model computed it, with a finite maximum; `chosen` is

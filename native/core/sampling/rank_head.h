@@ -1,6 +1,5 @@
-// What makes scores of a hidden state: a row of weights for each label, then a
-// softmax over the labels. Rerankers have one in place of an answer's text.
-// Immutable; any thread may use it.
+// The classifier of a reranker: turns a hidden state into scores by a row of weights for each label
+// and a softmax over the labels. Immutable; any thread may use it.
 #pragma once
 
 #include <cstddef>

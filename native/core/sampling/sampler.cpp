@@ -7,36 +7,17 @@
 #include "sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "candidate_cut.h"
+#include "row_weights.h"
 
 namespace infernode {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kLowestLogit = std::numeric_limits<float>::lowest();
-
-// Rows below four times this are not worth sampling for a threshold.
-constexpr std::size_t kSampleSize = 2048;
-constexpr std::size_t kSampleBuckets = 128;
-// The guessed threshold drops this share of the tail that top_p drops: more
-// leaves fewer candidates but makes the guess fail more often.
-constexpr double kTailShare = 0.6;
-
-double sum_of(std::span<const float> terms) {
-  std::array<double, 8> lanes{};  // independent, so the additions overlap
-  std::size_t i = 0;
-  for (; i + lanes.size() <= terms.size(); i += lanes.size()) {
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane) lanes[lane] += terms[i + lane];
-  }
-  double sum = 0;
-  for (; i < terms.size(); ++i) sum += terms[i];
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
 
 TokenId first_equal(std::span<const float> row, float maximum,
                     std::span<const float> block_maximum) {
@@ -74,10 +55,12 @@ TokenId Sampler::sample(std::span<float> logits, SamplerScratch& scratch) {
   const double random = random_.uniform();
   if (selection.choice == Choice::kOne) return selection.token;
   if (selection.choice == Choice::kRow) {
-    return static_cast<TokenId>(draw(logits, selection.maximum, random, scratch));
+    return static_cast<TokenId>(
+        draw_index(*kernels_, logits, selection.maximum, scale_, random, scratch));
   }
   const std::span<const float> candidates(scratch.logits.data(), selection.count);
-  return scratch.tokens[draw(candidates, selection.maximum, random, scratch)];
+  return scratch
+      .tokens[draw_index(*kernels_, candidates, selection.maximum, scale_, random, scratch)];
 }
 
 void Sampler::distribution(std::span<float> logits, SamplerScratch& scratch,
@@ -116,8 +99,8 @@ void Sampler::apply_bias(std::span<float> logits) const {
   }
 }
 
-// The candidates of the rarer filters, those that narrow applied; false where
-// there are none.
+// Collects the candidates for the rarely used filters and applies those that narrow them; false
+// where none are left.
 bool Sampler::gather(std::span<float> logits, SamplerScratch& scratch) const {
   scratch.scored.clear();
   std::size_t count = 0;
@@ -160,7 +143,8 @@ TokenId Sampler::sample_filtered(std::span<float> logits, SamplerScratch& scratc
   return chosen->token;
 }
 
-// Bias, penalties and DRY. Returns the row's maximum and leaves the blocks'.
+// Applies bias, penalties and DRY. Returns the row's maximum; the blocks' maxima are in the
+// scratch.
 float Sampler::prepare(std::span<float> logits, SamplerScratch& scratch) const {
   INFERNODE_CHECK(logits.size() == vocabulary_size_,
                   "a row of logits has as many entries as the vocabulary");
@@ -236,12 +220,12 @@ std::size_t Sampler::collect_top_k(std::span<const float> row, float maximum,
 // enough.
 std::size_t Sampler::collect_top_p(std::span<const float> row, float maximum,
                                    SamplerScratch& scratch) const {
-  const double total = sum_exp(row, maximum, 1.0f, scratch);
+  const double total = sum_exp(*kernels_, row, maximum, 1.0f, scratch);
   const double target = total * double{top_p_};
   const double tail = total - target;
   const float lowest = std::max(
       maximum - static_cast<float>(std::log(static_cast<double>(row.size()) / tail)), kLowestLogit);
-  float threshold = guess_threshold(row, maximum, lowest, tail, scratch);
+  float threshold = guess_threshold(*kernels_, row, maximum, lowest, tail, scratch);
   std::size_t count = collect(row, threshold, scratch);
   weigh(count, maximum, scratch);
   if (threshold > lowest && kernels_->mass_from(scratch.logits.data(), scratch.weights.data(),
@@ -253,70 +237,9 @@ std::size_t Sampler::collect_top_p(std::span<const float> row, float maximum,
   return keep_mass(*kernels_, scratch, count, threshold, maximum, target);
 }
 
-// A threshold between `lowest` and the maximum below which, judged by every
-// n-th logit, about kTailShare of `tail` lies.
-float Sampler::guess_threshold(std::span<const float> row, float maximum, float lowest, double tail,
-                               SamplerScratch& scratch) const {
-  const std::size_t stride = row.size() / kSampleSize;
-  if (stride < 4 || !(lowest < maximum)) return lowest;
-  for (std::size_t i = 0; i < kSampleSize; ++i) scratch.logits[i] = row[i * stride];
-  kernels_->exp(scratch.logits.data(), kSampleSize, maximum, 1.0f, scratch.weights.data());
-
-  const float width = (maximum - lowest) / kSampleBuckets;
-  std::array<float, kSampleBuckets> mass{};
-  for (std::size_t i = 0; i < kSampleSize; ++i) {
-    const float above = std::max(scratch.logits[i] - lowest, 0.0f) / width;
-    mass[std::min(static_cast<std::size_t>(above), kSampleBuckets - 1)] += scratch.weights[i];
-  }
-  const double limit = kTailShare * tail / static_cast<double>(stride);
-  double below = 0;
-  std::size_t bucket = 0;
-  while (bucket + 1 < kSampleBuckets && below + mass[bucket] < limit) below += mass[bucket++];
-  return lowest + width * static_cast<float>(bucket);
-}
-
 // top_p weighs candidates at temperature 1.
 void Sampler::weigh(std::size_t count, float maximum, SamplerScratch& scratch) const {
   kernels_->exp(scratch.logits.data(), count, maximum, 1.0f, scratch.weights.data());
-}
-
-// Leaves the sums of blocks in the scratch.
-double Sampler::sum_exp(std::span<const float> logits, float maximum, float scale,
-                        SamplerScratch& scratch) const {
-  kernels_->sum_exp(logits.data(), logits.size(), maximum, scale, scratch.block_sum.data());
-  return sum_of({scratch.block_sum.data(), sampler_blocks(logits.size())});
-}
-
-// The index at which the running sum of exp((logit - maximum) / temperature)
-// passes random * total: first the block, then the place in it. Rounding may
-// carry the walk past the end of the block or of the row; then the last entry
-// that weighs anything is taken. `random` is in [0, 1).
-std::size_t Sampler::draw(std::span<const float> logits, float maximum, double random,
-                          SamplerScratch& scratch) const {
-  const double target = random * sum_exp(logits, maximum, scale_, scratch);
-  double running = 0;
-  std::size_t block = 0;
-  double before = 0;
-  for (std::size_t i = 0; i < sampler_blocks(logits.size()); ++i) {
-    if (!(scratch.block_sum[i] > 0)) continue;
-    block = i;
-    before = running;
-    running += scratch.block_sum[i];
-    if (running > target) break;
-  }
-  const std::size_t begin = block * kSamplerBlock;
-  const std::size_t count = std::min(kSamplerBlock, logits.size() - begin);
-  std::array<float, kSamplerBlock> weights;
-  kernels_->exp(logits.data() + begin, count, maximum, scale_, weights.data());
-  running = before;
-  std::size_t chosen = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!(weights[i] > 0)) continue;
-    chosen = i;
-    running += weights[i];
-    if (running > target) break;
-  }
-  return begin + chosen;
 }
 
 }  // namespace infernode

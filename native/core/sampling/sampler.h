@@ -32,21 +32,17 @@ struct Candidate {
 // result depends on neither the thread nor the scratch.
 class Sampler {
  public:
-  // Parameters are taken as judged; one out of range acts as the nearest in
-  // range (top_p < 0 as 0: one candidate). Biases of tokens that are not in
-  // the vocabulary are ignored.
+  // The parameters have been validated; a value out of range acts as the nearest in range (top_p <
+  // 0 as 0: one candidate). Biases of tokens outside the vocabulary are ignored.
   Sampler(const SamplingParams& params, std::int32_t vocabulary_size,
           const SamplerKernels& kernels = best_sampler_kernels());
 
   // Chooses from one row of vocabulary_size logits and overwrites some of
-  // them. With temperature > 0 it takes exactly one random number, with XTC
-  // two. Does not
-  // accept() the token. Returns kNoToken, and takes no random number, when
-  // the row offers no choice: after bias and penalties it holds a NaN or
-  // +infinity, or nothing but -infinity. The engine then fails the request.
-  // Ties: the lowest token wins, both for the most likely token and at the
-  // edge of top_k and top_p.
-  // The kernels differ in the last bits of exp() only; a draw differs between
+  // them. With temperature > 0 it takes exactly one random number, with XTC two. Does not accept()
+  // the token. Returns kNoToken, and takes no random number, when the row offers no choice: after
+  // bias and penalties it holds a NaN or +infinity, or nothing but -infinity. The engine then fails
+  // the request. Ties: the lowest token wins, both for the most likely token and at the edge of
+  // top_k and top_p. The kernels differ in the last bits of exp() only; a draw differs between
   // machines only where its random number falls between those bits.
   TokenId sample(std::span<float> logits, SamplerScratch& scratch);
 
@@ -69,7 +65,7 @@ class Sampler {
     dry_.prime(known);
   }
 
-  // Another stream of random numbers from here on; all else goes on as it was.
+  // Replaces the random state; penalties and filters keep theirs.
   void reseed(std::uint64_t seed) { random_ = Random(seed); }
 
  private:
@@ -93,13 +89,7 @@ class Sampler {
                             SamplerScratch& scratch) const;
   std::size_t collect_top_p(std::span<const float> row, float maximum,
                             SamplerScratch& scratch) const;
-  float guess_threshold(std::span<const float> row, float maximum, float lowest, double tail,
-                        SamplerScratch& scratch) const;
   void weigh(std::size_t count, float maximum, SamplerScratch& scratch) const;
-  double sum_exp(std::span<const float> logits, float maximum, float scale,
-                 SamplerScratch& scratch) const;
-  std::size_t draw(std::span<const float> logits, float maximum, double random,
-                   SamplerScratch& scratch) const;
 
   const SamplerKernels* kernels_;
   std::size_t vocabulary_size_;

@@ -11,7 +11,7 @@
 
 namespace infernode {
 
-// A candidate of the filters that few requests ask for.
+// A candidate of the rarely used filters.
 struct ScoredCandidate {
   TokenId token;
   float logit;
@@ -30,7 +30,7 @@ struct SamplerScratch {
   std::vector<TokenId> members;  // indices of candidates
   std::vector<float> member_logits;
   std::vector<ScoredCandidate> scored;
-  std::vector<float> raw;  // the row as computed, for who wants log-probabilities
+  std::vector<float> raw;  // the row as computed, for log-probabilities
 
   void fit(std::size_t vocabulary_size) {
     const std::size_t candidates = vocabulary_size + kCollectPadding;
@@ -41,7 +41,7 @@ struct SamplerScratch {
     weights.resize(candidates);
     members.resize(candidates);
     member_logits.resize(candidates);
-    tokens.resize(candidates);  // the last: what is asked above is whether all have grown
+    tokens.resize(candidates);  // last: the check above relies on it
   }
 };
 

@@ -52,8 +52,8 @@ void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScra
   }
 }
 
-// The token that was drawn freely is looked at first: most of the time it is
-// allowed, and the others need not be.
+// The token is drawn without the grammar first: mostly the grammar allows it, and the whole
+// vocabulary need not be masked.
 void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
                         TokenChoice& choice) const {
   Constraint& constraint = *request.output.constraint;
@@ -70,7 +70,7 @@ void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratc
     std::ranges::copy(scratch.raw, logits.begin());
     mask(request, logits, scratch);
     choice.token = request.output.sampler.sample(logits, scratch);
-    // A vocabulary that cannot spell what should follow; a text that is whole ends.
+    // The vocabulary cannot spell what the grammar wants next; a complete text ends here.
     if (choice.token == kNoToken) choice.complete = constraint.may_end();
   }
   if (choice.token == kNoToken || ends_generation(request, choice.token)) return;
@@ -102,7 +102,7 @@ void forbid_others(std::span<float> logits, std::span<const TokenId> allowed) {
     logits[static_cast<std::size_t>(allowed[i])] = kept[i];
 }
 
-// Phrases count in what was generated, not across the prompt's end.
+// Phrases are matched in generated tokens only, not across the end of the prompt.
 void forbid_phrases(const Request& request, std::span<float> logits) {
   const std::span<const TokenId> generated =
       std::span(request.progress.known)

@@ -1,7 +1,6 @@
-// One row of logits becomes one request's next token: what must not come is
-// forbidden, the request's sampler chooses, and the token's text is what its
-// stop strings leave of it.
-// Immutable: rows of different requests may be chosen on different threads.
+// Turns a row of logits into a request's next token: masks forbidden tokens, lets the request's
+// sampler choose, and appends the token's text, which a stop string may end. Immutable: rows of
+// different requests may be processed on different threads.
 #pragma once
 
 #include <memory>
@@ -16,10 +15,10 @@
 namespace infernode {
 
 struct TokenChoice {
-  TokenId token = kNoToken;  // kNoToken: the row offers no choice
+  TokenId token = kNoToken;  // kNoToken: no token can be chosen
   bool ends_generation = false;
-  bool complete = false;  // nothing may follow by the request's constraint
-  bool masked = false;    // the constraint refused what was drawn first
+  bool complete = false;  // the request's grammar allows no more text
+  bool masked = false;    // the grammar refused the token that was drawn first
   std::optional<Failure> failure;
   TextStream::Step text;
   std::shared_ptr<const LogProbs> log_probs;
@@ -29,8 +28,8 @@ class TokenChooser {
  public:
   explicit TokenChooser(std::shared_ptr<const Vocab> vocab);
 
-  // Overwrites some of the logits. The request's sampler and text go on by the
-  // token; its known tokens do not. What goes wrong is the choice's failure.
+  // Overwrites some of the logits. Feeds the token to the request's sampler and text, and does not
+  // append it to its known tokens. An error is returned as the choice's failure.
   TokenChoice choose(Request& request, std::span<float> logits, SamplerScratch& scratch) const;
 
   // The texts of a request's tokens.
@@ -45,7 +44,7 @@ class TokenChooser {
   void obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
             TokenChoice& choice) const;
   void mask(const Request& request, std::span<float> logits, const SamplerScratch& scratch) const;
-  // Forbids what the request itself rules out, whatever its constraint allows.
+  // Masks the tokens that the request forbids, whatever its grammar allows.
   void forbid(const Request& request, std::span<float> logits) const;
   void forbid_ends(const Request& request, std::span<float> logits) const;
 

@@ -1,6 +1,5 @@
-// A vocabulary in the order of its tokens' bytes, each with how many bytes it
-// shares with the one before: what a walk needs to look at every common
-// beginning once. Immutable and shared.
+// A vocabulary sorted by its tokens' bytes, with the number of bytes that each token shares with
+// the one before, so that a walk looks at each common prefix once. Immutable and shared.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +15,16 @@ class TokenOrder {
  public:
   struct Entry {
     TokenId token;
-    std::uint32_t common;  // bytes it begins with that the entry before begins with too
+    std::uint32_t common;  // length of the prefix shared with the entry before
     std::string_view piece;
   };
 
-  // Leaves out tokens without text and those that end a generation.
+  // Without tokens that have no text and end-of-generation tokens.
   explicit TokenOrder(std::shared_ptr<const Vocab> vocab);
 
   const std::vector<Entry>& entries() const { return entries_; }
   const Vocab& vocab() const { return *vocab_; }
-  std::size_t longest() const { return longest_; }  // bytes of a token at most
+  std::size_t longest() const { return longest_; }  // bytes of the longest token
 
  private:
   std::shared_ptr<const Vocab> vocab_;

@@ -15,7 +15,7 @@ WorkerPool::WorkerPool(int helpers) {
     try {
       threads_.emplace_back([this, worker] { help(static_cast<std::size_t>(worker)); });
     } catch (const std::system_error&) {
-      break;  // the host grants no more: fewer helpers do
+      break;  // the host allows no more threads: fewer helpers are enough
     }
   }
 }

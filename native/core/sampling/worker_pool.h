@@ -1,7 +1,6 @@
-// A parallel-for over a few parked threads: the engine thread hands a step's
-// rows out, takes part itself and returns when all are done.
-// Threads sleep on a condition variable and never spin: between steps the
-// cores belong to the model. The pool owns its threads and nothing else.
+// A parallel-for over a few sleeping threads: the engine thread distributes the rows of a step,
+// works on them too, and returns when all are done. Threads sleep on a condition variable and never
+// spin: between steps the cores belong to the model. The pool owns its threads and nothing else.
 #pragma once
 
 #include <atomic>
@@ -16,8 +15,8 @@
 
 namespace infernode {
 
-// A borrowed callable: two words, never allocates. It must not outlive what it
-// was made from, so take it as a parameter and do not store it.
+// A reference to a callable: two words, never allocates. It must not outlive the callable, so use
+// it as a parameter only.
 template <typename Signature>
 class FunctionRef;
 
@@ -55,7 +54,7 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Workers a job can be told: 0 is the owner, 1 .. workers()-1 the helpers.
+  // The number of workers: 0 is the owner, 1 .. workers()-1 are the helpers.
   // No two calls of a job with one worker number overlap, so scratch space
   // indexed by it needs no lock.
   std::size_t workers() const { return threads_.size() + 1; }

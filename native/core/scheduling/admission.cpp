@@ -9,7 +9,7 @@ namespace infernode {
 
 namespace {
 
-// What the caller may do where the context is too short.
+// The advice for a prompt that is too long for the context.
 std::string longer(const BackendLimits& limits) {
   const std::int32_t trained = limits.trained_length;
   if (trained <= 0) return " or create the engine with a larger contextLength.";
@@ -36,7 +36,7 @@ Admission::Admission(const Parts& parts, const BackendLimits& limits, std::size_
       limits_(limits),
       queue_limit_(queue_limit),
       clock_(std::move(clock)),
-      mailbox_(std::numeric_limits<std::size_t>::max()) {}  // admit() counts
+      mailbox_(std::numeric_limits<std::size_t>::max()) {}  // no limit: admit() counts
 
 void Admission::refuse_as(const Failure& failure) {
   const std::lock_guard lock(broken_mutex_);
@@ -118,11 +118,25 @@ void Admission::call(Call work) {
   if (mailbox_.push(std::move(work)) != Pushed::kAccepted) kept(nullptr);
 }
 
+// First what take_requests() left.
 void Admission::take_arrivals() {
-  if (arrivals_.empty()) arrivals_ = mailbox_.drain();
-  while (taken_ < arrivals_.size()) take(arrivals_[taken_]);
+  do {
+    while (taken_ < arrivals_.size()) take(arrivals_[taken_]);
+    drain();
+  } while (!arrivals_.empty());
+}
+
+void Admission::take_requests() {
+  if (taken_ == arrivals_.size()) drain();
+  while (taken_ < arrivals_.size() &&
+         std::holds_alternative<std::unique_ptr<Request>>(arrivals_[taken_]))
+    take(arrivals_[taken_]);
+}
+
+void Admission::drain() {
   arrivals_.clear();
   taken_ = 0;
+  arrivals_ = mailbox_.drain();
 }
 
 void Admission::take(Arrival& arrival) {
@@ -151,7 +165,7 @@ void Admission::take_call(Arrival& arrival, KvCache* cache) {
   work(cache);
 }
 
-// A fork hears what its source has generated.
+// A fork gets the tokens that its source has generated.
 void Admission::accept(const Fork& fork) {
   const Request* source = parts_.scheduler.find(fork.source);
   if (source == nullptr) {
@@ -177,8 +191,7 @@ void Admission::accept(const Fork& fork) {
 void Admission::end_arrivals(FinishReason reason, const std::optional<Failure>& failure) {
   do {
     while (taken_ < arrivals_.size()) end_arrival(arrivals_[taken_], reason, failure);
-    arrivals_ = mailbox_.drain();
-    taken_ = 0;
+    drain();
   } while (!arrivals_.empty());
 }
 

@@ -1,6 +1,6 @@
-// What other threads ask of an engine: each thing is judged here and put into the mailbox, or
-// refused with a reason. The engine thread takes it out again; each stays here until it is living,
-// ended or done, so that what breaks loses nobody.
+// Requests, forks and calls from other threads: each is validated and put into the mailbox, or
+// refused with a reason. The engine thread takes them out; each stays here until it is accepted,
+// ended or done, so that an exception loses none.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ class Admission {
   using Clock = std::function<double()>;  // milliseconds, monotonic
   using Call = std::function<void(KvCache*)>;
 
-  // Where those go who are let in. All of them outlive this.
+  // The destinations of accepted requests. All of them outlive this.
   struct Parts {
     Scheduler& scheduler;
     KvCache& cache;
@@ -47,21 +47,24 @@ class Admission {
                                             std::shared_ptr<RequestControl> control);
   void call(Call work);
   void wake() { mailbox_.wake(); }
-  // Refuses everything from now on.
+  // Refuses everything from now on, with kEngineClosed.
   void close() { mailbox_.close(); }
-  // What is refused from now on hears this reason.
+  // Sets the reason of later refusals.
   void refuse_as(const Failure& failure);
   [[nodiscard]] bool closed() const { return mailbox_.closed(); }
   [[nodiscard]] bool broken() const;
 
   // Engine thread only, from here on.
-  // Waits until there is something to take, or a wake() or close().
+  // Waits for an arrival, a wake() or a close().
   void wait() { mailbox_.wait(); }
-  // Lets everything in that has arrived. What one finds no memory for costs nobody else.
+  // Takes everything that has arrived. A request for which there is no memory ends; the others are
+  // not affected.
   void take_arrivals();
-  // Ends what has not been taken, as all that lives ends.
+  // Takes requests up to the first fork or call, which need the backend.
+  void take_requests();
+  // Ends what has not been taken.
   void end_arrivals(FinishReason reason, const std::optional<Failure>& failure);
-  // Requests that were accepted and have not ended; whoever ends one takes it off.
+  // The number of requests that were admitted and have not ended; ending one decrements it.
   std::atomic<std::size_t>& living() { return living_; }
 
  private:
@@ -75,6 +78,7 @@ class Admission {
   using Arrival = std::variant<std::unique_ptr<Request>, Fork, Call>;
 
   [[nodiscard]] std::optional<Failure> admit(Arrival arrival);
+  void drain();
   void take(Arrival& arrival);
   void take_call(Arrival& arrival, KvCache* cache);
   void accept(const Fork& fork);
@@ -85,7 +89,7 @@ class Admission {
   const std::size_t queue_limit_;
   const Clock clock_;
   Mailbox<Arrival> mailbox_;
-  std::vector<Arrival> arrivals_;  // out of the mailbox; those from taken_ on still wait
+  std::vector<Arrival> arrivals_;  // out of the mailbox; those from taken_ on are not handled yet
   std::size_t taken_ = 0;
   std::atomic<std::size_t> living_{0};
   mutable std::mutex broken_mutex_;

@@ -9,21 +9,22 @@ namespace infernode {
 
 namespace {
 
-// Why no token could be chosen: as far as can be told, the request's own wishes.
+// Why no token could be chosen: the request's own options, if it has any that forbid tokens.
 Failure no_token(const Request& request) {
   const GenerateParams& params = request.spec.params;
   if (request.output.constraint || !params.sampling.logit_bias.empty() ||
       !params.allowed_tokens.empty() || !params.bad_phrases.empty()) {
-    return {
-        ErrorCode::kInvalidOption,
-        "No token may come here: the biases of tokens, the allowed tokens or the bad words forbid "
-        "every one, or the grammar, schema, regex or choice asks for what the vocabulary cannot "
-        "spell. Allow more of them."};
+    return {ErrorCode::kInvalidOption,
+            "No token is allowed here: logit biases, allowed tokens or bad words forbid every "
+            "token, or "
+            "the grammar, schema, regex or choice requires text that the vocabulary cannot spell. "
+            "Allow "
+            "more tokens."};
   }
   return unusable_logits();
 }
 
-// Whether a request that ends so has computed its prompt.
+// Whether a request that ends for this reason has computed its prompt.
 bool is_whole(FinishReason reason) {
   return reason == FinishReason::kStop || reason == FinishReason::kLength;
 }
@@ -79,7 +80,7 @@ bool Endings::apply(Request& request, TokenChoice choice) {
   return !reason;
 }
 
-// Why it ends when it has this token too.
+// The reason to end with this token, if any.
 std::optional<FinishReason> Endings::finish_reason(const Request& request,
                                                    const TokenChoice& choice) const {
   if (choice.ends_generation || choice.text.stopped || choice.complete) return FinishReason::kStop;
@@ -91,7 +92,7 @@ std::optional<FinishReason> Endings::finish_reason(const Request& request,
 }
 
 void Endings::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
-  // In this very step: afterwards, others may have taken its place.
+  // Before the sequence is released: another request may then get it.
   CachedState state;
   if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.export_state(request);
   leave(request, reason != FinishReason::kError);
@@ -99,8 +100,8 @@ void Endings::end(Request& request, FinishReason reason, std::optional<Failure> 
   remove(request);
 }
 
-// All of an end that may fail: it comes before the end is told, so that what breaks here
-// leaves a living request, whose end is still to come.
+// Everything that may throw comes before the end is published, so that after an exception the
+// request is still living and will be ended with the engine.
 void Endings::leave(Request& request, bool keep_computed) {
   if (request.progress.has_place()) concerned_.cache.release(request, keep_computed);
   concerned_.cache.drop_saved(request);

@@ -1,5 +1,5 @@
-// What becomes of a request when a row of it was computed: it gets the token that was chosen, or
-// it ends, exactly once, and what it computed is kept for those that begin alike.
+// Gives requests their tokens and ends them, exactly once each; their computed tokens are kept for
+// requests with the same prefix.
 // Engine thread only.
 #pragma once
 
@@ -22,18 +22,18 @@ namespace infernode {
 
 struct TokenStats {
   std::int64_t generated_tokens = 0;
-  std::int64_t masked_rows = 0;  // whose first draw a grammar refused
+  std::int64_t masked_rows = 0;  // rows of which a grammar refused the first draw
 };
 
-// Why a request fails whose logits are no numbers.
+// The error of a request whose logits are NaN.
 Failure unusable_logits();
 
 class Endings {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // Whom an end concerns. All of them outlive this; `living` counts the requests that were
-  // accepted and have not ended.
+  // The objects that a request leaves when it ends. All of them outlive this; `living` counts the
+  // requests that were admitted and have not ended.
   struct Concerned {
     Scheduler& scheduler;
     KvCache& cache;
@@ -43,13 +43,13 @@ class Endings {
   };
   Endings(const Concerned& concerned, std::int32_t context_length, Clock clock);
 
-  // Gives the request its next token. False when it has ended, and is gone.
+  // Gives the request its next token. False: it has ended and no longer exists.
   [[nodiscard]] bool apply(Request& request, TokenChoice choice);
-  // The one end of a request that embeds, from the hidden state of its last row.
+  // Ends an embedding request with the hidden state of its last row.
   void embedded(Request& request, std::span<const float> hidden);
-  // Ends the request, which is gone then.
+  // Ends the request, which no longer exists then.
   void end(Request& request, FinishReason reason, std::optional<Failure> failure = std::nullopt);
-  // Takes the request off the list of those that live, after its end was told.
+  // Removes a request whose end has been published from the scheduler.
   void remove(Request& request);
 
   const TokenStats& stats() const { return totals_; }

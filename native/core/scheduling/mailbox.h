@@ -28,8 +28,7 @@ class Mailbox {
     return Pushed::kAccepted;
   }
 
-  // Makes a waiting engine look again at what is not in the queue
-  // (cancellations, acknowledgements).
+  // Ends a wait() without a message: for cancellations and acknowledgements.
   void wake() {
     {
       const std::lock_guard lock(mutex_);
@@ -46,7 +45,7 @@ class Mailbox {
     changed_.notify_one();
   }
 
-  // Takes all there is without waiting.
+  // Takes all messages without waiting.
   std::vector<Message> drain() {
     const std::lock_guard lock(mutex_);
     woken_ = false;

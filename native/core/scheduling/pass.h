@@ -1,5 +1,5 @@
-// One computation of the backend, described: which rows, whose they are, and after which of
-// them a request's next token is chosen. What is planned becomes a pass here; PassRunner has it
+// One pass of the backend, described: its rows, the request of each row, and the rows whose logits
+// choose a request's next token. The rows that Planner chose become a Pass here; PassRunner has it
 // computed. Engine thread only.
 #pragma once
 
@@ -19,13 +19,13 @@ struct ReadyRow {
   std::size_t row;
 };
 
-// A row of a pass whose logits tell how likely the prompt's next token was.
+// A row of a pass whose logits give the log-probability of the prompt's next token.
 struct TellingRow {
   std::size_t row;
   TokenId next;
 };
 
-// All such rows of a request in a pass, in order.
+// All such rows of one request in a pass, in order.
 struct TellingRows {
   Request* request;
   std::vector<TellingRow> rows;
@@ -33,27 +33,27 @@ struct TellingRows {
 
 struct Pass {
   std::vector<BatchRow> rows;
-  std::vector<Request*> requests;  // whose rows these are
+  std::vector<Request*> requests;  // each request that has rows in this pass, once
   std::vector<ReadyRow> ready;
   std::vector<TellingRows> telling;
-  std::vector<BatchRow> padding;  // of `rows`: nobody's
-  std::int32_t generating = 0;    // requests of which a row was generated
-  std::int32_t prompt_rows = 0;   // of `rows`: read, not generated
-  bool one_row_each = false;      // for Backend::decode()
-  bool embeds = false;            // the rows' embeddings are wanted
+  std::vector<BatchRow> padding;  // of `rows`, those of no request
+  std::int32_t generating = 0;    // requests with a decode row
+  std::int32_t prompt_rows = 0;   // of `rows`
+  bool one_row_each = false;      // as in PassRows
+  bool embeds = false;            // as in PassRows
 };
 
-// One row of each request that generates, and the rows that pad them.
+// A decode pass: one row of each request that generates, and padding.
 Pass decode_pass(std::span<const DecodeRow> rows);
 
-// The next rows of some requests: `generating` of them have only their last token to compute,
-// the others read their prompts.
+// The next rows of some requests: `generating` of them have one decode row, the others rows of
+// their prompts.
 Pass reading_pass(std::span<const PassShare> shares, std::int32_t generating);
 
-// The next token of each request, and what it is guessed to say then.
+// The next row of a request, and the tokens that are guessed to follow.
 struct GuessedRow {
   Request* request;
-  std::span<const TokenId> guesses;  // of equal length for all
+  std::span<const TokenId> guesses;  // equally many for all requests of a pass
 };
 Pass guessing_pass(std::span<const GuessedRow> rows);
 

@@ -1,20 +1,27 @@
 #include "pass_runner.h"
 
+#include <optional>
 #include <utility>
 
 namespace infernode {
 
-PassRunner::PassRunner(Backend& backend, KvCache& cache, Clock clock)
-    : backend_(backend), cache_(cache), clock_(std::move(clock)) {}
+PassRunner::PassRunner(Backend& backend, KvCache& cache, Clock clock,
+                       std::function<void()> meanwhile)
+    : backend_(backend),
+      cache_(cache),
+      clock_(std::move(clock)),
+      meanwhile_(std::move(meanwhile)) {}
 
 PassRunner::Outcome PassRunner::run(const Pass& pass) {
   const double started = clock_();
-  const DecodeStatus status = status_of([&] {
-    return pass.one_row_each ? backend_.decode(pass.rows, pass.embeds)
-                             : backend_.prefill(pass.rows);
+  std::optional<double> submitted_ms;
+  const DecodeStatus status = compute(backend_, {pass.rows, pass.one_row_each, pass.embeds}, [&] {
+    submitted_ms = clock_() - started;
+    meanwhile_();
   });
   roll_back_padding(pass, status);
   const Outcome outcome{status, clock_() - started};
+  totals_.submit_ms += submitted_ms.value_or(outcome.ms);
   count(pass, outcome);
   return outcome;
 }
@@ -29,7 +36,7 @@ void PassRunner::roll_back_padding(const Pass& pass, DecodeStatus status) {
   }
 }
 
-// A pass of both kinds of rows has its time divided among them.
+// The time of a pass with decode rows and prompt rows is divided among them.
 void PassRunner::count(const Pass& pass, const Outcome& outcome) {
   const auto rows = static_cast<double>(pass.rows.size());
   const double of_prompts = outcome.ms * pass.prompt_rows / rows;

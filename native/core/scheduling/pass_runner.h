@@ -1,5 +1,5 @@
-// Has passes computed: times them, looks at how they ended and counts. The one place that calls
-// Backend::decode() and Backend::prefill() for requests. Engine thread only.
+// Has the passes of requests computed: measures their time, checks their status and counts them.
+// The only caller of Backend::submit() and wait() besides the draft model. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +18,24 @@ struct PassStats {
   std::int64_t decode_rows = 0;   // of requests that generate, one each
   std::int64_t padding_rows = 0;  // rows that filled holes
   std::int64_t prompt_tokens_computed = 0;
-  double decode_ms = 0;
-  double prefill_ms = 0;
+  double decode_ms = 0;   // in the backend, from submit() until wait() returned
+  double prefill_ms = 0;  // the same, for prompt rows
+  double submit_ms = 0;   // of both, until submit() returned
 };
 
 class PassRunner {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // Both outlive this.
-  PassRunner(Backend& backend, KvCache& cache, Clock clock);
+  // Backend and cache outlive this. `meanwhile` is called once in each pass that the device
+  // computes asynchronously, while it does.
+  PassRunner(Backend& backend, KvCache& cache, Clock clock, std::function<void()> meanwhile);
 
   struct [[nodiscard]] Outcome {
     DecodeStatus status;
-    double ms;  // it took
+    double ms;  // from submit() until wait() returned
   };
-  // Computes a pass, and rolls back the rows that only padded it.
+  // Computes a pass and rolls back its padding.
   Outcome run(const Pass& pass);
 
   const PassStats& stats() const { return totals_; }
@@ -45,6 +47,7 @@ class PassRunner {
   Backend& backend_;
   KvCache& cache_;
   const Clock clock_;
+  const std::function<void()> meanwhile_;
   PassStats totals_;
 };
 

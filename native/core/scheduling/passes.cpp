@@ -12,12 +12,12 @@ namespace infernode {
 
 namespace {
 
-// Rows that make waking another sampling thread worth it.
+// Rows that justify waking another sampling thread.
 constexpr std::size_t kRowsPerSampler = 8;
-// Passes that may fail one after another before the device counts as lost.
+// Consecutive failing passes after which the engine stops.
 constexpr std::int32_t kFailuresUntilBroken = 8;
-// Passes that the device may fail one after another: memory may be short for a moment, but
-// what fails again, with everything computed anew and a request alone, is not the pass.
+// Consecutive failures of the device after which it counts as lost: memory may be short for a
+// moment, but if a request alone fails as well, the cause is not the pass.
 constexpr std::int32_t kDeviceFailuresUntilBroken = 2;
 
 Failure lost_device(DecodeStatus status, const std::string& where) {
@@ -28,9 +28,10 @@ Failure lost_device(DecodeStatus status, const std::string& where) {
                 "one with fewer slots, a shorter contextLength or a smaller prefillChunk, or put "
                 "fewer layers on the device."};
   }
-  const std::string what = status == DecodeStatus::kLost
-                               ? "llama.cpp broke off a pass on " + where + ", its log says why"
-                               : where + " failed to compute two passes one after another";
+  const std::string what =
+      status == DecodeStatus::kLost
+          ? "llama.cpp broke off a pass on " + where + "; its log contains the reason"
+          : where + " failed to compute two passes one after another";
   return {ErrorCode::kDeviceFailed,
           "The engine stopped: " + what +
               ". End the process and start another one: a device's driver may not recover "
@@ -39,31 +40,45 @@ Failure lost_device(DecodeStatus status, const std::string& where) {
 
 }  // namespace
 
-Passes::Passes(const Parts& parts, Config config, Clock clock, std::function<bool()> interrupted)
+Passes::Passes(const Parts& parts, Config config, Clock clock, Hooks hooks)
     : parts_(parts),
       limits_(parts.backend.limits()),
       clock_(std::move(clock)),
-      interrupted_(std::move(interrupted)),
-      runner_(parts.backend, parts.cache, clock_),
+      hooks_(std::move(hooks)),
+      runner_(parts.backend, parts.cache, clock_, [this] { while_computing(); }),
       budget_(limits_.prefill_capacity, config.inter_token_latency_ms, limits_.facts.cheap_rows),
-      pool_(config.sampler_helpers),
-      scratch_(pool_.workers()) {}
+      samplers_(config.sampler_helpers),
+      scratch_(samplers_.workers()) {}
 
 void Passes::compute(const std::vector<DecodeRow>& rows) {
-  if (const PassShares joint = parts_.planner.joint_pass(rows, prompt_budget()); !joint.empty()) {
+  const std::int32_t budget = budget_.rows(parts_.scheduler.generates());
+  if (const PassShares joint = parts_.planner.joint_pass(rows, budget); !joint.empty()) {
     static_cast<void>(read(joint, static_cast<std::int32_t>(rows.size())));
     return;
   }
+  // With an isolated request in the decode pass, the prompts depend on whether that succeeds.
+  const bool plans = parts_.planner.plans_ahead() && parts_.scheduler.isolated() == nullptr;
+  ahead_ = {plans ? budget : 0, {}};
+  bool computed = true;
   if (const std::size_t length = propose(rows); length > 0) {
-    decode_guessed(rows, length);
+    computed = decode_guessed(rows, length);
   } else if (!rows.empty()) {
-    decode(rows);
+    computed = decode(rows);
   }
-  read_prompts();
+  const Ahead ahead = std::exchange(ahead_, {});
+  read_prompts(computed && ahead.passes ? *ahead.passes : parts_.planner.prompt_passes(budget));
 }
 
-// Computes a pass: the milliseconds it took, or nothing where it failed, which then has cost
-// its requests what it must.
+// While the device computes: the engine's own work, then the plan of the step's prompts, which does
+// not depend on the tokens that this pass will choose.
+void Passes::while_computing() {
+  hooks_.meanwhile();
+  if (ahead_.budget > 0 && !ahead_.passes)
+    ahead_.passes = parts_.planner.prompt_passes(ahead_.budget);
+}
+
+// Computes a pass and returns its milliseconds; nothing where it failed: then its requests have
+// been isolated, preempted or ended.
 std::optional<double> Passes::run(const Pass& pass) {
   const auto [status, ms] = runner_.run(pass);
   if (status != DecodeStatus::kOk) {
@@ -76,10 +91,10 @@ std::optional<double> Passes::run(const Pass& pass) {
   return ms;
 }
 
-void Passes::decode(const std::vector<DecodeRow>& rows) {
+bool Passes::decode(const std::vector<DecodeRow>& rows) {
   const Pass pass = decode_pass(rows);
   const std::optional<double> ms = run(pass);
-  if (!ms) return;
+  if (!ms) return false;
   budget_.decoded(*ms);
   parts_.drafting.plain_pass(pass.requests.size(), *ms);
   std::vector<ReadyRow> sampled;
@@ -92,10 +107,11 @@ void Passes::decode(const std::vector<DecodeRow>& rows) {
     }
   }
   sample(sampled);
+  return true;
 }
 
-// Guesses for all rows of the step: the tokens of each request to compute beyond its next
-// one, 0 for an ordinary pass.
+// Has tokens guessed for the requests of these rows. Returns how many per request; 0: none, and
+// the step has an ordinary decode pass.
 std::size_t Passes::propose(const std::vector<DecodeRow>& rows) {
   std::vector<Request*> requests;
   for (const DecodeRow& row : rows) requests.push_back(row.request);
@@ -103,23 +119,24 @@ std::size_t Passes::propose(const std::vector<DecodeRow>& rows) {
   return parts_.drafting.propose(requests, parts_.planner.most_guesses(requests.size()));
 }
 
-// Every row's token is chosen as if its pass had been one of its own. The first that differs
-// from the guess ends the request's share; rows behind it are forgotten.
-void Passes::decode_guessed(const std::vector<DecodeRow>& rows, std::size_t length) {
+// Each row's token is chosen as in an ordinary pass. A request keeps its tokens up to the first
+// that differs from the guess; the rows after it are truncated. False when the pass failed.
+bool Passes::decode_guessed(const std::vector<DecodeRow>& rows, std::size_t length) {
   std::vector<GuessedRow> guessed;
   for (const DecodeRow& row : rows) {
     guessed.push_back({row.request, parts_.drafting.proposed(*row.request)});
   }
   const Pass pass = guessing_pass(guessed);
   const std::optional<double> ms = run(pass);
-  if (!ms) return;
+  if (!ms) return false;
   parts_.drafting.drafted_pass(rows.size(), length + 1, *ms);
   const double started = clock_();
   for (const ReadyRow& ready : pass.ready) keep_hits(*ready.request, ready.row);
   sample_ms_ += clock_() - started;
+  return true;
 }
 
-// Tokens of one request out of the rows from `first` on, as far as its guesses come true.
+// Gives one request its tokens from the rows from `first` on, up to its first wrong guess.
 void Passes::keep_hits(Request& request, std::size_t first) {
   const std::span<const TokenId> guesses = parts_.drafting.proposed(request);
   for (std::size_t i = 0; i <= guesses.size(); ++i) {
@@ -128,7 +145,8 @@ void Passes::keep_hits(Request& request, std::size_t first) {
         parts_.chooser.choose(request, parts_.backend.logits(first + i), scratch_.front());
     const bool hit = i < guesses.size() && choice.token == guesses[i];
     parts_.drafting.judge(request, i, choice.token);
-    if (!parts_.endings.apply(request, std::move(choice))) return;  // it has ended, and is gone
+    if (!parts_.endings.apply(request, std::move(choice)))
+      return;  // the request has ended and no longer exists
     if (!hit) break;
     parts_.drafting.accepted(request);
   }
@@ -136,13 +154,13 @@ void Passes::keep_hits(Request& request, std::size_t first) {
   parts_.cache.roll_back(request.progress.sequence, request.progress.computed);
 }
 
-// Of requests whose known tokens are all computed.
+// Chooses the next tokens of requests whose known tokens are all computed.
 void Passes::sample(const std::vector<ReadyRow>& rows) {
   const double started = clock_();
   std::vector<std::span<float>> logits;
   for (const ReadyRow& row : rows) logits.push_back(parts_.backend.logits(row.row));
   std::vector<TokenChoice> chosen(rows.size());
-  pool_.run(
+  samplers_.run(
       rows.size(),
       [&](std::size_t index, std::size_t worker) {
         chosen[index] =
@@ -153,27 +171,23 @@ void Passes::sample(const std::vector<ReadyRow>& rows) {
     Request& request = *rows[i].request;
     parts_.drafting.judge(request, 0, chosen[i].token);
     parts_.drafting.rest(request);
-    static_cast<void>(
-        parts_.endings.apply(request, std::move(chosen[i])));  // the last thing done for it
+    static_cast<void>(parts_.endings.apply(request, std::move(chosen[i])));  // it may have ended
   }
   sample_ms_ += clock_() - started;
 }
 
-// Rows of prompts that the step may compute.
-std::int32_t Passes::prompt_budget() const { return budget_.rows(parts_.scheduler.generates()); }
-
-void Passes::read_prompts() {
-  for (const PassShares& shares : parts_.planner.prompt_passes(prompt_budget())) {
+void Passes::read_prompts(const std::vector<PassShares>& passes) {
+  for (const PassShares& shares : passes) {
     if (!read(shares, 0)) break;  // the plan no longer holds
   }
 }
 
-// Computes the next rows of some requests; of those that are complete then, the next token is
-// chosen. False when the pass failed.
+// Computes the next rows of some requests, and chooses the next token of those whose known tokens
+// are all computed then. False when the pass failed.
 bool Passes::read(const PassShares& shares, std::int32_t generating) {
   const Pass pass = reading_pass(shares, generating);
   for (const Request* request : pass.requests)
-    parts_.drafting.rest(*request);  // of an earlier step
+    parts_.drafting.rest(*request);  // drops guesses of an earlier step
   const std::optional<double> ms = run(pass);
   if (!ms) return false;
   budget_.prefilled(static_cast<std::int32_t>(pass.rows.size()), *ms);
@@ -192,7 +206,8 @@ bool Passes::read(const PassShares& shares, std::int32_t generating) {
   return true;
 }
 
-// Tells how likely prompts were, row by row. Returns who has ended by it, and is gone.
+// Publishes the log-probabilities of prompts. Returns the requests that failed in it, which no
+// longer exist.
 std::vector<Request*> Passes::tell_prompts(const Pass& pass) {
   const double started = clock_();
   std::vector<Request*> ended;
@@ -212,7 +227,7 @@ std::optional<Failure> Passes::tell_prompt(Request& request, std::span<const Tel
     for (const TellingRow& row : rows) logits.push_back(parts_.backend.logits(row.row));
     std::vector<PromptLogProb> told(rows.size());
     const std::int32_t top = request.spec.params.prompt_log_probs;
-    pool_.run(
+    samplers_.run(
         rows.size(),
         [&](std::size_t index, std::size_t worker) {
           told[index] = prompt_log_prob_of(logits[index], rows[index].next, top, scratch_[worker]);
@@ -225,14 +240,15 @@ std::optional<Failure> Passes::tell_prompt(Request& request, std::span<const Tel
     request.progress.told += static_cast<Position>(rows.size());
     return std::nullopt;
   } catch (const std::bad_alloc&) {
-    return Failure{ErrorCode::kOutOfMemory,
-                   "There was no memory to tell how likely this prompt's tokens are; others are "
-                   "not affected."};
+    return Failure{
+        ErrorCode::kOutOfMemory,
+        "There was no memory for the log-probabilities of this prompt; other requests are not "
+        "affected."};
   }
 }
 
-// Nobody's fault: all that took part are computed anew, each alone, and the device is lost
-// where it fails again before anything succeeds.
+// No request's fault: all requests of the pass are computed again, each alone. The device counts as
+// lost if it fails again before a pass succeeds.
 void Passes::device_failed(DecodeStatus status, std::span<Request* const> requests) {
   const bool gone = status == DecodeStatus::kLost;
   if (gone || ++device_failures_in_a_row_ >= kDeviceFailuresUntilBroken)
@@ -243,11 +259,11 @@ void Passes::device_failed(DecodeStatus status, std::span<Request* const> reques
   }
 }
 
-// A failing pass costs only the requests it must: alone it ends its one
-// request; of several, each is computed alone next, and who fails again ends.
-// Where a pass finds no room, one after another gives way until it does.
+// A failing pass ends as few requests as possible: its only request ends; of several, each is
+// computed alone next, and those that fail again end. If a pass finds no free cells, requests are
+// preempted one by one until it does.
 void Passes::failed(DecodeStatus status, std::span<Request* const> requests) {
-  if (interrupted_()) return;  // the engine ends everything next
+  if (hooks_.interrupted()) return;  // the engine ends everything next
   if (status == DecodeStatus::kNoRoom && parts_.cache.running() > 1)
     return parts_.seating.preempt_one();
   if (spoils(status) && status != DecodeStatus::kFailed) return device_failed(status, requests);

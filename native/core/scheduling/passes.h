@@ -1,6 +1,6 @@
-// What a step computes: rows of requests that generate, guesses beside them, and prompts under
-// the budget; then the next token of each request that has all it knows computed. What a failing
-// pass costs is decided here. Engine thread only.
+// The passes of a step, and what follows from them: decode rows, with guessed tokens where that
+// pays, then prompt rows within the budget; the next token of each request whose known tokens are
+// all computed; and which requests a failing pass ends. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -45,23 +45,31 @@ class Passes {
     double inter_token_latency_ms = 100;
     std::int32_t sampler_helpers = 0;
   };
-  // `interrupted` says that the engine is closing: passes then fail for that reason.
-  Passes(const Parts& parts, Config config, Clock clock, std::function<bool()> interrupted);
+  struct Hooks {
+    std::function<bool()> interrupted;  // whether the engine is closing, which makes passes fail
+    std::function<void()> meanwhile;    // of PassRunner
+  };
+  Passes(const Parts& parts, Config config, Clock clock, Hooks hooks);
 
-  // Computes the step of these decode rows, and of prompts. Throws where one pass after another
-  // fails: the device counts as lost.
+  // Computes these decode rows, and prompt rows. Throws after too many failing passes in a row.
   void compute(const std::vector<DecodeRow>& rows);
 
   const PassStats& stats() const { return runner_.stats(); }
   double sample_ms() const { return sample_ms_; }
 
  private:
-  void decode(const std::vector<DecodeRow>& rows);
+  // The prompt passes of a step, planned while its decode pass is computed.
+  struct Ahead {
+    std::int32_t budget = 0;  // rows; 0: nothing is planned ahead
+    std::optional<std::vector<PassShares>> passes;
+  };
+
+  [[nodiscard]] bool decode(const std::vector<DecodeRow>& rows);
   std::size_t propose(const std::vector<DecodeRow>& rows);
-  void decode_guessed(const std::vector<DecodeRow>& rows, std::size_t length);
+  [[nodiscard]] bool decode_guessed(const std::vector<DecodeRow>& rows, std::size_t length);
   void keep_hits(Request& request, std::size_t first);
-  void read_prompts();
-  std::int32_t prompt_budget() const;
+  void read_prompts(const std::vector<PassShares>& passes);
+  void while_computing();
   [[nodiscard]] bool read(const PassShares& shares, std::int32_t generating);
   [[nodiscard]] std::vector<Request*> tell_prompts(const Pass& pass);
   [[nodiscard]] std::optional<Failure> tell_prompt(Request& request,
@@ -74,11 +82,12 @@ class Passes {
   const Parts parts_;
   const BackendLimits limits_;
   const Clock clock_;
-  const std::function<bool()> interrupted_;
+  const Hooks hooks_;
   PassRunner runner_;
   PrefillBudget budget_;
-  WorkerPool pool_;
-  std::vector<SamplerScratch> scratch_;  // one per worker of the pool
+  WorkerPool samplers_;
+  std::vector<SamplerScratch> scratch_;  // one per thread of `samplers_`
+  Ahead ahead_;
   std::int32_t failures_in_a_row_ = 0;
   std::int32_t device_failures_in_a_row_ = 0;
   double sample_ms_ = 0;

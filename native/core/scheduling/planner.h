@@ -52,6 +52,9 @@ class Planner {
   // One pass of these decode rows and of at most `budget` prompt rows. Empty where decode rows and
   // prompt rows are computed in passes of their own. May evict idle prefixes.
   virtual PassShares joint_pass(std::span<const DecodeRow> rows, std::int32_t budget) = 0;
+  // True: prompt_passes() does not call the backend, and no decode pass that succeeds changes what
+  // it returns, so that it can be called while one is computed.
+  [[nodiscard]] virtual bool plans_ahead() const = 0;
   // Passes of prompt rows, at most `budget` in all. May evict idle prefixes.
   virtual std::vector<PassShares> prompt_passes(std::int32_t budget) = 0;
 };

@@ -13,7 +13,7 @@ std::vector<DecodeRow> PoolPlanner::decode_rows() const {
 
 std::size_t PoolPlanner::most_guesses(std::size_t requests) {
   const auto wanted = static_cast<std::int32_t>(requests * (kMostDrafted + 1));
-  const auto cells = static_cast<std::size_t>(cache_.room(wanted));
+  const auto cells = static_cast<std::size_t>(cache_.make_room(wanted));
   return cells / requests - 1;  // Seating has seen to one cell for each
 }
 
@@ -36,7 +36,7 @@ PassShares PoolPlanner::pass_of(std::span<const DecodeRow> rows, std::int32_t bu
   for (const DecodeRow& row : rows) shares.push_back({row.request, 1});
   const auto taken = static_cast<std::int32_t>(shares.size());
   const std::int32_t wanted = taken + std::min(budget, scheduler_.prompt_rows());
-  std::int32_t room = std::min(cache_.room(wanted), limits_.prefill_capacity) - taken;
+  std::int32_t room = std::min(cache_.make_room(wanted), limits_.prefill_capacity) - taken;
   // Every running request may have a row with logits. The other such rows of a pass are shared by
   // the requests that want the logits of all their prompt rows.
   std::int32_t outputs = std::max(0, limits_.prefill_outputs - cache_.running());

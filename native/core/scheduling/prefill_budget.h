@@ -1,6 +1,6 @@
-// How many prompt rows a step may compute while others generate: as many as
-// fit in the time left of the inter-token latency aimed at, by running means
-// of what rows have cost so far. Engine thread only; the clock is the caller's.
+// How many prompt rows a step may compute while requests generate: as many as fit into the
+// inter-token latency aimed at, by the measured time of a decode pass and of a prompt row. Engine
+// thread only.
 #pragma once
 
 #include <algorithm>
@@ -16,17 +16,17 @@ class PrefillBudget {
 
   void decoded(double ms) { decode_ms_ = blend(decode_ms_, ms); }
   void prefilled(std::int32_t rows, double ms) {
-    // A handful of rows costs a whole weight pass: no measure of a row's price.
+    // A pass of few rows takes as long as reading the weights: no measure of a row's time.
     if (rows >= cheap_rows_) row_ms_ = blend(row_ms_, ms / rows);
   }
 
   double row_ms() const { return row_ms_; }  // 0: not known yet
 
-  // Rows of this step; everything the backend takes when nobody waits.
+  // Rows of this step: as many as the backend takes when no request generates.
   std::int32_t rows(bool others_generate) const {
     if (!others_generate || row_ms_ <= 0) return capacity_;
-    // Slow decode steps (wide batches, small machines) leave prefill half of
-    // the time, else prompts would starve.
+    // Where decode passes alone exceed the latency, prefill gets as much time as they do: otherwise
+    // prompts would starve.
     const double room_ms = std::max(latency_ms_ - decode_ms_, decode_ms_);
     const auto rows = static_cast<std::int32_t>(std::min(room_ms / row_ms_, 1e6));
     return std::clamp(rows, std::min(cheap_rows_, capacity_), capacity_);
@@ -40,7 +40,7 @@ class PrefillBudget {
 
   std::int32_t capacity_;
   double latency_ms_;
-  std::int32_t cheap_rows_;  // below, passes are bound by weights
+  std::int32_t cheap_rows_;  // of BackendFacts
   double decode_ms_ = 0;
   double row_ms_ = 0;
 };

@@ -1,9 +1,6 @@
-// What the engine has to tell, gathered until it is worth a publication. Waking
-// whoever listens costs a tenth of a millisecond of both cores of a small
-// machine, so short steps share a publication; a first token and an end do not
-// wait.
-// What throws here has told nothing.
-// Engine thread only.
+// Collects the events of steps and publishes them. Waking JavaScript costs a tenth of a millisecond
+// of both cores of a small machine, so short steps share a publication; a first token and an end do
+// not wait. A function that throws has added no event. Engine thread only.
 #pragma once
 
 #include <optional>
@@ -21,28 +18,28 @@ class Publisher {
   // `sink` outlives it. Events wait for `interval_ms` at most.
   Publisher(EventSink& sink, double interval_ms) : sink_(sink), interval_ms_(interval_ms) {}
 
-  // The engine has accepted a request. `awaited`: its caller may act on that alone.
+  // The engine has accepted a request. `awaited`: its caller may wait for that.
   void accepted(RequestId id, bool awaited);
-  // An accepted request's prompt, if it is to be told.
+  // An accepted request's prompt, if requested.
   void prompt(const Request& request);
-  // How likely the next tokens of a request's prompt were.
+  // The next log-probabilities of a request's prompt.
   void prompt_log_probs(RequestId id, std::vector<PromptLogProb> tokens);
   // A request's next token; its first one is urgent.
   void token(const Request& request, TokenChoice choice, bool first);
-  // All tokens a fork begins with.
+  // The tokens that a fork takes over from its source.
   void beginning(const Request& fork, const Vocab& vocab);
   // The one end of a request that embeds, as a vector or as scores.
   void embedded(const Request& request, std::vector<float> embedding, double now);
-  // The request's one end, after the text it still held back; with its state, if any.
+  // The request's one end, after the text that was held back; with its state, if any.
   void end(Request& request, FinishReason reason, std::optional<Failure> failure, CachedState state,
            double now);
-  // The end of one that never became a request.
+  // The end of a fork that never became a request.
   void refuse(RequestId id, FinishReason reason, std::optional<Failure> failure);
 
   [[nodiscard]] bool empty() const { return events_.empty(); }
-  // Whether somebody may wait for an acceptance that is not published yet.
+  // Whether a caller may wait for an acceptance that is not published yet.
   [[nodiscard]] bool acceptance_awaited() const { return acceptance_awaited_; }
-  // Whether events may wait for a step that follows at once.
+  // Whether events may wait for the next step.
   [[nodiscard]] bool may_wait(double now) const {
     return !urgent_ && now - published_ms_ < interval_ms_;
   }

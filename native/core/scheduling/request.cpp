@@ -24,7 +24,7 @@ std::unique_ptr<Request> Request::fork(RequestId id, std::uint64_t seed,
                                        std::int32_t vocabulary_size) const {
   const std::vector<TokenId>& known = progress.known;
   GenerateParams params = spec.params;
-  params.prompt_log_probs = -1;  // they are its source's to tell
+  params.prompt_log_probs = -1;  // its source publishes them
   params.prompt_tokens = false;
   auto other = std::make_unique<Request>(
       id, std::vector<TokenId>(known.begin(), known.begin() + spec.prompt_tokens),

@@ -1,5 +1,5 @@
-// One request, in three parts: what was asked, how far it is, what it says. The engine thread
-// owns it; the caller keeps only its RequestControl.
+// One request, in three parts: what was asked, its progress, its output. The engine thread owns it;
+// the caller keeps only its RequestControl.
 #pragma once
 
 #include <algorithm>
@@ -18,16 +18,15 @@
 
 namespace infernode {
 
-// What a caller may still do to a request it has handed over. Lock-free; the
-// engine reads it at every step boundary.
+// How a caller controls a request that it has submitted. Lock-free; the engine reads it at the
+// start of each step.
 struct RequestControl {
   std::atomic<bool> cancelled{false};
   std::atomic<std::int64_t> acknowledged{0};  // tokens its consumer has read
-  std::atomic<bool> wants_wake{false};        // the engine waits for `acknowledged`
+  std::atomic<bool> wants_wake{false};        // the engine wants a wake() when `acknowledged` grows
 };
 
-// Tokens a consumer may leave unread before its request is no longer
-// scheduled: at 32 bytes a token and 256 requests, 2 MiB held in all.
+// Unread tokens after which a request pauses: at 32 bytes a token and 256 requests, 2 MiB in all.
 constexpr std::int64_t kUnreadTokensAllowed = 256;
 
 struct RequestTimes {  // milliseconds of the engine's clock
@@ -45,39 +44,39 @@ struct RequestSpec {
   std::shared_ptr<RequestControl> control;
 };
 
-// How far a request is: its stage, and within it how many of its known tokens (prompt and
-// generated) are computed (positions in the KV cache). The scheduler closes that gap.
+// The progress of a request: its stage, and how many of its known tokens (prompt and generated) are
+// computed, that is, have positions in the KV cache.
 struct Progress {
-  std::vector<TokenId> known;  // the prompt, then what was generated
+  std::vector<TokenId> known;  // the prompt, then the generated tokens
   Position computed = 0;       // known[0, computed) are in the KV cache
-  Position told = 0;           // rows [0, told) have told of the prompt token after each
+  Position told = 0;  // rows [0, told) have given the log-probability of the next prompt token
   SequenceId sequence = kNoSequence;
-  StateBytes saved;  // known[0, saved_length) while preempted
+  StateBytes saved;  // the state of known[0, saved_length), while preempted
   Position saved_length = 0;
   std::uint64_t arrival = 0;  // order of acceptance
-  // Computed for others before, when the request was first seated.
+  // Prompt tokens that were already computed when the request was first seated.
   std::int32_t cached_prompt_tokens = 0;
-  // Where its state will be kept for others, ascending; prefill stops there.
+  // Positions, ascending, where prefill stops and the state is saved for other requests.
   std::vector<Position> checkpoints;
-  bool isolated = false;  // was in a failing pass: computed alone next, and never awaits
-  bool paused = false;    // its consumer lags; set at each step's start
+  bool isolated = false;  // was in a failing pass: is computed alone next, and never awaits
+  bool paused = false;    // its consumer reads too slowly; set at the start of each step
 
   [[nodiscard]] Stage stage() const { return stage_; }
-  // What cannot happen in its stage breaks the engine.
+  // Throws BrokenInvariant for an event that the stage does not allow.
   void happened(StageEvent event) {
     const std::optional<Stage> next = next_stage(stage_, event);
-    INFERNODE_CHECK(next, "something happens to a request that its stage excludes");
+    INFERNODE_CHECK(next, "a request's stage does not allow this event");
     stage_ = *next;
   }
 
-  // Known tokens that are not computed yet. One is a decode row; more are
-  // prefilled, the last of them with logits.
+  // Known tokens that are not computed yet. One is computed as a decode row; more are prefilled,
+  // the last of them with logits.
   [[nodiscard]] std::int32_t gap() const {
     return static_cast<std::int32_t>(known.size()) - computed;
   }
   [[nodiscard]] bool has_place() const { return sequence != kNoSequence; }
   [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
-  // Whether rows of its prompt are about to be computed, now or once it awaits no longer.
+  // Whether it will compute prompt rows, now or when it no longer awaits another request.
   [[nodiscard]] bool will_prefill() const { return !paused && (awaits() || gap() > 1); }
   [[nodiscard]] bool awaits() const { return stage_ == Stage::kAwaiting; }
 
@@ -89,7 +88,7 @@ struct Progress {
     happened(StageEvent::kLeave);
     forget_place();
   }
-  // Checks nothing: for when the books are what broke.
+  // Checks nothing: called when the books themselves may be inconsistent.
   void forget_place() noexcept {
     stage_ = Stage::kQueued;
     computed = 0;
@@ -101,12 +100,12 @@ struct Progress {
   Stage stage_ = Stage::kQueued;
 };
 
-// What a request says: how its tokens are chosen, and how they become text.
+// The output of a request: how its tokens are chosen, and their text.
 struct Output {
   Sampler sampler;
   TextStream text;
   std::optional<Constraint> constraint;
-  // One per generated token, where asked for.
+  // One per generated token, if requested.
   std::vector<std::shared_ptr<const LogProbs>> log_probs;
 };
 
@@ -115,8 +114,8 @@ class Request {
   Request(RequestId id, std::vector<TokenId> prompt, GenerateParams params,
           std::shared_ptr<RequestControl> control, std::int32_t vocabulary_size);
 
-  // The same generation so far, to go on with random numbers of its own. It
-  // holds no place and has computed nothing.
+  // A copy with the same tokens so far and another random seed. It has no sequence and no computed
+  // tokens.
   [[nodiscard]] std::unique_ptr<Request> fork(RequestId id, std::uint64_t seed,
                                               std::shared_ptr<RequestControl> control,
                                               std::int32_t vocabulary_size) const;
@@ -132,19 +131,19 @@ class Request {
   [[nodiscard]] bool cancelled() const {
     return spec.control->cancelled.load(std::memory_order_relaxed);
   }
-  // True while the consumer lags too far behind. Arms the wake-up before it
-  // looks a second time, so an acknowledgement in between is never lost.
+  // Whether too many tokens are unread. Sets wants_wake before it looks a second time, so that no
+  // acknowledgement in between is lost.
   [[nodiscard]] bool lagging() const;
 
-  // Whether the log-probabilities of its prompt are wanted and not all told yet.
+  // Whether log-probabilities of its prompt are requested and not all published yet.
   [[nodiscard]] bool tells_prompt() const { return tells_at(progress.told); }
-  // Whether the row of a known token tells how likely the prompt's next one was.
+  // Whether the row of a known token gives a requested log-probability of the next prompt token.
   [[nodiscard]] bool tells_at(Position position) const {
     return spec.params.prompt_log_probs >= 0 && position >= progress.told &&
            position + 1 < spec.prompt_tokens;
   }
 
-  // The first `length` known tokens are there without computing them.
+  // The first `length` known tokens were found in the cache.
   void reuse(Position length) {
     progress.computed = length;
     if (times.first_token < 0) progress.cached_prompt_tokens = std::min(length, spec.prompt_tokens);

@@ -33,6 +33,8 @@ class Scheduler {
   // Waiting requests for which there are sequences, in order of arrival.
   std::vector<Request*> admissible() const;
 
+  // The request that is computed alone after a failing pass; nullptr: none.
+  Request* isolated() const;
   // Requests whose next row is a decode row, by ascending sequence.
   std::vector<Request*> decoding() const;
   // Rows of its prompt that a request can compute now; 0 where its next row is a decode row.
@@ -67,7 +69,6 @@ class Scheduler {
   const std::vector<std::unique_ptr<Request>>& living() const { return living_; }
 
  private:
-  Request* isolated() const;
   [[nodiscard]] bool runs(const Request& request, const Request* alone) const;
   std::vector<AdapterScales> adapters_in_use() const;
 

@@ -17,14 +17,15 @@ bool Seating::prepare() {
     if (!parts_.cache.move(*wanted)) break;
     ++totals_.sequence_moves;
   }
-  free_cells();
+  preempt_for_cells();
   return parts_.scheduler.runnable();
 }
 
-// Frees one cell for each request that generates: preempts the youngest until there are as many.
-void Seating::free_cells() {
+// Makes one cell free for each request that generates: preempts the youngest until there are
+// enough.
+void Seating::preempt_for_cells() {
   std::int32_t wanted = parts_.scheduler.least_rows();
-  while (parts_.cache.room(wanted) < wanted) {
+  while (parts_.cache.make_room(wanted) < wanted) {
     INFERNODE_CHECK(parts_.cache.running() > 1,
                     "a request alone finds no free cell in the whole cache");
     preempt(*parts_.scheduler.first_to_leave());

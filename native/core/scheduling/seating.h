@@ -43,7 +43,7 @@ class Seating {
 
  private:
   [[nodiscard]] bool has_cells(const Request& request);
-  void free_cells();
+  void preempt_for_cells();
   void choose_adapters();
   void preempt(Request& request);
 
