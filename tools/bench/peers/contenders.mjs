@@ -3,7 +3,7 @@
 // where setting is { store, programs, isa, native } and task is { model, slots, contextLength,
 // threads }. What start() resolves to runs prompts: { pid, loadMs, run(prompts, newTokens), stop() },
 // or whole workloads where no texts can be passed: { measure(workload) }.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { paths } from "../../setup/paths.mjs";
@@ -71,14 +71,12 @@ const llamaServer = {
   },
 };
 
-export function versionOfProgram(program) {
-  const env = referenceEnvironment(program);
-  const text = execFileSync(program, ["--version"], {
-    env,
+function versionOfProgram(program) {
+  const { stdout, stderr } = spawnSync(program, ["--version"], {
+    env: referenceEnvironment(program),
     encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
   });
-  return text.trim().split("\n")[0] || "of the pinned tree";
+  return /version: .*/.exec(`${stdout}${stderr}`)?.[0] ?? "of the pinned tree";
 }
 
 const kVllmFlags = ["--dtype", "bfloat16", "--no-enable-prefix-caching"];

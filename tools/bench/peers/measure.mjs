@@ -36,7 +36,7 @@ export async function measureGroup(group, setting, onProgress) {
         throw new BenchFailure(`stopped before "${workload.title}": time is up.`);
       const bar = bars[index];
       result.workloads.push(await measureWorkload({ group, members, workload, bar, nextPrompts }, setting));
-      describe(result, members, setting);
+      describe(result, members);
       onProgress(result);
     }
     result.isComplete = true;
@@ -46,7 +46,7 @@ export async function measureGroup(group, setting, onProgress) {
   } finally {
     for (const member of members) await member.running?.stop().catch(() => {});
   }
-  describe(result, members, setting);
+  describe(result, members);
   onProgress(result);
   return result;
 }
@@ -90,6 +90,7 @@ async function startMember(member, workloads, setting) {
   };
   member.facts = facts;
   member.running = await kind.start(setting, task);
+  member.version = await kind.version(setting);
   if (member.running.run === undefined) return;
   const answer = await member.running.run([kTextPrompt], kTextTokens);
   member.text = answer.texts[0];
@@ -178,22 +179,16 @@ function ratiosOf({ isReversed = false }, members, results, atLeast) {
   }));
 }
 
-function describe(result, members, setting) {
+function describe(result, members) {
   result.contenders = members.map((member) => ({
     name: member.name,
     title: member.kind.title,
     weights: titleOf(member.weights),
-    version: member.version ?? versionOf(member, setting),
+    version: member.version ?? "not started",
     settings: member.kind.settings,
     loadMs: member.running?.loadMs,
     memoryBytes: member.memoryBytes,
     text: member.text,
     ...(member.failure === undefined ? {} : { failure: member.failure }),
   }));
-}
-
-function versionOf(member, setting) {
-  if (member.running === undefined) return "not started";
-  member.version = member.kind.version(setting);
-  return member.version;
 }
