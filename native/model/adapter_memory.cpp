@@ -46,11 +46,11 @@ bool in_pipeline(const std::vector<ModelDevice>& places) {
 }
 
 // The product of a pair, rank numbers and then as many as the matrix has rows, for each row of
-// a pass; logits are of as many rows as there are slots.
+// a pass; logits are computed for fewer rows.
 std::uint64_t product_bytes(const GgufTensor& tensor, const EngineShape& shape) {
   if (!tensor.name.ends_with(kSecond) || tensor.shape.size() < 2) return 0;
   const auto each = static_cast<std::uint64_t>(tensor.shape[0] + tensor.shape[1]) * sizeof(float);
-  const std::int32_t rows = of_output(tensor.name) ? shape.slots : shape.prefill_chunk;
+  const std::int32_t rows = of_output(tensor.name) ? most_outputs(shape) : most_rows(shape);
   return each * static_cast<std::uint64_t>(rows);
 }
 

@@ -10,10 +10,6 @@ namespace infernode {
 
 namespace {
 
-// Rows with logits in a pass that scores prompts or computes drafts for a few sequences. Costs
-// memory for as many logits in the compute buffer, and on the host once such a pass is computed.
-constexpr std::int32_t kWideOutputs = 64;
-
 ggml_type ggml_type_of(KvType type) {
   switch (type) {
     case KvType::kF16:
@@ -36,14 +32,6 @@ std::uint32_t padded(std::int32_t cells) {
 }
 
 }  // namespace
-
-std::int32_t most_rows(const EngineShape& shape) {
-  return std::max(shape.prefill_chunk, shape.slots);
-}
-
-std::int32_t most_outputs(const EngineShape& shape) {
-  return std::max(shape.slots, std::min(kWideOutputs, most_rows(shape)));
-}
 
 llama_context_params context_params(const EngineShape& shape, std::int32_t threads) {
   llama_context_params params = llama_context_default_params();

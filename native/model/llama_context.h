@@ -15,11 +15,6 @@ struct ContextDeleter {
 };
 using ContextHandle = std::unique_ptr<llama_context, ContextDeleter>;
 
-// Most rows in one pass.
-std::int32_t most_rows(const EngineShape& shape);
-// Most rows with logits in one pass; each needs room for a whole vocabulary.
-std::int32_t most_outputs(const EngineShape& shape);
-
 llama_context_params context_params(const EngineShape& shape, std::int32_t threads);
 
 // A context, or the reason why llama.cpp did not create one.

@@ -15,6 +15,9 @@ constexpr std::uint64_t kHostMargin = 64 * kMiB;  // graphs, tokenizer, allocato
 constexpr std::uint64_t kDeviceMargin = 256 * kMiB;
 constexpr std::uint64_t kPassMargin = 64 * kMiB;  // workspaces that kernels allocate during a pass
 constexpr std::uint64_t kMappedFactor = 4;
+// Rows with logits in a pass that scores prompts or computes drafts for a few sequences. Costs
+// memory for as many logits in the compute buffer, and on the host once such a pass is computed.
+constexpr std::int32_t kWideOutputs = 64;
 constexpr std::int32_t kMostSequences = 256;  // llama.cpp's limit (LLAMA_MAX_SEQ)
 constexpr std::uint64_t kMostHostCache = 1024 * kMiB;
 // A quarter: Node, its heap and other engines grow as well.
@@ -73,6 +76,14 @@ void add_devices(std::vector<DeviceMemory>& devices, const std::vector<DeviceMem
 }
 
 std::int32_t idle_sequences(std::int32_t slots) { return std::min(slots, kMostSequences - slots); }
+
+std::int32_t most_rows(const EngineShape& shape) {
+  return std::max(shape.prefill_chunk, shape.slots);
+}
+
+std::int32_t most_outputs(const EngineShape& shape) {
+  return std::max(shape.slots, std::min(kWideOutputs, most_rows(shape)));
+}
 
 void check_weights_fit(const std::string& label, const WeightMemory& weights, bool memory_map,
                        const MemoryRoom& room) {

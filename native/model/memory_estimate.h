@@ -30,6 +30,10 @@ struct EngineShape {
 
 // Sequence ids beyond the slots, for cached prefixes; only with one pool of cells.
 std::int32_t idle_sequences(std::int32_t slots);
+// Most rows in one pass.
+std::int32_t most_rows(const EngineShape& shape);
+// Most rows with logits in one pass; each needs room for a whole vocabulary.
+std::int32_t most_outputs(const EngineShape& shape);
 
 // Bytes in one device's own memory.
 struct DeviceMemory {

@@ -174,7 +174,7 @@ TEST("what cannot be believed is kModelCorrupt and named") {
   refused(file, "'nested' is an array of unknown or nested type 9");
   file = tiny_llama();
   file.keys.push_back({"bad\xff", GgufBytes::number<std::uint32_t>(7) + "\1"});
-  refused(file, "no UTF-8");
+  refused(file, "not UTF-8");
   file = tiny_llama();
   file.u32("general.alignment", 33);
   refused(file, "general.alignment");

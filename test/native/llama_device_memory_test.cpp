@@ -128,8 +128,10 @@ void check_model(LimitedDevices& devices, const std::shared_ptr<const LlamaModel
   const MemoryNeeded needed = engine_memory(*model, nullptr, options);
   CHECK_EQ(needed.devices.size(), place.placement.devices.size());
   std::unique_ptr<LlamaBackend> backend;
-  const double host =
-      host_bytes_of([&] { backend = std::make_unique<LlamaBackend>(model, options); });
+  double host = host_bytes_of([&] { backend = std::make_unique<LlamaBackend>(model, options); });
+  // llama.cpp allocates logits for more rows than slots in the first pass that has them.
+  const std::int32_t later = backend->limits().prefill_outputs - options.slots;
+  host += 4.0 * later * model->info().vocabulary_size;
   const Lying made = lying(devices);
   std::uint64_t on_devices = 0;
   double unused = 0;  // said of devices, and lying on none

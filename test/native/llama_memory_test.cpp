@@ -60,9 +60,13 @@ void check_close(const char* what, const std::string& name, std::uint64_t said, 
 void check_context(const std::shared_ptr<const LlamaModel>& model, const ContextOptions& options,
                    const std::string& name) {
   const MemoryNeeded needed = model->memory_needed(options.shape());
-  Allocated real = allocated_by([&] { const LlamaBackend backend(model, options); });
-  // Room for the logits of guessed rows is made by the first pass that has them.
-  const std::int32_t later = options.speculation ? 64 - options.slots : 0;
+  std::int32_t outputs = 0;
+  Allocated real = allocated_by([&] {
+    const LlamaBackend backend(model, options);
+    outputs = backend.limits().prefill_outputs;
+  });
+  // llama.cpp allocates logits for more rows than slots in the first pass that has them.
+  const std::int32_t later = outputs - options.slots;
   real.compute += 4.0 * later * model->info().vocabulary_size;
   check_close("KV", name, needed.kv_bytes, real.kv);
   check_close("compute", name, needed.compute_bytes, real.compute);

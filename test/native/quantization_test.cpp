@@ -223,9 +223,9 @@ TEST("scales and zero points that are none are refused, by name and row") {
        },
        kCorrupt, "has only zeros as scales in row 3"},
       {"fast", [](StoredLayer& layer) { poke(layer, "layer.proj.qzeros", 3, 0xaf30); }, kCorrupt,
-       "not a whole number of 0 to 15"},
+       "expected an integer from 0 to 15"},
       {"llm-awq", [](StoredLayer& layer) { poke(layer, "layer.proj.scaled_zeros", 3, 0x7e00); },
-       kCorrupt, "not a whole number of 0 to 15"},
+       kCorrupt, "expected an integer from 0 to 15"},
   };
   for (const Refusal& refusal : refusals) refuse_layer(refusal);
 }

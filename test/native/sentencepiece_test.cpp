@@ -49,11 +49,11 @@ TEST("malformed tokenizer.model files are refused by name") {
   const std::string good = small_sentencepiece() + trainer_and_normalizer();
   const std::vector<Case> cases = {
       {"", ErrorCode::kModelCorrupt, "no pieces"},
-      {good.substr(0, good.size() / 2 + 3), ErrorCode::kModelCorrupt, "no SentencePiece model"},
+      {good.substr(0, good.size() / 2 + 3), ErrorCode::kModelCorrupt, "not a SentencePiece model"},
       {"version https://git-lfs.github.com/spec/v1", ErrorCode::kModelCorrupt, "download"},
-      {std::string(11, '\xff'), ErrorCode::kModelCorrupt, "no SentencePiece model"},
+      {std::string(11, '\xff'), ErrorCode::kModelCorrupt, "not a SentencePiece model"},
       {text_field(1, text_field(1, "a") + text_field(2, "xx")), ErrorCode::kModelCorrupt,
-       "no Sent"},
+       "not a Sent"},
       {piece("a", 0, 9) + good, ErrorCode::kModelCorrupt, "unknown type"},
       {good + piece("ab", 0), ErrorCode::kModelCorrupt, "same text"},
       {piece("a", 0) + trainer_and_normalizer(), ErrorCode::kModelCorrupt,

@@ -83,6 +83,16 @@ async function commandLine(image) {
     const { code, text } = await runIn(image.folder, ["infernode", "worker", "--test_input", job], options);
     demand(code === 0 && text.includes('"model":"tinytale"'), `it exits ${code}: ${text}`);
   });
+  await cell("serve without a key: only where the platform authenticates", [], async () => {
+    const command = ["infernode", "serve", "missing.gguf", "--host", "0.0.0.0"];
+    const { env } = image.config;
+    const open = await runIn(image.folder, command, asUser(image));
+    demand(open.code === 2 && open.text.includes("--behind-gateway"), `it exits ${open.code}: ${open.text}`);
+    for (const platform of [{ K_SERVICE: "stories" }, { AIP_HTTP_PORT: "8080" }]) {
+      const { code, text } = await runIn(image.folder, command, asUser(image, { env: { ...env, ...platform } }));
+      demand(code === 1 && text.includes("missing.gguf"), `${Object.keys(platform)}: it exits ${code}: ${text}`);
+    }
+  });
 }
 
 // The step that bakes a model in, on a copy of the image.
