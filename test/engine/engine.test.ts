@@ -99,7 +99,7 @@ describe("a generation", () => {
       );
       const error = await caught(() => engine.generate({ ...greedy, logitBias: new Map(all) }));
       expect(error).toMatchObject({ code: "INVALID_OPTION", retryable: false });
-      expect(error.message).toMatch(/the biases of tokens, .* forbid every one/);
+      expect(error.message).toMatch(/logit biases, .* forbid every token/);
     });
   });
 });

@@ -16,10 +16,8 @@ Failure no_token(const Request& request) {
       !params.allowed_tokens.empty() || !params.bad_phrases.empty()) {
     return {ErrorCode::kInvalidOption,
             "No token is allowed here: logit biases, allowed tokens or bad words forbid every "
-            "token, or "
-            "the grammar, schema, regex or choice requires text that the vocabulary cannot spell. "
-            "Allow "
-            "more tokens."};
+            "token, or the grammar, schema, regex or choice requires text that the vocabulary "
+            "cannot spell. Allow more tokens."};
   }
   return unusable_logits();
 }
