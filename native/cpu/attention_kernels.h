@@ -1,5 +1,5 @@
-// The arithmetic of llama_attention.cpp: keys and values of 16 bits for rows of 32, eight
-// lanes at a time. What a row gets does not depend on the rows computed with it.
+// The arithmetic of llama_attention.cpp: 16-bit keys and values for 32-bit rows, eight lanes at a
+// time. A row's result does not depend on the rows computed with it.
 #pragma once
 
 #include <immintrin.h>
@@ -14,7 +14,8 @@
 namespace infernode {
 
 constexpr int kLanes = 8;
-// Scores that ggml turns into weights at once; a rest is rounded otherwise, so that there is none.
+// ggml converts this many scores to weights at once and rounds a remainder differently, so a tile
+// is a multiple of it.
 #ifdef __AVX512F__
 constexpr int kWeightLanes = 16;
 #else
@@ -35,7 +36,7 @@ inline __m256 converted(const std::uint16_t* halves) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
 }
 
-// The cells of a tile up to the last one this token may see; 0 when it sees none.
+// The tile's cells up to the last one that this token may see; 0 if it sees none.
 inline int visible_cells(const std::uint16_t* mask, int count) {
   std::uint16_t padded[kTile];
   if (count < kTile) {
@@ -57,11 +58,11 @@ inline int visible_cells(const std::uint16_t* mask, int count) {
   return visible == 0 ? 0 : kTile - __builtin_clzll(visible);
 }
 
-// The cells of a tile that one head reads, as the cache has them.
+// The cells of a tile that one head reads, as stored in the cache.
 struct Halves {
   const char* data;
-  std::int64_t distance;  // bytes
-  int last;               // beyond it, the last one is read
+  std::int64_t distance;  // stride in bytes
+  int last;               // indices beyond it read the last cell
 
   Halves(const ggml_tensor& from, std::int64_t first, int count, std::int64_t head,
          std::int64_t stream)
@@ -75,12 +76,12 @@ struct Halves {
   __m256 eight(int index, std::int64_t i) const { return converted(cell(index) + i); }
 };
 
-// Cells that will be wanted soon, beyond the last one too: asked of the memory, since
-// those of one head lie too far apart for the processor to see it coming.
+// Prefetches cells that follow, beyond the last one too: the cells of one head are too far apart
+// for the hardware prefetcher.
 struct Ahead {
   const char* data;
-  std::int64_t distance;  // bytes
-  std::int64_t bytes;     // of a cell
+  std::int64_t distance;  // stride in bytes
+  std::int64_t bytes;     // per cell
 
   Ahead(const ggml_tensor& from, std::int64_t first, std::int64_t head, std::int64_t stream)
       : data(at(from, first, head, stream)),
@@ -94,7 +95,7 @@ struct Ahead {
   }
 };
 
-// The same, converted for many rows.
+// The same, converted to 32 bits for many rows.
 struct Floats {
   const float* data;
   std::int64_t size;
@@ -117,7 +118,7 @@ inline __m128 sums_of(const __m256 (&x)[kCellsAtOnce]) {
   return _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
 }
 
-// Products of kRows queries with the first `cells` keys, by fours.
+// Dot products of kRows queries with the first `cells` keys, four at a time.
 template <int kRows, typename Cells, typename... Asked>
 void score(const float* const* queries, const Cells& keys, std::int64_t size, int cells,
            float* const* out, Asked... ahead) {
@@ -142,7 +143,7 @@ void score(const float* const* queries, const Cells& keys, std::int64_t size, in
   }
 }
 
-// Adds the first `cells` values, weighted, to kRows sums: kVectors vectors of them.
+// Adds the first `cells` values, weighted, to the sums of kRows rows: kVectors vectors per row.
 template <int kRows, int kVectors, typename Cells>
 void add_columns(const float* const* weights, const Cells& values, int cells, float* const* out,
                  std::int64_t column) {
@@ -184,7 +185,7 @@ void add_values(const float* const* weights, const Cells& values, std::int64_t s
     add_columns<kRows, 1>(weights, values, cells, out, column);
 }
 
-// The same for one row, without a look at what has no weight: there may be anything.
+// The same for one row, skipping cells with weight 0, whose values may be anything.
 template <typename Cells>
 void add_visible_values(const float* weights, const Cells& values, std::int64_t size, int cells,
                         float* out) {
@@ -219,7 +220,7 @@ inline float largest_of(__m256 x) {
   return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
 }
 
-// A tile's rows in twos.
+// Processes a tile's rows in pairs.
 template <typename Two, typename One>
 void in_twos(const int* rows, int count, Two two, One one) {
   int i = 0;

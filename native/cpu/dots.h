@@ -1,11 +1,11 @@
-// Products of fours: four unsigned bytes of each of a panel's weight rows times the same four
-// signed values of some batch rows. The one place that differs by how an instruction set
-// multiplies bytes. All of it is exact.
+// Products of groups of four: four unsigned bytes of each of a panel's weight rows times the same
+// four signed values of some batch rows. The only file whose code depends on how an instruction set
+// multiplies bytes. All results are exact.
 //
-// With dot products (VNNI) the four products and a sum of 32 bits are one instruction. AVX2 adds
-// two products to a word. How large a weight's byte gets (Format::kMost) says how many such words
-// are added before they become 32 bits. Bytes of all 8 bits would need words of their own: types
-// that have them (Q8_0, IQ4_NL) have no panels there.
+// With dot products (VNNI), four products and their sum in 32 bits are one instruction. AVX2 adds
+// two products in a 16-bit word; the largest weight byte of a format (Format::kMost) determines how
+// many such words can be added before they are widened. Bytes using all 8 bits would need separate
+// words, so types that have them (Q8_0, IQ4_NL) have no panels on AVX2.
 #pragma once
 
 #include "lanes.h"
@@ -21,7 +21,7 @@
 
 namespace infernode_panels {
 
-// In place of the factor of a sum that has none.
+// Stands for a sum's factor if there is none.
 struct Unscaled {};
 
 inline std::int32_t word_of(const void* bytes) {
@@ -32,13 +32,13 @@ inline std::int32_t word_of(const void* bytes) {
 
 #ifdef INFERNODE_DOT_PRODUCTS
 
-constexpr bool kMultipliesBytes = true;  // of all 8 bits
+constexpr bool kMultipliesBytes = true;  // supports bytes that use all 8 bits
 
 // Batch rows at a time: their sums fit the registers.
 template <int>
 constexpr int kColumnsAtOnce = kRegisterBytes == 64 ? 8 : 4;
 
-// Batch rows that are multiplied one by one, without a panel.
+// Up to so many batch rows are multiplied one by one, without a panel.
 template <int>
 constexpr int kMostAlone = 1;
 
@@ -60,7 +60,7 @@ inline Ints add_dots(Ints sum, Ints weights, Ints values) {
 }
 #endif
 
-// What the scales of sums are kept as.
+// The type in which the scales of sums are stored.
 inline void store_scales(void* to, Ints scales) { store(to, scales); }
 
 inline Ints scaled(Ints, Ints products, Unscaled) { return products; }
@@ -68,7 +68,7 @@ inline Ints scaled(Ints total, Ints products, Ints scales) {
   return add(total, multiply(products, scales));
 }
 
-// Adds kFours fours of weights times values(column).four(first) and on, times the scales.
+// Adds kFours groups of weights, from `first` on, times values(column).four(i), times the scales.
 template <int, int kFours, int kCount, typename ValuesOf, typename Scales>
 void add_fours(const std::uint8_t (*weights)[64], const ValuesOf& values, int first, Scales scales,
                Ints (&totals)[kCount]) {
@@ -103,21 +103,21 @@ inline Register dots_of(Register weights, Register values, Register more_weights
 
 constexpr bool kMultipliesBytes = false;
 
-// Batch rows at a time: their sums fit the registers, beside what else is in them.
+// Batch rows at a time: their sums fit the registers beside everything else in them.
 template <int kMost>
 constexpr int kColumnsAtOnce = kMost <= 31 ? 4 : 3;
 
-// Batch rows that are multiplied one by one, without a panel.
+// Up to so many batch rows are multiplied one by one, without a panel.
 template <int kMost>
 constexpr int kMostAlone = kMost <= 31 ? 1 : 3;
 
-// Words that are added before one may be too small, of two products each.
+// Number of words, of two products each, that can be added before one might overflow.
 template <int kMost>
 constexpr int kTogether = 32767 / (2 * 128 * kMost) >= 8   ? 8
                           : 32767 / (2 * 128 * kMost) >= 4 ? 4
                                                            : 2;
 
-// Each twice: what both sums of a lane are multiplied by.
+// Each word twice: the factors of both sums in a lane.
 inline void store_scales(void* to, Ints scales) { store(to, word_pairs(scales, scales)); }
 
 inline Ints add_words(Ints total, Ints words, Unscaled) {
@@ -127,8 +127,8 @@ inline Ints add_words(Ints total, Ints words, Ints scales) {
   return add_word_products(total, words, scales);
 }
 
-// Sums stay in registers. GCC would gather products first and add them in an order of its own, for
-// which there are far too few.
+// Keeps sums in registers. GCC would first compute all products and then add them in an order of
+// its own, for which there are far too few registers.
 inline void keep(Ints& sums) { __asm__("" : "+x"(sums.low), "+x"(sums.high)); }
 
 inline Ints sums_of_words(Ints a, Ints b) {
@@ -139,7 +139,7 @@ inline Ints byte_products(Ints weights, Ints values) {
           _mm256_maddubs_epi16(weights.high, values.high)};
 }
 
-// Adds kFours fours of weights times values(column).four(first) and on, times the scales.
+// Adds kFours groups of weights, from `first` on, times values(column).four(i), times the scales.
 template <int kMost, int kFours, int kCount, typename ValuesOf, typename Scales>
 [[gnu::always_inline]] inline void add_fours(const std::uint8_t (*weights)[64],
                                              const ValuesOf& values, int first, Scales scales,
@@ -166,7 +166,7 @@ template <int kMost, int kFours, int kCount, typename ValuesOf, typename Scales>
   }
 }
 
-// 32-bit sums of four products each; of two registers' four products, which fit a word together.
+// 32-bit sums of four products each, from two registers of products whose sum fits a word.
 inline Register dots_of(Register weights, Register values) {
   return _mm256_madd_epi16(_mm256_maddubs_epi16(weights, values), _mm256_set1_epi16(1));
 }

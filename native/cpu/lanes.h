@@ -1,5 +1,5 @@
-// Sixteen lanes of 32 bits, one for each weight row of a panel, on each instruction set: one
-// register of AVX-512, two of AVX2. The panel kernels are written in these terms.
+// Sixteen lanes of 32 bits, one per weight row of a panel, on each instruction set: one AVX-512
+// register or two AVX2 registers. The panel kernels are written in these terms.
 //
 // Register: one register, of kRegisterBytes bytes.
 // Ints, Floats: sixteen lanes.
@@ -22,11 +22,11 @@ inline __m256i load_bytes(const void* values) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(values));
 }
 
-// The low and the high halves of bytes.
+// The low and the high nibbles of bytes.
 inline Register low_nibbles(Register pairs) { return both_of(pairs, all_bytes(0x0f)); }
 inline Register high_nibbles(Register pairs) { return low_nibbles(words_right<4>(pairs)); }
 
-// An 8 x 8 transposition of four bytes each, in each 256 bits of the registers.
+// An 8 x 8 transposition of groups of four bytes, in each 256 bits of the registers.
 inline void transpose(Register (&rows)[8]) {
   Register pairs[8];
 #pragma GCC unroll 4
@@ -34,7 +34,7 @@ inline void transpose(Register (&rows)[8]) {
     pairs[i] = unpack_low_32(rows[i], rows[i + 1]);
     pairs[i + 1] = unpack_high_32(rows[i], rows[i + 1]);
   }
-  Register fours[8];  // [i]: of rows 0 to 3; [i + 4]: of rows 4 to 7
+  Register fours[8];  // [i]: for rows 0 to 3; [i + 4]: for rows 4 to 7
 #pragma GCC unroll 2
   for (int half = 0; half < 8; half += 4) {
     fours[half] = unpack_low_64(pairs[half], pairs[half + 2]);
@@ -49,7 +49,7 @@ inline void transpose(Register (&rows)[8]) {
   }
 }
 
-// The sums of the eight lanes of each 256 bits of eight registers: those of the low 256 bits first.
+// The sums of the eight lanes in each 256 bits of eight registers, low 256 bits first.
 inline Register sums_of_lanes(const Register (&all)[8]) {
   Register pairs[4];
 #pragma GCC unroll 4
@@ -62,7 +62,7 @@ inline Register sums_of_lanes(const Register (&all)[8]) {
   return add(lower_halves(first, second), upper_halves(first, second));
 }
 
-// The sums of the four lanes of each 128 bits of four registers, register after register.
+// The sums of the four lanes in each 128 bits of four registers, register by register.
 inline Register sums_of_small_lanes(const Register (&all)[4]) {
   const Register first = add(unpack_low_32(all[0], all[1]), unpack_high_32(all[0], all[1]));
   const Register second = add(unpack_low_32(all[2], all[3]), unpack_high_32(all[2], all[3]));

@@ -43,7 +43,7 @@ inline Register unpack_high_32(Register a, Register b) { return _mm256_unpackhi_
 inline Register unpack_low_64(Register a, Register b) { return _mm256_unpacklo_epi64(a, b); }
 inline Register unpack_high_64(Register a, Register b) { return _mm256_unpackhi_epi64(a, b); }
 
-// The lower 128 bits of both, and the upper.
+// The low 128 bits of both, and the high 128 bits of both.
 inline Register lower_halves(Register a, Register b) {
   return _mm256_permute2x128_si256(a, b, 0x20);
 }
@@ -63,8 +63,8 @@ Register sixteens(const At& at) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(load(0)), load(1), 1);
 }
 
-// Bit 4 is added to those bytes whose bit of `bits`, the first of each eight for the first byte,
-// is set in the same byte of `spread`.
+// Sets bit 4 of those bytes whose bit in `bits` (bit i of each group of eight for byte i) is set in
+// the corresponding byte of `spread`.
 inline Register with_bit_where(Register bytes, Register spread, long long bits) {
   const Register wanted = _mm256_set1_epi64x(bits);
   const Register set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, wanted), wanted);
@@ -86,7 +86,7 @@ Register from_halves(const BytesAt& bytes, int first) {
   return bytes(first);
 }
 
-// Calls each(i) for the first lane of every register, i as a constant.
+// Calls each(i) for the first lane of every register, with i as a constant.
 template <typename Each>
 void for_registers(const Each& each) {
   each(std::integral_constant<int, 0>());
@@ -143,23 +143,23 @@ inline Ints unpack_low_64(Ints a, Ints b) {
 inline Ints unpack_high_64(Ints a, Ints b) {
   return {unpack_high_64(a.low, b.low), unpack_high_64(a.high, b.high)};
 }
-// The lower word of `even` below that of `odd`.
+// The low word of `even` below that of `odd`.
 inline Ints word_pairs(Ints even, Ints odd) {
   const Ints above = left(odd, 16);
   return {_mm256_blend_epi16(even.low, above.low, 0xaa),
           _mm256_blend_epi16(even.high, above.high, 0xaa)};
 }
-// sum + the products of pairs of words.
+// sum + the sums of products of word pairs.
 inline Ints add_word_products(Ints sum, Ints a, Ints b) {
   return {add(sum.low, _mm256_madd_epi16(a.low, b.low)),
           add(sum.high, _mm256_madd_epi16(a.high, b.high))};
 }
-// 16 bytes of each of four rows; those of the lanes 0 to 3 first.
+// 16 bytes of each of four rows; those of lanes 0 to 3 first.
 inline Ints four_rows(__m128i a, __m128i b, __m128i c, __m128i d) {
   return {_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1),
           _mm256_inserti128_si256(_mm256_castsi128_si256(c), d, 1)};
 }
-// at(0) to at(15), which are in the memory: GCC would gather those of _mm256_setr_epi32() in other
+// at(0) to at(15) through memory: for _mm256_setr_epi32() GCC would occupy further registers.
 // registers first.
 template <typename At>
 Ints ints_of(const At& at) {
@@ -199,7 +199,7 @@ inline Floats floats_of_low_halves(Ints pairs) {
   return floats_of_halves(
       _mm256_permute4x64_epi64(_mm256_packus_epi32(words.low, words.high), 0xd8));
 }
-// The first `count` lanes of the product; zeros beyond.
+// The first `count` lanes of the product; zeros in the others.
 inline Floats multiply_first(int count, Floats a, Floats b) {
   const __m256i counts = _mm256_set1_epi32(count);
   const __m256i low = _mm256_cmpgt_epi32(counts, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

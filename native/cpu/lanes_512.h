@@ -34,7 +34,7 @@ inline Register unpack_high_32(Register a, Register b) { return _mm512_unpackhi_
 inline Register unpack_low_64(Register a, Register b) { return _mm512_unpacklo_epi64(a, b); }
 inline Register unpack_high_64(Register a, Register b) { return _mm512_unpackhi_epi64(a, b); }
 
-// The lower 128 of each 256 bits of both, and the upper.
+// The low 128 bits of each 256 bits of both, and the high ones.
 inline Register lower_halves(Register a, Register b) {
   return _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), b);
 }
@@ -58,8 +58,8 @@ Register sixteens(const At& at) {
   return _mm512_inserti32x4(all, load(3), 3);
 }
 
-// Bit 4 is added to those bytes whose bit of `bits`, the first of each eight for the first byte,
-// is set in the same byte of `spread`.
+// Sets bit 4 of those bytes whose bit in `bits` (bit i of each group of eight for byte i) is set in
+// the corresponding byte of `spread`.
 inline Register with_bit_where(Register bytes, Register spread, long long bits) {
   const __mmask64 set = _mm512_test_epi8_mask(spread, _mm512_set1_epi64(bits));
   return _mm512_mask_add_epi8(bytes, set, bytes, _mm512_set1_epi8(0x10));
@@ -68,7 +68,7 @@ inline Register with_bit_where(Register bytes, Register spread, long long bits) 
 // The fifth bit of each of 32 values.
 inline __m256i fifth_bits(std::uint32_t mask) { return _mm256_maskz_set1_epi8(mask, 0x10); }
 
-// 32 bytes in each 256 bits: bytes(first), and bytes(first + 8) where kMore is true.
+// 32 bytes in each 256 bits: bytes(first), and bytes(first + 8) if kMore is true.
 template <bool kMore, typename BytesAt>
 Register from_halves(const BytesAt& bytes, int first) {
   const Register low = _mm512_zextsi256_si512(bytes(first));
@@ -76,7 +76,7 @@ Register from_halves(const BytesAt& bytes, int first) {
   return _mm512_inserti64x4(low, bytes(first + 8), 1);
 }
 
-// Calls each(i) for the first lane of every register, i as a constant.
+// Calls each(i) for the first lane of every register, with i as a constant.
 template <typename Each>
 void for_registers(const Each& each) {
   each(std::integral_constant<int, 0>());
@@ -96,13 +96,13 @@ inline Ints either_of(Ints a, Ints b) { return _mm512_or_si512(a, b); }
 inline Ints left(Ints a, unsigned bits) { return _mm512_slli_epi32(a, bits); }
 inline Ints right(Ints a, unsigned bits) { return _mm512_srli_epi32(a, bits); }
 inline Ints signed_right(Ints a, unsigned bits) { return _mm512_srai_epi32(a, bits); }
-// The lower word of `even` below that of `odd`.
+// The low word of `even` below that of `odd`.
 inline Ints word_pairs(Ints even, Ints odd) {
   return _mm512_mask_mov_epi16(even, 0xaaaaaaaa, _mm512_slli_epi32(odd, 16));
 }
-// sum + the products of pairs of words.
+// sum + the sums of products of word pairs.
 inline Ints add_word_products(Ints sum, Ints a, Ints b) { return _mm512_dpwssd_epi32(sum, a, b); }
-// 16 bytes of each of four rows; those of the lanes 0 to 3 first.
+// 16 bytes of each of four rows; those of lanes 0 to 3 first.
 inline Ints four_rows(__m128i a, __m128i b, __m128i c, __m128i d) {
   const Ints both = _mm512_inserti32x4(_mm512_castsi128_si512(a), b, 1);
   return _mm512_inserti32x4(_mm512_inserti32x4(both, c, 2), d, 3);
@@ -126,7 +126,7 @@ inline Floats floats_of_halves(__m256i halves) { return _mm512_cvtph_ps(halves);
 inline Floats floats_of_low_halves(Ints pairs) {
   return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(pairs));
 }
-// The first `count` lanes of the product; zeros beyond.
+// The first `count` lanes of the product; zeros in the others.
 inline Floats multiply_first(int count, Floats a, Floats b) {
   return _mm512_maskz_mul_ps(static_cast<__mmask16>((1U << count) - 1), a, b);
 }

@@ -1,10 +1,10 @@
 // AMX products of several batches, such as the sequences of a recurrent model's pass, in
-// llama.cpp's CPU backend. Its own routine takes them one after another and adds offsets
-// in bytes to pointers of floats, and to weights that all batches share: it reads and writes
-// outside of its tensors. Here the batches of one matrix are one product of all their rows,
-// and those of several matrices are products of their own.
-// Compiled into ggml-cpu in front of that routine, which is renamed for the occasion
-// (cmake/InfernodeCpuKernels.cmake). Every thread of a pass, with the same arguments.
+// llama.cpp's CPU backend. llama.cpp's routine handles the batches one after another and adds byte
+// offsets to float pointers, and to weights that all batches share: it reads and writes outside its
+// tensors. Here the batches of one matrix are computed as one product of all their rows, and those
+// of several matrices as products of their own. Compiled into ggml-cpu in place of that routine,
+// which is renamed (cmake/InfernodeCpuKernels.cmake). Called by every thread of a pass, with the
+// same arguments.
 #if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
 #include <cstdint>
 
@@ -21,7 +21,7 @@ char* at(const ggml_tensor& tensor, std::int64_t i2, std::int64_t i3) {
          static_cast<std::size_t>(i3) * tensor.nb[3];
 }
 
-// The product of these matrices; `of` has its operation and the distances of its rows.
+// The product of these matrices; `of` supplies the operation and the row strides.
 void multiply(const ggml_compute_params* params, ggml_tensor weights, ggml_tensor input,
               ggml_tensor of, std::int64_t rows) {
   for (ggml_tensor* matrix : {&weights, &input, &of}) matrix->ne[2] = matrix->ne[3] = 1;
@@ -36,7 +36,7 @@ void multiply(const ggml_compute_params* params, ggml_tensor weights, ggml_tenso
 void ggml_backend_amx_mul_mat(const ggml_compute_params* params, ggml_tensor* product) {
   const ggml_tensor& weights = *product->src[0];
   const ggml_tensor& input = *product->src[1];
-  // Both are contiguous: the AMX buffer takes no other operation.
+  // Both are contiguous: the AMX buffer type supports no other operation.
   if (weights.ne[2] * weights.ne[3] == 1)
     return multiply(params, weights, input, *product, ggml_nrows(product));
   for (std::int64_t i3 = 0; i3 < product->ne[3]; ++i3) {

@@ -1,14 +1,12 @@
-// Attention over a cache of 16-bit keys and values, in llama.cpp's CPU backend. ggml
-// computes each query head for itself: keys are converted once per head and row, and the
-// sum of values is rounded to 16 bits after every cell. Here a block of query rows, those
-// of all heads that share keys and of neighbouring tokens, goes over the cells together,
-// converts them once, and sums in 32 bits.
-// What a row gets does not depend on the rows beside it, nor on the number of threads:
-// cells are taken in tiles that begin at the same places for all, and cells a row may not
-// see add nothing (test/native/llama_attention_test.cpp).
-// Compiled into ggml-cpu in front of its routine, which is renamed for the occasion and
-// called for everything else (cmake/InfernodeLlama.cmake, docs/decisions/0023).
-// Any thread of a pass, each for its own blocks.
+// Attention over a cache of 16-bit keys and values, in llama.cpp's CPU backend. ggml computes each
+// query head separately: keys are converted once per head and row, and the sum of values is rounded
+// to 16 bits after every cell. Here a block of query rows (those of all heads that share keys, and
+// of adjacent tokens) processes the cells together, converts them once, and accumulates in 32 bits.
+// A row's result depends neither on the rows computed with it nor on the number of threads: cells
+// are processed in tiles with the same boundaries for all rows, and masked cells add exactly
+// nothing (test/native/llama_attention_test.cpp). Compiled into ggml-cpu in place of its routine,
+// which is renamed and called for all other cases (cmake/InfernodeLlama.cmake,
+// docs/decisions/0023). Any thread of a pass, each for its own blocks.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -27,7 +25,7 @@
 #define INFERNODE_ATTENTION 1
 #endif
 
-// Upstream's header declares the routine; ours has its name, upstream's the other.
+// The declaration in upstream's header is renamed; this file defines the original name.
 static_assert(std::is_same_v<decltype(ggml_compute_forward_flash_attn_ext),
                              void(const ggml_compute_params*, ggml_tensor*)>);
 extern "C" decltype(ggml_compute_forward_flash_attn_ext) infernode_upstream_flash_attn_ext;
@@ -38,12 +36,13 @@ namespace infernode {
 
 namespace {
 
-constexpr int kMostRows = 32;   // of a block
-constexpr int kRowsAtOnce = 2;  // up to so many convert for themselves: nothing is stored
-constexpr std::int64_t kEnoughBlocks = 4;  // per thread: how they divide no longer matters
-constexpr std::int64_t kManyCells = 512;   // from here on ggml divides them among threads
+constexpr int kMostRows = 32;   // most rows of a block
+constexpr int kRowsAtOnce = 2;  // up to so many rows convert cells on the fly, without storing them
+// per thread: with more blocks the division no longer matters
+constexpr std::int64_t kEnoughBlocks = 4;
+constexpr std::int64_t kManyCells = 512;  // from here on ggml divides the cells among threads
 
-// One operation, as all threads see it. Sizes in floats, distances in bytes.
+// One operation, shared by all threads. Sizes in floats, strides in bytes.
 struct Attention {
   const ggml_tensor* queries;  // [key size, tokens, heads, streams], 32 bits
   const ggml_tensor* keys;     // [key size, cells, key heads, streams]
@@ -61,18 +60,18 @@ struct Attention {
   std::int64_t heads_per_key() const { return heads() / keys->ne[2]; }
 };
 
-// Rows of `tokens` neighbouring tokens and `heads` heads: some of those with the same keys,
-// or all heads of several keys.
+// Rows of `tokens` adjacent tokens and `heads` heads: some of the heads that share keys, or all
+// heads of several keys.
 struct BlockOfRows {
   std::int64_t stream, first_token, tokens, first_head, heads;
 
   int rows() const { return static_cast<int>(tokens * heads); }
 };
 
-// How an operation is cut into blocks.
+// How an operation is divided into blocks.
 struct Division {
-  std::int64_t tokens, heads;  // of a block
-  std::int64_t keys, per_key;  // key heads of a block, blocks of a key head: one is 1
+  std::int64_t tokens, heads;  // per block
+  std::int64_t keys, per_key;  // key heads per block, and blocks per key head: one of them is 1
   std::int64_t token_blocks, head_blocks, blocks;
 
   Division(const Attention& of, std::int64_t tokens_each, std::int64_t heads_each)
@@ -85,7 +84,7 @@ struct Division {
         blocks(token_blocks * head_blocks * of.streams()) {}
 };
 
-// A thread's part of the work buffer.
+// One thread's part of the work buffer.
 struct Workspace {
   float* keys;    // [kTile][key size]
   float* values;  // [kTile][value size]
@@ -113,7 +112,8 @@ const float* query_of(const Attention& of, const BlockOfRows& block, int row) {
   return reinterpret_cast<const float*>(at(*of.queries, token, head, block.stream));
 }
 
-// The mask of a token for a tile in 32 bits, hidden beyond `count`. How far it sees.
+// A token's mask for a tile, in 32 bits, hidden beyond `count`. Returns the number of visible
+// cells.
 int take_mask(const Attention& of, const BlockOfRows& block, std::int64_t token, std::int64_t first,
               int count, float* out) {
   if (of.mask == nullptr) {
@@ -134,14 +134,13 @@ int take_mask(const Attention& of, const BlockOfRows& block, std::int64_t token,
   return visible;
 }
 
-// What a row knows of the cells it has seen: their largest score, and the sum of their
-// weights beside it.
+// A row's running state: its largest score so far, and the sum of its weights relative to that.
 struct RowState {
   float largest = -INFINITY;
   float total = 0;
 };
 
-// Turns the scores of a tile into weights, and what was summed before into their unit.
+// Turns the scores of a tile into weights, and rescales the earlier sums to the same maximum.
 void weigh(const Attention& of, RowState& state, float* scores, const float* mask, int cells,
            float* sums) {
   const int padded = (cells + kWeightLanes - 1) / kWeightLanes * kWeightLanes;
@@ -152,7 +151,7 @@ void weigh(const Attention& of, RowState& state, float* scores, const float* mas
     const __m256 eight = _mm256_loadu_ps(mask + cell);
     const __m256 scored =
         _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(scores + cell), scale), eight);
-    // Whatever a hidden key holds.
+    // Masks scores, whatever value a hidden key produced.
     const __m256 masked = _mm256_blendv_ps(scored, none, _mm256_cmp_ps(eight, none, _CMP_EQ_OQ));
     _mm256_storeu_ps(scores + cell, masked);
     most = _mm256_max_ps(most, masked);
@@ -176,8 +175,8 @@ class BlockRun {
         keys_(static_cast<int>(std::max<std::int64_t>(block.heads / of.heads_per_key(), 1))),
         heads_per_key_(static_cast<int>(block.heads) / keys_) {}
 
-  // Hidden values are multiplied with 0, which is nothing unless one is infinite or
-  // none: then all is done again with an eye on them.
+  // Hidden values are multiplied by 0, which adds nothing unless one is infinite or NaN: then the
+  // tile is computed again with a check for each cell.
   void run() {
     add_tiles();
     for (int row = 0; row < block_.rows() && !careful_; ++row)
@@ -195,7 +194,7 @@ class BlockRun {
   }
 
   void add_tile(std::int64_t first, int count) {
-    int seeing_tokens[kMostRows], seeing[kMostRows];  // those that see a cell of it
+    int seeing_tokens[kMostRows], seeing[kMostRows];  // tokens and rows that see a cell of the tile
     int tokens = 0;
     int cells = 0;
     for (std::int64_t token = 0; token < block_.tokens; ++token) {
@@ -299,14 +298,14 @@ class BlockRun {
   const Attention& of_;
   const BlockOfRows& block_;
   const Workspace& work_;
-  const int keys_;           // key heads
-  const int heads_per_key_;  // of this block
+  const int keys_;           // number of key heads
+  const int heads_per_key_;  // in this block
   RowState states_[kMostRows];
   bool careful_ = false;
 };
 
-// Blocks as large as keep all threads busy: a large one converts cells for many rows, and
-// where there are few, cells are read as they lie, key head after key head.
+// Blocks are as large as keeps all threads busy: a large block converts cells once for many rows;
+// if there are few rows, cells are read directly, one key head after another.
 Division divide(const Attention& of, std::int64_t threads) {
   const std::int64_t together = of.heads_per_key();
   Division by(of, std::min(of.tokens(), std::max<std::int64_t>(kMostRows / together, 1)),
@@ -377,7 +376,7 @@ extern "C" void ggml_compute_forward_flash_attn_ext(const ggml_compute_params* p
   infernode_upstream_flash_attn_ext(params, out);
 }
 
-// For the tests: whether this variant of the backend has the routine.
+// For tests: whether this variant of the backend contains the routine.
 extern "C" bool infernode_has_attention() {
 #ifdef INFERNODE_ATTENTION
   return true;

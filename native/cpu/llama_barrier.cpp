@@ -1,8 +1,8 @@
-// The barrier that the threads of a pass meet at after each operation, in place of ggml's, which
-// spins without end (docs/decisions/0075). With fewer free cores than threads, the thread that
-// all others wait for then competes with their spinning for a core. Ours spins as long as
-// waking a thread takes, then sleeps in the kernel.
-// Linked instead of ggml's, which llama_pool.c makes weak. Any thread of a pool.
+// The barrier at which the threads of a pass synchronise after each operation, in place of ggml's,
+// which spins without limit (docs/decisions/0075). If fewer cores are free than there are threads,
+// the spinning threads compete for cores with the one they all wait for. This barrier spins for
+// about as long as waking a thread takes, then sleeps in the kernel. Linked instead of ggml's,
+// which llama_pool.c declares weak. Any thread of a pool.
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -17,10 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::microseconds kSpin{50};  // about what sleeping and being woken takes
+constexpr std::chrono::microseconds kSpin{50};  // about what going to sleep and being woken takes
 constexpr int kLooksPerClock = 64;
 
-// Threads that sleep at a barrier of whatever pool: nobody makes a system call to wake none.
+// Threads asleep at a barrier of any pool: if there are none, no system call is made to wake them.
 int sleeping = 0;
 
 void relax() {
@@ -31,7 +31,7 @@ void relax() {
 #endif
 }
 
-// True once the word is not `value` any more; false where that takes too long.
+// True once the word differs from `value`; false if that takes longer than kSpin.
 bool changes_soon(const int* word, int value) {
   const Clock::time_point end = Clock::now() + kSpin;
   do {
@@ -43,7 +43,7 @@ bool changes_soon(const int* word, int value) {
   return false;
 }
 
-// The kernel compares the word once more, so that a change is not slept through.
+// The kernel compares the word again before it sleeps, so that no change is missed.
 void sleep_while(int* word, int value) {
   __atomic_fetch_add(&sleeping, 1, __ATOMIC_SEQ_CST);
   while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)

@@ -1,5 +1,6 @@
-// Rows of a batch as K-quants are multiplied by: blocks of 256 values of 8 bits. ggml's routine for
-// x86 takes value after value, which costs a prompt up to a tenth of its products' time.
+// Quantizes rows of a batch to Q8_K, the form K-quants are multiplied by: blocks of 256 8-bit
+// values. ggml's routine for x86 is scalar, which costs up to a tenth of a prompt's time in
+// products.
 #include "quants.h"
 
 #include "measured_sets.h"
@@ -20,7 +21,7 @@ struct Values {
 
 __m256 size_of(__m256 floats) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), floats); }
 
-// The value that is farthest from zero, the first of several; 0 where all are 0 or no numbers.
+// The value of largest magnitude, the first one if there are several; 0 if all are 0 or NaN.
 float farthest(const Values& values, const float* row) {
   __m256 most = _mm256_setzero_ps();
   for (const __m256 floats : values.floats) most = _mm256_max_ps(size_of(floats), most);
@@ -41,7 +42,7 @@ __m256i in_order(__m256i lanes) {
   return _mm256_permutevar8x32_epi32(lanes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-// 32 values, rounded: the lowest byte of each.
+// 32 values, rounded: the low byte of each.
 __m256i rounded_bytes(const __m256* floats, float inverse) {
   const auto rounded = [&](int i) {
     const __m256i ints = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_set1_ps(inverse), floats[i]));
@@ -62,7 +63,7 @@ __m256i sums_of_sixteen(const std::int8_t* values) {
                                     _mm256_hadd_epi32(fours(2), fours(3))));
 }
 
-// As quantize_row_q8_K_ref(), to the bit.
+// Equal to quantize_row_q8_K_ref(), to the bit.
 void quantize(const float* row, block_q8_K& out) {
   Values values;
   for (int i = 0; i < QK_K / 8; ++i) values.floats[i] = _mm256_loadu_ps(row + 8 * i);

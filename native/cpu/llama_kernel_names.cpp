@@ -1,6 +1,6 @@
-// Which of the routines in this folder a CPU variant was compiled with: each is there for some
-// instruction sets only (measured_sets.h), which nobody can tell from outside. Found by its name
-// in the backend's library (llama_runtime.cpp).
+// Names of the routines in this folder that a CPU variant was compiled with: each exists for some
+// instruction sets only (measured_sets.h), which is not visible from outside. llama_runtime.cpp
+// finds this function by its name in the backend's library.
 #include "measured_sets.h"
 
 extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kernels() {

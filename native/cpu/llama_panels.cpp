@@ -17,10 +17,11 @@ namespace {
 using infernode_turns::Turn;
 static_assert(infernode_turns::kWeightRows == kPanelRows);
 
-constexpr std::int64_t kBatchBytes = 640 << 10;  // of batch rows at once: in the second cache
+// of batch rows at a time: they stay in the second-level cache
+constexpr std::int64_t kBatchBytes = 640 << 10;
 
 struct Sizes {
-  std::int64_t lda, ldb, ldc;  // between rows, in blocks and floats
+  std::int64_t lda, ldb, ldc;  // row strides, in blocks and floats
   std::int64_t m, n, k;        // weight rows, batch rows, blocks
 };
 
@@ -37,9 +38,9 @@ struct Product : Sizes {
         c(out) {}
 };
 
-// Groups of batch rows that are as even as they can be, none above what fits the registers.
+// Groups of batch rows of almost equal size, none larger than the registers allow.
 struct Groups {
-  std::int64_t count, each, larger;  // the first `larger` of them have one row more
+  std::int64_t count, each, larger;  // the first `larger` groups have one row more
 
   Groups(std::int64_t columns, std::int64_t most)
       : count((columns + most - 1) / most), each(columns / count), larger(columns % count) {}
@@ -47,9 +48,10 @@ struct Groups {
   std::int64_t size(std::int64_t group) const { return each + (group < larger ? 1 : 0); }
 };
 
-// What differs between weights in blocks of 32 and of 256: the panel's, the batch's and a lone
-// batch row's form of one or some blocks, and the routines for them. A panel has as many blocks as
-// stay in the first cache while all batch rows are multiplied by it; an even number.
+// What differs between weights in blocks of 32 and of 256: the layouts of the panel, of the batch
+// and of a single batch row, in one or several blocks, and the routines for them. A panel has as
+// many blocks as stay in the first-level cache while all batch rows are multiplied by it; an even
+// number.
 template <typename Format>
 struct Blocks : Format {
   using Panel = PanelBlock;
@@ -99,7 +101,7 @@ struct Room {
   }
 };
 
-// What a thread keeps between products.
+// One thread's buffers, kept between products.
 template <typename Kind>
 struct Workspace {
   Room<typename Kind::Panel> panel;
@@ -127,13 +129,13 @@ void spread(const Product<Kind>& of, std::int64_t j, const Groups& groups,
   }
 }
 
-// Chunks of a batch row that is multiplied alone.
+// Chunks of a batch row that is multiplied by itself, without a panel.
 template <typename Kind>
 std::int64_t chunks_alone(const Product<Kind>& of) {
   return (of.k + Kind::kAloneBlocks - 1) / Kind::kAloneBlocks;
 }
 
-// All batch rows, which are multiplied alone; what is beyond the last block is zeros.
+// All batch rows, multiplied one by one; blocks beyond the last are zeros.
 template <typename Kind>
 void spread_alone(const Product<Kind>& of, Room<typename Kind::Alone>& room) {
   constexpr std::int64_t kEach = Kind::kAloneBlocks;
@@ -151,14 +153,14 @@ template <typename Kind>
 using PanelKernel = void(const typename Kind::Panel*, const typename Kind::Column*, std::int64_t,
                          typename Kind::Sums*);
 
-// [i]: for i + 1 batch rows.
+// [i]: the routine for i + 1 batch rows.
 template <typename Kind>
 constexpr auto kKernels = []<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
   return std::array<PanelKernel<Kind>*, Kind::kColumns>{Kind::template multiplied<kIndex + 1>...};
 }
 (std::make_index_sequence<Kind::kColumns>());
 
-// Weight rows times batch rows, which are spread out. `ahead`: weights that are wanted next.
+// Multiplies weight rows by converted batch rows. `ahead`: weights to prefetch.
 template <typename Kind>
 void compute_panel(const Product<Kind>& of, const PanelRows<typename Kind::Block>& rows, int count,
                    const Groups& groups, const char* ahead, float* out, Workspace<Kind>& own) {
@@ -182,7 +184,7 @@ void compute_panel(const Product<Kind>& of, const PanelRows<typename Kind::Block
     sums[column].finish(out + of.ldc * column, count);
 }
 
-// A turn, whose batch rows are spread out.
+// Computes a turn whose batch rows are converted.
 template <typename Kind>
 void compute(const Product<Kind>& of, const Turn& turn, Workspace<Kind>& own) {
   const Groups groups(turn.columns, Kind::kColumns);
@@ -203,7 +205,7 @@ void compute(const Product<Kind>& of, const Turn& turn, Workspace<Kind>& own) {
   }
 }
 
-// Batch rows that are spread out at once.
+// Batch rows converted at a time.
 template <typename Kind>
 std::int64_t columns_at_a_time(std::int64_t k) {
   const std::int64_t fit =
@@ -223,7 +225,7 @@ bool compute_share(const ggml_compute_params& params, const void* a, const void*
   } else {
     own.batch.hold(most * of.k);
   }
-  std::int64_t held = alone ? 0 : -1;  // the batch rows from there on are spread out
+  std::int64_t held = alone ? 0 : -1;  // batch rows from this one on are converted
   infernode_turns::share_out(params, of.m, of.n, most, b, [&](const Turn& turn) {
     if (held != turn.j)
       spread(of, turn.j, Groups(turn.columns, Kind::kColumns), own.batch.items.get());

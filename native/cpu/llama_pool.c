@@ -1,5 +1,5 @@
-// ggml-cpu.c as it is, compiled here so that its struct of a thread pool is known. Its barrier is
-// weak: where llama_barrier.cpp defines one, that is linked in its place.
+// Compiles ggml-cpu.c unchanged, so that its struct of a thread pool is visible here. Its barrier
+// is weak: llama_barrier.cpp's definition, where there is one, is linked in its place.
 #pragma weak ggml_barrier
 #include "llama_pool.h"
 #include "ggml-cpu.c"

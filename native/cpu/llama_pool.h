@@ -1,4 +1,5 @@
-// What a barrier needs of ggml's thread pools, whose struct only ggml-cpu.c knows. C and C++.
+// What a barrier needs to know of ggml's thread pools, whose struct only ggml-cpu.c defines. C and
+// C++.
 #pragma once
 
 #ifdef __cplusplus
@@ -7,10 +8,10 @@ extern "C" {
 
 struct ggml_threadpool;
 
-// The words of a pool's barrier, atomic ints, and how many threads compute the graph.
+// A pool's barrier: its two atomic ints, and the number of threads that compute the graph.
 struct InfernodeBarrier {
   int* waiting;  // threads that have arrived
-  int* passed;   // barriers that all threads have passed
+  int* passed;   // barriers passed so far
   int threads;
 };
 

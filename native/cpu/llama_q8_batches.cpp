@@ -1,11 +1,10 @@
-// Q8_0 matrices times batches of rows, in llama.cpp's CPU backend: what a pass of two
-// rows and more spends most of its time on. ggml's own routine (llamafile_sgemm) converts
-// each row's scale once per pair of weight rows, spends a third of its arithmetic on
-// signs, and reads the weights four rows abreast without telling the prefetcher.
-// Compiled into ggml-cpu in front of that routine, which is renamed for the occasion
-// and called for everything else (cmake/InfernodeLlama.cmake). Every sum is taken in its
-// order, so the results are the same to the bit (test/native/llama_q8_batches_test.cpp).
-// Any thread of a pass, each for its own rows.
+// Q8_0 matrices times batches of rows, in llama.cpp's CPU backend: the largest part of a pass with
+// two or more rows. ggml's routine (llamafile_sgemm) converts each row's scale once per pair of
+// weight rows, spends a third of its arithmetic on signs, and reads four weight rows at a time
+// without prefetching. Compiled into ggml-cpu in place of that routine, which is renamed and called
+// for all other cases (cmake/InfernodeLlama.cmake). Sums are computed in ggml's order, so results
+// are equal to the bit (test/native/llama_q8_batches_test.cpp). Any thread of a pass, each for its
+// own rows.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -26,10 +25,9 @@
 #define INFERNODE_Q8_BATCHES 1
 #endif
 
-// m rows of A (weights) times n rows of B (activations) of k blocks each; lda, ldb and
-// ldc are distances between rows, in blocks and floats. False: it is not for this
-// routine, nothing was computed.
-// Upstream's header declares the routine; ours has its name, upstream's the other.
+// m rows of A (weights) times n rows of B (activations) of k blocks each; lda, ldb and ldc are row
+// strides, in blocks and floats. False: not supported by this routine, nothing was computed.
+// The declaration in upstream's header is renamed; this file defines the original name.
 using Sgemm = bool(const ggml_compute_params* params, std::int64_t m, std::int64_t n,
                    std::int64_t k, const void* a, std::int64_t lda, const void* b, std::int64_t ldb,
                    void* c, std::int64_t ldc, int a_type, int b_type, int c_type);
@@ -40,24 +38,25 @@ namespace {
 
 #ifdef INFERNODE_Q8_BATCHES
 
-using infernode_turns::kWeightRows;  // that all columns take before the next ones
+using infernode_turns::kWeightRows;  // computed for all columns before the next ones
 using infernode_turns::Turn;
 
-constexpr int kColumns = 8;  // batch rows at a time: as many sums fit AVX2's registers
-constexpr std::int64_t kMostColumns = 64;  // spread at once: they stay in the second cache
+constexpr int kColumns = 8;  // batch rows at a time: their sums fit AVX2's registers
+// converted at a time: they stay in the second-level cache
+constexpr std::int64_t kMostColumns = 64;
 
 using Block = block_q8_0;
 static_assert(QK8_0 == 32 && offsetof(Block, d) == 0 && sizeof(Block::d) == 2);
 static_assert(std::is_same_v<decltype(Block::qs), std::int8_t[32]> && sizeof(Block) == 34);
 
-// A block of the batch as the sums want it: even and odd values as 16 bits, so that each
-// product of pairs is one instruction without regard to signs.
+// A block of the batch in the layout the sums need: even and odd values as 16-bit words, so that
+// each product of pairs is one instruction without handling of signs.
 struct alignas(32) Spread {
   std::int16_t even[16];
   std::int16_t odd[16];
 };
 
-// 1/256 of a block's scale: weights go in as multiples of 256.
+// 1/256 of a block's scale: weights are used as multiples of 256.
 constexpr float kWeightUnit = 1.0f / 256;
 
 struct Matrices {
@@ -70,7 +69,7 @@ struct Matrices {
   std::int64_t k;
 };
 
-// What a thread keeps between products.
+// One thread's buffers, kept between products.
 struct Workspace {
   std::unique_ptr<Spread[]> values;
   std::unique_ptr<float[]> scales;
@@ -92,7 +91,7 @@ __m128 scale_of(const Block& block) {
   return _mm_cvtph_ps(_mm_cvtsi32_si128(bits));
 }
 
-// Blocks of `columns` batch rows from j on, those of one place side by side.
+// Blocks of `columns` batch rows from j on; those with the same index are adjacent.
 void spread(const Matrices& of, std::int64_t j, std::int64_t columns, Spread* values,
             float* scales) {
   for (std::int64_t column = 0; column < columns; ++column) {
@@ -108,7 +107,7 @@ void spread(const Matrices& of, std::int64_t j, std::int64_t columns, Spread* va
   }
 }
 
-// Sums of four products of neighbours each, in the order of the lanes.
+// Sums of four adjacent products each, in lane order.
 __m256i dot(__m256i even, __m256i odd, const Spread& batch) {
   return _mm256_add_epi32(_mm256_madd_epi16(even, load(batch.even)),
                           _mm256_madd_epi16(odd, load(batch.odd)));
@@ -120,8 +119,7 @@ float sum_of(__m256 x) {
   return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
 }
 
-// One weight row times `kCount` batch rows; `ahead` is the weight row to be asked of the
-// memory meanwhile.
+// One weight row times `kCount` batch rows; `ahead` is the weight row to prefetch meanwhile.
 template <int kCount>
 void compute_row(const Matrices& of, const Block* weights, const Block* ahead, const Spread* values,
                  const float* scales, float* out) {
@@ -154,7 +152,8 @@ constexpr RowKernel* kKernels[kColumns + 1] = {nullptr,        compute_row<1>, c
                                                compute_row<3>, compute_row<4>, compute_row<5>,
                                                compute_row<6>, compute_row<7>, compute_row<8>};
 
-// A turn, whose batch rows are spread out in groups of kColumns, the last one of what is left.
+// Computes a turn whose batch rows are converted in groups of kColumns, the last group with the
+// remainder.
 void compute_panel(const Matrices& of, const Turn& turn, const Workspace& batch) {
   const auto [j, columns, from, to, leap] = turn;
   for (std::int64_t first = from; first < to; first += kWeightRows) {
@@ -177,7 +176,7 @@ void compute_share(const ggml_compute_params& params, const Matrices& of, std::i
                    std::int64_t n) {
   thread_local Workspace batch;
   batch.hold(std::min(n, kMostColumns) * of.k);
-  std::int64_t held = -1;  // the batch rows from there on are spread out
+  std::int64_t held = -1;  // batch rows from this one on are converted
   infernode_turns::share_out(params, m, n, kMostColumns, of.b, [&](const Turn& turn) {
     for (std::int64_t group = 0; held != turn.j && group < turn.columns; group += kColumns) {
       spread(of, turn.j + group, std::min<std::int64_t>(kColumns, turn.columns - group),

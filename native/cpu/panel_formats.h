@@ -1,5 +1,5 @@
-// How a block of 32 quantized weights becomes what the panel kernels multiply: unsigned bytes,
-// of which each stands for (byte - kOffset) * scale + minimum. A new type is one struct here.
+// How a block of 32 quantized weights is converted for the panel kernels: unsigned bytes, each of
+// which means (byte - kOffset) * scale + minimum. A new type is one struct here.
 #pragma once
 
 #include "lanes.h"
@@ -15,7 +15,7 @@
 
 namespace infernode_panels {
 
-// A block's scale comes first, its minimum second.
+// A block's scale is stored first, its minimum second.
 static_assert(QK8_0 == 32 && QK4_1 == 32 && QK5_0 == 32 && QK5_1 == 32 && QK8_1 == 32);
 static_assert(sizeof(block_q8_0) == 34 && sizeof(block_q8_1) == 36);
 static_assert(offsetof(block_q8_0, d) == 0 && offsetof(block_q5_0, d) == 0);
@@ -24,7 +24,7 @@ static_assert(offsetof(block_q4_1, d) == 0 && offsetof(block_q4_1, m) == 2);
 static_assert(offsetof(block_q5_1, d) == 0 && offsetof(block_q5_1, m) == 2);
 static_assert(offsetof(block_q8_1, d) == 0 && offsetof(block_q8_1, qs) == 4);
 
-// Two values to a byte: the first 16 of a block in the low halves.
+// Two values per byte: the first 16 of a block in the low nibbles.
 inline __m256i load_nibbles(const std::uint8_t* values) {
   const __m128i pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values));
   const __m256i both =
@@ -32,15 +32,15 @@ inline __m256i load_nibbles(const std::uint8_t* values) {
   return _mm256_and_si256(both, _mm256_set1_epi8(0x0f));
 }
 
-// And the fifth bit of each of 32 values.
+// The same, and the fifth bit of each of 32 values.
 inline __m256i with_high_bits(__m256i nibbles, const std::uint8_t* bits) {
   std::uint32_t mask;
   std::memcpy(&mask, bits, sizeof mask);
   return _mm256_or_si256(nibbles, fifth_bits(mask));
 }
 
-// The fifth bit of 16 values of each of some blocks, where bytes kFirst and kFirst + 1 of each
-// 128 bits of `bits` have them.
+// The fifth bit of 16 values of each of some blocks, where bytes kFirst and kFirst + 1 of each 128
+// bits of `bits` contain them.
 template <int kFirst>
 Register with_fifth_bits(Register nibbles, Register bits) {
   const Register spread = shuffled(
@@ -52,23 +52,23 @@ Register with_fifth_bits(Register nibbles, Register bits) {
 struct Q8_0 {
   using Block = block_q8_0;
   using Batch = block_q8_0;
-  static constexpr int kMost = 255;  // of a byte
+  static constexpr int kMost = 255;  // largest byte
   static constexpr std::int32_t kOffset = 128;
   static constexpr bool kHasMinimum = false;
-  static constexpr bool kPairs = false;  // of values in a byte
+  static constexpr bool kPairs = false;  // no two values share a byte
   static __m256i bytes(const Block& block) {
     return _mm256_xor_si256(load_bytes(block.qs), _mm256_set1_epi8(static_cast<char>(0x80)));
   }
 };
 
-// Two values in a byte.
+// Two values per byte.
 template <typename BlockType>
 struct FourBits {
   using Block = BlockType;
   static constexpr int kMost = 15;
   static constexpr bool kPairs = true;
   static __m256i bytes(const Block& block) { return load_nibbles(block.qs); }
-  // The first and the second halves of as many blocks as have 16 bytes each in a register.
+  // The first and the second halves of as many blocks as fit a register with 16 bytes each.
   template <typename At>
   static void read_some(const At& at, Register& first, Register& second) {
     const Register pairs = sixteens([&](int i) { return at(i).qs; });
@@ -77,7 +77,7 @@ struct FourBits {
   }
 };
 
-// And a fifth bit of each elsewhere.
+// The same, with the fifth bit of each value stored separately.
 template <typename BlockType>
 struct FiveBits {
   using Block = BlockType;
@@ -119,7 +119,7 @@ struct Q5_1 : FiveBits<block_q5_1> {
   static constexpr bool kHasMinimum = true;
 };
 
-// Each nibble is the place of a number in a table.
+// Each nibble is an index into a table of values.
 struct IQ4_NL : FourBits<block_iq4_nl> {
   using Batch = block_q8_0;
   static constexpr int kMost = 255;

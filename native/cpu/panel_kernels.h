@@ -1,7 +1,6 @@
-// Products of panels: 16 rows of 8-bit weights, interleaved by fours, times
-// rows of a batch in 8 bits. A sum is one lane's: of the even blocks one after
-// another, exact within a block, plus that of the odd ones. It depends neither
-// on the rows that are computed beside it, nor on the thread, nor on the
+// Products of panels (16 rows of 8-bit weights, interleaved in groups of four) with 8-bit batch
+// rows. Each lane holds one sum: of the even blocks in order, exact within a block, plus the same
+// of the odd blocks. It depends neither on the rows computed with it, nor on the thread, nor on the
 // instruction set.
 #pragma once
 
@@ -15,18 +14,19 @@
 
 namespace infernode_panels {
 
-constexpr int kPanelRows = 16;  // as many lanes of sums
+constexpr int kPanelRows = 16;  // one lane of sums per row
 
-// One block of each row of a panel: values[i] has the rows' i-th four bytes.
+// One block of each row of a panel: values[i] contains the i-th four bytes of every row.
 struct alignas(64) PanelBlock {
   std::uint8_t values[8][64];
   float scales[kPanelRows];
   float minima[kPanelRows];
 };
 
-// Of one block of a batch row.
+// For one block of a batch row.
 struct BatchFactors {
-  std::int32_t start;  // what the sum of products begins with, for the weights' offset
+  // initial value of the sum of products, which accounts for the weights' offset
+  std::int32_t start;
   float scale;
   float total;  // scale times the sum of the values
 };
@@ -35,13 +35,13 @@ struct alignas(16) BatchBlock : BatchFactors {
   std::int8_t values[32];
 };
 
-// Values of a batch row, as add_fours() reads them.
+// The values of a batch row in the layout that add_fours() reads.
 struct BatchValues {
   const std::int8_t* bytes;
   std::int32_t four(int i) const { return word_of(bytes + 4 * i); }
 };
 
-// Weight rows of a panel; those beyond the matrix's last are that one again.
+// The weight rows of a panel; beyond the matrix's last row, that row is repeated.
 template <typename Block>
 struct PanelRows {
   const Block* rows[kPanelRows];
@@ -52,7 +52,7 @@ struct PanelRows {
   }
 };
 
-// What a block begins with.
+// The first bytes of a block.
 template <typename Number, typename Block>
 Number begin_of(const Block& block) {
   Number number;
@@ -60,12 +60,12 @@ Number begin_of(const Block& block) {
   return number;
 }
 
-// Scales, and minima where the format has them, of 16 blocks.
+// Scales of 16 blocks, and minima if the format has them.
 struct Factors {
   Floats scales, minima;
 };
 
-// Of block(0) to block(kCount - 1); zero for the others.
+// For block(0) to block(kCount - 1); zero for the others.
 template <typename Format, int kCount = 16, typename BlockAt>
 Factors factors_of(const BlockAt& block) {
   if constexpr (Format::kHasMinimum) {
@@ -80,7 +80,7 @@ Factors factors_of(const BlockAt& block) {
   }
 }
 
-// bytes(row): 32 values of that row; out[i] gets the rows' i-th four.
+// bytes(row) returns 32 values of that row; out[i] becomes the i-th four of every row.
 template <typename BytesOf>
 void interleave_bytes(const BytesOf& bytes, std::uint8_t (&out)[8][64]) {
   for_registers([&](auto first) {
@@ -103,7 +103,7 @@ void interleave(const PanelRows<typename Format::Block>& panel, std::int64_t blo
   if constexpr (Format::kHasMinimum) store(out.minima, factors.minima);
 }
 
-// One block's part of a sum: the one place that says how results round.
+// Adds one block's part to a sum: the one place that determines rounding.
 template <typename Format>
 Floats add_block(Floats sum, Ints products, Floats scales, Floats minima,
                  const BatchFactors& batch) {
@@ -114,8 +114,8 @@ Floats add_block(Floats sum, Ints products, Floats scales, Floats minima,
   return add(sum, multiply_add(floats, both, of_minima));
 }
 
-// A block of a panel times those of kCount batch rows, which lie side by side,
-// added to sums.
+// Multiplies a block of a panel by the same block of kCount batch rows, which are adjacent, and
+// adds to the sums.
 template <typename Format, int kCount>
 [[gnu::always_inline]] inline void add_products(const PanelBlock& panel, const BatchBlock* batch,
                                                 Floats (&sums)[kCount]) {
@@ -132,17 +132,18 @@ template <typename Format, int kCount>
     sums[column] = add_block<Format>(sums[column], products[column], scales, minima, batch[column]);
 }
 
-// Sums of a panel's rows and a batch row, of the even and of the odd blocks so far.
+// Sums of a panel's rows with one batch row, of the even and the odd blocks so far.
 struct alignas(64) PanelSums {
   float even[kPanelRows], odd[kPanelRows];
 
-  // Of the first `rows` rows.
+  // The results of the first `rows` rows.
   void finish(float* out, int rows) const {
     store_first(out, rows, add(load_floats(even), load_floats(odd)));
   }
 };
 
-// Adds `blocks` blocks of a panel times as many of kCount batch rows to their sums.
+// Multiplies `blocks` blocks of a panel by the same blocks of kCount batch rows, and adds to the
+// sums.
 template <typename Format, int kCount>
 void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64_t blocks,
                     PanelSums* sums) {
@@ -164,8 +165,7 @@ void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64
   }
 }
 
-// Asks the memory for what a panel's block takes of the weights that begin at
-// `ahead`.
+// Prefetches the weights for a panel's block, from `ahead` on.
 template <typename Format>
 void prefetch_blocks(const char* ahead, std::int64_t block) {
   constexpr std::int64_t kBytes = sizeof(typename Format::Block) * kPanelRows;
@@ -190,7 +190,7 @@ BatchFactors batch_factors(const typename Format::Batch& block) {
   return made;
 }
 
-// One block of a batch row as the kernels want it.
+// One block of a batch row in the kernels' layout.
 template <typename Format>
 BatchBlock batch_block(const typename Format::Batch& block) {
   BatchBlock made{batch_factors<Format>(block), {}};

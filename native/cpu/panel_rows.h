@@ -1,7 +1,6 @@
-// Products of a panel's weight rows and a single batch row: a matter of
-// reading. Weight rows are read one after another, the one stream that a
-// prefetcher follows best, and nothing is written meanwhile. Each sum has the
-// bits that multiply_panel() gives it.
+// Products of a panel's weight rows with a single batch row, where reading weights is the limit.
+// Weight rows are read one after another, the one stream that hardware prefetchers follow best, and
+// nothing is written meanwhile. Each sum equals that of multiply_panel() to the bit.
 #pragma once
 
 #include "panel_kernels.h"
@@ -16,9 +15,9 @@ namespace infernode_panels {
 constexpr int kChunk = 16;  // blocks whose sums fill sixteen lanes
 constexpr int kSixteens = kRegisterBytes / 16;
 
-// A chunk of a batch row that is multiplied alone; blocks beyond the row's last are zeros. Of
-// formats with pairs of values in a byte, a register has the first halves of some blocks or
-// their second halves; of others whole blocks, of which those of a register are 8 apart.
+// A chunk of a batch row that is multiplied alone; blocks beyond the row's last are zeros. For
+// formats with two values per byte, a register contains the first halves of some blocks or their
+// second halves; for others whole blocks, and the blocks of a register are 8 apart.
 template <typename Format>
 struct alignas(64) RowBatch {
   std::int8_t values[kChunk * 32];
@@ -45,8 +44,8 @@ struct alignas(64) RowBatch {
   Register load(int i) const { return load_register(values + i * kRegisterBytes); }
 };
 
-// What block(i) to block(kBlocks - 1), of a chunk of one weight row, give with the batch row's, for
-// every i from kFirst on that a register has the sums of; 0 for the others.
+// The sums of block(i) to block(kBlocks - 1) of a chunk of one weight row with the batch row's, for
+// every i from kFirst on that shares a register; 0 for the others.
 template <typename Format, int kFirst, int kBlocks, typename BlockAt>
 Register products_from(const BlockAt& block, const RowBatch<Format>& batch) {
   constexpr int kCount = Format::kPairs ? 4 : 8;  // registers
@@ -82,8 +81,8 @@ Ints products_of(const BlockAt& block, const RowBatch<Format>& batch) {
   });
 }
 
-// Adds blocks 4 kLane to 4 kLane + 3 to the sums of the even and of the odd blocks, as
-// add_block() does: fma(products, scales, sum), or sum + terms where the format has minima.
+// Adds blocks 4 kLane to 4 kLane + 3 to the sums of the even and of the odd blocks, as add_block()
+// does: fma(products, scales, sum), or sum + terms if the format has minima.
 template <typename Format, int kLane>
 __m128 add_lane(__m128 sums, Floats products, Floats scales, Floats terms) {
   const auto lane = [](Floats all) { return quarter<kLane>(all); };
@@ -97,8 +96,8 @@ __m128 add_lane(__m128 sums, Floats products, Floats scales, Floats terms) {
   }
 }
 
-// Adds the first kBlocks blocks of a chunk to the sums. Beyond `count`, there is nothing,
-// whatever its scale is.
+// Adds the first kBlocks blocks of a chunk to the sums. Blocks beyond `count` count as zero,
+// whatever their scale.
 template <typename Format, int kBlocks>
 __m128 add_blocks(__m128 sums, Ints products_alone, const Factors& factors, int count,
                   const RowBatch<Format>& batch) {
@@ -117,7 +116,7 @@ __m128 add_blocks(__m128 sums, Ints products_alone, const Factors& factors, int 
   return sums;
 }
 
-// The same of `count` blocks, kBlocks at most; in place of those beyond it reads the last again.
+// The same for `count` blocks, at most kBlocks; beyond them it reads the last one again.
 template <typename Format, int kBlocks>
 __m128 add_rest(__m128 sums, const typename Format::Block* weights, const RowBatch<Format>& batch,
                 int count) {

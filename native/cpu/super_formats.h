@@ -1,7 +1,7 @@
-// How a block of 256 quantized weights becomes what the panel kernels multiply: eight parts of 32
-// unsigned bytes, whole scales of parts, and what a batch row's sums are multiplied by. A new
-// type is one struct here; panel_formats.h has those of 32 weights. read_all() is for registers of
-// 64 bytes, which have two parts each.
+// How a block of 256 quantized weights is converted for the panel kernels: eight parts of 32
+// unsigned bytes, integer scales per part, and the factors of a batch row's sums. A new type is one
+// struct here; panel_formats.h has those of 32 weights. read_all() is for registers of 64 bytes,
+// which hold two parts each.
 #pragma once
 
 #include "panel_formats.h"
@@ -10,7 +10,7 @@
 
 namespace infernode_panels {
 
-constexpr int kParts = 8;  // of a block, 32 values each
+constexpr int kParts = 8;  // per block, 32 values each
 
 static_assert(QK_K == kParts * 32 && sizeof(block_q8_K) == 4 + QK_K + 2 * QK_K / 16);
 static_assert(offsetof(block_q4_K, scales) == 4 && offsetof(block_q5_K, scales) == 4);
@@ -18,14 +18,15 @@ static_assert(offsetof(block_q6_K, scales) == 192 && offsetof(block_q6_K, d) == 
 
 // value = d * scale * byte - dmin * minimum.
 struct WithMinima {
-  static constexpr int kScales = kParts;  // of a block
-  static constexpr int kSums = kParts;    // of a batch row's block: of the values of a minimum
+  static constexpr int kScales = kParts;  // per block
+  // per block of a batch row: the sums of values that share a minimum
+  static constexpr int kSums = kParts;
   static constexpr std::int32_t kOffset = 0;
-  // The parts as read_all() gives them, two to a register.
+  // The parts in the layout of read_all(), two per register.
   static constexpr int kOrder[kParts] = {0, 2, 1, 3, 4, 6, 5, 7};
 };
 
-// A register's words, known when this is compiled.
+// A register's words, as a compile-time constant.
 struct alignas(kRegisterBytes) Words {
   std::int16_t words[kRegisterBytes / 2];
   Register load() const { return load_register(words); }
@@ -39,13 +40,13 @@ constexpr Words halves_of(std::int16_t lower, std::int16_t upper) {
 }
 
 #if INFERNODE_PANELS == 512
-// 64 bytes, which as one load lie in two lines of the memory: see panel_rows.h.
+// 64 bytes in two loads, because one load would span two cache lines: see panel_rows.h.
 inline __m512i load_twice(const std::uint8_t* bytes) {
   return _mm512_inserti64x4(_mm512_castsi256_si512(load_bytes(bytes)), load_bytes(bytes + 32), 1);
 }
 
-// Bits of 32 bytes where the values have them, in both halves of a register: moved to the left or
-// to the right, kLower places in the lower half, kUpper in the upper.
+// Moves bits of 32 bytes to where the values have them, in both halves of a register: shifted left
+// or right by kLower places in the lower half and kUpper in the upper.
 template <bool kLeft, int kLower, int kUpper>
 __m512i moved_bits(const std::uint8_t* bits, char mask) {
   static constexpr Words kPlaces = halves_of(kLower, kUpper);
@@ -58,7 +59,7 @@ __m512i moved_bits(const std::uint8_t* bits, char mask) {
 
 struct Q4_K : WithMinima {
   using Block = block_q4_K;
-  static constexpr int kMost = 15;  // of a byte
+  static constexpr int kMost = 15;  // largest byte
 #if INFERNODE_PANELS == 512
   // All values of a block.
   static void read_all(const Block& block, __m512i (&out)[4]) {

@@ -1,5 +1,5 @@
 // Products of panels of weights in blocks of 256: as panel_kernels.h, but exact within a block,
-// whose parts have whole scales. A sum takes block after block.
+// whose parts have integer scales. A sum adds the blocks in order.
 #pragma once
 
 #include <type_traits>
@@ -12,17 +12,18 @@
 
 namespace infernode_panels {
 
-// One block of each row of a panel. values[p][i] has the rows' i-th four bytes of part p.
+// One block of each row of a panel. values[p][i] contains the i-th four bytes of part p of every
+// row.
 template <typename Format>
 struct alignas(64) SuperPanel {
   std::uint8_t values[kParts][8][64];
-  std::int32_t scales[Format::kScales][kPanelRows];       // as store_scales() has them
-  std::int16_t minima[Format::kSums / 2][kPanelRows][2];  // what pairs of sums are multiplied by
+  std::int32_t scales[Format::kScales][kPanelRows];       // as store_scales() writes them
+  std::int16_t minima[Format::kSums / 2][kPanelRows][2];  // the factors of pairs of sums
   float scale[kPanelRows];
   float minimum[kPanelRows];
 };
 
-// One block of a batch row. Its sums have their sign changed: minima are subtracted.
+// One block of a batch row. Its sums are negated: minima are subtracted.
 template <typename Format>
 struct alignas(64) SuperBatch {
   std::int8_t values[QK_K];
@@ -30,7 +31,7 @@ struct alignas(64) SuperBatch {
   float scale;
 };
 
-// Calls each(p) for every part, p as a constant.
+// Calls each(p) for every part, with p as a constant.
 template <typename Each>
 void for_parts(const Each& each) {
   [&]<int... kPart>(std::integer_sequence<int, kPart...>) {
@@ -39,10 +40,10 @@ void for_parts(const Each& each) {
   (std::make_integer_sequence<int, kParts>());
 }
 
-// 16 bytes of each row of a panel: words[i] has their i-th four bytes, row after row.
+// 16 bytes of each row of a panel: words[i] contains their i-th four bytes, row by row.
 template <typename BytesAt>
 void transpose_words(const BytesAt& at, Ints (&words)[4]) {
-  Ints rows[4];  // [i]: of the rows i, i + 4, i + 8, i + 12
+  Ints rows[4];  // [i]: the rows i, i + 4, i + 8, i + 12
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     const auto row = [&](int index) {
@@ -60,9 +61,10 @@ void transpose_words(const BytesAt& at, Ints (&words)[4]) {
   words[3] = unpack_high_64(high, high_next);
 }
 
-// Scales and minima of a block of each row of a panel: six bits each, in twelve bytes after two
-// halves. Bytes 0 to 3 have the first four scales, bytes 4 to 7 the first four minima; of the
-// others, bytes 8 to 11 have the low four bits and the upper two bits of the first eight the rest.
+// Scales and minima of a block of each row of a panel: six bits each, in twelve bytes that follow
+// two f16 numbers. Bytes 0 to 3 contain the first four scales, bytes 4 to 7 the first four minima;
+// of the others, bytes 8 to 11 contain the low four bits, and the upper two bits of the first eight
+// bytes the rest.
 template <typename Format>
 void unpack_factors(const PanelRows<typename Format::Block>& panel, std::int64_t block,
                     SuperPanel<Format>& out) {
@@ -90,7 +92,7 @@ void unpack_factors(const PanelRows<typename Format::Block>& panel, std::int64_t
   }
 }
 
-// Of Q6_K: 16 scales with a sign, which are also what the offset's sums are multiplied by.
+// For Q6_K: 16 signed scales, which are also the factors of the offset's sums.
 template <>
 inline void unpack_factors<Q6_K>(const PanelRows<block_q6_K>& panel, std::int64_t block,
                                  SuperPanel<Q6_K>& out) {
@@ -124,8 +126,8 @@ void interleave_super(const PanelRows<typename Format::Block>& panel, std::int64
   unpack_factors<Format>(panel, block, out);
 }
 
-// One block's part of sums: the one place that says how results round. `products` and `minima`
-// are whole numbers. Of 16 sums, or of one.
+// Adds one block's part to sums: the one place that determines rounding. `products` and `minima`
+// are integers. For 16 sums, or for one.
 inline __m128 multiply(__m128 a, __m128 b) { return _mm_mul_ss(a, b); }
 inline __m128 multiply_add(__m128 a, __m128 b, __m128 c) { return _mm_fmadd_ss(a, b, c); }
 
@@ -138,12 +140,12 @@ Register add_super_block(Register sum, Register products, Register minima, Regis
   return sum;
 }
 
-// One block of a panel times those of kCount batch rows: exact numbers.
+// One block of a panel times the same block of kCount batch rows: exact integers.
 template <typename Format, int kCount>
 [[gnu::always_inline]] inline void add_parts(const SuperPanel<Format>& panel,
                                              const SuperBatch<Format>* batch,
                                              Ints (&totals)[kCount]) {
-  constexpr int kEach = Format::kScales / kParts;  // scales of a part
+  constexpr int kEach = Format::kScales / kParts;  // scales per part
 #pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column) totals[column] = zero_ints();
   for (int scale = 0; scale < Format::kScales; ++scale) {
@@ -155,7 +157,7 @@ template <typename Format, int kCount>
   }
 }
 
-// What one block of a panel's minima, or of its offset, gives with a batch row.
+// The product of one block's minima, or of its offset, with a batch row's sums.
 template <typename Format>
 Ints minima_of(const SuperPanel<Format>& panel, const SuperBatch<Format>& batch) {
   Ints minima = zero_ints();
@@ -172,7 +174,8 @@ struct alignas(64) SuperSums {
   void finish(float* out, int rows) const { store_first(out, rows, load_floats(sums)); }
 };
 
-// Adds `blocks` blocks of a panel times as many of kCount batch rows to their sums.
+// Multiplies `blocks` blocks of a panel by the same blocks of kCount batch rows, and adds to the
+// sums.
 template <typename Format, int kCount>
 void multiply_super_panel(const SuperPanel<Format>* panel, const SuperBatch<Format>* batch,
                           std::int64_t blocks, SuperSums* of) {
@@ -194,12 +197,12 @@ void multiply_super_panel(const SuperPanel<Format>* panel, const SuperBatch<Form
   }
 }
 
-// One block of a batch row as the kernels want it.
+// One block of a batch row in the kernels' layout.
 template <typename Format>
 SuperBatch<Format> super_batch(const block_q8_K& block) {
   SuperBatch<Format> made;
   std::memcpy(made.values, block.qs, sizeof made.values);
-  constexpr int kEach = 2 * kParts / Format::kSums;  // sums of 16 values in one of ours
+  constexpr int kEach = 2 * kParts / Format::kSums;  // ggml's sums of 16 values per sum here
   for (int i = 0; i < Format::kSums; ++i) {
     std::int32_t sum = 0;
     for (int j = 0; j < kEach; ++j) sum += block.bsums[kEach * i + j];

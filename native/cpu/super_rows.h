@@ -1,5 +1,6 @@
-// Products of a panel's weight rows, in blocks of 256, and a single batch row: as panel_rows.h.
-// Each sum has the bits that multiply_super_panel() gives it, for the numbers of a block are exact.
+// Products of a panel's weight rows, in blocks of 256, with a single batch row: as panel_rows.h.
+// Each sum equals that of multiply_super_panel() to the bit, because the integers of a block are
+// exact.
 #pragma once
 
 #include "panel_rows.h"
@@ -9,8 +10,8 @@
 
 namespace infernode_panels {
 
-// A block of a batch row that is multiplied alone, its parts as a weight's are read, its sums with
-// their sign changed.
+// A block of a batch row that is multiplied alone: its parts in the layout in which a weight's are
+// read, its sums negated.
 template <typename Format>
 struct alignas(64) SuperRow {
   std::int8_t values[kParts][32];
@@ -28,7 +29,7 @@ struct alignas(64) SuperRow {
   }
 };
 
-// The eight scales and the eight minima of a block, a byte each: see unpack_factors().
+// The eight scales and the eight minima of a block, one byte each: see unpack_factors().
 struct SixBits {
   std::uint64_t scales, minima;
 
@@ -50,11 +51,11 @@ inline Register chosen(__m128i words, const Words& places) {
   return shuffled(every_lane(words), places.load());
 }
 
-// The products of a block with a batch row's, times the whole scales of its parts, or half parts:
-// numbers to be added up.
+// The products of a block with the batch row's, times the integer scales of its parts or half
+// parts: the terms of the sum.
 #if INFERNODE_PANELS == 512
-// Which bytes of a lane of 128 bits give two of its words four times each: kFirst + l * kStep and
-// the one kNext after it, in lane l, or in lanes 2 l and 2 l + 1 where kTwice is true.
+// Byte indices that repeat two words of each 128-bit lane four times: word kFirst + l * kStep and
+// the one kNext after it in lane l, or in lanes 2 l and 2 l + 1 if kTwice is true.
 template <int kFirst, int kStep, int kNext, bool kTwice>
 constexpr Words four_times() {
   Words made{};
@@ -66,7 +67,7 @@ constexpr Words four_times() {
   return made;
 }
 
-// What four bytes give fits 16 bits.
+// the sum of four products fits 16 bits
 template <typename Format>
 [[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
                                                        const SuperRow<Format>& batch,
@@ -103,7 +104,7 @@ template <typename Format>
                                  chosen(_mm256_extracti128_si256(scales, 1), kPlaces));
 }
 #else
-// Which bytes of a lane of 128 bits give one of its words eight times, in each 128 bits another.
+// Byte indices that repeat one word of each 128-bit lane eight times, a different one in each lane.
 constexpr Words eight_times(int lower, int upper) {
   return halves_of(static_cast<std::int16_t>(2 * lower | (2 * lower + 1) << 8),
                    static_cast<std::int16_t>(2 * upper | (2 * upper + 1) << 8));

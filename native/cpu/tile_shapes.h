@@ -1,7 +1,7 @@
-// Put in front of llama.cpp's amx/mmq.cpp, which tells the processor the shapes of its AMX
-// tiles. GCC's _tile_loadconfig (up to 12.3) names the first 8 of the 64 bytes as what its
-// instruction reads, so that the optimizer drops what was written to the others: each tile
-// is left without rows, and the first use of one is an illegal instruction.
+// Included before llama.cpp's amx/mmq.cpp, which configures the shapes of the CPU's AMX tiles.
+// GCC's _tile_loadconfig (up to 12.3) declares only the first 8 of the 64 bytes as its input, so
+// the optimizer drops the stores to the others: every tile has no rows, and its first use is an
+// illegal instruction.
 #pragma once
 
 #if defined(__AMX_TILE__) && defined(__GNUC__) && !defined(__clang__)

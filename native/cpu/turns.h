@@ -1,5 +1,5 @@
-// How the threads of a pass share a product: in turns, each some weight rows times some batch
-// rows. All threads get several, so that one that is held up leaves its share to the others.
+// How the threads of a pass share a product: in turns of some weight rows times some batch rows.
+// Every thread gets several, so that a delayed thread leaves its share to the others.
 #pragma once
 
 #include <algorithm>
@@ -9,12 +9,12 @@
 
 namespace infernode_turns {
 
-constexpr std::int64_t kWeightRows = 16;       // weight rows of a turn are a multiple of it
-constexpr std::int64_t kMostWeightRows = 256;  // of a turn
-constexpr std::int64_t kTurns = 4;             // of each thread in a product
+constexpr std::int64_t kWeightRows = 16;       // weight rows of a turn are a multiple of this
+constexpr std::int64_t kMostWeightRows = 256;  // per turn
+constexpr std::int64_t kTurns = 4;             // per thread and product
 
-// Weight rows [from, to) times `columns` batch rows from j on. `leap`: weight rows from `to` to
-// where this thread is likely to go on.
+// Weight rows [from, to) times `columns` batch rows from j on. `leap`: the weight rows after `to`
+// until where this thread is likely to continue.
 struct Turn {
   std::int64_t j, columns;
   std::int64_t from, to, leap;
@@ -26,10 +26,10 @@ inline std::int64_t weight_rows(std::int64_t m, std::int64_t threads) {
   return std::clamp(share, least, kMostWeightRows);
 }
 
-// This thread's turns of m weight rows times n batch rows, `most` of these at a time: `take` is
-// called with each. Turns are handed out by the counter ggml resets before each operation. Of
-// several products in one operation only the first, whose batch begins the work buffer, finds
-// it fresh; the others' turns go round.
+// Calls `take` with each of this thread's turns of m weight rows times n batch rows, at most `most`
+// of these at a time. Turns are counted by a counter that ggml resets before each operation. Of
+// several products in one operation only the first, whose batch is at the start of the work buffer,
+// finds it reset; the turns of the others are assigned cyclically.
 template <typename Take>
 void share_out(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t most,
                const void* batch, const Take& take) {
