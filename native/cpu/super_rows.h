@@ -67,7 +67,7 @@ constexpr Words four_times() {
   return made;
 }
 
-// the sum of four products fits 16 bits
+// The sum of four products fits 16 bits.
 template <typename Format>
 [[gnu::always_inline]] inline Register scaled_products(const typename Format::Block& weights,
                                                        const SuperRow<Format>& batch,
