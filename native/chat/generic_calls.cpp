@@ -39,7 +39,7 @@ std::string told(const common_chat_tool_call& call) {
 }
 
 void append_line(std::string& text, const std::string& line) {
-  if (!text.empty()) text += "\n";
+  if (!text.empty()) text += '\n';
   text += line;
 }
 

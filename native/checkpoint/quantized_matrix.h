@@ -1,6 +1,6 @@
 // One linear layer's quantized weight as a checkpoint format stores it. Each format (AutoAWQ
 // gemm, gemv, gemv_fast; GPTQ; compressed-tensors) is one file that implements this, chosen
-// by open_quantized() in quantization.h. Immutable; any thread may read.
+// by Quantization::open(). Immutable; any thread may read.
 #pragma once
 
 #include <cstddef>

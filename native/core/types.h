@@ -21,7 +21,7 @@ constexpr SequenceId kNoSequence = -1;
 constexpr TokenId kNoToken = -1;
 
 // The codes of all errors that callers see. error_name() is the spelling in JavaScript;
-// src/errors.ts lists the same codes with their sentences.
+// src/errors.ts lists the same codes, and which of them a caller may retry.
 enum class ErrorCode {
   kModelNotFound,
   kModelUnreadable,

@@ -106,15 +106,15 @@ void check_context_fits(const std::string& what, const MemoryNeeded& needed,
   for (const DeviceMemory& device : needed.devices) {
     const DeviceRoom* there = room_of(device.name, room);
     const std::uint64_t bytes = device.kv + device.compute + device.adapters;
-    const std::string adapters =
-        device.adapters == 0 ? "" : ", " + in_mib(device.adapters) + " of LoRA adapters";
     if (bytes == 0 || there == nullptr || bytes + kPassMargin <= there->free) continue;
-    throw Error(ErrorCode::kOutOfMemory,
-                what + " needs " + in_mib(bytes + kPassMargin) + " on " + device.name + " (" +
-                    in_mib(device.kv) + " of KV cache, " + in_mib(device.compute) + " for passes" +
-                    adapters + ", " + in_mib(kPassMargin) + " beside them), " +
-                    in_mib(there->free) + " of " + in_mib(there->total) +
-                    " are free there; lower slots or contextLength, or put fewer layers on it.");
+    std::string sentence = what + " needs " + in_mib(bytes + kPassMargin) + " on " + device.name;
+    sentence += " (" + in_mib(device.kv) + " of KV cache, " + in_mib(device.compute);
+    sentence += " for passes";
+    if (device.adapters > 0) sentence += ", " + in_mib(device.adapters) + " of LoRA adapters";
+    sentence += ", " + in_mib(kPassMargin) + " beside them), " + in_mib(there->free) + " of ";
+    sentence += in_mib(there->total) + " are free there; lower slots or contextLength, ";
+    sentence += "or put fewer layers on it.";
+    throw Error(ErrorCode::kOutOfMemory, sentence);
   }
 }
 

@@ -68,7 +68,7 @@ class KvStore {
   [[nodiscard]] bool truncate(SequenceId sequence, Position from);
   // Removes all positions.
   void clear(SequenceId sequence);
-  // The state as bytes; empty if it cannot be read, for want of memory or whatever else, or is
+  // The state as bytes; empty if it cannot be read, for lack of memory or any other reason, or is
   // larger than `at_most`.
   StateBytes save(SequenceId sequence, std::size_t at_most) const;
   // Restores the state of so many positions into an empty sequence, for whose cells there is

@@ -1,5 +1,5 @@
-// The one way into an engine: a bounded, closable queue that refuses instead
-// of blocking. Many threads push; only the engine thread drains or waits.
+// The one way into an engine or a prompt queue: a closable queue that refuses instead of blocking,
+// once it is closed or holds its capacity. Many threads push; one thread drains or waits.
 #pragma once
 
 #include <condition_variable>

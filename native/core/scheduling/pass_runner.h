@@ -1,5 +1,5 @@
 // Has the passes of requests computed: measures their time, checks their status and counts them.
-// The only caller of Backend::submit() and wait() besides the draft model. Engine thread only.
+// Calls Backend::submit() and wait() through compute() (backend.h). Engine thread only.
 #pragma once
 
 #include <cstdint>

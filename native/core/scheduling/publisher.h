@@ -1,6 +1,6 @@
 // Collects the events of steps and publishes them. Waking JavaScript costs a tenth of a millisecond
 // of both cores of a small machine, so short steps share a publication; a first token and an end do
-// not wait. A function that throws has added no event. Engine thread only.
+// not wait. A function that throws may have added deltas, never an end. Engine thread only.
 #pragma once
 
 #include <optional>
