@@ -89,8 +89,15 @@ async function commandLine(image) {
     const open = await runIn(image.folder, command, asUser(image));
     demand(open.code === 2 && open.text.includes("--behind-gateway"), `it exits ${open.code}: ${open.text}`);
     for (const platform of [{ K_SERVICE: "stories" }, { AIP_HTTP_PORT: "8080" }]) {
-      const { code, text } = await runIn(image.folder, command, asUser(image, { env: { ...env, ...platform } }));
-      demand(code === 1 && text.includes("missing.gguf"), `${Object.keys(platform)}: it exits ${code}: ${text}`);
+      const { code, text } = await runIn(
+        image.folder,
+        command,
+        asUser(image, { env: { ...env, ...platform } }),
+      );
+      demand(
+        code === 1 && text.includes("missing.gguf"),
+        `${Object.keys(platform)}: it exits ${code}: ${text}`,
+      );
     }
   });
 }
