@@ -1,28 +1,13 @@
 // node-llama-cpp doing a benchmark's task: its lowest documented call,
 // sequence.evaluate(), one sequence per request, all at once.
 // Takes and answers what infernode.mjs does, but for repeats.
-import { importPeer } from "../peers/peer-import.mjs";
+import { openNodeLlamaCpp } from "../peers/open-node-llama-cpp.mjs";
 import { promptText, summarise, tokenClock } from "../workload.mjs";
 
 const kWarmUpTokens = 4;
 
 const task = JSON.parse(process.argv[2]);
-const { getLlama, LlamaLogLevel } = await importPeer("node-llama-cpp");
-const llama = await getLlama({
-  gpu: false,
-  build: "never",
-  skipDownload: true,
-  logLevel: LlamaLogLevel.error,
-  maxThreads: task.threads,
-});
-const model = await llama.loadModel({ modelPath: task.model });
-const context = await model.createContext({
-  sequences: task.sequences,
-  contextSize: task.contextLength,
-  batchSize: 512,
-  threads: task.threads,
-  flashAttention: "auto",
-});
+const { llama, model, context } = await openNodeLlamaCpp(task, task.sequences);
 const sequences = Array.from({ length: task.sequences }, () => context.getSequence());
 
 async function generate(index, newTokens, sequence) {

@@ -4,25 +4,10 @@
 // traffic-infernode.mjs does.
 import { readFileSync } from "node:fs";
 import { runLanes } from "../lanes.mjs";
-import { importPeer } from "../peers/peer-import.mjs";
+import { openNodeLlamaCpp } from "../peers/open-node-llama-cpp.mjs";
 
 const task = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const { getLlama, LlamaLogLevel } = await importPeer("node-llama-cpp");
-const llama = await getLlama({
-  gpu: false,
-  build: "never",
-  skipDownload: true,
-  logLevel: LlamaLogLevel.error,
-  maxThreads: task.threads,
-});
-const model = await llama.loadModel({ modelPath: task.model });
-const context = await model.createContext({
-  sequences: task.slots,
-  contextSize: task.contextLength,
-  batchSize: 512,
-  threads: task.threads,
-  flashAttention: "auto",
-});
+const { llama, model, context } = await openNodeLlamaCpp(task, task.slots);
 const free = Array.from({ length: task.slots }, () => context.getSequence());
 
 async function generate(prompt, newTokens, onTokens) {

@@ -1,24 +1,10 @@
 // node-llama-cpp through its lowest documented call, sequence.evaluate(): one sequence a request.
-import { importPeer, packageVersion } from "../peer-import.mjs";
+import { openNodeLlamaCpp } from "../open-node-llama-cpp.mjs";
+import { packageVersion } from "../peer-import.mjs";
 import { answerTasks, tokenCounter } from "./answers.mjs";
 
 const task = JSON.parse(process.argv.at(-1));
-const { getLlama, LlamaLogLevel } = await importPeer("node-llama-cpp", task.packages);
-const llama = await getLlama({
-  gpu: false,
-  build: "never",
-  skipDownload: true,
-  logLevel: LlamaLogLevel.error,
-  maxThreads: task.threads,
-});
-const model = await llama.loadModel({ modelPath: task.model });
-const context = await model.createContext({
-  sequences: task.slots,
-  contextSize: task.contextLength,
-  batchSize: 512,
-  threads: task.threads,
-  flashAttention: "auto",
-});
+const { llama, model, context } = await openNodeLlamaCpp(task, task.slots);
 const sequences = Array.from({ length: task.slots }, () => context.getSequence());
 
 async function complete(sequence, prompt, newTokens) {
