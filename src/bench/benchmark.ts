@@ -10,12 +10,13 @@ import { fieldFormulas } from "./fields.js";
 import { repeatFigures } from "./figures.js";
 import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
 import { type Amount, type Load, runRepeat } from "./load.js";
-import { amountOf, type JudgedBenchmark, usersOf } from "./options.js";
+import { measureNll, type Nll, type NllFinding } from "./nll.js";
+import { amountOf, type JudgedBenchmark, loadsOf, usersOf } from "./options.js";
 import { type PhysicsFacts, type PhysicsIdentity, physicsIdentity } from "./physics.js";
 import { type MeasuredRepeat, type PointResult, pointResult } from "./point.js";
 import { gpuNames, type Price, priceOf } from "./price.js";
 import type { RequestRecord } from "./record.js";
-import { judgeDigest, type Reference, type ReferenceVerdict, readReference } from "./reference.js";
+import { judge, type Reference, type ReferenceVerdict, readReference } from "./reference.js";
 import { LoadPlan, type Saturation } from "./sweep.js";
 import { type Target, TargetFailure } from "./target.js";
 import { Watch } from "./watch.js";
@@ -51,6 +52,9 @@ export interface BenchmarkResult {
   readonly price: Price | null;
   readonly calibration: readonly Calibration[] | null;
   readonly greedyDigest: GreedyDigest | null;
+  /** How likely the model holds fixed texts and its own batched answers to be; null: nllMissing says why. */
+  readonly nll: Nll | null;
+  readonly nllMissing: string | null;
   /** Null without --reference. */
   readonly reference: ReferenceVerdict | null;
   /** What the model costs and its devices can do; null for endpoints. */
@@ -114,6 +118,7 @@ class Benchmark {
   readonly #price: Price | null;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
+  #nll: NllFinding = { nll: null, reason: "not measured" };
   #physics: PhysicsFacts | null = null;
 
   constructor(
@@ -150,10 +155,16 @@ class Benchmark {
     if (isRemote && this.#options.calibrate) this.#calibration = await calibrate(signal);
     if (this.#options.physics && !signal.aborted) this.#physics = await this.#target.physics();
     this.#digest = await greedyDigest(this.#target, signal);
+    this.#nll = await this.#measureNll();
     for (let load = this.#plan.next([]); load !== null; load = this.#plan.next(this.#points)) {
       if (signal.aborted) return;
       await this.#point(load);
     }
+  }
+
+  async #measureNll(): Promise<NllFinding> {
+    if (!this.#options.nll) return { nll: null, reason: "not measured (--no-nll)" };
+    return measureNll(this.#target, mostStreams(this.#options), this.#call.signal);
   }
 
   async #point(load: Load): Promise<void> {
@@ -236,7 +247,9 @@ class Benchmark {
       ...{
         calibration: this.#calibration,
         greedyDigest: this.#digest,
-        reference: judgeDigest(this.#reference, this.#digest),
+        nll: this.#nll.nll,
+        nllMissing: this.#nll.reason,
+        reference: judge(this.#reference, { digest: this.#digest, nll: this.#nll.nll }),
         physics: this.#physics && physicsIdentity(this.#physics),
         points: [...this.#points],
       },
@@ -246,6 +259,11 @@ class Benchmark {
     this.#call.onResult?.(result);
     return result;
   }
+}
+
+/** Of the listed loads; a sweep's are not known yet. */
+function mostStreams(options: JudgedBenchmark): number {
+  return Math.max(0, ...loadsOf(options).map((load) => (load.type === "concurrency" ? load.concurrency : 0)));
 }
 
 interface Opened {

@@ -4,6 +4,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { packageRoot } from "../package-root.js";
+import { machineTime } from "./clock.js";
 import { openEndpoint } from "./endpoint-target.js";
 import { runRepeat } from "./load.js";
 import { latencies, type RequestRecord } from "./record.js";
@@ -19,6 +20,13 @@ export interface Calibration {
   readonly ttftErrorMs: Distribution | null;
   /** As above of each gap between tokens, without its sign. */
   readonly itlErrorMs: Distribution | null;
+  /**
+   * From when the client sent a request to when the mock had read it: the part of ttftErrorMs that is the
+   * loopback's and the mock's event loop's.
+   */
+  readonly requestMs: Distribution | null;
+  /** How much later than told the mock sent its first tokens; counted in nothing else. */
+  readonly mockLateMs: Distribution | null;
   /** What the client measured, whoever's fault. */
   readonly ttftMs: Distribution | null;
   readonly itlMs: Distribution | null;
@@ -95,31 +103,40 @@ async function calibrationOf(
         amount: { warmup: streams, requests, seconds: undefined }, // the warm-up opens the connections
         ...{ next: () => ask, needsAnswers: false, traceMs: [], seed: "", timeoutMs: 60_000, signal },
       },
-      (record, text) => answers.push({ record, sentMs: text.trim().split(" ").map(Number) }),
+      (record, text) => {
+        const [receivedAt = Number.NaN, ...sentMs] = text.trim().split(" ").map(Number);
+        answers.push({ record, receivedAt, sentMs });
+      },
     );
   } finally {
     await target.close();
   }
   const finished = answers.filter(({ record }) => record.outcome.type === "finished" && !record.isWarmup);
-  return { streams, told: { ttftMs, itlMs }, ...errorsOf(finished) };
+  return { streams, told: { ttftMs, itlMs }, ...errorsOf(finished, ttftMs) };
 }
 
 interface Answer {
   readonly record: RequestRecord;
+  /** When the mock says it had read the request, by the machine's clock. */
+  readonly receivedAt: number;
   /** When the mock says it sent each token, in milliseconds after it had the request. */
   readonly sentMs: readonly number[];
 }
 
-function errorsOf(answers: readonly Answer[]) {
+function errorsOf(answers: readonly Answer[], toldMs: number) {
   const ttft: number[] = [];
   const gaps: number[] = [];
   const ttftErrors: number[] = [];
   const gapErrors: number[] = [];
-  for (const { record, sentMs } of answers) {
+  const requests: number[] = [];
+  const late: number[] = [];
+  for (const { record, receivedAt, sentMs } of answers) {
     const { ttftMs, gapsMs } = latencies(record);
     if (ttftMs === null || sentMs.length !== gapsMs.length + 1) continue;
     ttft.push(ttftMs);
     ttftErrors.push(ttftMs - (sentMs[0] ?? Number.NaN));
+    requests.push(receivedAt - machineTime(record.sentMs));
+    late.push((sentMs[0] ?? Number.NaN) - toldMs);
     for (const [index, gap] of gapsMs.entries()) {
       gaps.push(gap);
       gapErrors.push(Math.abs(gap - ((sentMs[index + 1] ?? Number.NaN) - (sentMs[index] ?? Number.NaN))));
@@ -128,6 +145,8 @@ function errorsOf(answers: readonly Answer[]) {
   return {
     ttftErrorMs: distribution(ttftErrors),
     itlErrorMs: distribution(gapErrors),
+    requestMs: distribution(requests),
+    mockLateMs: distribution(late),
     ttftMs: distribution(ttft),
     itlMs: distribution(gaps),
   };

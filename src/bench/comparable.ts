@@ -2,6 +2,7 @@
 // workload or another machine makes a comparison meaningless unless the person says that this is
 // what is compared; another build or other settings are what comparisons are for, and are told.
 import type { BenchmarkResult } from "./benchmark.js";
+import { type Nll, nllDifference } from "./nll.js";
 
 /** What must be equal, unless it is named as what is compared. */
 export type Identity = "model" | "workload" | "machine" | "answers";
@@ -47,6 +48,7 @@ export function differencesOf(before: BenchmarkResult, after: BenchmarkResult): 
     ...compare("machine", "devices", ({ target }) => record(target.model).devices ?? null),
     ...compare("machine", "gpus", ({ target, options }) => target.gpus ?? [options.gpu, options.gpus]),
     ...answersDifference(before, after),
+    ...lossDifference(before, after),
     ...toldOptions.flatMap(option(null)),
     ...(["infernode", "llamaCpp"] as const).flatMap((name) =>
       compare(null, name, ({ build }) => build[name]),
@@ -79,6 +81,28 @@ function answersDifference(before: BenchmarkResult, after: BenchmarkResult): rea
       name: "greedyDigest",
       before: left?.sha256 ?? none,
       after: right?.sha256 ?? none,
+    },
+  ];
+}
+
+/** A result without losses proves nothing either. */
+function lossDifference(
+  { nll: before }: BenchmarkResult,
+  { nll: after }: BenchmarkResult,
+): readonly Difference[] {
+  if (before === null || after === null) {
+    if (before === after) return [];
+    const told = (nll: Nll | null) => (nll === null ? "not measured" : nll.mean.toFixed(4));
+    return [{ of: null, name: "nll", before: told(before), after: told(after) }];
+  }
+  const difference = nllDifference(before, after);
+  if (difference === null) return [];
+  return [
+    {
+      of: "answers",
+      name: "nll",
+      before: before.mean.toFixed(4),
+      after: `${after.mean.toFixed(4)}: ${difference}`,
     },
   ];
 }

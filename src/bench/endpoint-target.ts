@@ -4,6 +4,7 @@
 import { gpuPower } from "../models/plan/device-probe.js";
 import { findMetrics, type MetricsSource, scrape } from "./endpoint-metrics.js";
 import { type RequestApi, requestBody, statusSentence, wordSizer } from "./endpoint-request.js";
+import { endpointContinuation, endpointScore, type ScoreSource } from "./endpoint-score.js";
 import { Connections, type ExchangeEnd } from "./http-exchange.js";
 import { PolledTarget } from "./polled-target.js";
 import type { PowerSource } from "./power.js";
@@ -11,7 +12,7 @@ import { type PromptSizer, wordText } from "./prompt-text.js";
 import { Random } from "./random.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
 import { AnswerStream } from "./sse.js";
-import { type Target, type TargetCounters, TargetFailure } from "./target.js";
+import { type Continuation, type Score, type Target, type TargetCounters, TargetFailure } from "./target.js";
 
 /** Which address is asked: OpenAI's, which stream, or RunPod's /run, whose jobs are polled. */
 export type EndpointApi = RequestApi | PolledApi;
@@ -232,6 +233,22 @@ class EndpointTarget implements Target {
     if (problem !== null) return failed("stream-error", problem);
     if (!end.isWhole || !isComplete) return failed("cut-short", "the stream ended before the answer did");
     return { ...rest, outcome: { type: "finished", finishReason: finishReason ?? "unknown" } };
+  }
+
+  async score(text: string, signal: AbortSignal): Promise<Score> {
+    return endpointScore(this.#scored, text, signal);
+  }
+
+  async continued(text: string, tokens: number, signal: AbortSignal): Promise<Continuation> {
+    return endpointContinuation(this.#scored, text, tokens, signal);
+  }
+
+  get #scored(): ScoreSource {
+    const { url } = this.#fixed;
+    return {
+      ...this.#fixed,
+      url: new URL(`${url.href.slice(0, -paths[this.#api].length)}${paths.completions}`),
+    };
   }
 
   async counters(): Promise<TargetCounters | null> {

@@ -13,7 +13,7 @@ import type { PhysicsFacts } from "./physics.js";
 import type { PowerSource } from "./power.js";
 import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, Ending, Outcome, Progress } from "./record.js";
-import type { Target, TargetCounters } from "./target.js";
+import type { Continuation, Score, Target, TargetCounters } from "./target.js";
 
 /** A model to be opened with an engine. */
 export interface EngineTargetOptions {
@@ -98,6 +98,30 @@ class EngineTarget implements Target {
     throw new Error("the generation had no end event");
   }
 
+  async score(prompt: string, signal: AbortSignal): Promise<Score> {
+    try {
+      const order = {
+        ...{ prompt, maxTokens: 1, temperature: 0, ignoreEos: true },
+        promptLogProbs: 0,
+        signal,
+      };
+      const { promptLogProbs = [] } = await this.#engine.generate(order);
+      const logProbs = promptLogProbs.map(({ logProb }) => logProb).filter((each) => each !== null);
+      return { type: "scored", logProbs };
+    } catch (thrown) {
+      return { type: "none", reason: sentenceOf(outcomeOf(thrown)) };
+    }
+  }
+
+  async continued(prompt: string, maxTokens: number, signal: AbortSignal): Promise<Continuation> {
+    try {
+      const { text } = await this.#engine.generate({ prompt, maxTokens, temperature: 0, signal });
+      return { type: "text", text };
+    } catch (thrown) {
+      return { type: "none", reason: sentenceOf(outcomeOf(thrown)) };
+    }
+  }
+
   /** A conversation is one text where the model has no chat template. */
   #contentOf({ content }: Ask): Ask["content"] {
     if ("prompt" in content || this.#model.info.chatTemplate !== null) return content;
@@ -171,6 +195,10 @@ function datasheetOf(computing: readonly ComputingDevice[]): number | null {
     seconds += (computing[at]?.weightBytes ?? 0) / all / (rate * 1e12);
   }
   return seconds > 0 ? 1 / seconds : null;
+}
+
+function sentenceOf(outcome: Outcome): string {
+  return outcome.type === "failed" ? outcome.sentence : "the run was cancelled";
 }
 
 const nothing = { usage: null, queueMs: null, engineFirstTokenMs: null };

@@ -148,6 +148,18 @@ const rows: readonly FieldRow[] = [
     "measured time to the first token - that process's own",
   ],
   ["calibration[].itlErrorMs", "distribution", "ms", "|measured gap - that process's own|"],
+  [
+    "calibration[].requestMs",
+    "distribution",
+    "ms",
+    "when that process had read the request - when this client sent it; a part of ttftErrorMs",
+  ],
+  [
+    "calibration[].mockLateMs",
+    "distribution",
+    "ms",
+    "that process's own time to the first token - what it was told; in no error",
+  ],
   ["calibration[].ttftMs", "distribution", "ms", "measured time to the first token"],
   ["calibration[].itlMs", "distribution", "ms", "measured gaps"],
   [
@@ -159,10 +171,33 @@ const rows: readonly FieldRow[] = [
   ["greedyDigest.prompts", "value", "requests", "answers in the digest"],
   ["greedyDigest.outputTokens", "value", "tokens", "tokens of each"],
   [
+    "nll.texts",
+    "value",
+    "texts",
+    "fixed texts that were asked for at once; nll is null where nllMissing says why",
+  ],
+  ["nll.tokens", "value", "tokens", "tokens of them, without the first of each"],
+  ["nll.mean", "value", "nats", "mean of -ln(probability of a token by those before it)"],
+  [
+    "nll.logProbs",
+    "object",
+    "nats",
+    "ln(probability) of each of these tokens; judged by infernode bench compare and --reference: the mean of the absolute differences is at most 0.02",
+  ],
+  ["nll.answers.atOnce", "value", "requests", "answers at temperature 0 to the texts, generated at once"],
+  ["nll.answers.tokens", "value", "tokens", "tokens of these answers"],
+  [
+    "nll.answers.mean",
+    "value",
+    "nats",
+    "mean loss of these answers' tokens, judged as prompts; means of two results differ by at most 0.25",
+  ],
+  ["nllMissing", "value", "", "why nll is null, such as an endpoint without echo and logprobs"],
+  [
     "reference",
     "object",
     "",
-    "of --reference: that file's path and greedyDigest.sha256, and whether this run's is the same (isSame); null without it",
+    "of --reference: that file's path and greedyDigest.sha256, and whether this run's is the same (isSame), whether the losses are (isSameNll) and what differs (nllDifference); null without it",
   ],
   [
     "points[].load",

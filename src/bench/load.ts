@@ -2,7 +2,7 @@
 // its requests have ended, at the signal, or where nothing but failures comes back. Knows no
 // statistics.
 import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Arrivals, arrivalTimes } from "./arrivals.js";
 import { Random } from "./random.js";
 import type { Outcome, PlannedAsk, RequestRecord } from "./record.js";
@@ -95,7 +95,10 @@ class LoadRun {
   async closedLoop(concurrency: number): Promise<void> {
     const stream = async (_: unknown, index: number) => {
       let part = (index + 1) / concurrency;
-      for (; this.#mayBegin(); part = 1) await this.#send(performance.now(), part);
+      for (; this.#mayBegin(); part = 1) {
+        await this.#send(performance.now(), part);
+        await nextTurn(); // making a request would delay the time stamps of all that came with this one's end
+      }
     };
     await Promise.all(Array.from({ length: concurrency }, stream));
   }

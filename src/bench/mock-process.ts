@@ -2,11 +2,13 @@
 // client to measure itself against. An address /ttft-50/itl-10/v1/completions says when: the
 // first token 50 ms after the request, each other one 10 ms later; below /ttft-50/itl-10/noise-0.1/
 // each of these times is drawn, with a deviation of a tenth, from the request's seed. The text of
-// each token is the time in milliseconds at which it was in fact sent, so that lateness of this
-// process is not taken for an error of the client. Started by calibration.ts and by tools/bench with
+// each token is the time in milliseconds after the request at which it was in fact sent, so that lateness
+// of this process is not taken for an error of the client; the first token's text begins with the time at
+// which the request was read, by the machine's clock (clock.ts). Started by calibration.ts and by tools/bench with
 // an IPC channel; ends when that closes.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { machineTime } from "./clock.js";
 import { Random } from "./random.js";
 
 /** Connections that wait to be accepted, at most: a thousand clients begin at once. */
@@ -22,16 +24,26 @@ interface RequestFields {
 }
 
 const server = createServer((request, response) => {
-  if (request.method === "GET")
+  const receivedMs = performance.now();
+  if (request.method === "GET") {
     response.writeHead(404).end(); // it has no /metrics
-  else void answer(request, response, performance.now());
+    return;
+  }
+  const pieces: Buffer[] = [];
+  request.on("data", (piece: Buffer) => pieces.push(piece));
+  // What came in the same turn of the event loop has its time before this request costs any.
+  request.on("end", () => setImmediate(answer, request, response, { receivedMs, pieces }));
 });
 
-async function answer(request: IncomingMessage, response: ServerResponse, receivedMs: number): Promise<void> {
+interface Received {
+  readonly receivedMs: number;
+  readonly pieces: readonly Buffer[];
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, { receivedMs, pieces }: Received): void {
   const [, ttft = "0", itl = "0", noise = "0"] = addressForm.exec(request.url ?? "") ?? [];
-  let body = "";
-  for await (const chunk of request) body += String(chunk);
-  const { max_tokens: count = 1, prompt = "", seed = 0 } = JSON.parse(body) as RequestFields;
+  const body = JSON.parse(Buffer.concat(pieces).toString("utf8")) as RequestFields;
+  const { max_tokens: count = 1, prompt = "", seed = 0 } = body;
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.flushHeaders();
   response.socket?.setNoDelay(true);
@@ -41,7 +53,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, receiv
   const next = (sent: number, dueMs: number): void => {
     setTimeout(
       () => {
-        const text = ` ${(performance.now() - receivedMs).toFixed(3)}`;
+        const received = sent === 0 ? ` ${machineTime(receivedMs).toFixed(3)}` : "";
+        const text = `${received} ${(performance.now() - receivedMs).toFixed(3)}`;
         send({ choices: [{ text, finish_reason: sent + 1 === count ? "length" : null }] });
         if (sent + 1 < count) return next(sent + 1, dueMs + drawn(Number(itl)));
         const usage = { prompt_tokens: prompt.split(" ").length, completion_tokens: count };

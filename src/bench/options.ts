@@ -15,6 +15,8 @@ const sweepSlots = 64;
 const sweepSeconds = 10;
 /** Tokens of a context beside prompt and answer: tokenizers do not count to the token. */
 const spareTokens = 32;
+/** What the digest and the loss of fixed texts need (digest.ts, gate-texts.ts), in vocabularies of 4,096 tokens, too. */
+const gateTokens = 192;
 const mostTurns = 1000;
 const turnForms = `4, uniform:2,8, normal:4,2 or lognormal:4,2 (at most ${mostTurns} requests)`;
 
@@ -87,6 +89,7 @@ export const benchmarkSchema = z
     sloItl: numberAbove(0, 1e9).default(50),
     timeout: numberAbove(0, 86_400).default(600),
     reference: path().optional(),
+    nll: flag().default(true),
     calibrate: flag().default(true),
     physics: flag().default(true),
     cold: integer(1, 1000).optional(),
@@ -208,7 +211,8 @@ export function engineShape(options: JudgedBenchmark, traceTokens?: number) {
   const needed = traceTokens === undefined ? Math.ceil(drawn * turns) : traceTokens + spareTokens;
   return {
     slots: options.slots ?? Math.min(Math.max(highest, isSweep ? sweepSlots : 0) || defaultSlots, mostSlots),
-    contextLength: options.contextLength ?? (options.prompts === undefined ? needed : undefined),
+    contextLength:
+      options.contextLength ?? (options.prompts === undefined ? Math.max(needed, gateTokens) : undefined),
     queueLimit: Math.min(Math.max(highest, 1024), 65_536),
   };
 }

@@ -8,7 +8,7 @@ import type { ExchangeEnd } from "./http-exchange.js";
 import type { PromptSizer } from "./prompt-text.js";
 import type { Ask, AskUsage, Ending, Outcome, Progress } from "./record.js";
 import { AnswerStream, usageOf } from "./sse.js";
-import type { Target } from "./target.js";
+import type { Continuation, Score, Target } from "./target.js";
 
 /** The fields of an answer that are read. */
 interface JobFields {
@@ -25,6 +25,7 @@ interface JobAnswer {
   readonly atMs: number;
 }
 
+const untold = { type: "none", reason: "jobs tell no log-probabilities of prompts" } as const;
 const nothing = { usage: null, queueMs: null, engineFirstTokenMs: null, text: "" };
 const notEnded: ReadonlySet<unknown> = new Set(["IN_QUEUE", "IN_PROGRESS"]);
 const cancelMs = 10_000;
@@ -53,6 +54,14 @@ export class PolledTarget implements Target {
     this.sizer = sizer;
     const { url, model, ignoreEos, pollMs } = fixed;
     this.identity = { type: "endpoint", url: url.href, api, model, ignoreEos, pollMs };
+  }
+
+  async score(): Promise<Score> {
+    return untold;
+  }
+
+  async continued(): Promise<Continuation> {
+    return untold;
   }
 
   async run(ask: Ask, progress: Progress, signal: AbortSignal): Promise<Ending> {

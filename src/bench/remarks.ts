@@ -32,6 +32,7 @@ export function remarksOn(result: BenchmarkResult): readonly string[] {
     ...(calibration ?? []).map(calibrationLine),
     ...points.flatMap(clientLine),
     ...(greedyDigest === null ? [] : [`Answers at temperature 0: sha256 ${greedyDigest.sha256}`]),
+    ...nllLines(result),
     ...referenceLines(result),
     ...endLines(ended),
   ];
@@ -69,10 +70,10 @@ function pollLines({ api, pollMs }: BenchmarkResult["target"]): readonly string[
   ];
 }
 
-function calibrationLine({ streams, ttftErrorMs, itlErrorMs }: Calibration): string {
+function calibrationLine({ streams, ttftErrorMs, itlErrorMs, requestMs }: Calibration): string {
   const text = (name: "p50" | "p99") =>
     `${name} ${digits(ttftErrorMs?.[name])} ms to the first token, ${digits(itlErrorMs?.[name])} ms between tokens`;
-  return `This client's own error at ${streams} ${streams === 1 ? "stream" : "streams"}: ${text("p50")}; ${text("p99")}.`;
+  return `This client's own error at ${streams} ${streams === 1 ? "stream" : "streams"}: ${text("p50")}; ${text("p99")} (of it ${digits(requestMs?.p99)} ms until the other process had read the request).`;
 }
 
 function clientLine({ load, repeats }: PointResult): string[] {
@@ -87,12 +88,24 @@ function clientLine({ load, repeats }: PointResult): string[] {
   return [`Event loop at ${loadText(load)}: p99 ${digits(late)} ms late${own}.`];
 }
 
+/** Files of earlier builds have neither losses nor a reason. */
+function nllLines({ nll, nllMissing }: BenchmarkResult): string[] {
+  if (nll === null) return nllMissing === null ? [] : [`No losses: ${nllMissing}.`];
+  const { texts, tokens, mean, answers } = nll;
+  const own = answers && `; of its answers, ${answers.atOnce} at once: ${answers.mean.toFixed(4)}`;
+  return [`Loss of ${texts} fixed texts (${tokens} tokens): ${mean.toFixed(4)} nats a token${own ?? ""}.`];
+}
+
 function referenceLines({ reference }: BenchmarkResult): string[] {
   if (reference === null || reference.isSame === null) return [];
+  const { path, sha256, isSame, isSameNll, nllDifference } = reference;
+  const verdict = isSame
+    ? `The answers are those of ${path}.`
+    : `The answers are not those of ${path} (sha256 ${sha256}): one of the two computes something else, and its speed means nothing.`;
+  if (isSameNll === null) return [verdict];
   return [
-    reference.isSame
-      ? `They are those of ${reference.path}.`
-      : `They are not those of ${reference.path} (sha256 ${reference.sha256}): one of the two computes something else, and its speed means nothing.`,
+    verdict,
+    isSameNll ? "The losses are its, within rounding." : `The losses are not: ${nllDifference}.`,
   ];
 }
 

@@ -34,6 +34,16 @@ const result = z.looseObject({
   price: objectOrNull.default(null),
   workloadFile: z.looseObject({ sha256: z.string() }).nullish(),
   greedyDigest: z.looseObject({ sha256: z.string() }).nullable(),
+  nll: z
+    .looseObject({
+      tokens: z.number(),
+      mean: z.number(),
+      logProbs: z.array(z.number()),
+      answers: objectOrNull,
+    })
+    .nullable()
+    .default(null), // files of earlier builds have none
+  nllMissing: z.string().nullable().default(null),
   reference: objectOrNull.default(null),
   cold: objectOrNull.default(null),
   physics: objectOrNull.default(null),

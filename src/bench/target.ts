@@ -33,6 +33,18 @@ export interface TargetCounters {
   readonly queuedRequests: number | null;
 }
 
+/** What a target says of a text. */
+export type Score =
+  /** Of each token after the first: the natural logarithm of its probability. */
+  | { readonly type: "scored"; readonly logProbs: readonly number[] }
+  /** @param reason for people: why there are none */
+  | { readonly type: "none"; readonly reason: string };
+
+/** What a model says after a text. */
+export type Continuation =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "none"; readonly reason: string };
+
 /** A model that answers requests. */
 export interface Target {
   /** What it is, for the result's file. Never a key. */
@@ -41,6 +53,10 @@ export interface Target {
   readonly sizer: PromptSizer;
   /** Runs a request to its end; never rejects. An aborted signal ends it as cancelled. */
   run(ask: Ask, progress: Progress, signal: AbortSignal): Promise<Ending>;
+  /** How likely the model holds a text to be, token for token. Never rejects. */
+  score(text: string, signal: AbortSignal): Promise<Score>;
+  /** What the model says after a text at temperature 0, without a chat template. Never rejects. */
+  continued(text: string, tokens: number, signal: AbortSignal): Promise<Continuation>;
   /** Milliseconds between two looks at kvUse(). */
   readonly lookEveryMs: number;
   /** The engine's counters now; null where the target tells none. Never rejects. */

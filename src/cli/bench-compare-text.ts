@@ -32,9 +32,20 @@ export function comparisonText(
     ...(differences.some(({ name }) => name === "greedyDigest")
       ? []
       : ["Answers at temperature 0: the same."]),
+    ...lossLines(results, differences),
     ...differences.map(({ name, before, after }) => `Differs: ${name}, ${before} and ${after}.`),
   ];
   return lines.join("\n");
+}
+
+function lossLines(
+  results: readonly BenchmarkResult[],
+  differences: readonly Difference[],
+): readonly string[] {
+  const areMeasured = results.every(({ nll }) => nll !== null);
+  return areMeasured && !differences.some(({ name }) => name === "nll")
+    ? ["Losses of fixed texts and of batched answers: the same within rounding."]
+    : [];
 }
 
 function isChange(verdict: Change["verdict"]): boolean {

@@ -109,10 +109,14 @@ function verdict(
     for (const { load, change } of changes)
       said.push(`${rule.text}: ${((change ?? 0) * 100).toFixed(1)} % at ${loadText(load)}`);
   }
-  if (differences.some(({ of }) => of === "answers") && !allow.includes("answers"))
-    said.push(
-      "the answers at temperature 0 differ, so the faster one may compute something else; if they must differ, add --allow answers",
-    );
+  if (!allow.includes("answers")) {
+    const differing = differences.filter(({ of }) => of === "answers").map(({ name }) => name);
+    const named = differing.map((name) => (name === "nll" ? "the losses" : "the answers at temperature 0"));
+    if (named.length > 0)
+      said.push(
+        `${named.join(" and ")} differ, so the faster one may compute something else; if they must differ, add --allow answers`,
+      );
+  }
   for (const sentence of said) notice(sentence);
   if (results.some(({ ended }) => ended.reason !== "finished"))
     notice("one of the results is partial; its complete load points were compared");

@@ -51,9 +51,10 @@ function loadFlags(): Option[] {
     numeric("--timeout <seconds>", "a request that takes longer has failed (default: 600)"),
     new Option(
       "--reference <file>",
-      "fail unless the answers at temperature 0 are those of this earlier result",
+      "fail unless the answers at temperature 0, and the loss of fixed texts, are those of this earlier result",
     ),
     new Option("--no-physics", "do not measure what this machine's devices can do, which takes seconds"),
+    new Option("--no-nll", "do not measure the loss of fixed texts and of batched answers"),
     new Option("--no-calibrate", "do not measure this client's own error, which takes seconds"),
   ];
 }

@@ -132,6 +132,10 @@ function codeOf({ ended, points, reference }: BenchmarkResult): number {
     notice(`the answers at temperature 0 are not those of ${reference.path} (--reference)`);
     return exitCodes.failure;
   }
+  if (reference?.isSameNll === false) {
+    notice(`the losses are not those of ${reference.path} (--reference): ${reference.nllDifference}`);
+    return exitCodes.failure;
+  }
   const finished = points.some(({ repeats }) => repeats.some(({ requests }) => requests.finished > 0));
   return ended.reason === "finished" && finished ? exitCodes.ok : exitCodes.failure;
 }

@@ -1,10 +1,12 @@
 // Comparisons of results of a simulated server: false alarms, changes that must be found, what may
 // not be compared, and rules.
+
 import { describe, expect, it } from "vitest";
 import type { BenchmarkResult } from "../../src/bench/benchmark.js";
 import { differencesOf } from "../../src/bench/comparable.js";
 import { compareResults } from "../../src/bench/compare.js";
 import { broken, parseRule } from "../../src/bench/fail-rule.js";
+import { type Nll, nllDifference } from "../../src/bench/nll.js";
 import { type Simulation, simulated } from "./simulated.js";
 
 const leastChange = 0.01;
@@ -182,6 +184,14 @@ describe("a comparison", () => {
   });
 });
 
+/** Losses of two texts' four tokens, each so many nats farther from 2. */
+function losses(farther: number, answers: number | null = 1): Nll {
+  return {
+    ...{ texts: 2, tokens: 4, mean: 2 + farther, logProbs: [-2, -1, -3, -2].map((each) => each - farther) },
+    answers: answers === null ? null : { atOnce: 8, tokens: 128, mean: answers },
+  };
+}
+
 describe("results that differ in more than their figures", () => {
   const base = simulated({ seed: "a", repeats: 1, concurrency: [1] });
   const told = (other: Partial<BenchmarkResult>) =>
@@ -221,6 +231,7 @@ describe("results that differ in more than their figures", () => {
       ["answers", "greedyDigest", "a".repeat(64), "b"],
     ],
     ["no answers", { greedyDigest: null }, [null, "greedyDigest", "a".repeat(64), "not taken"]],
+    ["losses on one side", { nll: losses(0) }, [null, "nll", "not measured", "2.0000"]],
     [
       "another build",
       { build: { infernode: "0.2.0", llamaCpp: "v0.5.0" } },
@@ -228,6 +239,36 @@ describe("results that differ in more than their figures", () => {
     ],
     ["another seed", { options: { ...base.options, seed: 1 } }, [null, "seed", "0", "1"]],
   ])("%s", (_, other, expected) => expect(told(other)).toEqual([expected]));
+
+  it.each<[string, Nll, string | null]>([
+    ["the same losses", losses(0), null],
+    ["losses within the band, answers that parted", losses(0.019, 1.2), null],
+    ["answers on one side only", losses(0, null), null],
+    [
+      "losses beyond it",
+      losses(0.021),
+      "the tokens' losses are 0.0210 nats apart (at most 0.02), 2.0000 and 2.0210 on average",
+    ],
+    [
+      "not a number",
+      losses(Number.NaN),
+      "the tokens' losses are NaN nats apart (at most 0.02), 2.0000 and NaN on average",
+    ],
+    [
+      "a batch that says something else",
+      losses(0, 3),
+      "the losses of batched answers are 1.0000 and 3.0000 nats (at most 0.25 apart)",
+    ],
+    [
+      "another tokenizer",
+      { ...losses(0), tokens: 3, logProbs: [-2, -1, -3] },
+      "the texts have 4 and 3 tokens: other tokenizers",
+    ],
+  ])("%s", (_, other, expected) => {
+    expect(nllDifference(losses(0), other)).toBe(expected);
+    const found = differencesOf({ ...base, nll: losses(0) }, { ...base, nll: other });
+    expect(found.map(({ of, name }) => [of, name])).toEqual(expected === null ? [] : [["answers", "nll"]]);
+  });
 });
 
 describe("a rule", () => {

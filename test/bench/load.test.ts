@@ -31,6 +31,8 @@ function target(run: (ask: Ask, progress: Progress) => void): Target {
     },
     counters: async () => null,
     kvUse: async () => null,
+    score: async () => ({ type: "none", reason: "no model" }),
+    continued: async () => ({ type: "none", reason: "no model" }),
     physics: async () => null,
     close: async () => {},
   };

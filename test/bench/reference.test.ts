@@ -35,7 +35,7 @@ function changed(name: string, greedyDigest: object | null): string {
 
 it("the same model gives the answers of the reference: code 0, and the table says so", async () => {
   const { code, stdout } = await runCommand(["bench", ...small, "--reference", earlier]);
-  expect(stdout).toContain(`They are those of ${earlier}.`);
+  expect(stdout).toContain(`The answers are those of ${earlier}.`);
   expect(code).toBe(0);
 });
 
@@ -43,7 +43,7 @@ it("other answers: code 1 with one sentence, and the figures are there", async (
   const path = changed("other.json", { sha256: "b".repeat(64), prompts: 4, outputTokens: 24 });
   const { code, stdout, stderr } = await runCommand(["bench", ...small, "--reference", path]);
   expect(stderr).toContain(`the answers at temperature 0 are not those of ${path} (--reference)`);
-  expect(stdout).toContain(`They are not those of ${path} (sha256 bbbb`);
+  expect(stdout).toContain(`The answers are not those of ${path} (sha256 bbbb`);
   expect(stdout).toContain("concurrency 1");
   expect(code).toBe(1);
 });

@@ -113,6 +113,8 @@ export function simulated(simulation: Simulation): BenchmarkResult {
       fields: {},
     },
     greedyDigest: { sha256: "a".repeat(64), prompts: 4, outputTokens: 24 },
+    nll: null,
+    nllMissing: "simulated",
     reference: null,
   };
 }

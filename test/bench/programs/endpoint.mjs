@@ -38,6 +38,7 @@ async function answer(mode, body, response) {
   if (mode === "no-ignore-eos" && "ignore_eos" in body) {
     return fail(response, 400, "Unrecognized request argument supplied: ignore_eos");
   }
+  if (body.echo) return fail(response, 400, "echo is not supported");
   asked += 1;
   const [, deaths] = /^dies-(\d+)$/.exec(mode) ?? [];
   if (deaths !== undefined && asked > Number(deaths)) process.exit(0);
