@@ -18,7 +18,11 @@ export function sampleOf(language, request, base, hasKey) {
 
 /** @param {Language} language @param {boolean} hasKey */
 export function noteOf(language, hasKey) {
-  const needs = { curl: "", javascript: "npm install openai. ", python: "pip install openai. " }[language];
+  const needs = {
+    curl: "",
+    javascript: "npm install openai, and save this as a file whose name ends in .mjs. ",
+    python: "pip install openai. ",
+  }[language];
   return hasKey ? `${needs}The key comes from the variable INFERNODE_API_KEY.` : needs.trim();
 }
 

@@ -8,7 +8,7 @@ import { ownHandlerServed } from "../endpoint/own-handler.js";
 import type { Served } from "../endpoint/served.js";
 import { Server } from "../endpoint/server.js";
 import { textGenerationServed } from "../endpoint/text-generation.js";
-import { keysOf } from "../http/keys.js";
+import { isKey, keysOf } from "../http/keys.js";
 import { processHost } from "../serverless/host.js";
 import type { Environment } from "../text-generation/environment.js";
 import { messageOfThrown } from "../thrown.js";
@@ -197,7 +197,11 @@ function serveOptions(flags: Flags, { port, healthPort, keys }: Variables): Serv
     host: flags.host ?? (behindGateway ? "0.0.0.0" : "127.0.0.1"),
     port: flags.port ?? portOf("PORT", port) ?? defaultPort,
     healthPort: portOf("PORT_HEALTH", healthPort),
-    keys: [...(flags.apiKey ?? []), ...fileKeys(flags.apiKeyFile), ...environmentKeys(keys)],
+    keys: [
+      ...judgedKeys("--api-key", flags.apiKey ?? []),
+      ...fileKeys(flags.apiKeyFile),
+      ...judgedKeys("INFERNODE_API_KEY", environmentKeys(keys)),
+    ],
     behindGateway,
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
@@ -248,8 +252,18 @@ function fileKeys(file: string | undefined): readonly string[] {
     throw refusal(`--api-key-file cannot be read: ${messageOfThrown(thrown)}`);
   }
   const keys = keysOf(text);
-  if (keys.length > 0) return keys;
+  if (keys.length > 0) return judgedKeys(`--api-key-file ${file}`, keys);
   throw refusal(`--api-key-file ${file} holds no key; write one in a line`);
+}
+
+/** The keys, which are told to nobody. @param source what gave them */
+function judgedKeys(source: string, keys: readonly string[]): readonly string[] {
+  const index = keys.findIndex((key) => !isKey(key));
+  if (index < 0) return keys;
+  const which = keys.length === 1 ? "a key" : `as number ${index + 1} a key`;
+  throw refusal(
+    `${source} has ${which} that no header can carry; a key is 1 to 512 visible ASCII characters without spaces`,
+  );
 }
 
 function integer(flags: string, description: string, least: number, most: number): Option {

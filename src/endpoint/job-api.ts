@@ -221,7 +221,7 @@ function wrongMethod(path: string, { method }: Request, methods: readonly string
 function noOperation(path: string): ApiError {
   return new ApiError(
     404,
-    `an endpoint has no ${path.slice(0, 100)}; it has run, runsync, status/ID, status-sync/ID, stream/ID, cancel/ID, ` +
+    `${path === "" ? "an endpoint itself answers nothing" : `an endpoint has no ${path.slice(0, 100)}`}; it has run, runsync, status/ID, status-sync/ID, stream/ID, cancel/ID, ` +
       "retry/ID, health, purge-queue and openai/v1/…",
   );
 }

@@ -232,7 +232,7 @@ export class ServerMetrics {
     });
     const between = new Histogram({
       name: "vllm:inter_token_latency_seconds",
-      help: "From one delta of a streamed answer to the next.",
+      help: "From one token of a streamed answer to the next; tokens of one delta share its time evenly.",
       labelNames,
       buckets: secondsBuckets,
       registers,
@@ -244,7 +244,9 @@ export class ServerMetrics {
       registers,
     });
     return {
-      waited: (seconds) => between.observe(label, seconds),
+      waited: (seconds, tokens) => {
+        for (let token = 0; token < tokens; token += 1) between.observe(label, seconds / tokens);
+      },
       ended: (end) => {
         successes.inc({ ...label, finished_reason: reasons[end.finishReason] });
         for (const { histogram, read } of told) {

@@ -18,6 +18,7 @@ import type { LocalJob } from "../serverless/local-job.js";
 import { LocalJobs } from "../serverless/local-jobs.js";
 import { preparedLocally } from "../serverless/local-mode.js";
 import { Logger } from "../serverless/logger.js";
+import { whyNotListening } from "../serverless/not-listening.js";
 import { unlessLeaving } from "../serverless/preparing.js";
 import { Webhooks } from "../serverless/webhooks.js";
 import { messageOfThrown } from "../thrown.js";
@@ -237,21 +238,25 @@ export class Server implements Stoppable {
       openai,
       more: (routes) => addPlatformRoutes(routes, this.#platform(openai)),
     });
-    this.#listener = await this.#listen((request) => app.fetch(request), port);
+    this.#listener = await this.#listen((request) => app.fetch(request), port, "--port or PORT");
     const { healthPort } = this.#options;
     if (this.#listener === undefined || healthPort === undefined || healthPort === this.port)
       return this.#listener !== undefined;
-    this.#probes = await this.#listen(probesOf(app), healthPort);
+    this.#probes = await this.#listen(probesOf(app), healthPort, "PORT_HEALTH");
     return this.#probes !== undefined;
   }
 
-  /** Undefined where the port cannot be had; the log says why. */
-  async #listen(fetch: Parameters<typeof listen>[0], port: number): Promise<Listener | undefined> {
+  /** Undefined where the port, which `name` gave, cannot be had; the log says why. */
+  async #listen(
+    fetch: Parameters<typeof listen>[0],
+    port: number,
+    name: string,
+  ): Promise<Listener | undefined> {
     const { host } = this.#options;
     try {
       return await listen(fetch, { host, port, ...this.#times });
     } catch (thrown) {
-      this.#logger.error(`The server cannot listen on ${host}:${port}: ${messageOfThrown(thrown)}`);
+      this.#logger.error(`The server cannot listen on ${host}:${port}: ${whyNotListening(thrown, name)}`);
       return undefined;
     }
   }

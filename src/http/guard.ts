@@ -52,7 +52,7 @@ export function guard({ keys, origins, isLocal }: GuardOptions): MiddlewareHandl
   return async (context, next) => {
     if (openPaths.has(context.req.path)) return next();
     const { path } = context.req;
-    if (isLocal && keys.isEmpty && !namesThisMachine(context.req.header("host") ?? ""))
+    if (isLocal && keys.isEmpty && !namesThisMachine(context.req.header("host") ?? "localhost"))
       return errorReply(refusedHost, {}, path);
     if (!isAllowedPage(context, origins) && ofAnotherPage(pageHeaders(context)))
       return errorReply(refusedPage, {}, path);

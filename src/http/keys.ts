@@ -7,13 +7,18 @@ import { InferenceError } from "../errors.js";
 /** A key stands in a header as it is. */
 const keyPattern = /^[\x21-\x7e]{1,512}$/;
 
+/** Whether a header can carry it. */
+export function isKey(text: string): boolean {
+  return keyPattern.test(text);
+}
+
 /** The keys that open an API; without any it is open to everybody. */
 export class KeyRing {
   readonly #digests: readonly Buffer[];
 
   /** @throws InferenceError INVALID_OPTION for a key that no header can hold */
   constructor(keys: readonly string[]) {
-    if (!keys.every((key) => keyPattern.test(key))) {
+    if (!keys.every(isKey)) {
       throw new InferenceError(
         "INVALID_OPTION",
         "an API key must be 1 to 512 visible ASCII characters without spaces",

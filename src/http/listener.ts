@@ -45,6 +45,7 @@ export async function listen(
 ): Promise<Listener> {
   const answer = getRequestListener((request) => fetch(request), {
     overrideGlobalObjects: false,
+    hostname: "localhost", // for HTTP/1.0, whose requests need name no host
     errorHandler: (thrown) =>
       errorReply(new ApiError(400, `the request cannot be read: ${(thrown as Error).message}`)),
   });

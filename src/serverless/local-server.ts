@@ -18,6 +18,7 @@ import { type ApiAnswer, LocalApi } from "./local-api.js";
 import { LocalJobs } from "./local-jobs.js";
 import { type Mode, preparedLocally } from "./local-mode.js";
 import type { Logger } from "./logger.js";
+import { whyNotListening } from "./not-listening.js";
 import { unlessLeaving } from "./preparing.js";
 import { Webhooks } from "./webhooks.js";
 
@@ -66,7 +67,7 @@ async function listening(server: http.Server, { host, port }: ApiMode, logger: L
     server.listen(port, host);
     await once(server, "listening");
   } catch (thrown) {
-    logger.error(`The API cannot listen on ${host}:${port}: ${messageOfThrown(thrown)}`);
+    logger.error(`The API cannot listen on ${host}:${port}: ${whyNotListening(thrown, "--rp_api_port")}`);
     return false;
   }
   const { port: actual } = server.address() as AddressInfo;

@@ -6,6 +6,7 @@ import dns from "node:dns";
 import http from "node:http";
 import https from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
+import { versionIn } from "../package-root.js";
 import { messageOfThrown } from "../thrown.js";
 
 /** What became of a POST. */
@@ -35,7 +36,11 @@ function post(url: string, body: string, { allowsPrivate, timeoutMs }: PostOptio
   const { protocol, hostname } = new URL(url);
   if (!allowsPrivate && namesPrivate(hostname)) return Promise.resolve(refused(hostname));
   const { request } = protocol === "https:" ? https : http;
-  const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+  const headers = {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(body),
+    "User-Agent": `infernode/${versionIn("package.json")}`, // firewalls refuse requests without one
+  };
   const options = {
     method: "POST",
     headers,

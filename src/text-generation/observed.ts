@@ -7,8 +7,12 @@ export type ObservedEnd = Pick<EndEvent, "finishReason" | "usage" | "timings">;
 
 /** Told of generations; it must not throw. */
 export interface GenerationObserver {
-  /** A delta with tokens came. @param seconds since the one before, of the same answer */
-  waited(seconds: number): void;
+  /**
+   * A delta with tokens came.
+   * @param seconds since the one before, of the same answer
+   * @param tokens that it brought: several, where the reader was slower than the engine
+   */
+  waited(seconds: number, tokens: number): void;
   /** Not told of generations that failed or whose reader left: the engine counts those. */
   ended(end: ObservedEnd): void;
 }
@@ -40,7 +44,7 @@ async function* observedEvents(
     else if ("choiceIndex" in event && "tokens" in event && event.tokens.length > 0) {
       const now = performance.now();
       const before = last.get(event.choiceIndex);
-      if (before !== undefined) observer.waited((now - before) / 1000);
+      if (before !== undefined) observer.waited((now - before) / 1000, event.tokens.length);
       last.set(event.choiceIndex, now);
     }
     yield event;

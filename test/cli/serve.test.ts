@@ -77,7 +77,12 @@ describe("infernode serve", { timeout }, () => {
     [["--port", "70000"], {}, "Expected an integer from 0 to 65535"],
     [[], { PORT_HEALTH: "70000" }, 'PORT_HEALTH must be an integer from 0 to 65535, got "70000"'],
     [[], { PORT: "http" }, 'PORT must be an integer from 0 to 65535, got "http"'],
-    [["--api-key", ""], {}, "an API key must be 1 to 512 visible ASCII characters"],
+    [["--api-key", ""], {}, "--api-key has a key that no header can carry; a key is 1 to 512 visible ASCII"],
+    [
+      [],
+      { INFERNODE_API_KEY: "one,two words" },
+      "INFERNODE_API_KEY has as number 2 a key that no header can carry",
+    ],
     [["--api-key-file", "nowhere"], {}, "--api-key-file cannot be read: ENOENT"],
     [["--cors", "app.example"], {}, "--cors must be an origin such as https://app.example"],
     [["--max-que", "5"], {}, "unknown option '--max-que'\n(Did you mean --max-queue?)"],

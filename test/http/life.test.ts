@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { describe, expect, it } from "vitest";
 import { textGenerationServed } from "../../src/endpoint/text-generation.js";
 import type { Prepare } from "../../src/serverless/contract.js";
+import { spoken } from "./attacks-requests.js";
 import { call, json, portOf, startServer, until, withServer } from "./scene.js";
 
 const story = (tokens: number) => JSON.stringify({ prompt: "Once", max_tokens: tokens, ignore_eos: true });
@@ -36,6 +37,13 @@ describe("a server", () => {
     expect((await call(`${url}/v1/completions`, "POST", story(1), json)).status).toBe(200);
     started.signal("SIGTERM");
     expect(await started.ended).toBe(0);
+  });
+
+  it("answers HTTP/1.0 without a host, which proxies send to see whether it lives", async () => {
+    await withServer({}, async ({ port }) => {
+      for (const path of ["/health", "/ping", "/v1/models"])
+        expect(await spoken(port, [`GET ${path} HTTP/1.0\r\n\r\n`])).toMatchObject({ status: 200 });
+    });
   });
 
   it("lets work wait for its model", async () => {
@@ -102,7 +110,9 @@ describe("a server", () => {
     const { port } = other.address() as { port: number };
     const taken = startServer({ options: { port } });
     expect(await taken.ended).toBe(1);
-    expect(taken.lines.join("\n")).toContain(`cannot listen on 127.0.0.1:${port}`);
+    expect(taken.lines.join("\n")).toContain(
+      `cannot listen on 127.0.0.1:${port}: another program listens there; end it, or give another port by --port`,
+    );
     other.close();
   });
 });

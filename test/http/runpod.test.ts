@@ -51,6 +51,11 @@ describe("the runpod-sdk package", { timeout }, () => {
       const of = (key: string) => runpodSdk(key, { baseUrl: `${url}/v2` }).endpoint("ep");
       await expect(of("wrong")?.run({ input: story })).rejects.toThrow("401");
       await expect(of("secret-key")?.status("nobody")).rejects.toThrow("404");
+      const itself = await call(`${url}/v2/ep`, "GET", undefined, { Authorization: "secret-key" });
+      expect(itself).toMatchObject({
+        status: 404,
+        json: { error: expect.stringMatching(/^an endpoint itself answers nothing; it has run,/) },
+      });
     });
   });
 });

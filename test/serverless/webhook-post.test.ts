@@ -54,6 +54,19 @@ it.skipIf(name === undefined)(
   },
 );
 
+it("says who calls, which firewalls ask for", async () => {
+  let agent: string | undefined;
+  const hook = createServer(({ headers }, response) => {
+    agent = headers["user-agent"];
+    response.end();
+  }).listen(0, "127.0.0.1");
+  await once(hook, "listening");
+  const url = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  expect(await postJson(url, "{}", { allowsPrivate: true, timeoutMs })).toEqual({ type: "ok" });
+  expect(agent).toMatch(/^infernode\/\d/);
+  hook.close();
+});
+
 it("what answers nothing is given up after the time", async () => {
   const silent = createServer(() => {}).listen(0, "127.0.0.1");
   await once(silent, "listening");

@@ -1,6 +1,7 @@
 // Fields that nobody defines, in the worker's log: their names are the callers' own.
 import { expect, it } from "vitest";
 import { unknownFields } from "../../src/text-generation/unknown-fields.js";
+import { withTextWorker } from "./scene.js";
 
 it("each is named once, whichever message holds it, and in a line of its own", () => {
   const lines: string[] = [];
@@ -26,4 +27,23 @@ it("a client that makes up names fills neither the log nor memory", () => {
 it("each is refused where that is wanted", () => {
   const onUnknown = unknownFields(true, () => {});
   expect(() => onUnknown("messages[0].mood")).toThrow("messages[0].mood is not supported");
+});
+
+it("a prompt's parameter that stands beside params, or is misspelt, is told its place", async () => {
+  await withTextWorker({}, async ({ run }) => {
+    for (const [input, param, message] of [
+      [
+        { max_tokens: 5 },
+        "max_tokens",
+        'put it into params: {"prompt": "...", "params": {"max_tokens": ...}}',
+      ],
+      [{ user: "u" }, "user", "put it into params"],
+      [{ sytem_prompt: "x" }, "sytem_prompt", "did you mean system_prompt?"],
+      [{ params: { max_token: 5 } }, "params.max_token", "did you mean max_tokens?"],
+      [{ mood: "glad" }, "mood", "mood is not supported"],
+    ] as const) {
+      const { error } = await run({ prompt: "Once", ...input });
+      expect(error).toMatchObject({ param, message: expect.stringContaining(message) });
+    }
+  });
 });
