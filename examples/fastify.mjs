@@ -6,13 +6,16 @@ import Fastify from "fastify";
 import { embeddedModelPath, loadModel } from "infernode";
 import { createOpenaiApi } from "infernode/openai";
 
+const key = process.env.API_KEY;
+if (!key) throw new Error("API_KEY must hold the key that callers send; set it and start again");
+
 const model = await loadModel(process.env.MODEL_NAME ?? embeddedModelPath());
 const engine = await model.createEngine({ slots: 8, queueLimit: 64 });
 const openai = createOpenaiApi({ engine, model, names: ["my-model"] });
 const app = Fastify({ bodyLimit: 20_000_000 });
 
 const digest = (text) => createHash("sha256").update(text).digest();
-const expected = digest(`Bearer ${process.env.API_KEY ?? ""}`);
+const expected = digest(`Bearer ${key}`);
 app.addHook("onRequest", async (request, reply) => {
   if (timingSafeEqual(digest(request.headers.authorization ?? ""), expected)) return;
   return reply.code(401).send({ error: { message: "the API key is missing or wrong" } });
@@ -23,7 +26,8 @@ app.all("/v1/*", async ({ url, method, body }, reply) => {
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
 });
 
-app.post("/summary", async ({ body }, reply) => {
+const schema = { body: { type: "object", required: ["text"], properties: { text: { type: "string" } } } };
+app.post("/summary", { schema }, async ({ body }, reply) => {
   const messages = [{ role: "user", content: `Summarize: ${body.text}` }];
   const generation = engine.generate({ messages, maxTokens: 60 });
   reply.raw.once("close", () => generation.cancel()); // the client has left, or all is sent

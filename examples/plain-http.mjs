@@ -10,7 +10,7 @@ const model = await loadModel(process.env.MODEL_NAME ?? embeddedModelPath());
 const engine = await model.createEngine({ slots: 8, queueLimit: 64 });
 
 async function answer(request, response) {
-  const { prompt } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+  const { prompt } = JSON.parse(Buffer.concat(await request.toArray()).toString() || "{}");
   const generation = engine.generate({ prompt, maxTokens: 60 });
   response.once("close", () => generation.cancel()); // the client has left, or all is sent
   await generation.accepted; // a refusal has a status of its own

@@ -39,9 +39,15 @@ describe("a program that serves", () => {
       const body = { prompt: "Once", max_tokens: 4, stream: true };
       const stream = await posted(`${url}/v1/completions`, body, key);
       expect((await stream.text()).endsWith("data: [DONE]\n\n")).toBe(true);
+      expect((await posted(`${url}/summary`, {}, key)).status).toBe(400);
       const { summary } = await (await posted(`${url}/summary`, { text: "A fox ran." }, key)).json();
       expect(summary).toEqual(expect.any(String));
     });
+  });
+
+  it("fastify.mjs: ends with a sentence where it has no key to check", async () => {
+    const { code, text } = await started(process.execPath, ["fastify.mjs"], { PORT: "0", API_KEY: "" }).ended;
+    expect([code, text]).toEqual([1, expect.stringContaining("API_KEY must hold the key")]);
   });
 
   it("plain-http.mjs: a stream of text, and refusals by a status", async () => {
@@ -49,6 +55,8 @@ describe("a program that serves", () => {
       const text = await (await posted(url, { prompt: "Once upon a time" })).text();
       expect(text).not.toBe("");
       expect((await posted(url, {})).status).toBe(400);
+      const empty = await fetch(url, { method: "POST" });
+      expect([empty.status, await empty.text()]).toEqual([400, expect.stringContaining("INVALID_OPTION")]);
       expect((await fetch(url, { method: "POST", body: "{" })).status).toBe(400);
     });
   });
