@@ -185,8 +185,13 @@ export interface NativeRequest {
   readonly grammar: string;
   /** What of the grammar's text the prompt ends with already. */
   readonly grammarPrefix: string;
-  /** Words in the text from which on the grammar binds; none: at once. */
-  readonly triggers: readonly string[];
+  /**
+   * Words in the text from which on the grammar binds, a space in them for white space of any length, and the
+   * beginning of the grammar's text that each stands for; none: at once.
+   */
+  readonly triggers: readonly { readonly word: string; readonly begins: string }[];
+  /** What the prompt ends with, in which one may begin. */
+  readonly textBefore: string;
   /** What begins a thought, in which no trigger counts; "": nothing does. */
   readonly thinkingStart: string;
   /** What ends one. */

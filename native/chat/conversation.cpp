@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "call_grammar.h"
+#include "call_triggers.h"
 #include "chat-peg-parser.h"
 #include "generic_calls.h"
 #include "message_forms.h"
@@ -116,12 +117,13 @@ Shape shape_of(const std::string& saved) {
   return shape;
 }
 
-common_json triggers_of(const common_chat_params& params) {
-  common_json words = common_json::array();
-  if (!params.grammar_lazy) return words;
-  for (const common_grammar_trigger& trigger : params.grammar_triggers)
-    if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) words.push_back(trigger.value);
-  return words;
+common_json triggers_of(const common_chat_params& params,
+                        const std::vector<common_chat_tool>& tools) {
+  common_json triggers = common_json::array();
+  if (!params.grammar_lazy) return triggers;
+  for (const CallTrigger& trigger : call_triggers(params, tools))
+    triggers.push_back(common_json::object({{"word", trigger.word}, {"begins", trigger.begins}}));
+  return triggers;
 }
 
 // Whether the prompt ends inside reasoning.
@@ -163,7 +165,7 @@ common_json answer_of(const common_chat_params& params, const common_chat_templa
                               {"words", shape.literals},
                               {"visible", params.preserved_tokens},
                               {"grammar", corrected(grammar, inputs.parallel_tool_calls)},
-                              {"triggers", triggers_of(params)},
+                              {"triggers", triggers_of(params, inputs.tools)},
                               {"lazy", params.grammar_lazy},
                               {"thinkingStart", params.thinking_start_tag},
                               {"thinkingEnds", params.thinking_end_tags},
@@ -177,8 +179,15 @@ struct Applied {
 
 common_chat_params apply(const common_chat_templates* parsed,
                          const common_chat_templates_inputs& inputs, CallForm calls) {
-  return calls == CallForm::kGeneric ? apply_generic(parsed, inputs)
-                                     : common_chat_templates_apply(parsed, inputs);
+  if (calls == CallForm::kGeneric) return apply_generic(parsed, inputs);
+  common_chat_params params = common_chat_templates_apply(parsed, inputs);
+  const bool may_call = !inputs.tools.empty() && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_AUTO;
+  if (may_call && params.grammar.empty()) {
+    common_chat_templates_inputs required = inputs;
+    required.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+    bind_unmarked_calls(params, common_chat_templates_apply(parsed, required));
+  }
+  return params;
 }
 
 // A required call is constrained as if reasoning were separated from text: the grammar must

@@ -58,6 +58,17 @@ std::vector<TokenId> tokens_from(const Napi::Value& value) {
   return tokens;
 }
 
+std::vector<TriggerWord> trigger_words_from(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<TriggerWord> words;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    const auto word = array.Get(i).As<Napi::Object>();
+    words.push_back({word.Get("word").As<Napi::String>().Utf8Value(),
+                     word.Get("begins").As<Napi::String>().Utf8Value()});
+  }
+  return words;
+}
+
 }  // namespace
 
 AdapterScales adapters_from(const Napi::Value& value) {
@@ -89,7 +100,8 @@ Prompt prompt_from(RequestId id, const Napi::Object& request) {
   prompt.params.adapters = adapters_from(request.Get("loras"));
   prompt.grammar = request.Get("grammar").As<Napi::String>().Utf8Value();
   prompt.params.grammar_prefix = request.Get("grammarPrefix").As<Napi::String>().Utf8Value();
-  prompt.triggers.words = strings_from(request.Get("triggers"));
+  prompt.triggers.words = trigger_words_from(request.Get("triggers"));
+  prompt.triggers.before = request.Get("textBefore").As<Napi::String>().Utf8Value();
   prompt.triggers.thinking_start = request.Get("thinkingStart").As<Napi::String>().Utf8Value();
   prompt.triggers.thinking_ends = strings_from(request.Get("thinkingEnds"));
   prompt.triggers.thinking = bool_field(request, "thinking");

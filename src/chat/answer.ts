@@ -10,6 +10,14 @@ export interface AnswerParser {
   readonly generationPrompt: string;
 }
 
+/** A text from which on a grammar binds. */
+export interface TriggerWord {
+  /** A space stands for white space of any length, none included. */
+  readonly word: string;
+  /** The beginning of the grammar's text that it stands for. */
+  readonly begins: string;
+}
+
 /** The format of an answer that is more than text. */
 export interface AnswerFormat extends AnswerParser {
   /** Texts that end a part that may hold anything else. */
@@ -22,7 +30,7 @@ export interface AnswerFormat extends AnswerParser {
   readonly grammar: string;
   /** The grammar binds from one of `triggers` on, which may be none. */
   readonly lazy: boolean;
-  readonly triggers: readonly string[];
+  readonly triggers: readonly TriggerWord[];
   readonly thinkingStart: string;
   readonly thinkingEnds: readonly string[];
   /** The prompt ends inside a thought. */
@@ -39,7 +47,7 @@ export const answerFormatSchema = z.object({
   visible: z.array(z.string()),
   grammar: z.string(),
   lazy: z.boolean(),
-  triggers: z.array(z.string()),
+  triggers: z.array(z.object({ word: z.string().min(1), begins: z.string().min(1) })),
   thinkingStart: z.string(),
   thinkingEnds: z.array(z.string()),
   thinking: z.boolean(),

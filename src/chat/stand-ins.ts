@@ -76,7 +76,10 @@ export class StandIns {
       grammar: answer.grammar === "" ? "" : this.#restoredGrammar(answer.grammar),
       ends: named(answer.ends),
       words: named(answer.words),
-      triggers: named(answer.triggers),
+      triggers: answer.triggers.map(({ word, begins }) => ({
+        word: this.#restoredText(word),
+        begins: this.#restoredText(begins),
+      })),
     };
   }
 

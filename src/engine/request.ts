@@ -41,11 +41,17 @@ const maximumSaltBytes = 256;
 
 const stopPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes`;
 
+const tokensPhrase = `an integer of at most ${maximumInt32}`;
+
 const saltPhrase = `a string of at most ${maximumSaltBytes} UTF-8 bytes without NUL`;
 
 function isStopString(value: unknown): boolean {
   return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= maximumStopBytes;
 }
+
+/** UTF-8 has no form of half a surrogate pair, so that no generated text could have it. */
+const wholePhrase = "well-formed text, it has half of a surrogate pair";
+const isWhole = (value: unknown) => typeof value !== "string" || !/\p{Surrogate}/u.test(value);
 
 function isSalt(value: unknown): boolean {
   if (typeof value !== "string" || value.includes("\0")) return false;
@@ -55,6 +61,7 @@ function isSalt(value: unknown): boolean {
 const stopSchema = z.custom<string | readonly string[]>().superRefine((stop: unknown, context) => {
   const refuse = (message: string, path: number[] = []) =>
     context.addIssue({ code: "custom", message, path, continue: false });
+  if (!isWhole(stop)) return refuse(wholePhrase);
   if (!Array.isArray(stop)) {
     if (!isStopString(stop)) refuse(`${stopPhrase}, or up to ${maximumStops} of them`);
     return;
@@ -62,11 +69,13 @@ const stopSchema = z.custom<string | readonly string[]>().superRefine((stop: unk
   if (stop.length > maximumStops) return refuse(`at most ${maximumStops} strings`);
   const wrong = Array.from(stop).findIndex((each) => !isStopString(each));
   if (wrong >= 0) refuse(typeof stop[wrong] === "string" ? stopPhrase : "a string", [wrong]);
+  const half = stop.findIndex((each) => !isWhole(each));
+  if (half >= 0) refuse(wholePhrase, [half]);
 });
 
 const badWordsPhrase = `a non-empty string of at most ${maximumStopBytes} UTF-8 bytes`;
 const badWordsSchema = z
-  .array(z.custom<string>(isStopString, badWordsPhrase), "an array of strings")
+  .array(z.custom<string>(isStopString, badWordsPhrase).refine(isWhole, wholePhrase), "an array of strings")
   .max(maximumBadWords, `at most ${maximumBadWords} strings`)
   .default([]);
 
@@ -84,9 +93,11 @@ export function requestSchema(limits: VocabularyLimits) {
     splitReasoning: flag().optional(),
     n: integer(1, maximumChoices).default(1),
     maxTokens: z
-      .int("an integer of at least 1")
+      .int({
+        error: ({ input }) => (Number(input) > maximumInt32 ? tokensPhrase : "an integer of at least 1"),
+      })
       .min(1, "an integer of at least 1")
-      .max(maximumInt32, `an integer of at most ${maximumInt32}`)
+      .max(maximumInt32, tokensPhrase)
       .optional(),
     ...samplingShape(limits.vocabularySize),
     ...constraintShape,
@@ -207,6 +218,7 @@ export function judgeRequest(
 const unbound = {
   grammarPrefix: "",
   triggers: [],
+  textBefore: "",
   thinkingStart: "",
   thinkingEnds: [],
   thinking: false,

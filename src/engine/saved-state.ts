@@ -22,6 +22,7 @@ export interface SavedState {
 const noAnswer = {
   grammar: "",
   triggers: [],
+  textBefore: "",
   stop: [],
   stopTokens: [],
   logitBias: new Float64Array(),

@@ -47,9 +47,9 @@ export function writtenRequest(
 
 /** The grammar of a call that may come. */
 function awaited(answer: AnswerFormat): Partial<NativeRequest> {
-  const { grammar, lazy, triggers, thinkingStart, thinkingEnds, thinking } = answer;
+  const { grammar, lazy, triggers, generationPrompt, thinkingStart, thinkingEnds, thinking } = answer;
   if (!lazy || grammar === "" || triggers.length === 0) return {};
-  return { grammar, triggers, thinkingStart, thinkingEnds, thinking };
+  return { grammar, triggers, textBefore: generationPrompt, thinkingStart, thinkingEnds, thinking };
 }
 
 /** @param option that asks for what cannot be bound */

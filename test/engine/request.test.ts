@@ -22,6 +22,7 @@ describe("a judged request", () => {
       grammar: "",
       grammarPrefix: "",
       triggers: [],
+      textBefore: "",
       thinkingStart: "",
       thinkingEnds: [],
       thinking: false,

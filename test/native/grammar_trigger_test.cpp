@@ -11,18 +11,23 @@ using namespace infernode;
 namespace {
 
 std::shared_ptr<const GrammarTriggers> triggers(bool thinking = false) {
-  return std::make_shared<const GrammarTriggers>(
-      GrammarTriggers{{"<call>", "<do>"}, "<think>", {"</think>", "<call>"}, thinking});
+  return std::make_shared<const GrammarTriggers>(GrammarTriggers{
+      {{"<call>", "<call>"}, {"<do>", "<do>"}}, "", "<think>", {"</think>", "<call>"}, thinking});
 }
 
 // What the trigger hands on, whole text by pieces of `size` bytes; "-": nothing.
-std::string met(const std::string& text, std::size_t size, bool thinking = false) {
-  GrammarTrigger trigger(triggers(thinking));
+std::string met_by(const std::shared_ptr<const GrammarTriggers>& triggers, const std::string& text,
+                   std::size_t size) {
+  GrammarTrigger trigger(triggers);
   for (std::size_t at = 0; at < text.size(); at += size) {
     if (const auto found = trigger.append(text.substr(at, size)))
       return *found + text.substr(std::min(text.size(), at + size));
   }
   return "-";
+}
+
+std::string met(const std::string& text, std::size_t size, bool thinking = false) {
+  return met_by(triggers(thinking), text, size);
 }
 
 const char* const kGrammar = R"(root ::= "<call>" [0-9]+ "</call>")";
@@ -51,6 +56,29 @@ TEST("what is thought triggers nothing, but a thought may end with a trigger wor
     CHECK_EQ(met("hm <do></think> so <do>2", size, true), "<do>2");
     CHECK_EQ(met("hm <call>5", size, true), "<call>5");
     CHECK_EQ(met("hm</think><think>again <do></think><do>7", size, true), "<do>7");
+  }
+}
+
+TEST("a space of a trigger word stands for white space of any length, and the grammar reads one") {
+  const std::string word = R"({ "name" : "f")";
+  const auto json =
+      std::make_shared<const GrammarTriggers>(GrammarTriggers{{{word, word}}, "", "", {}});
+  for (std::size_t size = 1; size <= 40; ++size) {
+    for (const char* written :
+         {R"({"name":"f")", R"({"name": "f")", "{\n    \"name\" :\r\n\t\"f\""})
+      CHECK_EQ(met_by(json, std::string("So: ") + written + ", 1}", size), word + ", 1}");
+    CHECK_EQ(met_by(json, R"({"name": "fox"} {"Name": "f"})", size), "-");
+    CHECK_EQ(met_by(json, "{" + std::string(60, ' ') + R"("name": "f")", size), "-");
+  }
+}
+
+TEST("a trigger word may begin in what the prompt ends with, and stand for another text") {
+  const auto named = std::make_shared<const GrammarTriggers>(
+      GrammarTriggers{{{">>>f\n", "f\n"}}, "<|assistant|>\n\n>>>", "", {}});
+  for (std::size_t size = 1; size <= 12; ++size) {
+    CHECK_EQ(met_by(named, "f\n{}", size), "f\n{}");
+    CHECK_EQ(met_by(named, "all\nf\n{}", size), "-");
+    CHECK_EQ(met_by(named, "all\nYes.>>>f\n{}", size), "f\n{}");
   }
 }
 

@@ -11,9 +11,15 @@
 
 namespace infernode {
 
+struct TriggerWord {
+  std::string text;    // not empty; a space stands for any white space, none included
+  std::string begins;  // the beginning of the grammar's text that the word stands for
+};
+
 struct GrammarTriggers {
-  std::vector<std::string> words;  // non-empty; the grammar begins with each of them
-  std::string thinking_start;      // "": nothing is thought apart
+  std::vector<TriggerWord> words;
+  std::string before;          // what the prompt ends with: a word may begin in it
+  std::string thinking_start;  // "": nothing is thought apart
   // What ends a thought; a trigger word among them counts as one.
   std::vector<std::string> thinking_ends;
   bool thinking = false;  // the prompt ended inside a thought
@@ -23,12 +29,20 @@ class GrammarTrigger {
  public:
   explicit GrammarTrigger(std::shared_ptr<const GrammarTriggers> triggers);
 
-  // The text from the first trigger word on, once it is whole.
+  // What the grammar has to accept once a trigger word is whole: its beginning, and the text
+  // that followed.
   [[nodiscard]] std::optional<std::string> append(std::string_view bytes);
 
  private:
-  // Where the first of them begins in the tail; npos: nowhere.
-  std::size_t first_of(const std::vector<std::string>& words) const;
+  struct Found {
+    std::size_t at = std::string::npos;
+    std::size_t end = std::string::npos;
+    const TriggerWord* word = nullptr;
+  };
+  // The first trigger word in the tail.
+  Found first_word() const;
+  // Where the first of the texts that end a thought begins in the tail; npos: nowhere.
+  std::size_t thought_end() const;
   [[nodiscard]] bool leave_thought();
 
   std::shared_ptr<const GrammarTriggers> triggers_;
