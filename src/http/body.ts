@@ -1,5 +1,6 @@
 // A request's body as JSON, bounded: what is too large is refused by its announced length
 // or as soon as it is, whatever its length was said to be.
+import { constants } from "node:buffer";
 import { ApiError } from "../openai/api-error.js";
 
 /** A body, and how long it was. */
@@ -47,7 +48,11 @@ function refuseForm(headers: Headers): void {
     throw new ApiError(415, `Content-Type ${type.split(";")[0]} is not supported; ${whatToDo}`);
 }
 
-async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+/** A text of more bytes may be longer than a string can be. */
+const mostBytes = constants.MAX_STRING_LENGTH;
+
+async function readBytes(request: Request, allowedBytes: number): Promise<Uint8Array> {
+  const limitBytes = Math.min(allowedBytes, mostBytes);
   const announced = request.headers.get("content-length");
   if (announced !== null) {
     if (Number(announced) > limitBytes) throw tooLarge(limitBytes);

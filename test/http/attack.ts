@@ -12,7 +12,7 @@ export interface Attack {
   readonly entry: number;
   readonly name: string;
   readonly work: (target: Target) => Promise<Pick<Reply, "status" | "text">>;
-  readonly status: number | readonly number[];
+  readonly status: number;
   /** In the answer: a code, or words of its sentence. */
   readonly says?: string | RegExp;
 }

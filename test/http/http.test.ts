@@ -1,5 +1,6 @@
 // The server as a socket sees it: bodies and routes that are none, limits, web pages, keys,
 // slow clients.
+import { constants } from "node:buffer";
 import net from "node:net";
 import { describe, expect, it } from "vitest";
 import { judgeServeOptions } from "../../src/endpoint/options.js";
@@ -51,6 +52,17 @@ describe("a body", () => {
       expect(zipped.status).toBe(415);
       const form = await call(path, "POST", "--x--", { "Content-Type": "multipart/form-data; boundary=x" });
       expect(form.status).toBe(415);
+    });
+  });
+});
+
+describe("a body's length", () => {
+  it("that no string could hold is refused by its length, whatever was allowed", async () => {
+    await withServer({ options: { maxBodyBytes: 1_000_000_000 } }, async ({ port }) => {
+      const head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+      const said = await raw(port, `${head}Connection: close\r\nContent-Length: 999999999\r\n\r\n{`);
+      expect(said).toMatch(/^HTTP\/1\.1 413/);
+      expect(said).toContain(`a body may have at most ${constants.MAX_STRING_LENGTH} bytes`);
     });
   });
 });
