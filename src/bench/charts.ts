@@ -4,6 +4,7 @@ import { LineChart, ScatterChart } from "echarts/charts";
 import { GridComponent, LegendComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
+import { labelPlaces } from "./label-places.js";
 
 use([LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
@@ -43,10 +44,21 @@ export interface DotChartSpec {
 }
 
 const size = { width: 720, height: 320 };
+const margins = { left: 70, right: 90, top: 60, bottom: 50 };
+/** Where names of dots may stand: numbers of an axis are no place for them. */
+const plot = {
+  ...{ left: margins.left, right: size.width, top: margins.top - 20, bottom: size.height - margins.bottom },
+};
 const ink = "var(--ink)";
 const faint = "var(--line)";
 const text = { color: ink };
 const still = { silent: true, animation: false, emphasis: { disabled: true } };
+
+/** A name that a line crosses stays readable. */
+const halo = { textBorderColor: "var(--paper)", textBorderWidth: 3 };
+const dotLabel = { ...halo, show: true, formatter: "{b}", position: "right" as const, ...text, opacity: 1 };
+/** The series of a chart whose dots have names; the line comes before it. */
+const dotSeries = 1;
 
 /** Lines; values start at 0. */
 export function lineChart({ places, placesName, valuesName, lines }: LineChartSpec): string {
@@ -56,7 +68,7 @@ export function lineChart({ places, placesName, valuesName, lines }: LineChartSp
       ...{ backgroundColor: "transparent", borderColor: "transparent" },
     },
     xAxis: { ...axis(placesName, "middle", 30), type: "category", data: [...places] },
-    yAxis: { ...axis(valuesName, "end", 14), type: "value" },
+    yAxis: { ...axis(valuesName, "end", 14), type: "value", min: 0 },
     series: lines.map(({ name, values, isDashed, colour }) => ({
       ...{ ...still, type: "line" as const, name, data: [...values], symbol: "circle", symbolSize: 6 },
       itemStyle: { color: `var(--series-${colour})` },
@@ -67,7 +79,7 @@ export function lineChart({ places, placesName, valuesName, lines }: LineChartSp
 
 /** Dots with their names; the marked one is larger. */
 export function dotChart({ xName, yName, dots, joined, marked }: DotChartSpec): string {
-  return drawn({
+  const option = {
     xAxis: { ...axis(xName, "middle", 30), type: "value" },
     yAxis: { ...axis(yName, "end", 14), type: "value" },
     series: [
@@ -76,17 +88,19 @@ export function dotChart({ xName, yName, dots, joined, marked }: DotChartSpec): 
         lineStyle: { color: "var(--series-1)", width: 2 },
       },
       {
-        ...{ ...still, type: "scatter", symbolSize: 9, itemStyle: { color: "var(--series-1)", opacity: 1 } },
+        ...{ ...still, type: "scatter", symbolSize: 9 },
+        itemStyle: { color: "var(--series-1)", opacity: 1 },
         data: dots.map(({ name, x, y }) => ({ name, value: [x, y] })),
-        label: { show: true, formatter: "{b}", position: "right", ...text, opacity: 1 },
+        label: dotLabel,
       },
       {
         ...{ ...still, type: "scatter", symbolSize: 18, itemStyle: { color: "var(--series-2)", opacity: 1 } },
         data: marked === null ? [] : [{ name: "knee", value: [marked.x, marked.y] }],
-        label: { show: true, formatter: "{b}", position: "bottom", ...text, opacity: 1 },
+        label: { show: true, formatter: "{b}", position: "bottom", ...halo, ...text, opacity: 1 },
       },
     ],
-  });
+  };
+  return drawn(option, dots);
 }
 
 /** What a device can do by operations per byte: bandwidth up to a ridge, then its matrix rate. */
@@ -104,7 +118,7 @@ export function rooflineChart({ bytesPerSecond, operationsPerSecond, dots }: Roo
   const left = Math.min(ridge, ...dots.map(({ x }) => x)) / 4;
   const right = Math.max(ridge, ...dots.map(({ x }) => x)) * 4;
   const at = (x: number) => [x, Math.min(x * bytesPerSecond, operationsPerSecond) / giga];
-  return drawn({
+  const option = {
     xAxis: { ...axis("operations per byte", "middle", 30), type: "log", ...decadesOf([left, right]) },
     yAxis: {
       ...axis("GFLOP/s", "end", 14),
@@ -117,12 +131,17 @@ export function rooflineChart({ bytesPerSecond, operationsPerSecond, dots }: Roo
         lineStyle: { color: "var(--series-2)", width: 2 },
       },
       {
-        ...{ ...still, type: "scatter", symbolSize: 9, itemStyle: { color: "var(--series-1)", opacity: 1 } },
+        ...{ ...still, type: "scatter", symbolSize: 9 },
+        itemStyle: { color: "var(--series-1)", opacity: 1 },
         data: dots.map(({ name, x, y }) => ({ name, value: [x, y / giga] })),
-        label: { show: true, formatter: "{b}", position: "right", ...text, opacity: 1 },
+        label: dotLabel,
       },
     ],
-  });
+  };
+  return drawn(
+    option,
+    dots.map(({ name, x, y }) => ({ name, x, y: y / giga })),
+  );
 }
 
 const giga = 1e9;
@@ -147,15 +166,36 @@ function align(nameLocation: "middle" | "end"): "center" | "left" {
 
 type Option = Parameters<ReturnType<typeof init>["setOption"]>[0];
 
-function drawn(option: Option): string {
+/** @param named the dots of dotSeries */
+function drawn(option: Option, named?: readonly Dot[]): string {
   const chart = init(null, null, { ...size, renderer: "svg", ssr: true });
   try {
-    const grid = { left: 70, right: 90, top: 60, bottom: 50 };
-    chart.setOption({ animation: false, backgroundColor: "transparent", textStyle: text, grid, ...option });
+    chart.setOption({
+      animation: false,
+      backgroundColor: "transparent",
+      textStyle: text,
+      grid: margins,
+      ...option,
+    });
+    if (named !== undefined) chart.setOption({ series: labelled(chart, named) });
     return cleaned(chart.renderToSVGString());
   } finally {
     chart.dispose();
   }
+}
+
+/** The names' places are known when the axes are. */
+function labelled(chart: ReturnType<typeof init>, dots: readonly Dot[]) {
+  const pixels = dots.map(({ name, x, y }) => {
+    const [left = 0, top = 0] = chart.convertToPixel({ seriesIndex: dotSeries }, [x, y]) as number[];
+    return { name, x: left, y: top };
+  });
+  const places = labelPlaces(pixels, plot);
+  const data = dots.map(({ name, x, y }, index) => {
+    const place = places[index] ?? null;
+    return { name, value: [x, y], label: place === null ? { show: false } : { position: place } };
+  });
+  return Array.from({ length: dotSeries + 1 }, (_, index) => (index === dotSeries ? { data } : {}));
 }
 
 /** Without what serves a pointer's movements, and without black as the colour of what has no area. */

@@ -3,6 +3,7 @@
 import type { BenchmarkResult } from "./benchmark.js";
 import { dotChart, lineChart, rooflineChart } from "./charts.js";
 import { deviceCount, frontierOf, kneeOf, type Offer, offersOf } from "./frontier.js";
+import type { Load } from "./load.js";
 import { loadText } from "./load-text.js";
 import type { PointResult } from "./point.js";
 import { pointCells, pointHeading } from "./point-cells.js";
@@ -16,11 +17,12 @@ export function htmlReport(result: BenchmarkResult): string {
   const parts = [
     `<h1>${escaped(title)}</h1>`,
     `<p>${escaped(`${result.startedAt}, infernode ${result.build.infernode} (llama.cpp ${result.build.llamaCpp})`)}</p>`,
+    "<h2>All load points</h2>",
+    `<div class="wide" role="region" aria-label="All load points" tabindex="0">${table([pointHeading, ...result.points.map(pointCells)])}</div>`,
     ...loadSections(result),
     ...frontierSection(result),
     ...rooflineSection(result),
-    "<h2>All load points</h2>",
-    `<div class="wide">${table([pointHeading, ...result.points.map(pointCells)])}</div>`,
+    "<h2>What a reader must know</h2>",
     `<ul>${remarksOn(result)
       .map((line) => `<li>${escaped(line)}</li>`)
       .join("")}</ul>`,
@@ -61,7 +63,7 @@ function loadCharts(points: readonly PointResult[], placesName: string): readonl
     { name: "output tokens/s", values: output.map((each) => each?.mean ?? null), colour: 1 },
     {
       name: "95 % interval, low",
-      values: output.map((each) => each?.low ?? null),
+      values: output.map((each) => atLeastZero(each?.low ?? null)),
       colour: 3,
       isDashed: true,
     },
@@ -107,7 +109,7 @@ function frontierSection(result: BenchmarkResult): readonly string[] {
   const knee = kneeOf(frontier);
   const devices = deviceCount(result);
   const dot = (offer: Offer) => ({
-    ...{ name: loadText(offer.load), x: offer.userTokensPerSecond, y: offer.gpuTokensPerSecond },
+    ...{ name: shortName(offer.load), x: offer.userTokensPerSecond, y: offer.gpuTokensPerSecond },
   });
   const svg = dotChart({
     xName: "output tokens/s per user",
@@ -121,6 +123,11 @@ function frontierSection(result: BenchmarkResult): readonly string[] {
       ? "No knee: it takes three load points of which none is beaten in both, and one above the line between the others."
       : `The knee is at ${loadText(knee.load)}: beyond it, more of the one costs much of the other.`;
   return ["<h2>What a user gets against what a GPU yields</h2>", figure(sentence, svg)];
+}
+
+/** A dot's name. */
+function shortName(load: Load): string {
+  return load.type === "concurrency" ? `${load.concurrency} at once` : loadText(load);
 }
 
 /** Generating alone, whose bytes and operations are counted apart. */
@@ -137,7 +144,7 @@ function rooflineSection({ physics, points }: BenchmarkResult): readonly string[
       mean(known.map((each) => each.bytes)),
       mean(known.map((each) => each.operations)),
     ];
-    return [{ name: loadText(load), x: operations / bytes, y: operations }];
+    return [{ name: shortName(load), x: operations / bytes, y: operations }];
   });
   if (dots.length === 0) return [];
   const { bytesPerSecond, operationsPerSecond } = physics;
@@ -157,7 +164,7 @@ function modelName({ target }: BenchmarkResult): string {
 /** The sentence is the drawing's name for those that do not see it. */
 function figure(caption: string, svg: string): string {
   const named = svg.replace("<svg ", `<svg role="img" aria-label="${escaped(caption)}" `);
-  return `<figure>${named}<figcaption>${escaped(caption)}</figcaption></figure>`;
+  return `<figure><figcaption>${escaped(caption)}</figcaption><div class="drawing">${named}</div></figure>`;
 }
 
 function table([heading = [], ...rows]: readonly (readonly string[])[]): string {
@@ -167,13 +174,26 @@ function table([heading = [], ...rows]: readonly (readonly string[])[]): string 
 }
 
 function factTable(facts: Readonly<Record<string, unknown>>, caption: string): string {
-  const rows = Object.entries(facts)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => {
-      const text = typeof value === "string" ? value : JSON.stringify(value);
-      return `<tr><th>${escaped(name)}</th><td>${escaped(text)}</td></tr>`;
-    });
+  const rows = flat(facts, "").map(
+    ([name, text]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(text)}</td></tr>`,
+  );
   return `<table class="facts"><caption>${escaped(caption)}</caption><tbody>${rows.join("")}</tbody></table>`;
+}
+
+/** No rate is below 0, whatever an interval of few repeats says. */
+function atLeastZero(value: number | null): number | null {
+  return value === null ? null : Math.max(0, value);
+}
+
+/** Names of fields below others have dots; lists stay one line. */
+function flat(facts: Readonly<Record<string, unknown>>, prefix: string): (readonly [string, string])[] {
+  return Object.entries(facts).flatMap(([name, value]): (readonly [string, string])[] => {
+    if (value === undefined) return [];
+    const path = `${prefix}${name}`;
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return flat(value as Readonly<Record<string, unknown>>, `${path}.`);
+    return [[path, typeof value === "string" ? value : JSON.stringify(value)]];
+  });
 }
 
 function escaped(text: string): string {

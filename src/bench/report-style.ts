@@ -10,11 +10,14 @@ const dark =
 export const reportStyle = [
   `:root{color-scheme:light dark;${light}}`,
   `@media screen and (prefers-color-scheme:dark){:root{${dark}}}`,
-  "@media print{:root{color-scheme:light}figure,tr{break-inside:avoid}}",
+  "@media print{:root{color-scheme:light}figure,tr,li{break-inside:avoid}h1,h2,caption,figcaption{break-after:avoid}}",
   "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}",
   "main{max-width:60rem;margin:0 auto;padding:1rem}",
   "h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}",
-  "figure{margin:1rem 0}figure svg{max-width:100%;height:auto}figcaption{font-size:.9rem}",
+  "figure{margin:1rem 0}figcaption{font-size:.9rem;font-weight:600}svg{display:block;width:100%;max-width:52rem;height:auto}",
+  // Letters of a drawing that is squeezed into a telephone cannot be read: there it is scrolled.
+  "@media screen and (max-width:40rem){.drawing{overflow-x:auto}.drawing svg{width:40rem;max-width:none}}",
+  "li{overflow-wrap:anywhere}",
   ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;margin:1rem 0}",
   "caption{text-align:left;font-weight:600}",
   "th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}",

@@ -6,6 +6,7 @@ import { costOf } from "../../src/bench/cost.js";
 import { csvOf } from "../../src/bench/csv.js";
 import { frontierOf, kneeOf, type Offer, offersOf } from "../../src/bench/frontier.js";
 import { htmlReport } from "../../src/bench/html-report.js";
+import { labelPlaces } from "../../src/bench/label-places.js";
 import type { ModelDevice } from "../../src/index.js";
 import { simulated } from "./simulated.js";
 
@@ -58,6 +59,25 @@ describe("what users get against what a GPU yields", () => {
     // The host keeps token embeddings, whatever computes.
     expect(on(device("CUDA0", 0, 1), device("CPU"))).toBe(total);
     expect(on(device("CUDA0", 0), device("CUDA1", 1), device("CPU", 2))).toBe(total / 2);
+  });
+});
+
+describe("the places of names", () => {
+  const extent = { left: 0, right: 400, top: 0, bottom: 200 };
+  const at = (x: number, y: number) => ({ name: "8 at once", x, y });
+
+  it("are right of their dots where nothing is in the way, else where nothing is", () => {
+    expect(labelPlaces([at(100, 100)], extent)).toEqual(["right"]);
+    expect(labelPlaces([at(390, 100)], extent)).toEqual(["left"]);
+    // The second dot stands where the first one's name would.
+    expect(labelPlaces([at(100, 100), at(130, 100)], extent)).toEqual(["left", "right"]);
+  });
+
+  it("a name without a place is left out", () => {
+    const crowd = Array.from({ length: 12 }, (_, index) => at(100 + index, 100));
+    const places = labelPlaces(crowd, extent);
+    expect(places.filter((place) => place !== null).length).toBeLessThanOrEqual(4);
+    expect(places).toContain(null);
   });
 });
 
