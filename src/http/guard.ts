@@ -44,6 +44,8 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
     // All that the page asks for: clients of OpenAI and Anthropic send many of their own.
     allowHeaders: [],
     exposeHeaders: ["Retry-After"],
+    // Cookies are those of a gateway in front. Pages of everybody must not use them.
+    credentials: !origins.includes("*"),
     maxAge: 600,
   });
 }

@@ -193,6 +193,17 @@ describe("a web page", () => {
       expect(reply.headers["access-control-allow-origin"]).toBe("https://app.example");
       const other = await call(path, "OPTIONS", undefined, { ...asked, Origin: "https://evil.example" });
       expect(other.headers["access-control-allow-origin"]).toBeUndefined();
+      // The cookies of a gateway, from origins that were named alone.
+      expect(preflight.headers["access-control-allow-credentials"]).toBe("true");
+      expect(reply.headers["access-control-expose-headers"]).toBe("Retry-After");
+    });
+    await withServer({ options: { origins: ["*"], keys: ["k"] } }, async ({ url }) => {
+      const { headers } = await call(`${url}/v1/models`, "GET", undefined, {
+        Origin: "null",
+        "x-api-key": "k",
+      });
+      expect(headers["access-control-allow-origin"]).toBe("*");
+      expect(headers["access-control-allow-credentials"]).toBeUndefined();
     });
   });
 });
