@@ -25,12 +25,20 @@ function written(): string {
   return pathToFileURL(path).href;
 }
 
-/** Colours as red, green and blue from 0 to 255: of the page, its text, and the marks and letters of its charts. */
-function coloursOf(page: Page) {
-  return page.evaluate(() => {
-    const numbers = (colour: string) => (colour.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number);
+/** Of a page: each colour is red, green and blue from 0 to 255. */
+interface Colours {
+  readonly paper: readonly number[];
+  readonly ink: readonly number[];
+  readonly letters: readonly (readonly number[])[];
+  readonly lines: readonly (readonly number[])[];
+}
+
+/** Of the page, its text, and the letters and lines of its charts. */
+function coloursOf(page: Page): Promise<Colours> {
+  return page.evaluate(`(() => {
+    const numbers = (colour) => (colour.match(/[\\d.]+/g) ?? []).slice(0, 3).map(Number);
     const body = getComputedStyle(document.body);
-    const all = (selector: string, property: "fill" | "stroke") =>
+    const all = (selector, property) =>
       [...document.querySelectorAll(selector)]
         .map((each) => getComputedStyle(each)[property])
         .filter((colour) => colour.startsWith("rgb("))
@@ -41,7 +49,7 @@ function coloursOf(page: Page) {
       letters: all("svg text", "fill"),
       lines: all("svg path", "stroke"),
     };
-  });
+  })()`);
 }
 
 function luminance([red = 0, green = 0, blue = 0]: readonly number[]): number {
@@ -60,20 +68,26 @@ function contrast(one: readonly number[], other: readonly number[]): number {
 
 /** Pairs of a chart's texts of which one lies on the other. */
 function overlaps(page: Page): Promise<string[]> {
-  return page.evaluate(() =>
-    [...document.querySelectorAll("svg")].flatMap((svg) => {
-      const texts = [...svg.querySelectorAll("text")].filter((each) => each.textContent !== "");
-      const boxes = texts.map((each) => each.getBoundingClientRect());
-      return texts.flatMap((one, index) =>
-        texts.slice(index + 1).flatMap((other, after) => {
-          const [a, b] = [boxes[index], boxes[index + 1 + after]];
-          if (a === undefined || b === undefined) return [];
-          const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
-          return apart ? [] : [`${one.textContent} and ${other.textContent}`];
-        }),
-      );
-    }),
-  );
+  return page.evaluate(`[...document.querySelectorAll("svg")].flatMap((svg) => {
+    const texts = [...svg.querySelectorAll("text")]
+      .filter((each) => each.textContent !== "")
+      .map((each) => ({ name: each.textContent, box: each.getBoundingClientRect() }));
+    const apart = (a, b) =>
+      a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+    return texts.flatMap((one, index) =>
+      texts
+        .slice(index + 1)
+        .filter((other) => !apart(one.box, other.box))
+        .map((other) => one.name + " and " + other.name),
+    );
+  })`);
+}
+
+/** How wide the page is, how high its charts' letters are, and which regions a keyboard can scroll. */
+interface Sizes {
+  readonly page: number;
+  readonly letters: readonly number[];
+  readonly regions: readonly (string | null)[];
 }
 
 describeInBrowser("the report in a browser", (withPage) => {
@@ -101,21 +115,17 @@ describeInBrowser("the report in a browser", (withPage) => {
       const { paper, ink } = await coloursOf(page);
       expect(paper).toEqual([255, 255, 255]);
       expect(contrast(paper, ink)).toBeGreaterThan(7);
-      const breaks = await page.evaluate(() =>
-        ["figure", "tr", "h2"].map((name) => {
-          const style = getComputedStyle(document.querySelector(name) ?? document.body);
-          return [name, style.breakInside, style.breakAfter];
-        }),
-      );
+      const breaks = await page.evaluate(`["figure", "tr", "h2"].map((name) => {
+        const style = getComputedStyle(document.querySelector(name));
+        return [name, style.breakInside, style.breakAfter];
+      })`);
       expect(breaks).toEqual([
         ["figure", "avoid", "auto"],
         ["tr", "avoid", "auto"],
         ["h2", "auto", "avoid"],
       ]);
       const hidden = await page.evaluate(
-        () =>
-          [...document.querySelectorAll(".wide")].filter((each) => each.scrollWidth > each.clientWidth)
-            .length,
+        '[...document.querySelectorAll(".wide")].filter((each) => each.scrollWidth > each.clientWidth).length',
       );
       expect(hidden).toBe(0); // nothing is behind a scroll bar
     });
@@ -123,13 +133,11 @@ describeInBrowser("the report in a browser", (withPage) => {
 
   it("on a telephone only tables and charts are scrolled, and the charts' letters can be read", async () => {
     await withPage(written(), { viewport: telephone, colorScheme: "light" }, async (page) => {
-      const sizes = await page.evaluate(() => ({
+      const sizes = await page.evaluate<Sizes>(`({
         page: document.documentElement.scrollWidth,
-        letters: [...document.querySelectorAll("svg text")].map(
-          (each) => each.getBoundingClientRect().height,
-        ),
+        letters: [...document.querySelectorAll("svg text")].map((each) => each.getBoundingClientRect().height),
         regions: [...document.querySelectorAll(".wide")].map((each) => each.getAttribute("tabindex")),
-      }));
+      })`);
       expect(sizes.page).toBe(telephone.width);
       expect(Math.min(...sizes.letters.filter((height) => height > 0))).toBeGreaterThan(9);
       expect(sizes.regions).toEqual(["0"]);
