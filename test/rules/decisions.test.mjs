@@ -49,6 +49,15 @@ it.each([
   expect(findings(...paragraphs)).toEqual([expect.stringContaining(file + sentence)]);
 });
 
+it("refuses a number that another record has", () => {
+  findings(title, date, decided);
+  const second = "docs/decisions/0007-another-name.md";
+  writeFileSync(path.join(folder, second), `${title}\n\n${date}\n\n${decided}\n`);
+  expect(decisionFindings(folder, [file, second])).toEqual([
+    `${second}:1: ${file} has this number already; take a free one`,
+  ]);
+});
+
 it("judges records only", () => {
   expect(decisionFindings(folder, ["docs/decisions/README.md", "docs/0007-a-guide.md", "README.md"])).toEqual(
     [],

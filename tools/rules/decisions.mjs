@@ -4,7 +4,7 @@
 //   2026-11-22 · accepted
 //
 //   **Decided.** One sentence, two at most.
-// Of the paragraph only its place is judged here; that it is plain is for who reviews it.
+// No two records have one number. Of the paragraph only its place is judged here; that it is plain is for who reviews it.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -12,9 +12,13 @@ const record = /^docs\/decisions\/(\d{4})-[^/]*\.md$/;
 
 /** A sentence for each of `files` that is a decision record of another form. */
 export function decisionFindings(folder, files) {
+  const holders = new Map();
   return files.flatMap((file) => {
     const number = record.exec(file)?.[1];
     if (number === undefined) return [];
+    const holder = holders.get(number);
+    if (holder !== undefined) return [`${file}:1: ${holder} has this number already; take a free one`];
+    holders.set(number, file);
     const problem = problemOf(number, readFileSync(path.join(folder, file), "utf8").split("\n"));
     return problem === undefined ? [] : [`${file}:${problem}`];
   });
