@@ -53,9 +53,16 @@ export class LoadingLine {
 
   #write(text: string): void {
     if (!process.stderr.isTTY) return;
-    const line = `${eraseLine}${this.#verb} ${this.#name}: ${text}`;
+    const line = `${eraseLine}${fitting(`${this.#verb} ${this.#name}`, `: ${text}`)}`;
     if (line === this.#shown) return;
     this.#shown = line;
     process.stderr.write(line);
   }
+}
+
+/** In one row of the terminal, since a line that wraps is not erased: the name is cut, the figures are kept. */
+function fitting(name: string, figures: string): string {
+  const room = (process.stderr.columns || 80) - 1 - figures.length;
+  if (name.length <= room) return name + figures;
+  return room < 12 ? figures.slice(2) : `${name.slice(0, room - 1)}…${figures}`;
 }

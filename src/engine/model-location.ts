@@ -3,7 +3,14 @@
 import { kindOf } from "../models/folder-files.js";
 import type { PullProgress } from "../models/hub/remote-file.js";
 import { hubSettings } from "../models/hub-environment.js";
-import { addressNotHere, findHere, notHere, obtainModel, pullCommand } from "../models/obtain.js";
+import {
+  addressNotHere,
+  findHere,
+  notHere,
+  obtainModel,
+  pullAddress,
+  pullCommand,
+} from "../models/obtain.js";
 import type { ModelReference } from "../models/reference.js";
 import { judgeSynthetic } from "../models/synthetic.js";
 import type { NativeModelOptions } from "../native.js";
@@ -58,7 +65,7 @@ export function locateHere(call: string, reference: ModelReference): ModelLocati
     case "hub":
       throw notHere(reference, options, `${call} downloads nothing: run ${pullCommand(reference)} first`);
     default:
-      throw addressNotHere(reference, hubSettings(), `${call} downloads nothing`);
+      throw addressNotHere(reference, hubSettings(), `${call} downloads nothing: ${pullAddress(reference)}`);
   }
 }
 

@@ -26,7 +26,8 @@ export function judgeReference(call: string, given: unknown): ModelReference {
 export function modelFailure(thrown: unknown, path: unknown): InferenceError {
   const failure = toInferenceError(thrown);
   if (failure.code !== "MODEL_NOT_FOUND" || typeof path !== "string") return failure;
-  const told = (advice: string) => new InferenceError(failure.code, `${failure.message}; ${advice}`);
+  const sentence = failure.message.replace(/\.$/, "");
+  const told = (advice: string) => new InferenceError(failure.code, `${sentence}; ${advice}`);
   if (path.startsWith("~")) return told('"~" is not expanded here, write the whole path');
   const repository = bareRepository(path);
   if (repository === undefined || /\.gguf$/i.test(path)) return failure;

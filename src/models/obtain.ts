@@ -138,7 +138,11 @@ async function fromAddress(reference: AddressReference, options: ObtainOptions):
     const found = await fetchedAddress(reference, settings);
     if (found !== undefined) return { ...found, downloaded: false };
     const why = settings.offline ? "HF_HUB_OFFLINE is set" : "download is false";
-    throw addressNotHere(reference, settings, `${why}, so that nothing is downloaded`);
+    throw addressNotHere(
+      reference,
+      settings,
+      `${why}, so that nothing is downloaded: ${pullAddress(reference)}`,
+    );
   }
   const { url, sha256 } = reference;
   const address = sha256 === undefined ? url : `${url}#sha256=${sha256}`;
@@ -147,26 +151,35 @@ async function fromAddress(reference: AddressReference, options: ObtainOptions):
 }
 
 /** The file of an address that was fetched before; one of another digest is none. */
-async function fetchedAddress(
+export async function fetchedAddress(
   { url, sha256 }: AddressReference,
   settings: HubSettings,
-): Promise<FoundModel | undefined> {
+): Promise<(FoundModel & { readonly sha256: string }) | undefined> {
   const found = await fetchedUrl(new URL(url), settings);
   if (found === undefined || (sha256 !== undefined && found.sha256 !== sha256)) return undefined;
-  return { path: found.path, file: undefined, chosenAmong: 1 };
+  return { path: found.path, file: undefined, chosenAmong: 1, sha256: found.sha256 };
 }
 
-/** The sentence of an address whose file is not here; queries may hold secrets. @param why nothing is downloaded */
-export function addressNotHere(
-  { url }: AddressReference,
-  { cacheFolder }: Pick<HubSettings, "cacheFolder">,
-  why: string,
-): InferenceError {
+/** An address as sentences show it: queries may hold secrets. */
+function shownAddress({ url }: AddressReference): string {
   const { protocol, host, pathname } = new URL(url);
-  const address = `${protocol}//${host}${pathname}`;
+  return `${protocol}//${host}${pathname}`;
+}
+
+/** The advice to fetch an address elsewhere, or later. */
+export function pullAddress(reference: AddressReference): string {
+  return `run infernode pull ${shownAddress(reference)} first`;
+}
+
+/** The error of an address whose file is not here. @param advice what to do */
+export function addressNotHere(
+  reference: AddressReference,
+  { cacheFolder }: Pick<HubSettings, "cacheFolder">,
+  advice: string,
+): InferenceError {
   return new InferenceError(
     "MODEL_NOT_FOUND",
-    `the model ${address} is not in ${cacheFolder}; ${why}: run infernode pull ${address} first`,
+    `the model ${shownAddress(reference)} is not in ${cacheFolder}; ${advice}`,
   );
 }
 

@@ -1,5 +1,7 @@
 // pullModel(): brings what a reference names into the cache, asking the hub even where the
-// model is there, so that a branch that moved on is followed. Nothing is loaded.
+// model is there, so that a branch that moved on is followed; offline, what is there counts.
+// Nothing is loaded.
+import { relative, sep } from "node:path";
 import { z } from "zod";
 import { abortSignal, callback, judge } from "../engine/judge.js";
 import { judgeReference } from "../engine/model-path.js";
@@ -7,10 +9,11 @@ import { show } from "../engine/shown.js";
 import { invalidOption } from "../errors.js";
 import { pull, pullUrl } from "./hub/pull.js";
 import type { PullProgress } from "./hub/remote-file.js";
-import { hubSettings } from "./hub-environment.js";
+import { findInHubCache } from "./hub-cache.js";
+import { type HubSettings, hubSettings } from "./hub-environment.js";
 import { type HubReference, isRepositoryFile, isRevision } from "./hub-reference.js";
-import { pullRequestOf } from "./obtain.js";
-import type { ModelReference } from "./reference.js";
+import { addressNotHere, fetchedAddress, notHere, pullRequestOf } from "./obtain.js";
+import type { AddressReference, ModelReference } from "./reference.js";
 
 /** Options of pullModel(). */
 export interface PullModelOptions {
@@ -38,7 +41,7 @@ export interface PulledModel {
   readonly commit: string | undefined;
   /** SHA-256 of the file at an address, 64 hexadecimal digits; undefined for a repository. */
   readonly sha256: string | undefined;
-  /** Bytes of all files of the model; undefined for an address. */
+  /** Bytes of all files of the model; undefined for an address, and where HF_HUB_OFFLINE forbids to ask the hub. */
   readonly bytes: number | undefined;
   /** How many GGUF models there were to choose from where none was named; else 1. */
   readonly chosenAmong: number;
@@ -61,7 +64,7 @@ const call = "pullModel()";
 
 /**
  * Downloads a model into the cache that Hugging Face's tools share, every file verified by the
- * hub's digest, and goes on where an earlier pull ended. HF_TOKEN, HF_ENDPOINT, HF_HOME,
+ * hub's digest, and goes on where an earlier pull ended. With HF_HUB_OFFLINE it finds what is there. HF_TOKEN, HF_ENDPOINT, HF_HOME,
  * HF_HUB_CACHE, HTTPS_PROXY and NO_PROXY are read.
  *
  * @param reference hf:owner/name[:file-or-type][\@revision], owner/name, or the https:// address
@@ -82,6 +85,7 @@ export async function pullModel(reference: string, options: PullModelOptions = {
   if ((revision ?? quantization ?? file) !== undefined) {
     throw invalidOption(call, ["revision"], "and a choice of files are for repositories, not for addresses");
   }
+  if (settings.offline) return addressBefore(parsed, settings);
   const address = parsed.sha256 === undefined ? parsed.url : `${parsed.url}#sha256=${parsed.sha256}`;
   const { path, sha256, fetched } = await pullUrl(address, settings, control);
   return { path, sha256, commit: undefined, bytes: undefined, chosenAmong: 1, downloaded: fetched };
@@ -119,6 +123,7 @@ async function pullRepository(
   settings: Parameters<typeof pull>[1],
   control: Parameters<typeof pull>[2],
 ): Promise<PulledModel> {
+  if (settings.offline) return pulledBefore(reference, settings);
   const { request, wanted } = pullRequestOf(reference);
   const { folder, commit, files } = await pull(request, settings, control);
   const { format, chosenAmong } = wanted();
@@ -130,4 +135,22 @@ async function pullRepository(
     chosenAmong,
     downloaded: files.some(({ fetched }) => fetched),
   };
+}
+
+const offlineAdvice = "HF_HUB_OFFLINE is set, so that nothing is downloaded: unset it to fetch the model";
+
+/** What an earlier pull, or another program, left of a repository in the cache. */
+function pulledBefore(reference: HubReference, settings: HubSettings): PulledModel {
+  const { found } = findInHubCache(settings.cacheFolder, reference);
+  if (found === undefined) throw notHere(reference, { settings: () => settings }, offlineAdvice);
+  const { path, chosenAmong } = found;
+  const [, , commit] = relative(settings.cacheFolder, path).split(sep);
+  return { path, commit, chosenAmong, sha256: undefined, bytes: undefined, downloaded: false };
+}
+
+async function addressBefore(reference: AddressReference, settings: HubSettings): Promise<PulledModel> {
+  const found = await fetchedAddress(reference, settings);
+  if (found === undefined) throw addressNotHere(reference, settings, offlineAdvice);
+  const { path, sha256 } = found;
+  return { path, sha256, commit: undefined, bytes: undefined, chosenAmong: 1, downloaded: false };
 }

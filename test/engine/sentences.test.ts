@@ -166,6 +166,7 @@ describe("what is no model's path", () => {
       const error = await caught(load);
       expect(error.code).toBe(code);
       expect(error.message.endsWith(advice), error.message).toBe(true);
+      expect(error.message).not.toContain(".;");
     }
   });
 

@@ -102,6 +102,7 @@ function exitCodes() {
     ["1", "failure: the sentence on stderr ends with an [error's code](errors.md) where it has one"],
     ["2", "wrong usage: an unknown command or flag, or a value that is not allowed"],
     ["130", "interrupted by Ctrl-C"],
+    ["143", "ended by SIGTERM, where the command is none that serves"],
   ];
   return `## Exit codes\n\n${meaningTable(["code", "meaning"], rows)}`;
 }

@@ -144,11 +144,11 @@ export function storageFailure(thrown: unknown, folder: string): unknown {
       { cause: thrown },
     );
   }
-  if (!/^(?:EROFS|EACCES|EPERM|ENOTDIR|EIO|EFBIG|ENAMETOOLONG|EISDIR|EEXIST|ELOOP|EMFILE)$/.test(code))
+  if (!/^(?:EROFS|EACCES|EPERM|ENOENT|ENOTDIR|EIO|EFBIG|ENAMETOOLONG|EISDIR|EEXIST|ELOOP|EMFILE)$/.test(code))
     return thrown;
   return new InferenceError(
     "MODEL_UNREADABLE",
-    `the cache ${folder} cannot be written: ${messageOfThrown(thrown)}`,
+    `the cache ${folder} cannot be written: ${messageOfThrown(thrown)}; name another folder by HF_HUB_CACHE`,
     { cause: thrown },
   );
 }

@@ -1,4 +1,5 @@
 // How many may do something at once: a queue of permits.
+import { setMaxListeners } from "node:events";
 
 /** A number of permits. */
 export class Permits {
@@ -35,6 +36,7 @@ export async function forAll<Item>(
 ): Promise<void> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
+  setMaxListeners(0, either); // every connection listens
   const queue = items.values();
   const failures: unknown[] = [];
   const lane = async () => {

@@ -76,9 +76,9 @@ it("lets two processes pull the same at once", async () => {
   expect(await wrongFiles(cache)).toEqual([]);
 }, 120_000);
 
-function mounted(path: string, size: string): boolean {
+function mounted(path: string, options: string): boolean {
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -88,7 +88,7 @@ function mounted(path: string, size: string): boolean {
 it("says that the disk is full, before and in the middle, and leaves no half file", async ({ skip }) => {
   const hub = await hubOf({ [repository]: { files } }, { bytesPerSecond: 3_000_000 });
   const cache = await folder();
-  if (!mounted(cache, "8m")) skip("needs root and tmpfs: a small file system could not be mounted");
+  if (!mounted(cache, "size=8m")) skip("needs root and tmpfs: a small file system could not be mounted");
   try {
     const before = await ended(start(hub.endpoint, cache));
     expect([before.code, before.stderr]).toEqual([
@@ -107,6 +107,26 @@ it("says that the disk is full, before and in the middle, and leaves no half fil
     expect(blobs.filter((name) => /^[0-9a-f]{64}$/.test(name))).toEqual([]);
   } finally {
     execFileSync("umount", [cache]);
+  }
+}, 120_000);
+
+it("says that the cache is on a file system that cannot be written", async ({ skip }) => {
+  const hub = await hubOf({ [repository]: { files } });
+  const home = await folder();
+  if (!mounted(home, "ro")) skip("needs root and tmpfs: a read-only file system could not be mounted");
+  try {
+    // Node tells ENOENT of it where folders on the way are missing.
+    for (const cache of [home, join(home, ".cache/huggingface/hub")]) {
+      const { code, stderr } = await ended(start(hub.endpoint, cache));
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /^infernode: the cache .* cannot be written: E\w+: .*; name another folder by HF_HUB_CACHE \[MODEL_UNREADABLE\]\n$/,
+        ),
+      ]);
+    }
+  } finally {
+    execFileSync("umount", [home]);
   }
 }, 120_000);
 

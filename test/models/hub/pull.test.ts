@@ -243,3 +243,15 @@ it("says that a cache cannot be written", async () => {
   await expect(refused).rejects.toMatchObject({ code: "MODEL_UNREADABLE" });
   expect((await lstat(join(cache, "models--owner--name/blobs"))).isFile()).toBe(true);
 });
+
+it("warns of no leak where many connections share a signal", async () => {
+  const warnings: string[] = [];
+  const heard = ({ name }: Error) => void warnings.push(name);
+  process.on("warning", heard);
+  const hub = await hubOf({ [repository]: { files: { "model.gguf": bytesOf(4_000_000) } } });
+  const limits = { ...quick, connections: 16 };
+  await pull({ repository, choose: all }, settingsOf(hub, await folder()), { limits });
+  await new Promise((told) => setImmediate(told));
+  process.off("warning", heard);
+  expect(warnings).toEqual([]);
+});
