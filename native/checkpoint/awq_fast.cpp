@@ -90,7 +90,8 @@ class ScaledZeros final : public ZeroReader {
 
 }  // namespace
 
-std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, MatrixShape shape) {
+std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, MatrixShape shape,
+                                               const QuantConfig& /*config*/) {
   const CheckpointFolder& folder = module.folder();
   const StoredTensor& quants = *module.find(".qweight");
   module.judge(quants, {TensorDtype::kI16}, {shape.rows / kTogether, shape.columns});
@@ -111,6 +112,13 @@ std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, Matr
                         .scales = {.tensor = &scales, .rows_first = false},
                         .quants = std::make_unique<ShuffledQuants>(folder, quants, shape),
                         .zeros = std::make_unique<ScaledZeros>(folder, *zeros, shape.groups())});
+}
+
+// Its first versions packed as gemv does.
+std::unique_ptr<QuantizedMatrix> open_llm_awq(const ModuleTensors& module, MatrixShape shape,
+                                              const QuantConfig& config) {
+  return module.find(".qweight")->dtype == TensorDtype::kI32 ? open_awq_gemv(module, shape, config)
+                                                             : open_awq_fast(module, shape, config);
 }
 
 }  // namespace infernode

@@ -5,7 +5,8 @@
 
 namespace infernode {
 
-std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, MatrixShape shape) {
+std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, MatrixShape shape,
+                                               const QuantConfig& /*config*/) {
   const CheckpointFolder& folder = module.folder();
   const StoredTensor& quants = *module.find(".qweight");
   module.judge(quants, {TensorDtype::kI32}, {shape.columns, shape.rows / 8});

@@ -6,7 +6,8 @@
 #include "checkpoint/word_readers.h"
 
 namespace infernode {
-std::unique_ptr<QuantizedMatrix> open_awq_gemv(const ModuleTensors& module, MatrixShape shape) {
+std::unique_ptr<QuantizedMatrix> open_awq_gemv(const ModuleTensors& module, MatrixShape shape,
+                                               const QuantConfig& /*config*/) {
   const CheckpointFolder& folder = module.folder();
   const StoredTensor& quants = *module.find(".qweight");
   module.judge(quants, {TensorDtype::kI32}, {shape.rows, shape.columns / 8});

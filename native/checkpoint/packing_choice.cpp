@@ -56,7 +56,7 @@ void look_at_groups(const GroupedRows& rows, PackingProfile profile, const std::
     if (profile != PackingProfile::kF32 && overflows(scale, rows.zeros[i], facts, profile))
       throw Error(ErrorCode::kModelCorrupt,
                   label +
-                      ": a scale, or scale * zero point, is more than 65,504, the largest "
+                      " has a scale, or a scale * zero point, of more than 65,504, the largest "
                       "number of the packed types; use the profile \"f32\"");
     facts.symmetric = facts.symmetric && rows.zeros[i] == middle;
     facts.negative_scales = facts.negative_scales || scale < 0;

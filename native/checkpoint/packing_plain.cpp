@@ -38,13 +38,13 @@ void widen(const PackingKernels& kernels, const std::byte* from, TensorDtype dty
 }
 
 [[noreturn]] void refuse(const std::string& label, const std::string& what) {
-  throw Error(ErrorCode::kModelCorrupt, label + ": " + what);
+  throw Error(ErrorCode::kModelCorrupt, label + " " + what);
 }
 
 [[noreturn]] void refuse_range(const std::string& label, PackedType type) {
   const bool half = type != PackedType::kBf16;
   throw Error(ErrorCode::kModelFormatUnsupported,
-              label + ": a weight is too large for " + std::string(packed_type_name(type)) +
+              label + " has a weight that is too large for " + std::string(packed_type_name(type)) +
                   "; use quantize " + (half ? R"("bf16" or "f32")" : R"("f32")"));
 }
 
@@ -52,7 +52,7 @@ void widen(const PackingKernels& kernels, const std::byte* from, TensorDtype dty
 void check_largest(std::uint32_t bits, PackedType type, const std::string& label) {
   const auto largest = std::bit_cast<float>(bits);
   if (!std::isfinite(largest))
-    refuse(label, "a weight is NaN or infinite; the file is damaged, fetch it again");
+    refuse(label, "has a weight that is NaN or infinite; the file is damaged, fetch it again");
   if (type == PackedType::kBf16 && std::isinf(float_of_bfloat(bfloat_of(largest))))
     refuse_range(label, type);
   const float half = type == PackedType::kQ8_0 ? largest / 127 : largest;

@@ -27,29 +27,35 @@ constexpr std::array<std::string_view, 8> kCacheSuffixes = {
     ".k_scale",      ".v_scale",  ".k_zero_point",      ".v_zero_point",
     ".output_scale", ".kv_scale", ".output_zero_point", ".q_scale"};
 
-const Suffixes& suffixes_of(QuantFormat format) {
-  switch (format) {
-    case QuantFormat::kAwqGemm:
-    case QuantFormat::kAwqGemv:
-    case QuantFormat::kAwqFast:
-      return kAwqSuffixes;
-    case QuantFormat::kLlmAwq:
-      return kLlmAwqSuffixes;
-    case QuantFormat::kGptqV1:
-    case QuantFormat::kGptqV2:
-      return kGptqSuffixes;
-    case QuantFormat::kPacked:
-      return kPackedSuffixes;
-    case QuantFormat::kSignedBytes:
-      break;
-  }
-  return kSignedSuffixes;
+// What differs between formats; a new one is a row here and a file that opens its matrices.
+struct FormatRule {
+  QuantFormat format;
+  const Suffixes& suffixes;
+  std::size_t row_unit;  // outputs come in multiples of this
+  std::unique_ptr<QuantizedMatrix> (*open)(const ModuleTensors& module, MatrixShape shape,
+                                           const QuantConfig& config);
+};
+constexpr std::array<FormatRule, 8> kFormats = {{
+    {QuantFormat::kAwqGemm, kAwqSuffixes, 8, open_awq_gemm},
+    {QuantFormat::kAwqGemv, kAwqSuffixes, 8, open_awq_gemv},
+    {QuantFormat::kAwqFast, kAwqSuffixes, 8, open_awq_fast},
+    {QuantFormat::kLlmAwq, kLlmAwqSuffixes, 8, open_llm_awq},
+    {QuantFormat::kGptqV1, kGptqSuffixes, 8, open_gptq},
+    {QuantFormat::kGptqV2, kGptqSuffixes, 8, open_gptq},
+    {QuantFormat::kPacked, kPackedSuffixes, 1, open_packed},
+    {QuantFormat::kSignedBytes, kSignedSuffixes, 1, open_signed_bytes},
+}};
+
+const FormatRule& rule_of(QuantFormat format) {
+  const auto* const found = std::ranges::find(kFormats, format, &FormatRule::format);
+  INFERNODE_CHECK(found != kFormats.end(), "every format has a rule");
+  return *found;
 }
 
 class FolderQuantization final : public Quantization {
  public:
   FolderQuantization(const CheckpointFolder& folder, QuantConfig config)
-      : folder_(folder), config_(std::move(config)), suffixes_(suffixes_of(config_.format)) {}
+      : folder_(folder), config_(std::move(config)), rule_(rule_of(config_.format)) {}
 
   std::string description() const override {
     std::string text = config_.name + ", " + std::to_string(config_.bits) + " bits, ";
@@ -68,7 +74,9 @@ class FolderQuantization final : public Quantization {
     const ModuleTensors tensors(folder_, module);
     const StoredTensor* const quants = weight_of(tensors);
     if (quants == nullptr) return nullptr;
-    return open_format(tensors, judged_shape(*quants, shape));
+    const MatrixShape judged = judged_shape(*quants, shape);
+    judge_not_marlin(tensors, judged);
+    return rule_.open(tensors, judged, config_);
   }
 
   bool owns(std::string_view tensor) const override {
@@ -79,7 +87,7 @@ class FolderQuantization final : public Quantization {
     if (config_.cache_scheme && std::ranges::find(kCacheSuffixes, suffix) != kCacheSuffixes.end()) {
       return true;
     }
-    return std::ranges::find(suffixes_, suffix) != suffixes_.end();
+    return std::ranges::find(rule_.suffixes, suffix) != rule_.suffixes.end();
   }
 
  private:
@@ -93,17 +101,18 @@ class FolderQuantization final : public Quantization {
     const StoredTensor* const plain = tensors.find(".weight");
     if (config_.format == QuantFormat::kSignedBytes) {
       if (is_signed(plain)) return plain;
-    } else if (const StoredTensor* const quants = tensors.find(suffixes_[0])) {
+    } else if (const StoredTensor* const quants = tensors.find(rule_.suffixes[0])) {
       if (plain == nullptr) return quants;
       throw_corrupt(folder_, *quants,
                     "stands beside " + plain->name + "; a layer is quantized or plain, not both");
     }
-    for (const std::string_view suffix : suffixes_) {
+    for (const std::string_view suffix : rule_.suffixes) {
       const StoredTensor* const left = suffix.empty() ? nullptr : tensors.find(suffix);
       if (left == nullptr || left == plain) continue;
       throw_corrupt(folder_, *left,
                     "has no quantized weight beside it: " + tensors.module() +
-                        std::string(suffixes_[0]) + " is missing; download the checkpoint again");
+                        std::string(rule_.suffixes[0]) +
+                        " is missing; download the checkpoint again");
     }
     return nullptr;
   }
@@ -123,34 +132,8 @@ class FolderQuantization final : public Quantization {
     };
     if (shape.columns % shape.group != 0) refuse_size("inputs", shape.columns, shape.group);
     if (shape.columns % 32 != 0) refuse_size("inputs", shape.columns, 32);
-    const bool any_rows =
-        config_.format == QuantFormat::kPacked || config_.format == QuantFormat::kSignedBytes;
-    if (!any_rows && shape.rows % 8 != 0) refuse_size("outputs", shape.rows, 8);
+    if (shape.rows % rule_.row_unit != 0) refuse_size("outputs", shape.rows, rule_.row_unit);
     return shape;
-  }
-
-  std::unique_ptr<QuantizedMatrix> open_format(const ModuleTensors& tensors,
-                                               MatrixShape shape) const {
-    judge_not_marlin(tensors, shape);
-    switch (config_.format) {
-      case QuantFormat::kAwqGemm:
-        return open_awq_gemm(tensors, shape);
-      case QuantFormat::kAwqGemv:
-        return open_awq_gemv(tensors, shape);
-      case QuantFormat::kAwqFast:
-        return open_awq_fast(tensors, shape);
-      case QuantFormat::kLlmAwq:  // its first versions packed as gemv does
-        return tensors.find(".qweight")->dtype == TensorDtype::kI32 ? open_awq_gemv(tensors, shape)
-                                                                    : open_awq_fast(tensors, shape);
-      case QuantFormat::kGptqV1:
-      case QuantFormat::kGptqV2:
-        return open_gptq(tensors, shape, config_);
-      case QuantFormat::kPacked:
-        return open_packed(tensors, shape, config_);
-      case QuantFormat::kSignedBytes:
-        break;
-    }
-    return open_signed_bytes(tensors, shape, config_);
   }
 
   // Marlin's tiles: one row for 16 inputs of all outputs, and no zero points.
@@ -168,7 +151,7 @@ class FolderQuantization final : public Quantization {
 
   const CheckpointFolder& folder_;
   QuantConfig config_;
-  const Suffixes& suffixes_;
+  const FormatRule& rule_;
 };
 
 }  // namespace

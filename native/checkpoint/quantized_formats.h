@@ -12,11 +12,17 @@
 
 namespace infernode {
 
-// `shape` is the config's; its dimensions are positive, groups divide columns.
-std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, MatrixShape shape);
-std::unique_ptr<QuantizedMatrix> open_awq_gemv(const ModuleTensors& module, MatrixShape shape);
-// gemv_fast, and llm-awq, which names its zero points differently and may use bf16.
-std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, MatrixShape shape);
+// `shape` is the config's; its dimensions are positive, groups divide columns. The module has the
+// weight, under the format's first suffix.
+std::unique_ptr<QuantizedMatrix> open_awq_gemm(const ModuleTensors& module, MatrixShape shape,
+                                               const QuantConfig& config);
+std::unique_ptr<QuantizedMatrix> open_awq_gemv(const ModuleTensors& module, MatrixShape shape,
+                                               const QuantConfig& config);
+std::unique_ptr<QuantizedMatrix> open_awq_fast(const ModuleTensors& module, MatrixShape shape,
+                                               const QuantConfig& config);
+// As gemv_fast, with another name for zero points and perhaps bf16; or as gemv.
+std::unique_ptr<QuantizedMatrix> open_llm_awq(const ModuleTensors& module, MatrixShape shape,
+                                              const QuantConfig& config);
 std::unique_ptr<QuantizedMatrix> open_gptq(const ModuleTensors& module, MatrixShape shape,
                                            const QuantConfig& config);
 std::unique_ptr<QuantizedMatrix> open_packed(const ModuleTensors& module, MatrixShape shape,

@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "checkpoint/module_tensors.h"
+#include "checkpoint/refuse.h"
 #include "core/types.h"
 #include "model/gguf_parser.h"
 
@@ -76,11 +78,25 @@ class Planner {
                     std::to_string(config_.layers) + ") asks for.");
   }
 
+  [[noreturn]] void refuse_embeddings(const StoredTensor& tensor) const {
+    throw Error(ErrorCode::kModelFormatUnsupported,
+                tensor_label(folder_, tensor) +
+                    " belongs to quantized embeddings, which are not supported; take a checkpoint "
+                    "whose embed_tokens are F32, F16 or BF16, or a GGUF.");
+  }
+
   void find_prefix() {
     for (const std::string_view prefix : kPrefixes) {
       if (folder_.find(std::string(prefix) + "embed_tokens.weight") == nullptr) continue;
       prefix_ = prefix;
       return;
+    }
+    for (const StoredTensor& tensor : folder_.tensors()) {
+      for (const std::string_view prefix : kPrefixes) {
+        if (tensor.name.starts_with(std::string(prefix) + "embed_tokens.")) {
+          refuse_embeddings(tensor);
+        }
+      }
     }
     refuse_missing("model.embed_tokens.weight");
   }
@@ -88,8 +104,10 @@ class Planner {
   // A stored tensor of plain numbers, which is marked as used.
   const StoredTensor& take(const StoredTensor& tensor, std::span<const std::uint64_t> shape) {
     if (!is_number(tensor.dtype)) {
-      refuse(tensor, "has dtype " + printable(tensor.dtype_text) +
-                         ", where F32, F16 or BF16 can be loaded");
+      throw Error(ErrorCode::kModelFormatUnsupported,
+                  tensor_label(folder_, tensor) + " has dtype " + printable(tensor.dtype_text) +
+                      ", where F32, F16 or BF16 can be loaded; take the model's F16 or BF16 "
+                      "checkpoint, which can be quantized as it is loaded, or a GGUF.");
     }
     if (!std::ranges::equal(tensor.shape, shape)) {
       refuse(tensor, "has shape " + shape_text(tensor.shape) + ", where config.json asks for " +
@@ -173,6 +191,7 @@ class Planner {
     PlannedTensor& tensor = add(to + ".weight", role, module, rows, columns);
     if (matrix != nullptr) {
       tensor.quantized = std::move(matrix);
+      tensor.scales = scales_label(module);
       quantized_.insert(module);
     } else {
       const std::array<std::uint64_t, 2> shape = {rows, columns};
@@ -181,6 +200,14 @@ class Planner {
     }
     linear_.insert(module);
     return tensor;
+  }
+
+  std::string scales_label(const std::string& module) const {
+    for (const char* const suffix : {".scales", ".weight_scale"}) {
+      const StoredTensor* const scales = folder_.find(module + suffix);
+      if (scales != nullptr) return tensor_label(folder_, *scales);
+    }
+    return quoted_path(folder_.path()) + ": " + quoted_name(module);
   }
 
   bool has_bias(BiasRule rule) const {

@@ -27,6 +27,7 @@ struct PlannedTensor {
   std::vector<float> numbers;  // computed values: RoPE factors
 
   std::string source;           // the stored tensor or module, for messages
+  std::string scales;           // file and tensor of a quantized weight's scales, for messages
   std::uint32_t head_rows = 0;  // not 0: rows of each head are interleaved as llama.cpp requires
   bool plus_one = false;
 };

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <numeric>
 
+#include "checkpoint/module_tensors.h"
 #include "core/sampling/worker_pool.h"
 #include "core/types.h"
-#include "model/gguf_parser.h"
 
 namespace infernode {
 
@@ -64,7 +64,7 @@ void TensorRows::pack_stored(const PlannedTensor& tensor, PackedType type, Block
   const std::uint64_t row_bytes = tensor.columns * dtype_bytes(stored.dtype);
   scratch.stored.resize(static_cast<std::size_t>(block.count * row_bytes));
   folder_.read(stored, block.first * row_bytes, scratch.stored);
-  const std::string label = folder_.files()[stored.file].path + ": " + stored.name;
+  const std::string label = tensor_label(folder_, stored);
   pack_plain(scratch.stored, stored.dtype, type, static_cast<std::size_t>(tensor.columns), out,
              label);
   if (tensor.plus_one) add_one(out);

@@ -41,7 +41,7 @@ MatrixFacts facts_of(const PlannedTensor& tensor, const CheckpointOptions& optio
     if (wide && tensor.columns % packed_block(PackedType::kQ4_K) == 0) facts.q4_k.emplace();
     return facts;
   }
-  return examine_matrix(matrix, options.profile, options.path + ": " + tensor.source);
+  return examine_matrix(matrix, options.profile, tensor.scales);
 }
 
 PackedType quantized_type(const PlannedTensor& tensor, const CheckpointOptions& options,

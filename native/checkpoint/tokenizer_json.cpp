@@ -25,7 +25,8 @@ struct Merge {
 const Json& model_of(const Json& tokenizer, const std::string& label) {
   const Json* model = member(tokenizer, "model");
   if (model == nullptr || !model->is_object())
-    refuse_tokenizer(label, "has no 'model'; it must be a tokenizer of the tokenizers library.");
+    refuse_tokenizer(
+        label, "the key model is missing; the file must be a tokenizer of the tokenizers library.");
   const std::string type = text_member(*model, "type", label).value_or("BPE");
   if (type != "BPE") {
     tokenizer_unsupported(label, "its model is " + shown_text(type) +
@@ -251,7 +252,7 @@ void check_byte_tokens(const Vocabulary& vocabulary) {
     const auto id = vocabulary.find(byte_token(byte));
     if (id && vocabulary.kinds()[*id] == byte_kind) continue;
     refuse_tokenizer(vocabulary.label(),
-                     "has no byte token '" + byte_token(byte) +
+                     "there is no byte token '" + byte_token(byte) +
                          "'; a SentencePiece vocabulary has all 256, '<0x00>' to '<0xFF>': take "
                          "the tokenizer that belongs to these weights.");
   }

@@ -320,27 +320,49 @@ void check_model_rules(const GgufFile& file) {
   check_tensor_rules(file);
 }
 
+namespace {
+
+// "-00002-of-00003.gguf", for an index from 0.
+std::string part_suffix(std::int64_t index, std::int64_t count) {
+  std::array<char, 40> suffix{};
+  std::snprintf(suffix.data(), suffix.size(), "-%05d-of-%05d.gguf", static_cast<int>(index + 1),
+                static_cast<int>(count));
+  return suffix.data();
+}
+
+// A later part is no damaged file: it was named in place of the first.
+void refuse_later_part(const GgufFile& part, std::int64_t count, const std::string& path) {
+  const std::int64_t index = part.integer("split.no", 0);
+  if (index < 1 || index >= count) return;
+  const std::string suffix = part_suffix(index, count);
+  const std::string first =
+      path.ends_with(suffix)
+          ? quoted_path(path.substr(0, path.size() - suffix.size()) + part_suffix(0, count))
+          : "the file that ends in '" + part_suffix(0, count) + "'";
+  throw Error(ErrorCode::kModelFormatUnsupported,
+              quoted_path(path) + " is part " + std::to_string(index + 1) + " of " +
+                  std::to_string(count) + " of a split model; name its first part, " + first +
+                  ", and keep all parts beside it.");
+}
+
+}  // namespace
+
 std::vector<std::string> model_part_paths(const GgufFile& first, const std::string& path) {
   const GgufValue* count_value = first.find("split.count");
   if (count_value == nullptr) return {path};
   const std::int64_t count = first.integer("split.count", -1);
   if (count_value->type != GgufType::kUint16) refuse_model(first, "'split.count' must be a uint16");
   if (count < 2) return {path};
+  refuse_later_part(first, count, path);
   check_part_number(first, 0);
-  const auto part_suffix = [count](std::int64_t index) {
-    std::array<char, 40> suffix{};
-    std::snprintf(suffix.data(), suffix.size(), "-%05d-of-%05d.gguf", static_cast<int>(index + 1),
-                  static_cast<int>(count));
-    return std::string(suffix.data());
-  };
-  const std::string suffix = part_suffix(0);
+  const std::string suffix = part_suffix(0, count);
   if (!path.ends_with(suffix)) {
     refuse_model(first, "it is the first of " + std::to_string(count) +
                             " parts, so its name must end in '" + suffix + "'");
   }
   const std::string stem = path.substr(0, path.size() - suffix.size());
   std::vector<std::string> paths;
-  for (std::int64_t i = 0; i < count; ++i) paths.push_back(stem + part_suffix(i));
+  for (std::int64_t i = 0; i < count; ++i) paths.push_back(stem + part_suffix(i, count));
   return paths;
 }
 

@@ -22,7 +22,8 @@ void check_tokenizer_rules(const GgufFile& file);
 void check_tensor_rules(const GgufFile& file);
 
 // The paths of all parts of a split model, in order; `path` alone for an ordinary file. Throws
-// Error(kModelCorrupt) if the part numbers and the file's name disagree.
+// Error(kModelCorrupt) if the part numbers and the file's name disagree, and
+// Error(kModelFormatUnsupported) of a later part, which names the first.
 std::vector<std::string> model_part_paths(const GgufFile& first, const std::string& path);
 
 // Throws Error(kModelCorrupt) unless `part` declares itself number `index` (from 0) of its model.

@@ -56,15 +56,16 @@ FileHandle open_written(std::uint64_t size, const ReadBytes& read, const std::st
 
 namespace {
 
-// The cookie of fopencookie(): the file and the position in it.
+// The cookie of fopencookie(): the file, the position in it, and the stream's buffer.
 struct Cookie {
   ReadBytes read;
   std::uint64_t size = 0;
+  std::vector<char> buffer;
   std::uint64_t position = 0;
 };
 
 ssize_t read_cookie(void* cookie, char* out, std::size_t wanted) {
-  auto& [read, size, position] = *static_cast<Cookie*>(cookie);
+  auto& [read, size, buffer, position] = *static_cast<Cookie*>(cookie);
   const std::uint64_t left = size - std::min(position, size);
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, left));
   try {  // no exception may pass through the C library
@@ -78,7 +79,7 @@ ssize_t read_cookie(void* cookie, char* out, std::size_t wanted) {
 }
 
 int seek_cookie(void* cookie, off64_t* offset, int whence) {
-  auto& [read, size, position] = *static_cast<Cookie*>(cookie);
+  auto& [read, size, buffer, position] = *static_cast<Cookie*>(cookie);
   std::int64_t from = 0;
   if (whence == SEEK_CUR) from = static_cast<std::int64_t>(position);
   if (whence == SEEK_END) from = static_cast<std::int64_t>(size);
@@ -99,13 +100,15 @@ namespace {
 
 FileHandle open_buffered(std::uint64_t size, ReadBytes read, const std::string& label,
                          std::size_t buffer_bytes) {
-  std::unique_ptr<Cookie> cookie(new Cookie{std::move(read), size});
+  std::unique_ptr<Cookie> cookie(
+      new Cookie{std::move(read), size, std::vector<char>(buffer_bytes)});
   FileHandle stream(
       fopencookie(cookie.get(), "rb", {read_cookie, nullptr, seek_cookie, close_cookie}));
   if (stream == nullptr) refuse_stream(label);
-  [[maybe_unused]] const Cookie* const streams = cookie.release();  // close_cookie deletes it
-  // Otherwise glibc reads a few bytes at a time.
-  if (std::setvbuf(stream.get(), nullptr, _IOFBF, buffer_bytes) != 0) refuse_stream(label);
+  std::vector<char>& buffer = cookie.release()->buffer;  // close_cookie deletes it
+  // Without a buffer of the caller's glibc ignores the size and reads 8 KiB at a time, for each of
+  // which a checkpoint packs a whole block of rows.
+  if (std::setvbuf(stream.get(), buffer.data(), _IOFBF, buffer.size()) != 0) refuse_stream(label);
   return stream;
 }
 

@@ -314,10 +314,23 @@ TEST("a split model loads from its first part and names a missing one") {
   number(second, 1);
   const TemporaryFolder folder;
   const std::string path = folder.write("m-00001-of-00002.gguf", first.file());
-  CHECK(refusal_of([&] { load_file(path); }).says("m-00002-of-00002.gguf"));
+  CHECK(refusal_of([&] {
+          load_file(path);
+        }).says("m-00002-of-00002.gguf' does not exist, and it is part 2 of 2 of the model"));
   folder.write("m-00002-of-00002.gguf", second.file());
   CHECK_EQ(load_file(path)->info().parameter_count,
            261u * 32 + 32 * 3 + 32 * 32 * 2 + 16 * 32 * 2 + 64 * 32 * 3);
+  // llama.cpp's splitter writes no architecture into later parts.
+  GgufBytes bare;
+  bare.tensors = second.tensors;
+  number(bare, 1);
+  const std::string later = folder.write("m-00002-of-00002.gguf", bare.file());
+  const Refusal named = refusal_of([&] { load_file(later); });
+  CHECK_EQ(named.code, std::string(error_name(ErrorCode::kModelFormatUnsupported)));
+  CHECK(named.says("is part 2 of 2 of a split model; name its first part, '" + path + "'"));
+  CHECK(refusal_of([&] {
+          load_file(folder.write("renamed.gguf", bare.file()));
+        }).says("the file that ends in '-00001-of-00002.gguf'"));
   number(second, 0);
   folder.write("m-00002-of-00002.gguf", second.file());
   CHECK(refusal_of([&] { load_file(path); }).says("split.no"));

@@ -134,7 +134,7 @@ TEST("NaN and infinity are refused at every place, by the tensor's name") {
     plain(stored({std::numeric_limits<float>::infinity()}, TensorDtype::kF32), TensorDtype::kF32,
           PackedType::kF32, 1);
   });
-  CHECK(message.find("model.safetensors: x.weight: ") == 0);
+  CHECK(message.find("model.safetensors: x.weight has a weight that is NaN") == 0);
 }
 
 TEST("what f16 cannot hold is refused, and its largest number is not") {

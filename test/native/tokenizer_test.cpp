@@ -144,7 +144,7 @@ void check_malformed(const std::vector<Malformed>& cases) {
 
 TEST("malformed models and tokens are refused, each with its file and what is wrong") {
   check_malformed({
-      {"no model", kCorrupt, "has no 'model'", [](Json& j) { j.erase("model"); }},
+      {"no model", kCorrupt, "the key model is missing", [](Json& j) { j.erase("model"); }},
       {"Unigram", kFormat, "Unigram", [](Json& j) { j["model"]["type"] = "Unigram"; }},
       {"WordPiece", kFormat, "WordPiece", [](Json& j) { j["model"]["type"] = "WordPiece"; }},
       {"suffix", kFormat, "end_of_word_suffix",

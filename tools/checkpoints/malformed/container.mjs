@@ -229,16 +229,16 @@ export const safetensorsEntries = [
     change: (model) => {
       model.tensors.set(kEmbedding, tensor("F8_E4M3", [272, 64], [0x38]));
     },
-    refused: ["MODEL_FORMAT_UNSUPPORTED", "MODEL_CORRUPT"],
-    names: [kEmbedding],
+    refused: ["MODEL_FORMAT_UNSUPPORTED"],
+    names: ["model.safetensors", kEmbedding, "dtype F8_E4M3", "F16 or BF16 checkpoint"],
   },
   {
     entry: "11 weights of BOOL",
     change: (model) => {
       model.tensors.set(kEmbedding, tensor("BOOL", [272, 64], [1]));
     },
-    refused: ["MODEL_FORMAT_UNSUPPORTED", "MODEL_CORRUPT"],
-    names: [kEmbedding],
+    refused: ["MODEL_FORMAT_UNSUPPORTED"],
+    names: ["model.safetensors", kEmbedding, "dtype BOOL", "F16 or BF16 checkpoint"],
   },
   {
     entry: "12 pointer of git-lfs instead of the file",

@@ -197,7 +197,7 @@ const valueEntries = [
     },
     options: { checkpoint: { profile: "q4_1" } },
     refused: either,
-    names: [kUp],
+    names: ["model.safetensors", `${kUp}.scales`],
   },
   { entry: "35 a scale of 0", change: (model) => poke16(model, `${kUp}.scales`, 5, 0) },
   { entry: "36 gemv_fast", change: (model) => relaid(model, gemvFast, asFast) },

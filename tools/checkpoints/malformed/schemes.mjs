@@ -25,6 +25,8 @@ function methods() {
     { quant_method: "hqq", quant_config: {} },
     { quant_method: "fp8", activation_scheme: "dynamic", weight_block_size: [128, 128] },
     { quant_method: "mxfp4" },
+    { quant_method: "modelopt", quant_algo: "NVFP4", kv_cache_quant_algo: "FP8" },
+    { quant_method: "fbgemm_fp8" },
     { quant_method: "marlin", ...bits },
     { quant_method: "from-the-future", ...bits },
   ].map((quantization) => ({
@@ -34,6 +36,9 @@ function methods() {
     names: [quantization.quant_method],
   }));
 }
+
+/** Layouts of compressed-tensors that are not integers in whole rows. */
+const layouts = ["float-quantized", "nvfp4-pack-quantized", "marlin-24"];
 
 const methodEntries = [
   {
@@ -45,6 +50,15 @@ const methodEntries = [
     names: ["quantization_config"],
   },
   ...methods(),
+  {
+    entry: "23 MLX, whose key is quantization",
+    change: (model) => {
+      delete model.config.quantization_config;
+      model.config.quantization = { group_size: 64, bits: 4 };
+    },
+    refused: unsupported,
+    names: ["config.json", "MLX", "GGUF"],
+  },
   { entry: "23 AWQ of 3 bits", change: told({ bits: 3 }), refused: either, names: ["bits"] },
   { entry: "23 bits that are a text", change: told({ bits: "four" }), refused: either, names: ["bits"] },
   {
@@ -54,6 +68,12 @@ const methodEntries = [
     names: ["pack_dtype"],
   },
   { entry: "24 AWQ for marlin", change: told({ version: "marlin" }), refused: either, names: ["marlin"] },
+  ...["exllama", "ipex"].map((version) => ({
+    entry: `24 AWQ for ${version}`,
+    change: told({ version }),
+    refused: unsupported,
+    names: [`AWQ version '${version}'`, "gemm"],
+  })),
   {
     entry: "24 a version nobody knows",
     change: told({ version: "gemm9" }),
@@ -93,8 +113,8 @@ const moduleEntries = [
       model.tensors.delete("model.embed_tokens.weight");
       gemm(model, "model.embed_tokens", kVocabulary, 64);
     },
-    refused: either,
-    names: ["model.embed_tokens"],
+    refused: ["MODEL_FORMAT_UNSUPPORTED"],
+    names: ["model.safetensors", "model.embed_tokens.q", "quantized embeddings"],
   },
   {
     entry: "39 a quantized head",
@@ -116,6 +136,15 @@ const moduleEntries = [
     refused: either,
     names: ["float"],
   },
+  ...layouts.map((format) => ({
+    entry: `40 compressed-tensors, ${format}`,
+    change: (model) => {
+      scheme()(model);
+      model.config.quantization_config.format = format;
+    },
+    refused: unsupported,
+    names: ["config.json", format, "GGUF"],
+  })),
   {
     entry: "40 compressed-tensors, dynamic weights",
     change: scheme({ dynamic: true }),
