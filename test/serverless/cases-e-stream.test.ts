@@ -231,15 +231,19 @@ describe("streams", () => {
 describe("progress", () => {
   it("case 72: progress comes before the result and never after", async () => {
     let late: JobContext | undefined;
+    const { open, opened } = gate();
     const handler = async (_job: unknown, context: JobContext) => {
       late = context;
       context.progress({ done: 1 });
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await opened;
       context.progress({ done: 2 });
       return "end";
     };
     await withWorker(handler, {}, async ({ platform }) => {
-      await finished(platform, job);
+      const ending = finished(platform, job);
+      await platform.until(() => platform.job("job-1").progress.length > 0);
+      open();
+      await ending;
       late?.progress("too late");
       await finished(platform, { id: "job-2", input: 1 });
       const calls = platform.calls("job-done").filter((call) => call.parameters.jobId === "job-1");
@@ -271,17 +275,21 @@ describe("progress", () => {
   it("case 74: progress that cannot be sent or written fails no job", async () => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;
+    const { open, opened } = gate();
     const handler = async (_job: unknown, context: JobContext) => {
       context.progress(circular);
       context.progress("lost");
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await opened;
       return 1;
     };
     await withWorker(
       handler,
       { before: (platform) => platform.script("job-done", [{ status: 500 }]) },
       async ({ platform }) => {
-        expect((await finished(platform, job)).done).toEqual([{ output: 1 }]);
+        const ending = finished(platform, job);
+        await platform.until(() => platform.calls("job-done").length > 0);
+        open();
+        expect((await ending).done).toEqual([{ output: 1 }]);
       },
     );
   });

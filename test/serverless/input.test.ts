@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type Job, serverless } from "../../src/index.js";
-import { finished, withWorker } from "./harness.js";
+import { finished, gate, withWorker } from "./harness.js";
 
 const schema = z.object({
   prompt: z.string(),
@@ -161,14 +161,18 @@ describe("serverless.validate()", () => {
 
 describe("serverless.progressUpdate()", () => {
   it("shows progress of the running job it names, and of no other", async () => {
+    const { open, opened } = gate();
     const handler = async (job: Job) => {
       serverless.progress_update({ id: "other" }, "lost");
       serverless.progressUpdate(job, { percent: 50 });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await opened;
       return "done";
     };
     await withWorker(handler, {}, async ({ platform }) => {
-      const { done } = await finished(platform, { id: "a", input: {} });
+      const ending = finished(platform, { id: "a", input: {} });
+      await platform.until(() => platform.job("a").progress.length > 0);
+      open();
+      const { done } = await ending;
       expect(done).toEqual([{ output: "done" }]);
       const bodies = platform.calls("job-done").map((call) => call.body);
       expect(JSON.parse(String(bodies[0]))).toEqual({ status: "IN_PROGRESS", output: { percent: 50 } });
@@ -176,15 +180,20 @@ describe("serverless.progressUpdate()", () => {
   });
 
   it("finds its job though the handler has written another id into it", async () => {
+    let shown = gate();
     const handler = async (job: Job) => {
       Object.assign(job, { id: "other" });
       serverless.progressUpdate(job, "half");
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await shown.opened;
       return "done";
     };
     await withWorker(handler, {}, async ({ platform }) => {
       for (const id of ["a", "b"]) {
-        const { done, progress } = await finished(platform, { id, input: {} });
+        shown = gate();
+        const ending = finished(platform, { id, input: {} });
+        await platform.until(() => platform.job(id).progress.length > 0);
+        shown.open();
+        const { done, progress } = await ending;
         expect({ done, progress }).toEqual({ done: [{ output: "done" }], progress: ["half"] });
       }
     });

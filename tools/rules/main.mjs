@@ -8,6 +8,7 @@ import { directionFindings } from "./directions.mjs";
 import { packagesOf, readDocument } from "./document.mjs";
 import { trackedFiles } from "./files.mjs";
 import { treeFindings } from "./tree.mjs";
+import { waitingFindings } from "./waiting.mjs";
 
 const folder = path.resolve(process.argv[2] ?? ".");
 const files = trackedFiles(folder);
@@ -15,6 +16,7 @@ const findings = [];
 try {
   findings.push(...checkArchitecture(folder, files).findings);
   findings.push(...decisionFindings(folder, files));
+  findings.push(...waitingFindings(folder, files));
   findings.push(...treeFindings(readDocument(folder), files, packagesOf(folder)));
   findings.push(...(await directionFindings(folder, files)));
 } catch (error) {

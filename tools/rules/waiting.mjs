@@ -1,0 +1,74 @@
+// Tests wait for what they wait for, not for a time: a sleep is too short on a slow machine and
+// lost on a fast one. This is the list of the files that do wait by the clock, and why nothing else
+// is possible; native code sleeps in one place only.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+
+const slowWork = "the work under test takes its time: what is measured is what happens meanwhile";
+const absence = "that something does not happen can only be seen after a while";
+const otherProcess = "another process or the system tells of no change: it is asked again and again";
+const ownLimit = "a limit of the test itself, so that it fails instead of hanging";
+const chaos = "faults and calls come by chance, at any time";
+const theTime = "a time is what is tested";
+
+/** File, how many places in it sleep or set a timer, and why. */
+const allowed = new Map([
+  ["native/core/failures.h", [1, "an end without memory is tried again when memory may be back"]],
+  ["test/native/llama_barrier_test.cpp", [1, theTime]],
+  ["test/bench/programs/endpoint.mjs", [1, slowWork]],
+  ["test/chat/answer-reader.test.ts", [1, chaos]],
+  ["test/cli/bench.test.ts", [1, otherProcess]],
+  ["test/cli/serve-data.test.ts", [1, slowWork]],
+  ["test/cli/serve-handler.test.ts", [1, theTime]],
+  ["test/cli/serve-idle.test.ts", [3, otherProcess]],
+  ["test/clients/runpod_client.py", [1, otherProcess]],
+  ["test/endpoint/model-sleep.test.ts", [1, absence]],
+  ["test/endpoint/scene.ts", [1, slowWork]],
+  ["test/fixtures/programs/accepted-alone.mjs", [1, absence]],
+  ["test/helpers/terminal.ts", [1, ownLimit]],
+  ["test/http/attacks-life.test.ts", [1, "the system refuses connections that come faster than it accepts"]],
+  ["test/models/hub/processes.test.ts", [1, otherProcess]],
+  ["test/serverless/cases-e-stream.test.ts", [1, slowWork]],
+  ["test/serverless/cases-h-life.test.ts", [5, theTime]],
+  ["test/serverless/cases-j-local.test.ts", [1, slowWork]],
+  ["test/serverless/cases-k-log.test.ts", [2, chaos]],
+  ["test/serverless/local-callers.test.ts", [1, slowWork]],
+  ["test/serverless/odd-platforms.test.ts", [1, theTime]],
+  ["test/serverless/what-is-delivered.test.ts", [1, absence]],
+  ["test/serverless/wire-client.test.ts", [1, theTime]],
+  ["test/serverless/workers/worker.mjs", [3, slowWork]],
+  ["test/setup/setup.test.mjs", [1, slowWork]],
+  ["test/soak/job-soak.mjs", [2, chaos]],
+  ["test/soak/kill-handler.mjs", [2, slowWork]],
+  ["test/text-generation/ping-recorder.mjs", [1, theTime]],
+  ["test/text-generation/worker-pull.test.ts", [1, otherProcess]],
+]);
+
+const watched = /^(?:test|native)\/.*\.(?:ts|mts|mjs|py|cpp|h|cu)$/;
+const waits =
+  /(?<![\w.])(?:setTimeout|setInterval)\(|\bawait (?:sleep|pause)\(|\bsleep_for\(|\bsleep_until\(|\busleep\(|\btime\.sleep\(/g;
+
+/** Sentences about files that wait by the clock and are not listed so. */
+export function waitingFindings(folder, tracked, list = allowed) {
+  const found = new Map();
+  for (const file of tracked) {
+    if (!watched.test(file) || file.startsWith("test/rules/")) continue;
+    const text = readFileSync(path.join(folder, file), "utf8").replace(/(?:^|\s)(?:\/\/|#) .*$/gm, "");
+    const count = [...text.matchAll(waits)].length;
+    if (count > 0) found.set(file, count);
+  }
+  const findings = [];
+  for (const [file, count] of found) {
+    const [listed = 0] = list.get(file) ?? [];
+    if (count > listed)
+      findings.push(
+        `${file}: waits by the clock in ${count} places, ${listed} are listed: wait for the event itself, or say in tools/rules/waiting.mjs why that is impossible`,
+      );
+  }
+  for (const [file, [listed]] of list) {
+    const count = found.get(file) ?? 0;
+    if (count < listed)
+      findings.push(`tools/rules/waiting.mjs: lists ${listed} waits of ${file}, which has ${count}`);
+  }
+  return findings;
+}
