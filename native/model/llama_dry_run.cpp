@@ -17,6 +17,7 @@
 #include "model/llama_context.h"
 #include "model/llama_memory_sizes.h"
 #include "model/llama_runtime.h"
+#include "model/memory_estimate.h"
 #include "model/virtual_file.h"
 
 namespace infernode {
@@ -324,10 +325,9 @@ Outline load_outline(const std::string& label, const std::string& header, std::u
 void LlamaDryRun::check_state() const {
   const std::uint64_t available = available_memory_bytes();
   if (available == 0 || state_bytes_ <= available) return;
-  throw Error(ErrorCode::kOutOfMemory,
-              quoted_path(label_) + " needs " + std::to_string(state_bytes_ >> 20) +
-                  " MiB for the state of one sequence, " + std::to_string(available >> 20) +
-                  " MiB are free; use a host with more memory.");
+  throw Error(ErrorCode::kOutOfMemory, quoted_path(label_) + " needs " + in_mib(state_bytes_) +
+                                           " for the state of one sequence, " + in_mib(available) +
+                                           " are free; use a host with more memory.");
 }
 
 WeightMemory LlamaDryRun::weights() const {

@@ -21,10 +21,6 @@ constexpr std::uint64_t kMargin = 256 * kMiB;  // on each device, as for a load 
 constexpr std::int32_t kSlots = 8;             // an engine's default
 constexpr std::int32_t kMostContext = 4096;
 
-std::string in_mib(std::uint64_t bytes) {
-  return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
-}
-
 EngineShape default_engine(const GgufFile& file) {
   const std::string architecture(file.string("general.architecture"));
   const std::int64_t trained = file.integer(architecture + ".context_length", kMostContext);

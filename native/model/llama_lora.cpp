@@ -12,6 +12,7 @@
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_runtime.h"
+#include "model/memory_estimate.h"
 #include "model/page_cache.h"
 
 namespace infernode {
@@ -57,9 +58,8 @@ void check_room(const GgufFile& file) {
   const std::uint64_t available = available_memory_bytes();
   if (available == 0 || file.weight_bytes() <= available) return;
   throw Error(ErrorCode::kOutOfMemory, quoted_path(file.label()) + " needs " +
-                                           std::to_string(file.weight_bytes() >> 20) + " MiB, " +
-                                           std::to_string(available >> 20) +
-                                           " MiB are free; load fewer adapters.");
+                                           in_mib(file.weight_bytes()) + ", " + in_mib(available) +
+                                           " are free; load fewer adapters.");
 }
 
 }  // namespace

@@ -23,10 +23,6 @@ constexpr std::uint64_t kMostHostCache = 1024 * kMiB;
 // A quarter: Node, its heap and other engines grow as well.
 constexpr std::uint64_t kHostCacheShare = 4;
 
-std::string in_mib(std::uint64_t bytes) {
-  return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
-}
-
 [[noreturn]] void refuse_size(const std::string& label, const std::string& what,
                               std::uint64_t needed, std::uint64_t free, const std::string& remedy) {
   throw Error(ErrorCode::kOutOfMemory, quoted_path(label) + " needs " + in_mib(needed) + what +
@@ -54,6 +50,10 @@ void check_device_weights(const std::string& label, const DeviceMemory& device,
 }
 
 }  // namespace
+
+std::string in_mib(std::uint64_t bytes) {
+  return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
+}
 
 std::uint64_t WeightMemory::on_devices() const {
   std::uint64_t bytes = 0;

@@ -69,6 +69,9 @@ struct MemoryNeeded {
 // Adds another's figures, device by device; unknown devices are appended.
 void add_devices(std::vector<DeviceMemory>& devices, const std::vector<DeviceMemory>& more);
 
+// Part of a sentence: "12 MiB", rounded up.
+std::string in_mib(std::uint64_t bytes);
+
 // A device's memory as it reports it. `total` 0: it does not.
 struct DeviceRoom {
   std::string name;

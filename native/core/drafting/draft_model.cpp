@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/running_mean.h"
+
 namespace infernode {
 
 namespace {
 
 constexpr std::size_t kRowsThatPrice = 8;  // fewer rows cost as much as one, and are no measure
-constexpr double kNewShare = 0.2;          // of the latest measurement in a running mean
-
-void blend(double& mean, double sample) {
-  mean = mean <= 0 ? sample : mean + kNewShare * (sample - mean);
-}
 
 }  // namespace
 

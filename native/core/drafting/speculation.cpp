@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/running_mean.h"
+
 namespace infernode {
 
 namespace {
@@ -12,15 +14,10 @@ constexpr double kLeastPrice = 0.005;
 constexpr double kForgotten =
     0.002;  // how fast a measured price returns to the assumed one, per ordinary pass
 constexpr double kLearning = 0.12;  // of the latest comparison in a rate
-constexpr double kNewShare = 0.2;   // of the latest measurement in a running mean
 constexpr double kAsking =
     0.01;  // of the time of ordinary passes may be spent on trying the draft model
 constexpr double kMostCredit = 100;  // ordinary passes
 constexpr double kFirstCredit = 6;   // ordinary passes, once, so that the first trial comes soon
-
-void blend(double& mean, double sample) {
-  mean = mean <= 0 ? sample : mean + kNewShare * (sample - mean);
-}
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/running_mean.h"
+
 namespace infernode {
 
 class PrefillBudget {
@@ -14,10 +16,10 @@ class PrefillBudget {
   PrefillBudget(std::int32_t capacity, double latency_ms, std::int32_t cheap_rows)
       : capacity_(capacity), latency_ms_(latency_ms), cheap_rows_(cheap_rows) {}
 
-  void decoded(double ms) { decode_ms_ = blend(decode_ms_, ms); }
+  void decoded(double ms) { blend(decode_ms_, ms); }
   void prefilled(std::int32_t rows, double ms) {
     // A pass of few rows takes as long as reading the weights: no measure of a row's time.
-    if (rows >= cheap_rows_) row_ms_ = blend(row_ms_, ms / rows);
+    if (rows >= cheap_rows_) blend(row_ms_, ms / rows);
   }
 
   double row_ms() const { return row_ms_; }  // 0: not known yet
@@ -33,11 +35,6 @@ class PrefillBudget {
   }
 
  private:
-  static constexpr double kNewShare = 0.2;
-  static double blend(double mean, double sample) {
-    return mean <= 0 ? sample : mean + kNewShare * (sample - mean);
-  }
-
   std::int32_t capacity_;
   double latency_ms_;
   std::int32_t cheap_rows_;  // of BackendFacts
