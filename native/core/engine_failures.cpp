@@ -1,11 +1,10 @@
 // The engine's last resorts: steps without progress, books that do not balance, and the end of all
 // requests.
-#include <chrono>
 #include <string>
-#include <thread>
 
 #include "device_lost.h"
 #include "engine.h"
+#include "failures.h"
 
 namespace infernode {
 
@@ -13,24 +12,16 @@ namespace {
 
 // Consecutive steps with work but without a pass after which the engine stops.
 constexpr std::int32_t kIdleStepsUntilBroken = 8;
-// Ending all requests is retried so often, and so far apart, while there is no memory for it.
-constexpr int kTriesToEnd = 100;
-constexpr std::chrono::milliseconds kBetweenTries{1};
 
 Failure breakdown(const std::exception_ptr& cause) {
-  std::string reason = "an unknown exception";
   try {
     std::rethrow_exception(cause);
   } catch (const DeviceLost& lost) {
     return lost.failure;
-  } catch (const std::bad_alloc&) {
-    reason = "memory ran out";
-  } catch (const std::exception& error) {
-    reason = error.what();
-  } catch (...) {  // the reason stays unknown
+  } catch (...) {
+    return {ErrorCode::kEngineBroken,
+            "The engine stopped: " + reason_of(cause) + ". Close it and create another one."};
   }
-  return {ErrorCode::kEngineBroken,
-          "The engine stopped: " + reason + ". Close it and create another one."};
 }
 
 }  // namespace
@@ -51,20 +42,17 @@ void Engine::check_ledger() {
   unproven_ = false;
 }
 
-// The last thing an engine does: ends all requests. Without memory for it, it retries from where it
-// stopped.
+// The last thing an engine does: ends all requests. What can throw here is a lack of memory, which
+// passes, and a call that was never taken, which is not made twice: each try begins where the last
+// one stopped, so that every request ends.
 void Engine::finish(const std::exception_ptr& cause) noexcept {
-  for (int tries = 0; tries < kTriesToEnd; ++tries) {
-    try {
-      admission_.close();
-      if (cause == nullptr) return end_all(FinishReason::kCancelled, std::nullopt);
-      const Failure failure = breakdown(cause);
-      admission_.refuse_as(failure);
-      return end_all(FinishReason::kError, failure);
-    } catch (...) {
-      std::this_thread::sleep_for(kBetweenTries);
-    }
-  }
+  until_done([&] {
+    admission_.close();
+    if (cause == nullptr) return end_all(FinishReason::kCancelled, std::nullopt);
+    const Failure failure = breakdown(cause);
+    admission_.refuse_as(failure);
+    end_all(FinishReason::kError, failure);
+  });
 }
 
 // The backend is not called any more: it may be the cause.

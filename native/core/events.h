@@ -50,6 +50,9 @@ struct StepEvents {
   std::vector<PromptLogProbs> prompt_log_probs;
   std::vector<Delta> deltas;
   std::vector<End> ends;
+
+  // Appends what was published after these. Where it throws, nothing has changed.
+  void append(StepEvents&& later);
   [[nodiscard]] bool empty() const {
     return accepted.empty() && prompt_log_probs.empty() && deltas.empty() && ends.empty();
   }
@@ -58,8 +61,8 @@ struct StepEvents {
 class EventSink {
  public:
   virtual ~EventSink() = default;
-  // May be called by any thread.
-  virtual void publish(StepEvents events) = 0;
+  // May be called by any thread. Where it throws, the events are still the caller's, unchanged.
+  virtual void publish(StepEvents&& events) = 0;
 };
 
 }  // namespace infernode

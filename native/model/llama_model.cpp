@@ -6,6 +6,7 @@
 #include <chrono>
 #include <climits>
 #include <cmath>
+#include <new>
 #include <utility>
 
 #include "checkpoint/tokenizer.h"
@@ -275,6 +276,8 @@ std::vector<TokenId> LlamaModel::tokenize(std::string_view text, bool add_specia
       if (count == INT32_MIN) throw std::length_error("too many tokens");
       capacity = -count;
     }
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     throw Error(ErrorCode::kInvalidOption,
                 std::string("The text cannot be tokenized with this model's vocabulary (") +

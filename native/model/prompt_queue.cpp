@@ -1,8 +1,9 @@
 #include "model/prompt_queue.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
+
+#include "core/failures.h"
 
 namespace infernode {
 
@@ -12,16 +13,13 @@ PromptQueue::PromptQueue(std::shared_ptr<const LlamaModel> model, Engine& engine
       sink_(sink),
       slices_(*model_),
       vocabularies_(model_),
-      // Bounded by the caller, which counts living requests before it pushes.
-      mailbox_(std::numeric_limits<std::size_t>::max()),
       thread_([this] { run(); }) {}
 
 PromptQueue::~PromptQueue() { close(); }
 
 void PromptQueue::push(Prompt prompt) {
   const RequestId id = prompt.id;
-  if (mailbox_.push(std::move(prompt)) == Pushed::kAccepted) return;
-  refuse(id, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+  if (!mailbox_.push(std::move(prompt))) refuse(id, engine_closed());
 }
 
 void PromptQueue::close() {
@@ -50,8 +48,9 @@ void PromptQueue::take(Prompt prompt) {
         pending_.push_back({std::move(prompt), {}});
       else
         hand_over(std::move(prompt), {});
-    } else if (auto* tokens = std::get_if<std::vector<TokenId>>(&prompt.content)) {
-      hand_over(std::move(prompt), std::move(*tokens));
+    } else if (auto* content = std::get_if<std::vector<TokenId>>(&prompt.content)) {
+      std::vector<TokenId> tokens = std::move(*content);  // before the prompt is moved
+      hand_over(std::move(prompt), std::move(tokens));
     } else {
       Pending pending{std::move(prompt), {}};
       pending.work = work_of(pending.prompt);
@@ -64,7 +63,7 @@ void PromptQueue::take(Prompt prompt) {
 // the queue.
 bool PromptQueue::end_if_cancelled(const Prompt& prompt) {
   if (!mailbox_.closed() && !prompt.control->cancelled.load()) return false;
-  end({prompt.id, FinishReason::kCancelled, {}, {}, {}, {}, {}});
+  end(prompt.id, FinishReason::kCancelled, nullptr);
   return true;
 }
 
@@ -109,17 +108,16 @@ template <typename Work>
 void PromptQueue::guarded(RequestId id, const Work& work) {
   try {
     work();
-  } catch (const Error& error) {
-    refuse(id, {error.code(), error.what()});
-  } catch (const std::exception& error) {
-    refuse(id, {ErrorCode::kInvalidOption,
-                std::string("The prompt could not be tokenized: ") + error.what()});
+  } catch (...) {
+    refuse(id, failure_of(std::current_exception(),
+                          {kRequestOutOfMemory, "The prompt could not be tokenized"},
+                          ErrorCode::kInvalidOption));
   }
 }
 
 void PromptQueue::hand_over(Prompt prompt, std::vector<TokenId> tokens) {
   const RequestId id = prompt.id;
-  if (auto failure = submit(std::move(prompt), std::move(tokens))) refuse(id, std::move(*failure));
+  if (const auto failure = submit(std::move(prompt), std::move(tokens))) refuse(id, *failure);
 }
 
 std::optional<Failure> PromptQueue::submit(Prompt prompt, std::vector<TokenId> tokens) {
@@ -167,14 +165,20 @@ void PromptQueue::forbid(Prompt& prompt) const {
   }
 }
 
-void PromptQueue::refuse(RequestId id, Failure failure) {
-  end({id, FinishReason::kError, std::move(failure), {}, {}, {}, {}});
+void PromptQueue::refuse(RequestId id, const Failure& failure) noexcept {
+  end(id, FinishReason::kError, &failure);
 }
 
-void PromptQueue::end(End end) {
-  StepEvents events;
-  events.ends.push_back(std::move(end));
-  sink_.publish(std::move(events));
+// Whatever memory there is, the request ends: nobody else would end it.
+void PromptQueue::end(RequestId id, FinishReason reason, const Failure* failure) noexcept {
+  until_done([&] {
+    StepEvents events;
+    End& end = events.ends.emplace_back();
+    end.id = id;
+    end.reason = reason;
+    if (failure != nullptr) end.failure = *failure;
+    sink_.publish(std::move(events));
+  });
 }
 
 }  // namespace infernode

@@ -77,8 +77,8 @@ class PromptQueue {
   void guarded(RequestId id, const Work& work);
   void bind(Prompt& prompt);
   void forbid(Prompt& prompt) const;
-  void refuse(RequestId id, Failure failure);
-  void end(End end);
+  void refuse(RequestId id, const Failure& failure) noexcept;
+  void end(RequestId id, FinishReason reason, const Failure* failure) noexcept;
 
   std::shared_ptr<const LlamaModel> model_;
   Engine& engine_;

@@ -2,7 +2,6 @@
 #include "napi/cancellable_worker.h"
 
 #include <exception>
-#include <new>
 #include <utility>
 
 #include "napi/addon_data.h"
@@ -10,7 +9,7 @@
 
 namespace infernode {
 
-CancellableWorker::CancellableWorker(Napi::Env env, const char* name, WorkerSentences sentences,
+CancellableWorker::CancellableWorker(Napi::Env env, const char* name, FailureSentences sentences,
                                      const Napi::Value& listener)
     : AsyncWorker(env, name),
       sentences_(std::move(sentences)),
@@ -33,12 +32,8 @@ Napi::Object CancellableWorker::start() {
 void CancellableWorker::Execute() {
   try {
     work(*cancelled_);
-  } catch (const Error& error) {
-    failure_ = Failure{error.code(), error.what()};
-  } catch (const std::bad_alloc&) {
-    failure_ = Failure{ErrorCode::kOutOfMemory, sentences_.out_of_memory};
-  } catch (const std::exception& error) {
-    failure_ = Failure{ErrorCode::kModelLoadFailed, sentences_.failed + ": " + error.what()};
+  } catch (...) {
+    failure_ = failure_of(std::current_exception(), sentences_, ErrorCode::kModelLoadFailed);
   }
   progress_.release();
 }

@@ -10,16 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "core/types.h"
+#include "core/failures.h"
 #include "napi/progress_reporter.h"
 
 namespace infernode {
-
-// How a rejection words exceptions of the C++ library.
-struct WorkerSentences {
-  std::string out_of_memory;  // a whole sentence: "There is too little memory to load the model."
-  std::string failed;         // the reason is appended: "The model could not be loaded"
-};
 
 class CancellableWorker : public Napi::AsyncWorker {
  public:
@@ -29,7 +23,7 @@ class CancellableWorker : public Napi::AsyncWorker {
 
  protected:
   // `name` is what Node's diagnostics show. `listener`: see ProgressReporter.
-  CancellableWorker(Napi::Env env, const char* name, WorkerSentences sentences,
+  CancellableWorker(Napi::Env env, const char* name, FailureSentences sentences,
                     const Napi::Value& listener);
 
   // Runs on the worker's thread. Must return soon after `cancelled` becomes true, by
@@ -45,7 +39,7 @@ class CancellableWorker : public Napi::AsyncWorker {
   void Execute() final;
   void OnOK() final;
 
-  WorkerSentences sentences_;
+  FailureSentences sentences_;
   std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   Napi::Promise::Deferred deferred_;
   ProgressReporter progress_;

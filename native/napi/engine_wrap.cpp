@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/failures.h"
 #include "model/engine_memory.h"
 #include "model/host_limits.h"
 #include "model/llama_draft.h"
@@ -73,6 +74,11 @@ void choose_host_cache(EngineOptions& options, const MemoryNeeded& needed) {
       static_cast<std::size_t>(default_host_cache_bytes(needed, available_memory_bytes()));
 }
 
+// Of the contexts and the threads.
+constexpr FailureSentences kCreating = {
+    "There is too little memory to create the engine; lower slots or contextLength.",
+    "The engine could not be created"};
+
 // Creates the contexts off the JavaScript thread.
 class CreateEngineWorker final : public Napi::AsyncWorker {
  public:
@@ -100,11 +106,8 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
       auto backend = std::make_unique<LlamaBackend>(models_.model, options_.context);
       if (models_.draft != nullptr) make_draft_beside(*backend);
       backend_ = std::move(backend);
-    } catch (const Error& error) {
-      failure_ = Failure{error.code(), error.what()};
-    } catch (const std::exception& error) {
-      failure_ = Failure{ErrorCode::kOutOfMemory,
-                         std::string("The context could not be created: ") + error.what()};
+    } catch (...) {
+      failure_ = failure_of(std::current_exception(), kCreating, ErrorCode::kEngineBroken);
     }
   }
 
@@ -118,11 +121,10 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
       deferred_.Resolve(object);
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
-    } catch (const std::exception& error) {
-      const std::string reason = error.what();
-      deferred_.Reject(error_to(env, {ErrorCode::kOutOfMemory,
-                                      "The engine's threads could not be started: " + reason})
-                           .Value());
+    } catch (...) {
+      deferred_.Reject(
+          error_to(env, failure_of(std::current_exception(), kCreating, ErrorCode::kEngineBroken))
+              .Value());
     }
   }
 
@@ -272,23 +274,19 @@ void EngineWrap::push(Napi::Env env, RequestId id,
   Prompt prompt = make_prompt(id);
   prompt.control = std::make_shared<RequestControl>();
   controls_[id] = prompt.control;
-  prompts_->push(std::move(prompt));
+  try {
+    prompts_->push(std::move(prompt));
+  } catch (...) {
+    controls_.erase(id);
+    throw;
+  }
 }
 
 // Checked first, before the prompt is even copied: a flood of requests costs nothing.
 void EngineWrap::refuse_full(RequestId id) {
-  const std::string limit = std::to_string(options_.config.queue_limit);
   StepEvents events;
   events.ends.push_back(
-      {id,
-       FinishReason::kError,
-       Failure{ErrorCode::kQueueFull,
-               "The engine has " + limit +
-                   " living requests, its limit; try again later or raise queueLimit."},
-       {},
-       {},
-       {},
-       {}});
+      {id, FinishReason::kError, queue_full(options_.config.queue_limit), {}, {}, {}, {}});
   channel_->publish(std::move(events));
 }
 
@@ -314,8 +312,7 @@ Napi::Value EngineWrap::give_state(const Napi::CallbackInfo& info) {
 }
 
 void EngineWrap::must_be_open(Napi::Env env) const {
-  if (prompts_ == nullptr || engine_ == nullptr)
-    throw error_to(env, {ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+  if (prompts_ == nullptr || engine_ == nullptr) throw error_to(env, engine_closed());
 }
 
 Napi::Value EngineWrap::broken(const Napi::CallbackInfo& info) {

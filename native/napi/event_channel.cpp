@@ -1,7 +1,6 @@
 #include "napi/event_channel.h"
 
 #include <algorithm>
-#include <iterator>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -92,14 +91,10 @@ EventChannel::EventChannel(Napi::Env env, const Napi::Function& handler,
   function_.Unref(env);
 }
 
-void EventChannel::publish(StepEvents events) {
+void EventChannel::publish(StepEvents&& events) {
   const std::lock_guard lock(mutex_);
   if (released_) return;
-  std::ranges::copy(events.accepted, std::back_inserter(events_.accepted));
-  std::ranges::move(events.prompts, std::back_inserter(events_.prompts));
-  std::ranges::move(events.prompt_log_probs, std::back_inserter(events_.prompt_log_probs));
-  std::move(events.deltas.begin(), events.deltas.end(), std::back_inserter(events_.deltas));
-  std::move(events.ends.begin(), events.ends.end(), std::back_inserter(events_.ends));
+  events_.append(std::move(events));
   if (waking_) return;
   waking_ = function_.NonBlockingCall() == napi_ok;
 }

@@ -21,7 +21,7 @@ class EventChannel final : public EventSink {
   // on the JavaScript thread, before the handler is.
   EventChannel(Napi::Env env, const Napi::Function& handler, std::function<void(RequestId)> ended);
 
-  void publish(StepEvents events) override;
+  void publish(StepEvents&& events) override;
 
   void ref(Napi::Env env, bool alive);
   // Calls the handler with everything published so far, synchronously.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/failures.h"
 #include "napi/convert.h"
 #include "napi/prompt_convert.h"
 
@@ -54,11 +55,12 @@ class GiveStateWorker final : public Napi::AsyncWorker {
           done.set_exception(std::current_exception());
         }
       });
-      if (!done.get_future().get())
-        failure_ = {ErrorCode::kEngineClosed, "The engine is closed; create another one."};
-    } catch (const std::exception& error) {
-      failure_ = {ErrorCode::kOutOfMemory,
-                  std::string("The state cannot be moved: ") + error.what()};
+      if (!done.get_future().get()) failure_ = engine_closed();
+    } catch (...) {
+      failure_ = failure_of(
+          std::current_exception(),
+          {"There is too little memory to restore the state.", "The state could not be restored"},
+          ErrorCode::kEngineBroken);
     }
   }
 

@@ -1,45 +1,26 @@
-// An engine whose allocations fail, one at a time and then a few in a row: whatever was
-// accepted ends exactly once, and the process lives. Replaces operator new; it fails on the
-// engine's thread only, and not in the sink, which is not the engine's.
-#include <cstdlib>
-#include <new>
-
+// An engine whose allocations fail, one at a time and then many in a row: whatever was
+// accepted ends exactly once, and the process lives. They fail on the engine's thread only, and
+// not where the sink keeps its record, which is the test's.
 #include "check.h"
 #include "engine_fixture.h"
+#include "failing_allocations.h"
 
 using namespace infernode;
 
 namespace {
 
-thread_local std::int64_t allocations_left = -1;  // until some fail; below 0: none does
-thread_local std::int64_t allocations_failing = 0;
-
-bool fails() {
-  if (allocations_left < 0) return false;
-  if (allocations_left > 0) return --allocations_left, false;
-  if (--allocations_failing <= 0) allocations_left = -1;
-  return true;
-}
-
-// While it lives, this thread's allocations succeed and do not count.
-class Unharmed {
- public:
-  Unharmed() : left_(std::exchange(allocations_left, -1)) {}
-  ~Unharmed() { allocations_left = left_; }
-  Unharmed(const Unharmed&) = delete;
-  Unharmed& operator=(const Unharmed&) = delete;
-
- private:
-  const std::int64_t left_;
-};
-
+// Takes events as the addon does, and fails as it may.
 class UnharmedSink final : public EventSink {
  public:
-  void publish(StepEvents events) override {
+  void publish(StepEvents&& events) override {
+    taken_.append(std::move(events));
     const Unharmed unharmed;
-    story.publish(std::move(events));
+    story.publish(std::exchange(taken_, {}));
   }
   RecordingSink story;
+
+ private:
+  StepEvents taken_;
 };
 
 GenerateParams sampled(RequestId id) {
@@ -65,8 +46,7 @@ std::optional<bool> survives(const BackendLimits& limits, std::int64_t at, std::
   std::atomic<int> answered = 0;
   std::atomic<bool> failed = false;
   engine.call([&](KvCache*) {
-    allocations_failing = failing;
-    allocations_left = at;
+    fail_allocations(at, failing);
     ++answered;
   });
   for (RequestId id = 1; id <= kRequests; ++id) {
@@ -83,6 +63,7 @@ std::optional<bool> survives(const BackendLimits& limits, std::int64_t at, std::
     ++answered;
   });
   const bool works = !engine.submit(99, {5}, sampled(1), sink.story.control(99));
+  if (works) sink.story.wait_for_end(99);  // and so for the call before it, which needs the engine
   engine.close();
   for (RequestId id = 1; id <= kRequests; ++id) {
     CHECK_EQ(sink.story.story(id).ends.size(), 1u);
@@ -94,10 +75,11 @@ std::optional<bool> survives(const BackendLimits& limits, std::int64_t at, std::
   return failed ? std::optional(works) : std::nullopt;
 }
 
-void starve(const BackendLimits& limits, std::int64_t failing) {
+// The places where they fail lie further apart the later they come; `stride` times that.
+void starve(const BackendLimits& limits, std::int64_t failing, std::int64_t stride = 1) {
   std::int64_t tried = 0;
   std::int64_t survived = 0;
-  for (std::int64_t at = 0;; at += 1 + at / 100) {
+  for (std::int64_t at = 0;; at += stride * (1 + at / 100)) {
     const std::optional<bool> works = survives(limits, at, failing);
     if (!works) break;
     ++tried;
@@ -106,20 +88,10 @@ void starve(const BackendLimits& limits, std::int64_t failing) {
   std::printf("%lld in a row: the engine went on after %lld of %lld\n",
               static_cast<long long>(failing), static_cast<long long>(survived),
               static_cast<long long>(tried));
-  CHECK(tried > 100);
+  CHECK(tried > 100 / stride);
 }
 
 }  // namespace
-
-__attribute__((noinline)) void* operator new(std::size_t size) {
-  if (fails()) throw std::bad_alloc();
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
-__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 TEST("whatever allocation of the engine's thread fails, all that was accepted ends once") {
   for (const std::int64_t failing : {1, 5}) {
@@ -129,4 +101,37 @@ TEST("whatever allocation of the engine's thread fails, all that was accepted en
     limits.can_truncate = limits.pads_decode = false;
     starve(limits, failing);
   }
+}
+
+TEST("however long memory is short, all that was accepted ends once it is back") {
+  starve(fake_limits(3, 128, 32), 150, 50);
+}
+
+TEST("events that cannot be appended for lack of memory stay as they were, and so do the others") {
+  StepEvents events;
+  events.append({.accepted = {1}, .prompts = {}, .prompt_log_probs = {}, .deltas = {}, .ends = {}});
+  StepEvents later;
+  later.accepted = {2, 3};
+  later.deltas.push_back({2, 5, "text", nullptr});
+  later.ends.emplace_back().id = 3;
+  for (std::int64_t at = 0; at < 3; ++at) {
+    fail_allocations(at, 1);
+    bool failed = false;
+    try {
+      events.append(std::move(later));
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    CHECK(failed);
+    CHECK_EQ(events.accepted.size(), 1u);
+    CHECK(events.deltas.empty() && events.ends.empty());
+    CHECK_EQ(later.accepted.size(), 2u);
+    CHECK_EQ(later.deltas.at(0).text, "text");
+    events = {};
+    events.accepted = {1};
+  }
+  events.append(std::move(later));
+  CHECK_EQ(events.accepted.size(), 3u);
+  CHECK_EQ(events.deltas.at(0).text, "text");
+  CHECK_EQ(events.ends.at(0).id, 3u);
 }

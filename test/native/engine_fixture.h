@@ -24,7 +24,7 @@ struct Story {
 
 class RecordingSink final : public EventSink {
  public:
-  void publish(StepEvents events) override {
+  void publish(StepEvents&& events) override {
     const std::lock_guard lock(mutex);
     ++publications;
     for (const RequestId id : events.accepted) ++accepted[id];

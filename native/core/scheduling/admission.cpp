@@ -1,9 +1,10 @@
 #include "admission.h"
 
-#include <limits>
 #include <new>
 #include <string>
 #include <utility>
+
+#include "core/failures.h"
 
 namespace infernode {
 
@@ -32,11 +33,7 @@ std::string overflow_sentence(const std::string& tokens, const BackendLimits& li
 
 Admission::Admission(const Parts& parts, const BackendLimits& limits, std::size_t queue_limit,
                      Clock clock)
-    : parts_(parts),
-      limits_(limits),
-      queue_limit_(queue_limit),
-      clock_(std::move(clock)),
-      mailbox_(std::numeric_limits<std::size_t>::max()) {}  // no limit: admit() counts
+    : parts_(parts), limits_(limits), queue_limit_(queue_limit), clock_(std::move(clock)) {}
 
 void Admission::refuse_as(const Failure& failure) {
   const std::lock_guard lock(broken_mutex_);
@@ -95,27 +92,24 @@ std::optional<Failure> Admission::fork(RequestId source, RequestId id, std::uint
 std::optional<Failure> Admission::admit(Arrival arrival) {
   if (living_.fetch_add(1) >= queue_limit_) {
     living_.fetch_sub(1);
-    return Failure{ErrorCode::kQueueFull,
-                   "The engine has " + std::to_string(queue_limit_) +
-                       " living requests, its limit; try again later or raise queueLimit."};
+    return queue_full(queue_limit_);
   }
-  Pushed pushed = Pushed::kClosed;
+  bool pushed = false;
   try {
     pushed = mailbox_.push(std::move(arrival));
   } catch (...) {
     living_.fetch_sub(1);
     throw;
   }
-  if (pushed == Pushed::kAccepted) return std::nullopt;
+  if (pushed) return std::nullopt;
   living_.fetch_sub(1);
   const std::lock_guard lock(broken_mutex_);
-  return broken_.value_or(
-      Failure{ErrorCode::kEngineClosed, "The engine is closed; create another one."});
+  return broken_ ? *broken_ : engine_closed();
 }
 
 void Admission::call(Call work) {
   Call kept = work;
-  if (mailbox_.push(std::move(work)) != Pushed::kAccepted) kept(nullptr);
+  if (!mailbox_.push(std::move(work))) kept(nullptr);
 }
 
 // First what take_requests() left.
@@ -154,8 +148,7 @@ void Admission::take(Arrival& arrival) {
     ++taken_;
   } catch (const std::bad_alloc&) {
     end_arrival(arrival, FinishReason::kError,
-                Failure{ErrorCode::kOutOfMemory,
-                        "There was no memory for this request; others are not affected."});
+                Failure{ErrorCode::kOutOfMemory, std::string(kRequestOutOfMemory)});
   }
 }
 

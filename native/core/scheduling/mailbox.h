@@ -1,31 +1,27 @@
-// The one way into an engine or a prompt queue: a closable queue that refuses instead of blocking,
-// once it is closed or holds its capacity. Many threads push; one thread drains or waits.
+// The one way into an engine or a prompt queue: a queue that never blocks a caller, and refuses
+// once it is closed. Its length has no limit here: those who push count living requests. Many
+// threads push; one thread drains or waits.
 #pragma once
 
 #include <condition_variable>
-#include <cstddef>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 namespace infernode {
 
-enum class [[nodiscard]] Pushed{kAccepted, kFull, kClosed};
-
 template <typename Message>
 class Mailbox {
  public:
-  explicit Mailbox(std::size_t capacity) : capacity_(capacity) {}
-
-  Pushed push(Message message) {
+  // False: it is closed.
+  [[nodiscard]] bool push(Message message) {
     {
       const std::lock_guard lock(mutex_);
-      if (closed_) return Pushed::kClosed;
-      if (messages_.size() >= capacity_) return Pushed::kFull;
+      if (closed_) return false;
       messages_.push_back(std::move(message));
     }
     changed_.notify_one();
-    return Pushed::kAccepted;
+    return true;
   }
 
   // Ends a wait() without a message: for cancellations and acknowledgements.
@@ -64,7 +60,6 @@ class Mailbox {
   }
 
  private:
-  const std::size_t capacity_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Message> messages_;

@@ -84,7 +84,8 @@ void Publisher::refuse(RequestId id, FinishReason reason, std::optional<Failure>
 }
 
 void Publisher::publish(double now) {
-  sink_.publish(std::exchange(events_, {}));
+  sink_.publish(std::move(events_));
+  events_ = {};
   urgent_ = false;
   acceptance_awaited_ = false;
   published_ms_ = now;
