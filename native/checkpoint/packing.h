@@ -37,9 +37,6 @@ struct PackingError {
 // Q8_0 for 8 bits if every zero is 128. F16 for 8 bits is off by 1/8 step at most.
 void pack_rows(const GroupedRows& rows, PackedType type, std::span<std::byte> out,
                PackingError* error);
-// The scalar reference of pack_rows().
-void pack_rows_reference(const GroupedRows& rows, PackedType type, std::span<std::byte> out,
-                         PackingError* error);
 
 // Converts plain numbers of dtype F32, F16 or BF16 to kF32, kF16, kBf16 or kQ8_0 (rounded as ggml's
 // reference does). Throws Error(kModelCorrupt) for NaN and infinity; `label` names the tensor.

@@ -129,10 +129,6 @@ void look_at_super_blocks(const QuantizedMatrix& matrix, MatrixFacts& facts) {
 
 }  // namespace
 
-std::string_view packing_profile_name(PackingProfile profile) {
-  return kNames.at(static_cast<std::size_t>(profile));
-}
-
 std::optional<PackingProfile> packing_profile(std::string_view name) {
   const auto found = std::ranges::find(kNames, name);
   if (found == kNames.end()) return std::nullopt;

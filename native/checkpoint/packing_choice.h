@@ -16,8 +16,7 @@ namespace infernode {
 
 enum class PackingProfile { kAuto, kLossless, kQ4_1, kQ4_K, kQ5_0, kQ8_0, kF32 };
 
-// Spelling of the options: "auto", "lossless", "q4_1".
-std::string_view packing_profile_name(PackingProfile profile);
+// By the spelling of the options: "auto", "lossless", "q4_1".
 [[nodiscard]] std::optional<PackingProfile> packing_profile(std::string_view name);
 
 // What the scales and zero points of one matrix imply.

@@ -14,6 +14,7 @@
 #include "ggml.h"
 #include "model/gguf_file.h"
 #include "packing_fixture.h"
+#include "packing_reference.h"
 
 using namespace infernode;
 

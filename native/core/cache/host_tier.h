@@ -27,7 +27,6 @@ class HostTier {
   // Bytes a new state may have: all that preempted requests do not reserve.
   std::size_t room() const { return limit_ - reserved_; }
   std::size_t bytes() const { return prefix_bytes_ + reserved_; }
-  std::size_t entries() const { return entries_.size(); }
 
   // Counts the state of a preempted request, which owns the bytes itself.
   void reserve(std::size_t bytes);

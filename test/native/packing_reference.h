@@ -1,6 +1,8 @@
 // The scalar reference of pack_rows(): one weight at a time, in the simplest form, with its error
 // measured on the bytes that were written. Slow on purpose; the vectorised packers are compared
 // with it, so it shares no code with them except the fit of Q4_K.
+#pragma once
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -203,8 +205,8 @@ void add_error(const Weights& weight, double value, PackingError& error) {
 
 }  // namespace
 
-void pack_rows_reference(const GroupedRows& rows, PackedType type, std::span<std::byte> out,
-                         PackingError* error) {
+inline void pack_rows_reference(const GroupedRows& rows, PackedType type, std::span<std::byte> out,
+                                PackingError* error) {
   check_packable(rows, type, out.size());
   const BlockFormat& format = format_of(type);
   const std::size_t block = packed_block(type);
