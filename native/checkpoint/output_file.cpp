@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "checkpoint/refuse.h"
+#include "core/failures.h"
 
 namespace infernode {
 
@@ -133,15 +134,16 @@ void OutputFile::commit() {
 }
 
 void OutputFile::refuse(int error) const {
-  if (error == ENOSPC || error == EDQUOT) {
-    refuse_file(ErrorCode::kDiskFull, path_,
+  const ErrorCode code = write_failure(error);
+  if (code == ErrorCode::kDiskFull) {
+    refuse_file(code, path_,
                 "needs " + gigabytes(bytes_) +
                     ", and the disk or the quota is full; free some, or name another folder.");
   }
   const std::string hint = error == ENOENT || error == ENOTDIR
                                ? "its folder does not exist."
                                : std::string(std::strerror(error)) + "; name another folder.";
-  refuse_file(ErrorCode::kFileNotWritable, path_, "cannot be written: " + hint);
+  refuse_file(code, path_, "cannot be written: " + hint);
 }
 
 }  // namespace infernode

@@ -15,12 +15,14 @@
 #include <optional>
 #include <utility>
 
+#include "core/failures.h"
 #include "core/types.h"
 #include "llama.h"
 #include "model/gguf_parser.h"
 #include "model/host_limits.h"
 #include "model/llama_dry_run.h"
 #include "model/llama_runtime.h"
+#include "model/memory_estimate.h"
 
 namespace infernode {
 
@@ -72,9 +74,9 @@ llama_ftype type_of(std::string_view name) {
                   "\" is not a type that weights can be quantized to; use one of " + known + ".");
 }
 
-[[noreturn]] void refuse_write(const std::string& path, const char* what) {
-  throw Error(errno == ENOSPC ? ErrorCode::kDiskFull : ErrorCode::kModelLoadFailed,
-              quoted_path(path) + " could not be " + what + ": " + std::strerror(errno) + ".");
+[[noreturn]] void refuse_write(const std::string& path, const char* what, int error) {
+  throw Error(write_failure(error),
+              quoted_path(path) + " could not be " + what + ": " + std::strerror(error) + ".");
 }
 
 // Unique to this process and this file.
@@ -89,7 +91,7 @@ class TemporaryFile {
   explicit TemporaryFile(const std::string& beside)
       : path_(beside + ".plain." + own_number() + ".tmp") {
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (descriptor_ < 0) refuse_write(path_, "made");
+    if (descriptor_ < 0) refuse_write(path_, "made", errno);
 #ifdef __linux__
     const std::string again = "/proc/self/fd/" + std::to_string(descriptor_);
     if (::access(again.c_str(), R_OK) == 0 && ::unlink(path_.c_str()) == 0) {
@@ -111,13 +113,14 @@ class TemporaryFile {
     while (!bytes.empty()) {
       const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
       if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) refuse_write(path_, "written");
+      if (count <= 0) refuse_write(path_, "written", errno);
       bytes = bytes.subspan(static_cast<std::size_t>(count));
     }
   }
   // Unwritten space reads as zeros and occupies no storage.
   void extend(std::uint64_t size) {
-    if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0) refuse_write(path_, "extended");
+    if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
+      refuse_write(path_, "extended", errno);
   }
 
  private:
@@ -152,11 +155,13 @@ class UnfinishedFile {
   void finish() {
     const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+    const int sync_error = errno;
     if (descriptor >= 0) ::close(descriptor);
+    if (!synced) refuse_write(out_, "written", sync_error);
     const bool has_name = path_ == named_ || ::linkat(AT_FDCWD, path_.c_str(), AT_FDCWD,
                                                       named_.c_str(), AT_SYMLINK_FOLLOW) == 0;
-    if (!synced || !has_name || ::rename(named_.c_str(), out_.c_str()) != 0)
-      refuse_write(out_, "written");
+    if (!has_name || ::rename(named_.c_str(), out_.c_str()) != 0)
+      refuse_write(out_, "written", errno);
     finished_ = true;
   }
 
@@ -229,6 +234,20 @@ class Lines {
   bool needs_matrix_ = false;
 };
 
+// llama.cpp does not say why a write failed: the free space does.
+[[noreturn]] void refuse_quantized(const std::string& to, const std::string& label) {
+  std::error_code failed;
+  const fs::space_info space = fs::space(to, failed);
+  if (!failed && space.available < kSlabBytes)
+    throw Error(
+        ErrorCode::kDiskFull,
+        quoted_path(label) + " could not be written quantized; free disk space and try again.");
+  throw Error(ErrorCode::kFileNotWritable,
+              quoted_path(label) +
+                  " could not be written quantized, and the disk is not full: look at its quota "
+                  "and its errors, or name another folder.");
+}
+
 // Runs the quantizer. Its exceptions are reported by its last error line.
 void run(const std::string& from, const std::string& to, const llama_model_quantize_params& params,
          Lines& lines, const std::string& label) {
@@ -248,11 +267,7 @@ void run(const std::string& from, const std::string& to, const llama_model_quant
   if (tell_of_memory(errors))
     throw Error(ErrorCode::kOutOfMemory,
                 "There is too little memory to quantize " + quoted_path(label) + ".");
-  // A failed write gives no other reason: the disk was filled meanwhile.
-  if (reason.find("iostream") != std::string::npos)
-    throw Error(
-        ErrorCode::kDiskFull,
-        quoted_path(label) + " could not be written quantized; free disk space and try again.");
+  if (reason.find("iostream") != std::string::npos) refuse_quantized(to, label);
   throw Error(ErrorCode::kModelLoadFailed,
               quoted_path(label) + " could not be quantized; llama.cpp says: " + reason);
 }
@@ -289,14 +304,11 @@ void check_space(const GgufSource& source, const QuantizePlan& plan, const std::
   const fs::space_info space = fs::space(folder, failed);
   const std::uint64_t needed = source.size() + plan.bytes;
   if (failed || space.available >= needed) return;  // whether the folder is writable shows later
-  const auto mebibytes = [](std::uint64_t bytes) {
-    return std::to_string((bytes + (1 << 20) - 1) >> 20);
-  };
   throw Error(ErrorCode::kDiskFull,
-              "Quantizing needs " + mebibytes(needed) + " MiB in " + quoted_path(folder.string()) +
-                  " (" + mebibytes(source.size()) + " for plain weights, deleted afterwards, and " +
-                  mebibytes(plan.bytes) + " for the result), where " + mebibytes(space.available) +
-                  " MiB are free.");
+              "Quantizing needs " + in_mib(needed) + " in " + quoted_path(folder.string()) + " (" +
+                  in_mib(source.size()) + " for plain weights, deleted afterwards, and " +
+                  in_mib(plan.bytes) + " for the result), where " + in_mib(space.available) +
+                  " are free.");
 }
 
 void write_plain(const GgufSource& source, TemporaryFile& file, const QuantizeRequest& request,
@@ -323,8 +335,6 @@ std::vector<std::string> quantize_types() {
   for (const NamedType& type : kNamedTypes) names.emplace_back(type.name);
   return names;
 }
-
-void check_quantize_type(std::string_view name) { static_cast<void>(type_of(name)); }
 
 // A dry run over the header alone, in a file with a hole in place of the weights.
 QuantizePlan plan_quantization(const GgufSource& source, std::string_view type) {

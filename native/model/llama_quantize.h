@@ -18,10 +18,6 @@ namespace infernode {
 // Types that need no importance matrix, by llama.cpp's names in lower case: "q4_k_m".
 std::vector<std::string> quantize_types();
 
-// Throws Error(kInvalidOption), which lists the types, if `name` is not one of them; case is
-// ignored.
-void check_quantize_type(std::string_view name);
-
 struct QuantizePlan {
   std::uint64_t bytes = 0;  // of the quantized file, within a few kilobytes
   // Sentences, for example that tensors of an unsuitable width become another type.
@@ -29,7 +25,8 @@ struct QuantizePlan {
 };
 
 // What the quantizer would make of this header. Throws Error(kInvalidOption) if the weights are
-// quantized already. start_llama_runtime() must have succeeded.
+// quantized already, or with the list of types if `type` is none of them; case is ignored.
+// start_llama_runtime() must have succeeded.
 QuantizePlan plan_quantization(const GgufSource& source, std::string_view type);
 
 struct QuantizeRequest {
