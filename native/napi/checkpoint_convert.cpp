@@ -1,8 +1,29 @@
 #include "napi/checkpoint_convert.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
+
+#include "model/llama_quantize.h"
+#include "napi/fields.h"
 
 namespace infernode {
+
+namespace {
+
+// Empty for the types that only llama.cpp's quantizer makes: it reads the weights as stored.
+std::optional<PackedType> plain_type_from(const Napi::Object& object, const std::string& name) {
+  constexpr PackedType kPlain[] = {PackedType::kF32, PackedType::kF16, PackedType::kBf16,
+                                   PackedType::kQ8_0};
+  for (const PackedType plain : kPlain) {
+    if (packed_type_name(plain) == name) return plain;
+  }
+  const std::vector<std::string> types = quantize_types();
+  if (std::ranges::find(types, name) == types.end()) refuse_value(object, "plainType");
+  return std::nullopt;
+}
+
+}  // namespace
 
 std::optional<CheckpointOptions> checkpoint_from(const std::string& path,
                                                  const Napi::Value& value) {
@@ -10,15 +31,11 @@ std::optional<CheckpointOptions> checkpoint_from(const std::string& path,
   const auto object = value.As<Napi::Object>();
   CheckpointOptions options;
   options.path = path;
-  const std::string profile = object.Get("profile").ToString();
-  options.profile = packing_profile(profile).value_or(PackingProfile::kAuto);
+  const auto profile = packing_profile(object.Get("profile").ToString().Utf8Value());
+  if (!profile) refuse_value(object, "profile");
+  options.profile = *profile;
   const Napi::Value type = object.Get("plainType");
-  constexpr PackedType kPlain[] = {PackedType::kF32, PackedType::kF16, PackedType::kBf16,
-                                   PackedType::kQ8_0};
-  for (const PackedType plain : kPlain) {
-    if (type.IsString() && packed_type_name(plain) == type.As<Napi::String>().Utf8Value())
-      options.plain_type = plain;
-  }
+  if (type.IsString()) options.plain_type = plain_type_from(object, type.ToString());
   const Napi::Value pre_tokenizer = object.Get("preTokenizer");
   if (pre_tokenizer.IsString()) options.pre_tokenizer = pre_tokenizer.As<Napi::String>();
   options.keep_bf16 = object.Get("keepBf16").ToBoolean();

@@ -61,10 +61,8 @@ Napi::Array strings_to(Napi::Env env, const std::vector<std::string>& strings) {
 
 }  // namespace
 
-KvType kv_type_from(const std::string& name) {
-  const auto* found = std::ranges::find(kKvTypeNames, name);
-  return found == kKvTypeNames.end() ? KvType::kF16
-                                     : static_cast<KvType>(found - kKvTypeNames.begin());
+KvType kv_type_field(const Napi::Object& object, const char* name) {
+  return static_cast<KvType>(name_field(object, name, kKvTypeNames));
 }
 
 EngineOptions engine_options_from(const Napi::Object& object) {
@@ -74,7 +72,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.context.cells = int_field(object, "kvCells");
   options.context.prefill_chunk = int_field(object, "prefillChunk");
   options.context.threads = int_field(object, "threads");
-  options.context.kv_type = kv_type_from(object.Get("kvType").ToString());
+  options.context.kv_type = kv_type_field(object, "kvType");
   options.context.flash_attention = bool_field(object, "flashAttention");
   options.context.kv_offload = bool_field(object, "kvOffload");
   options.config.sampler_helpers = int_field(object, "samplerThreads");

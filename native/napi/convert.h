@@ -21,7 +21,8 @@ struct EngineOptions {
   bool chooses_host_cache = false;  // its limit is derived from the memory that remains
 };
 
-KvType kv_type_from(const std::string& name);  // "f16", "bf16", "f32", "q8_0", "q4_0"
+// "f16", "bf16", "f32", "q8_0" or "q4_0".
+KvType kv_type_field(const Napi::Object& object, const char* name);
 EngineOptions engine_options_from(const Napi::Object& object);
 Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options);
 

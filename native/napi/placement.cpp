@@ -1,17 +1,16 @@
 #include "napi/placement.h"
 
-#include <string>
+#include <array>
+#include <string_view>
+
+#include "napi/fields.h"
 
 namespace infernode {
 
 namespace {
 
-SplitMode split_mode_from(const std::string& name) {
-  if (name == "none") return SplitMode::kNone;
-  if (name == "row") return SplitMode::kRow;
-  if (name == "tensor") return SplitMode::kTensor;
-  return SplitMode::kLayer;
-}
+// In the order of SplitMode.
+constexpr std::array<std::string_view, 4> kSplitModes = {"none", "layer", "row", "tensor"};
 
 }  // namespace
 
@@ -27,7 +26,7 @@ Placement placement_from(const Napi::Value& value) {
     placement.tensor_split.push_back(shares.Get(i).ToNumber().FloatValue());
   }
   placement.gpu_layers = object.Get("gpuLayers").ToNumber().Int32Value();
-  placement.split = split_mode_from(object.Get("splitMode").ToString());
+  placement.split = static_cast<SplitMode>(name_field(object, "splitMode", kSplitModes));
   placement.main_gpu = object.Get("mainGpu").ToNumber().Int32Value();
   placement.memory_share = object.Get("gpuMemoryUtilization").ToNumber().DoubleValue();
   return placement;

@@ -20,7 +20,7 @@ namespace {
 std::vector<EngineShape> shapes_from(const Napi::Object& object) {
   EngineShape shape;
   shape.context_length = object.Get("contextLength").ToNumber().Int32Value();
-  shape.kv_type = kv_type_from(object.Get("kvType").ToString());
+  shape.kv_type = kv_type_field(object, "kvType");
   std::vector<EngineShape> shapes;
   const auto slots = object.Get("slots").As<Napi::Array>();
   for (std::uint32_t i = 0; i < slots.Length(); ++i) {

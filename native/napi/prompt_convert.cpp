@@ -25,7 +25,9 @@ SamplingParams sampling_from(const Napi::Object& request) {
   sampling.xtc_threshold = float_field(request, "xtcThreshold");
   sampling.dynatemp_range = float_field(request, "dynatempRange");
   sampling.dynatemp_exponent = float_field(request, "dynatempExponent");
-  sampling.mirostat = int_field(request, "mirostat") == 2;
+  const int mirostat = int_field(request, "mirostat");
+  if (mirostat != 0 && mirostat != 2) refuse_value(request, "mirostat");
+  sampling.mirostat = mirostat == 2;
   sampling.mirostat_tau = float_field(request, "mirostatTau");
   sampling.mirostat_eta = float_field(request, "mirostatEta");
   sampling.dry_multiplier = float_field(request, "dryMultiplier");
