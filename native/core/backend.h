@@ -107,7 +107,7 @@ class Backend {
   virtual DecodeStatus wait() = 0;
 
   // Sets the scale of each adapter from the next pass on; empty: the scales the backend was created
-  // with. llama.cpp rebuilds its graph for it, so it is called only for other scales.
+  // with. The next pass needs a setup of its own, so it is called only for other scales.
   virtual void use_adapters(const AdapterScales& scales) = 0;
 
   // Logits of a row of the last pass: vocabulary_size floats, valid until the next submit().
@@ -147,8 +147,9 @@ class Backend {
   // Called once, when the engine closes, from any thread.
   virtual void interrupt() = 0;
 
-  // How often llama.cpp reused a compute graph instead of building one.
-  virtual std::int64_t graphs_reused() const = 0;
+  // How many passes took over the setup of the pass before, whose shape was the same; with
+  // llama.cpp, its compute graph.
+  virtual std::int64_t setups_reused() const = 0;
 };
 
 // The status of a call on a backend. An exception is a failed pass, except for a broken invariant,

@@ -80,7 +80,7 @@ bool Engine::step() {
     unproven_ = true;
   }
   if (unproven_ && (config_.check_ledger || !runnable)) check_ledger();
-  totals_.graphs_reused = backend_->graphs_reused();
+  totals_.setups_reused = backend_->setups_reused();
   emit();
   totals_.other_ms += clock_() - started - (computed_ms() - computed_before);
   record_stats();

@@ -50,7 +50,7 @@ struct EngineStats : PassStats, DraftingStats, TokenStats, SeatingStats {
   std::int64_t steps = 0;
   std::int64_t cells_total = 0;
   CacheStats cache;
-  std::int64_t graphs_reused = 0;
+  std::int64_t setups_reused = 0;
   double plan_ms = 0;
   double sample_ms = 0;
   double emit_ms = 0;

@@ -20,6 +20,7 @@
 #include "model/llama_memory_sizes.h"
 #include "model/llama_rows.h"
 #include "model/llama_runtime.h"
+#include "model/memory_estimate.h"
 #include "model/sequence_state.h"
 
 namespace infernode {
@@ -41,11 +42,10 @@ Function* cpu_function(const char* name) {
 }
 
 Error too_big_for_host(const ContextOptions& options, const MemoryNeeded& needed) {
-  const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   return {ErrorCode::kOutOfMemory,
-          options.described() + " needs about " + mebibytes(needed.host_bytes) +
+          options.described() + " needs about " + in_mib(needed.host_bytes) +
               (needed.devices.empty() ? "; " : " of the host's memory; ") +
-              mebibytes(available_memory_bytes()) + " are available. Lower " +
+              in_mib(available_memory_bytes()) + " are available. Lower " +
               (options.cells > 0 ? "kvCells" : "slots") + " or contextLength."};
 }
 
@@ -388,7 +388,7 @@ Position LlamaBackend::resident(SequenceId sequence) const {
   return llama_memory_seq_pos_max(llama_get_memory(context_.get()), sequence) + 1;
 }
 
-std::int64_t LlamaBackend::graphs_reused() const {
+std::int64_t LlamaBackend::setups_reused() const {
   return llama_perf_context(context_.get()).n_reused;
 }
 

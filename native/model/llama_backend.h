@@ -70,7 +70,7 @@ class LlamaBackend final : public Backend {
   [[nodiscard]] bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override;
   Position resident(SequenceId sequence) const override;
   void interrupt() override;
-  std::int64_t graphs_reused() const override;
+  std::int64_t setups_reused() const override;
 
  private:
   struct ContextDeleter {

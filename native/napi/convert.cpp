@@ -242,7 +242,7 @@ Napi::Object stats_to(Napi::Env env, const EngineStats& stats, double wake_ups) 
   set("hostCacheRestores", stats.cache.host_restores);
   set("hostCacheBytes", stats.cache.host_bytes);
   set("kvCellsTotal", stats.cells_total);
-  set("graphsReused", stats.graphs_reused);
+  set("graphsReused", stats.setups_reused);
   set("wakeUps", wake_ups);
   set("planMs", stats.plan_ms);
   set("decodeMs", stats.decode_ms);

@@ -212,7 +212,7 @@ class FakeBackend final : public Backend {
   }
 
   void interrupt() override { interrupted_ = true; }
-  std::int64_t graphs_reused() const override {
+  std::int64_t setups_reused() const override {
     idle();
     return 0;
   }

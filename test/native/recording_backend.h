@@ -89,7 +89,7 @@ class RecordingBackend final : public Backend {
 
   Position resident(SequenceId sequence) const override { return inner_->resident(sequence); }
   void interrupt() override { inner_->interrupt(); }
-  std::int64_t graphs_reused() const override { return inner_->graphs_reused(); }
+  std::int64_t setups_reused() const override { return inner_->setups_reused(); }
 
  private:
   void keep(std::size_t row, SequenceId sequence) {

@@ -76,9 +76,9 @@ class ThrowingBackend final : public Backend {
     return fake_.resident(sequence);
   }
   void interrupt() override { fake_.interrupt(); }
-  std::int64_t graphs_reused() const override {
+  std::int64_t setups_reused() const override {
     count();
-    return fake_.graphs_reused();
+    return fake_.setups_reused();
   }
 
  private:

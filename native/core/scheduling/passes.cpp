@@ -30,7 +30,7 @@ Failure lost_device(DecodeStatus status, const std::string& where) {
   }
   const std::string what =
       status == DecodeStatus::kLost
-          ? "llama.cpp broke off a pass on " + where + "; its log contains the reason"
+          ? "a pass on " + where + " was broken off; the log contains the reason"
           : where + " failed to compute two passes one after another";
   return {ErrorCode::kDeviceFailed,
           "The engine stopped: " + what +
