@@ -1,6 +1,6 @@
 // Opens files of one folder without leaving it: regular files, and symbolic links only if they stay
 // inside the folder or point into a Hugging Face cache's blobs. Refuses directories, devices and
-// pipes without opening them.
+// pipes without opening them. Any thread may read an open file.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 namespace infernode {
 
 // An open regular file. Its size and time are those when it was opened; read() fails if they have
-// changed. One owner; any thread may read.
+// changed. One owner.
 class OpenFile {
  public:
   // Takes ownership of `descriptor`. Throws Error(kModelUnreadable) if it is not a regular file.

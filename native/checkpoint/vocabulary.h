@@ -1,6 +1,6 @@
 // The tokens of a checkpoint in the form llama.cpp needs, filled by the readers (tokenizer.json,
 // tokenizer.model) and written by write_tokenizer(). Every id has a unique text: llama.cpp aborts
-// on duplicates. Plain values; no file is read here.
+// on duplicates. No file is read here. Belongs to the thread that reads the checkpoint.
 #pragma once
 
 #include <cstdint>

@@ -66,6 +66,12 @@ it.each([
     `// t\nint f(int a) const {\n${lines(60, "  g();")}}\n`,
     "a function of 62 lines",
   ],
+  [
+    "a class that changes names no thread",
+    "native/core/types.h",
+    "// t\n#pragma once\nclass A {\n  std::vector<int> rows_;\n};\n",
+    "naming the thread",
+  ],
   ["a file does not say what it is", "src/a.ts", "export const a = 1;\n", "does not open by saying"],
   ["a file names a registry", "a.json", `{ "a": "https://${"registry"}.npmjs.org/a" }\n`, "registry"],
   ["a file names a machine's folder", "a.txt", `see /${"work"}/main/a\n`, "folder of one machine"],
@@ -87,6 +93,11 @@ it.each([
     "a class of many short functions",
     "native/core/types.h",
     `// t\nclass A {\n${lines(40, "  void f() {\n  }")}};\n`,
+  ],
+  [
+    "a class whose members are const",
+    "native/core/types.h",
+    "// t\n#pragma once\nclass A {\n  const int rows_ = 2;\n  Engine& engine_;\n};\n",
   ],
 ])("lets pass: %s", (_, name, text) => {
   write(name, text);

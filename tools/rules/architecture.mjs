@@ -31,6 +31,10 @@ const cliOnly = /\bprocess\s*\.\s*(?:env|argv)\b|\bprocess\s*\.\s*(?:on|once)\s*
 const outcome =
   /^[ \t]*(?:(?:virtual|static|inline|friend) )*(?:bool|std::optional<[^;()]*>) (?!step\()\w+\(/gm;
 
+// A member that changes: neither const nor a reference. Members end in "_".
+const mutableMember =
+  /^ +(?!(?: |const |static |using |return |friend |constexpr ))[\w:<>, *]+ \w+_(?: = [^;]+|\{[^;]*\})?;/m;
+
 /** Sentences, and how many `files` were looked at: by default those of the repository. */
 export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
   const files = textFiles(folder, tracked);
@@ -51,6 +55,9 @@ export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
     if (/^native\/.*\.h$/.test(file)) {
       for (const { index } of text.matchAll(outcome))
         report(lineOf(text, index), "tells an outcome without [[nodiscard]]");
+      const [opening] = text.split("#pragma once");
+      if (mutableMember.test(stripText(text)) && !/\bthreads?\b/i.test(opening))
+        report(1, "has a class that changes, and does not open by naming the thread that owns it");
     }
   }
   return { files: files.length, findings };

@@ -1,6 +1,7 @@
 // Drafts tokens by prompt lookup: finds the last occurrence of the latest tokens in the request's
 // own text and proposes the tokens that followed. Nearly free; often right in code, quotations,
 // lists and loops.
+// A value that belongs to its request. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,6 @@ struct Lookup {
   std::size_t matched = 0;  // length of the match, 1 to kMostMatched; 0: none
 };
 
-// A value that belongs to its request. One thread at a time.
 class NgramDrafter {
  public:
   // `most` tokens that may follow `known`, which begins with the tokens of the last call: those

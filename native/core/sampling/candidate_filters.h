@@ -1,6 +1,7 @@
 // The rarely used filters: top-n-sigma, locally typical, XTC, dynamic temperature and mirostat 2,
 // with llama.cpp's meaning and order. They work on the candidates that the common filters leave,
 // and are not called for a request that uses none of them.
+// A value that belongs to its request, mirostat's state included. One thread at a time.
 #pragma once
 
 #include <span>
@@ -11,8 +12,6 @@
 
 namespace infernode {
 
-// A value that belongs to its request, mirostat's state included. One thread at
-// a time.
 class CandidateFilters {
  public:
   explicit CandidateFilters(const SamplingParams& params);

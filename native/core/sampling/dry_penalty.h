@@ -1,6 +1,8 @@
 // The DRY penalty ("don't repeat yourself"), as in llama.cpp: if the last L >= allowed_length
 // tokens occurred before, the token that followed them then loses multiplier * base^(L -
 // allowed_length). No repetition reaches across a sequence breaker.
+// Breakers are immutable, any thread; the penalty is a value that belongs to its request, one
+// thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,6 @@ class DryBreakers {
   std::multimap<TokenId, std::vector<TokenId>> tails_;
 };
 
-// A value that belongs to its request. One thread at a time.
 class DryPenalty {
  public:
   explicit DryPenalty(const SamplingParams& params);

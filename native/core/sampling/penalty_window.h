@@ -4,6 +4,7 @@
 // vLLM's do. A window limits all three to the last tokens of both together.
 // Counts are a flat list sorted by token: a few kilobytes that copy with the
 // request, instead of a table as large as the vocabulary.
+// A value that belongs to its request. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,6 @@
 
 namespace infernode {
 
-// A value that belongs to its request. One thread at a time.
 class PenaltyWindow {
  public:
   // With a window of 0 or neutral penalties it remembers nothing.

@@ -1,5 +1,6 @@
 // A vocabulary sorted by its tokens' bytes, with the number of bytes that each token shares with
-// the one before, so that a walk looks at each common prefix once. Immutable and shared.
+// the one before, so that a walk looks at each common prefix once. Immutable and shared; any
+// thread.
 #pragma once
 
 #include <cstdint>

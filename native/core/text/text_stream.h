@@ -2,6 +2,7 @@
 // Holds back a character that is not complete yet (at most 3 bytes) and a tail
 // that may be the start of a stop string, and nothing more; returned text is never looked at again.
 // Knows no tokens and no vocabulary.
+// Values that belong to their request. One thread at a time.
 #pragma once
 
 #include <array>
@@ -15,7 +16,6 @@ namespace infernode {
 
 // Turns bytes into valid UTF-8 as the WHATWG decoder does: each maximal
 // invalid part becomes one U+FFFD as soon as no further byte could save it.
-// A value; one thread at a time.
 class Utf8Repair {
  public:
   // Appends the complete characters to `out`; keeps an incomplete one.
@@ -35,7 +35,7 @@ class Utf8Repair {
 };
 
 // A value that belongs to its request: copyable and movable, so a preempted
-// request continues as if undisturbed. One thread at a time.
+// request continues as if undisturbed.
 //
 // Stop strings are matched in the repaired text. The stop string that is
 // completed first wins; of several completed by the same byte, the longest.

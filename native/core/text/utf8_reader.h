@@ -1,5 +1,6 @@
 // Reads one UTF-8 character byte by byte. Refuses overlong forms, surrogates and characters above
 // U+10FFFF at the first byte after which no valid character is possible.
+// A value; one thread at a time.
 #pragma once
 
 #include <cstdint>
