@@ -30,6 +30,7 @@ interface Flags {
   readonly data?: string;
   readonly maxJobStarts?: number;
   readonly maxQueue: number;
+  readonly maxQueueTokens?: number;
   readonly maxBody: number;
   readonly drainTimeout: number;
   readonly contextLength?: number;
@@ -134,6 +135,12 @@ function jobFlags(): Option[] {
 function limitFlags(): Option[] {
   return [
     integer("--max-queue <requests>", "requests that may wait beside those that run", 0, 65_536).default(256),
+    integer(
+      "--max-queue-tokens <tokens>",
+      "of the prompts that run and wait, together, one for 4 bytes of a body (default: any number)",
+      1,
+      2 ** 31 - 1,
+    ),
     integer("--max-body <bytes>", "of a request's body", 1, 1_000_000_000).default(20_000_000),
     integer(
       "--drain-timeout <seconds>",
@@ -205,6 +212,7 @@ function serveOptions(flags: Flags, { port, healthPort, keys }: Variables): Serv
     behindGateway,
     origins: flags.cors ?? [],
     maxQueue: flags.maxQueue,
+    maxQueueTokens: flags.maxQueueTokens,
     maxBodyBytes: flags.maxBody,
     playground: flags.playground,
     endpointId: flags.endpointId,

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly origins: readonly string[];
   /** Requests that may wait beside those that run. */
   readonly maxQueue: number;
+  /** Tokens of the prompts of requests that run and wait, together; undefined: any number. */
+  readonly maxQueueTokens?: number | undefined;
   /** Bytes of a request's body. */
   readonly maxBodyBytes: number;
   /** The endpoint's id in /v2/ID/…; undefined: any. */

@@ -90,6 +90,7 @@ export class Server implements Stoppable {
     this.#admission = new Admission(
       () =>
         (this.#loaded.signal.aborted ? (served.text?.concurrency() ?? atFirst) : atFirst) + options.maxQueue,
+      options.maxQueueTokens,
     );
     const concurrency = new Concurrency(served.options.concurrencyModifier, this.#logger);
     this.#webhooks = new Webhooks(this.#logger, undefined, undefined, options.allowsPrivateWebhooks);

@@ -7,7 +7,7 @@ import { eventText, type NamedEvent, type NamedStream } from "../openai/named-ev
 import type { ResponseStore } from "../openai/response-store.js";
 import { answer } from "../openai/routes.js";
 import type { TextModel } from "../openai/text-model.js";
-import type { Admission } from "./admission.js";
+import type { Admission, Admitted } from "./admission.js";
 import { readJson } from "./body.js";
 import {
   doneEvent,
@@ -43,16 +43,24 @@ export interface CarriedCall {
   readonly method: string;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
-  /** Called once the request is admitted. @throws ApiError where the body cannot be read */
-  readonly body: () => Promise<unknown>;
+  /** What the body is said to have; undefined: that is not known before it was read. */
+  readonly bytes?: number | undefined;
+  /** Called once the request is admitted. @throws ApiError where the body cannot be read, or has no room */
+  readonly body: (admitted: Admitted) => Promise<unknown>;
 }
 
 /** @param path such as "/v1/models" */
 export async function openaiReply(parts: OpenaiParts, path: string, request: Request): Promise<Response> {
   const { method, signal } = request;
-  const body = async () => (await readJson(request, parts.limitBytes)).value;
+  const body = async (admitted: Admitted) => {
+    const { value, bytes } = await readJson(request, parts.limitBytes);
+    if (admitted.hasRoom(bytes)) return value;
+    throw fullOfTokens(parts.admission);
+  };
+  const announced = Number(request.headers.get("content-length") ?? Number.NaN);
+  const bytes = announced <= parts.limitBytes ? announced : undefined; // a longer one is refused when it is read
   const { search } = new URL(request.url);
-  const reply = await openaiAnswer(parts, { path: path + search, method, signal, body });
+  const reply = await openaiAnswer(parts, { path: path + search, method, signal, bytes, body });
   try {
     return written(reply);
   } catch (thrown) {
@@ -67,10 +75,14 @@ export async function openaiAnswer(parts: OpenaiParts, call: CarriedCall): Promi
   if (!reads && /^\/v1\/models(?:[/?]|$)/.test(path))
     return failureReply(wrongMethod(path.replace(/\?.*/, ""), "GET", method), { Allow: "GET, HEAD" });
   if (reads) return guarded(parts, path, () => listed(parts, path));
-  const leave = parts.admission.enter();
-  if (leave === undefined) return failureReply(full(parts.admission), {}, path);
-  const work = new LinkedAbort([signal, parts.ending], leave);
-  return guarded(parts, path, () => generated(parts, call, work), work);
+  const admitted = parts.admission.enter();
+  if (admitted === undefined) return failureReply(full(parts.admission), {}, path);
+  const work = new LinkedAbort([signal, parts.ending], () => admitted.leave());
+  const reply = () => {
+    if (call.bytes !== undefined && !admitted.hasRoom(call.bytes)) throw fullOfTokens(parts.admission);
+    return generated(parts, call, admitted, work);
+  };
+  return guarded(parts, path, async () => reply(), work);
 }
 
 async function listed({ model, responses }: OpenaiParts, path: string): Promise<Reply> {
@@ -82,10 +94,11 @@ async function listed({ model, responses }: OpenaiParts, path: string): Promise<
 async function generated(
   parts: OpenaiParts,
   { path, method, body: read }: CarriedCall,
+  admitted: Admitted,
   work: LinkedAbort,
 ): Promise<Reply> {
   const { model, stallMs, onUnknown, responses, admission } = parts;
-  const body = await read();
+  const body = await read(admitted);
   await admission.turns.next();
   const { signal } = work.abort;
   await parts.awake?.(signal);
@@ -191,4 +204,9 @@ export function full({ limit }: Admission): ApiError {
   return new ApiError(429, `${limit} requests are under way, which is the limit; send this one again later`, {
     code: "queue_full",
   });
+}
+
+function fullOfTokens({ tokenLimit }: Admission): ApiError {
+  const sentence = `the prompts under way would have more than ${tokenLimit} tokens with this one, which is the limit; send it again later`;
+  return new ApiError(429, sentence, { code: "queue_full" });
 }

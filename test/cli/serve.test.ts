@@ -85,6 +85,7 @@ describe("infernode serve", { timeout }, () => {
     ],
     [["--api-key-file", "nowhere"], {}, "--api-key-file cannot be read: ENOENT"],
     [["--cors", "app.example"], {}, "--cors must be an origin such as https://app.example"],
+    [["--max-queue-tokens", "0"], {}, "Expected an integer from 1 to 2147483647"],
     [["--max-que", "5"], {}, "unknown option '--max-que'\n(Did you mean --max-queue?)"],
   ])("refuses %j with %j by 2 and one sentence", async (args, environment, sentence) => {
     const { said, ended } = start(args, environment);

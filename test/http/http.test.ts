@@ -224,6 +224,34 @@ describe("overload", () => {
       expect((await call(path, "POST", body, json)).status).toBe(200);
     });
   });
+
+  it("is refused where prompts have too many tokens together, one alone never", async () => {
+    await withServer({ options: { maxQueueTokens: 100 } }, async ({ url, port, server, served }: Scene) => {
+      const path = `${url}/v1/completions`;
+      const long = JSON.stringify({
+        prompt: "Once upon a time ".repeat(40),
+        max_tokens: 300,
+        ignore_eos: true,
+      });
+      const alone = call(path, "POST", long, json);
+      await until(() => served.text?.stats().running === 1);
+      const second = await call(path, "POST", long, json);
+      expect(second).toMatchObject({ status: 429, json: { error: { code: "queue_full" } } });
+      expect(second.json.error.message).toContain("more than 100 tokens");
+      expect(second.headers["retry-after"]).toBe("1");
+      const head =
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+      expect(await raw(port, `${head}${long.length.toString(16)}\r\n${long}\r\n0\r\n\r\n`)).toContain(
+        " 429 ",
+      );
+      // Before its body is read: of this one nothing comes.
+      const unread = await raw(port, head.replace("Transfer-Encoding: chunked", "Content-Length: 900"));
+      expect(unread).toContain(" 429 ");
+      expect((await alone).status).toBe(200);
+      await until(() => server.jobs === 0);
+      expect((await call(path, "POST", long, json)).status).toBe(200);
+    });
+  });
 });
 
 /** What the server says to a socket until it closes it. */
