@@ -94,7 +94,8 @@ export function requestSchema(limits: VocabularyLimits) {
     n: integer(1, maximumChoices).default(1),
     maxTokens: z
       .int({
-        error: ({ input }) => (Number(input) > maximumInt32 ? tokensPhrase : "an integer of at least 1"),
+        error: ({ input }) =>
+          typeof input === "number" && input > maximumInt32 ? tokensPhrase : "an integer of at least 1",
       })
       .min(1, "an integer of at least 1")
       .max(maximumInt32, tokensPhrase)

@@ -125,6 +125,10 @@ describe("a refused request", () => {
   it.each([
     [{ maxTokens: -3 }, "generate(): maxTokens must be an integer of at least 1, got -3"],
     [
+      { maxTokens: Symbol("many") },
+      "generate(): maxTokens must be an integer of at least 1, got Symbol(many)",
+    ],
+    [
       { maxTokens: 2 ** 31 },
       "generate(): maxTokens must be an integer of at most 2147483647, got 2147483648",
     ],
