@@ -30,20 +30,30 @@ export async function measure(options) {
   return { rows };
 }
 
-async function measureCount(sequences, variants, options) {
-  const task = {
+function taskOf(sequences, { threads, engine }) {
+  return {
     model: ensureModel("small"),
-    threads: options.threads,
+    threads,
     sequences,
     contextLength: kContextLength,
     promptTokens: kPromptTokens,
     newTokens: kNewTokens,
     repeats: Math.max(1, Math.round(kTokensPerProcess / (sequences * kNewTokens))),
-    engine: options.engine,
+    engine,
   };
-  const ours = path.join(places.engines, "infernode.mjs");
+}
+
+// infernode of the checkout whose folder of engines this is: a contender of rounds.mjs.
+export function decodeContender(sequences, options, name = kOurs, engines = places.engines) {
+  const file = path.join(engines, "infernode.mjs");
+  const task = taskOf(sequences, options);
+  return { name, measure: async () => judged(await runEngine(file, task), sequences) };
+}
+
+async function measureCount(sequences, variants, options) {
+  const task = taskOf(sequences, options);
   const contenders = [
-    { name: kOurs, measure: async () => judged(await runEngine(ours, task), sequences) },
+    decodeContender(sequences, options),
     ...variants.map((variant) => ({
       name: variant.name,
       measure: async () => ({ decode: median(await runReference(variant, task)) }),
@@ -59,7 +69,7 @@ function judged({ runs }, sequences) {
   return { decode: median(runs.map((run) => run.steady.tokensPerSecond)), spent: runs.at(-1).spent };
 }
 
-const tokensPerSecond = (figure) => figure.decode;
+export const tokensPerSecond = (figure) => figure.decode;
 
 function bestVariant({ results, variants }) {
   const speed = (name) => medianOf(results, name, tokensPerSecond);

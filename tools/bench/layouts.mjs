@@ -7,8 +7,8 @@ import { medianOf, medianRatio, runRounds } from "./rounds.mjs";
 import { burst, conversations, halfIdle, longPrompt, sharedPrefix } from "./scenarios.mjs";
 import { contenderOf } from "./traffic.mjs";
 
-const layouts = ["streams", "unified"];
-const oneThread = { threads: 1, samplerThreads: 1 };
+export const layouts = ["streams", "unified"];
+export const oneThread = { threads: 1, samplerThreads: 1 };
 
 const scenarios = [
   ...[1, 2, 4, 8, 16, 32].map((count) => burst(count)),
@@ -32,7 +32,7 @@ export async function measure(options) {
   return { rows };
 }
 
-const cpuPerToken = (figure) => figure.cpuMs / figure.generated;
+export const cpuPerToken = (figure) => figure.cpuMs / figure.generated;
 const passes = (figure) => figure.passesPerStep;
 
 // Neither layout has to win: the figures say where each one does.

@@ -14,6 +14,7 @@
 //   guidellm     `infernode bench` beside GuideLLM, of GuideLLM's mock server
 //   self-compare what `infernode bench compare` says of equal and of slower runs
 //   sampler      the sampler beside llama.cpp's chain
+//   versions     this checkout beside another one (--before FOLDER)
 // --write puts the figures into docs/benchmarks.md. It ends with the bars that were
 // missed; with --check one of them is exit code 1. See README.md.
 import { parseArgs } from "node:util";
@@ -38,6 +39,7 @@ const benchmarks = {
   guidellm: { file: "./guidellm.mjs", rounds: 3 },
   "self-compare": { file: "./self-compare.mjs", rounds: 20 },
   sampler: { file: "./sampler.mjs", rounds: 1 },
+  versions: { file: "./versions.mjs", rounds: 5 },
 };
 
 const known = {
@@ -47,6 +49,7 @@ const known = {
   patience: { type: "string", default: "0" },
   engine: { type: "string", default: "{}" },
   guidellm: { type: "string", default: "guidellm" },
+  before: { type: "string" },
   write: { type: "boolean", default: false },
   check: { type: "boolean", default: false },
 };
@@ -76,6 +79,7 @@ function readOptions() {
       patience: Number(values.patience),
       engine: JSON.parse(values.engine),
       guidellm: values.guidellm,
+      before: values.before,
       onFigure: (round, contender, figure) => {
         const shown =
           typeof figure === "string"

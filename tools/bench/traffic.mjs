@@ -46,13 +46,13 @@ async function serverProgram() {
   return path.join(await referenceFolder(["llama-server"]), "llama-server");
 }
 
-// One engine under one scenario: a contender of rounds.mjs.
-export function contenderOf(scenario, options) {
+// One engine under one scenario: a contender of rounds.mjs. `engines` may be another checkout's.
+export function contenderOf(scenario, options, engines = places.engines) {
   const { engine, threads } = options;
   const task = { ...scenario, model: ensureModel("small"), threads, engine };
   return (name, file, more = {}) => ({
     name,
-    measure: async () => judged(await runEngine(engineFile(file), written({ ...task, ...more }))),
+    measure: async () => judged(await runEngine(path.join(engines, file), written({ ...task, ...more }))),
   });
 }
 
@@ -67,8 +67,6 @@ async function measurePlan({ scenario, node }, program, options) {
   if (node !== undefined) contenders.push(contender(kNode, "traffic-node-llama-cpp.mjs"));
   return runRounds(contenders, options);
 }
-
-const engineFile = (file) => path.join(places.engines, file);
 
 // Prompts of thousands of tokens do not fit on a command line.
 function written(task) {
@@ -110,7 +108,7 @@ function gapsWithin({ arrivals }, { submitted, arrivals: [first] }) {
     .map(([from, to]) => to - from);
 }
 
-const throughput = (figure) => figure.tokensPerSecond;
+export const throughput = (figure) => figure.tokensPerSecond;
 const longGap = (figure) => figure.longGap;
 
 // The faster of llama-server's two layouts is the one that counts.
