@@ -201,7 +201,8 @@ export function wrongMethod(path: string, takes: string, method: string): ApiErr
 }
 
 export function full({ limit }: Admission): ApiError {
-  return new ApiError(429, `${limit} requests are under way, which is the limit; send this one again later`, {
+  const living = limit === 1 ? "1 request is" : `${limit} requests are`;
+  return new ApiError(429, `${living} under way, which is the limit; send this one again later`, {
     code: "queue_full",
   });
 }

@@ -4,8 +4,10 @@ import { constants } from "node:buffer";
 import net from "node:net";
 import { describe, expect, it } from "vitest";
 import { judgeServeOptions } from "../../src/endpoint/options.js";
+import { Admission } from "../../src/http/admission.js";
 import { KeyRing, keysOf } from "../../src/http/keys.js";
 import { listen } from "../../src/http/listener.js";
+import { full } from "../../src/http/openai-routes.js";
 import { eventReply } from "../../src/http/replies.js";
 import { call, json, type Scene, until, usualOptions, withServer } from "./scene.js";
 
@@ -223,6 +225,11 @@ describe("overload", () => {
       await until(() => server.jobs === 0);
       expect((await call(path, "POST", body, json)).status).toBe(200);
     });
+  });
+
+  it("is told how many there are", () => {
+    const said = [1, 6].map((limit) => full(new Admission(() => limit)).message.replace(/,.*/, ""));
+    expect(said).toEqual(["1 request is under way", "6 requests are under way"]);
   });
 
   it("is refused where prompts have too many tokens together, one alone never", async () => {
