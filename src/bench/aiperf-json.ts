@@ -1,13 +1,14 @@
 // A repeat in the form of AIPerf's profile_export_aiperf.json: an object of metrics with their units,
-// by AIPerf's definitions, rates over the whole run. What this benchmark does not keep is left out,
+// by AIPerf's definitions, rates over the whole run, but for request_latency, which here lasts until the answer is
+// closed and there until its last text. What this benchmark does not keep is left out,
 // as AIPerf leaves out what it did not measure. Pure.
 import type { BenchmarkResult } from "./benchmark.js";
 import type { RepeatFigures } from "./figures.js";
 import type { Load } from "./load.js";
 import type { Distribution } from "./statistics.js";
 
-/** The form's own number, which its readers look at. */
-const schemaVersion = "1.0";
+/** The form's own number, which its readers look at: the one that has `count` and `sum`, as AIPerf 0.13 reads it. */
+const schemaVersion = "1.1";
 
 /** One text for each repeat of each load point, since one of AIPerf's files is one run. */
 export function aiperfJsons(result: BenchmarkResult): readonly string[] {
@@ -63,6 +64,7 @@ function spread(unit: string, of: Distribution | null) {
     p99,
     max,
     std: deviation === null ? 0 : deviation * Math.sqrt((count - 1) / count),
+    ...{ count, sum: avg * count },
   };
 }
 

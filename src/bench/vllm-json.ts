@@ -1,6 +1,7 @@
 // A result in the form that vLLM's serving benchmark writes with --save-result and --append-result:
 // a line of JSON for each run, which is a repeat here. Figures are by vLLM's definitions, rates over
-// the whole run; what this benchmark does not keep is null. Pure.
+// the whole run, but for e2el, which here lasts until the answer is closed and there until its last text; what this
+// benchmark does not keep is null. Pure.
 import type { BenchmarkResult } from "./benchmark.js";
 import type { LatencyFigures, RepeatFigures } from "./figures.js";
 import type { Load } from "./load.js";

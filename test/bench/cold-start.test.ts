@@ -54,9 +54,14 @@ it("AIPerf's form has its names, units and rates over the whole run", () => {
   if (repeat === undefined) return expect.fail("no repeat");
   const seconds = (repeat.wallMs ?? 0) / 1000;
   expect(run).toMatchObject({
-    ...{ schema_version: "1.0", was_cancelled: false, error_summary: [] },
+    ...{ schema_version: "1.1", was_cancelled: false, error_summary: [] },
     request_count: { unit: "requests", avg: repeat.requests.finished },
-    time_to_first_token: { unit: "ms", avg: repeat.latency.ttftMs?.mean, p99: repeat.latency.ttftMs?.p99 },
+    time_to_first_token: {
+      unit: "ms",
+      avg: repeat.latency.ttftMs?.mean,
+      p99: repeat.latency.ttftMs?.p99,
+      count: repeat.requests.finished,
+    },
     // What others call TPOT; gaps between events are AIPerf's inter chunk latency.
     inter_token_latency: { unit: "ms", p50: repeat.latency.tpotMs?.p50 },
     inter_chunk_latency: { unit: "ms", p50: repeat.latency.itlMs?.p50 },

@@ -160,6 +160,21 @@ describe("the figures of a recorded run are those that numpy computes of it", ()
     expect((figures.throughput?.meanInFlight ?? 0) / expected.meanInFlight).toBeCloseTo(1, 4);
   });
 
+  // As AIPerf 0.13 computes it, from latency and first token, and not from the gaps: vLLM does the same.
+  it("TPOT is vLLM's, and AIPerf's inter token latency", () => {
+    const measured = (records as RequestRecord[]).filter(
+      ({ isWarmup, outcome, usage }) =>
+        !isWarmup && outcome.type === "finished" && (usage?.completionTokens ?? 0) > 1,
+    );
+    const theirs = measured.map(({ sentMs, arrivalsMs, usage }) => {
+      const [latency, ttft] = [(arrivalsMs.at(-1) ?? 0) - sentMs, (arrivalsMs[0] ?? 0) - sentMs];
+      return (latency - ttft) / ((usage?.completionTokens ?? 0) - 1);
+    });
+    expect(figures.latency.tpotMs?.count).toBe(theirs.length);
+    expect(figures.latency.tpotMs?.mean).toBeCloseTo(mean(theirs), 9);
+    expect(figures.latency.tpotMs?.max).toBeCloseTo(Math.max(...theirs), 9);
+  });
+
   it("counts", () => {
     expect(figures.requests).toMatchObject({
       warmup: 4,
