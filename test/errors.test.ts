@@ -1,4 +1,6 @@
 // The error registry and conversion; native-fields.test.ts compares its codes with the native side.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { cancelledBy, InferenceError, isErrorCode, toInferenceError } from "../src/errors.js";
 
@@ -7,6 +9,18 @@ describe("InferenceError", () => {
     const error = new InferenceError("QUEUE_FULL", "full");
     expect(error).toMatchObject({ name: "InferenceError", code: "QUEUE_FULL", status: 429, retryable: true });
     expect(error).toBeInstanceOf(Error);
+  });
+
+  it("has no code that no test expects", () => {
+    const source = readFileSync(new URL("../src/errors.ts", import.meta.url), "utf8");
+    const codes = Array.from(source.matchAll(/^ {2}([A-Z_]+): \{ status/gm), ([, code]) => code as string);
+    expect(codes.length).toBeGreaterThan(30);
+    const lists = ["errors.test.ts", "native-fields.test.ts"];
+    const tests = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.test\.m?ts$/.test(name) && !lists.includes(name))
+      .map((name) => readFileSync(join(import.meta.dirname, name), "utf8"))
+      .join("\n");
+    expect(codes.filter((code) => !new RegExp(`\\b${code}\\b`).test(tests))).toEqual([]);
   });
 
   it("does not take an inherited property for a code", () => {

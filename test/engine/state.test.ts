@@ -7,9 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { StateFiles } from "../../src/engine/saved-state.js";
 import type { Engine, EngineOptions, Model } from "../../src/index.js";
+import type { NativeEngine } from "../../src/native.js";
 import { caught } from "../helpers/caught.js";
 import { loadEmbedded, withEngine } from "../helpers/embedded.js";
+import { nativeEnd } from "../helpers/fake-engine.js";
 
 let model: Model;
 let folder: string;
@@ -280,5 +283,17 @@ describe("an engine that closes meanwhile", () => {
     await engine.close();
     await writeFile(pipe, bytes);
     expect(await failure).toMatchObject({ name: "InferenceError", code: "ENGINE_CLOSED", status: 503 });
+  });
+
+  // The addon ends so where llama.cpp gives no bytes, or more than a buffer can hold.
+  it("is refused, and no file written, where the request ended without a state", async () => {
+    const file = join(folder, "lost");
+    const files = new StateFiles({ options: { slots: 1 } } as NativeEngine, {
+      fingerprint: "",
+      vocabularySize: 1,
+    });
+    const failure = await caught(() => files.write(file, null, nativeEnd()));
+    expect(failure).toMatchObject({ name: "InferenceError", code: "STATE_LOST", status: 500 });
+    expect(await readdir(folder)).not.toContain("lost");
   });
 });
