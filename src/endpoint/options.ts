@@ -58,7 +58,8 @@ export function judgeServeOptions(options: ServeOptions): JudgedServeOptions {
         "INFERNODE_API_KEY or --api-key; or --behind-gateway where something in front decides who may call",
     );
   }
-  return { ...options, ring, isLocal: isLocal && !options.behindGateway };
+  const host = options.host.replace(/^\[(.*)\]$/, "$1"); // an address of IPv6 as URLs spell it
+  return { ...options, host, ring, isLocal: isLocal && !options.behindGateway };
 }
 
 function isLoopback(host: string): boolean {

@@ -9,6 +9,7 @@ import { KeyRing, keysOf } from "../../src/http/keys.js";
 import { listen } from "../../src/http/listener.js";
 import { full } from "../../src/http/openai-routes.js";
 import { eventReply } from "../../src/http/replies.js";
+import { whyNotListening } from "../../src/serverless/not-listening.js";
 import { call, json, type Scene, until, usualOptions, withServer } from "./scene.js";
 
 const chat = JSON.stringify({
@@ -152,6 +153,8 @@ describe("keys", () => {
     expect(judge({ host: "0.0.0.0", keys: ["k"] }).ring.isEmpty).toBe(false);
     expect(judge({ host: "0.0.0.0", behindGateway: true }).isLocal).toBe(false);
     expect(judge({ host: "localhost" }).isLocal).toBe(true);
+    expect(judge({ host: "[::1]" })).toMatchObject({ host: "::1", isLocal: true }); // as URLs spell it
+    expect(whyNotListening({ code: "ENOTFOUND" }, "--port")).toContain("no address and no known name");
     for (const origin of ["app.example", "https://app.example/", "https://app.example/path", "null"])
       expect(() => judge({ origins: [origin] })).toThrow("--cors must be an origin");
   });
