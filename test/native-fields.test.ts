@@ -62,7 +62,6 @@ const strings = (text: string) => Array.from(text.matchAll(/"([^"]+)"/g), ([, va
 
 describe("what the addon reads is what TypeScript passes", () => {
   const convert = "napi/convert.cpp";
-  const request = "napi/prompt_convert.cpp";
   const plan = "napi/plan.cpp";
   it.each<[what: string, read: readonly string[], passed: readonly string[]]>([
     [
@@ -75,9 +74,7 @@ describe("what the addon reads is what TypeScript passes", () => {
     ],
     [
       "a request",
-      ["sampling_from(", "Prompt prompt_from(", "PromptForm form_from("].flatMap((opening) =>
-        reads(body(request, opening)),
-      ),
+      reads(uncommented(source("native/napi/prompt_convert.cpp"))),
       [...declared("NativeRequest"), ...declared("NativePromptForm")],
     ],
     [
