@@ -5,6 +5,6 @@
 
 namespace infernode {
 
-constexpr const char* kNativeInterface = "infernode native interface 9";
+constexpr const char* kNativeInterface = "infernode native interface 10";
 
 }  // namespace infernode

@@ -9,6 +9,7 @@ import { page } from "./matrix.js";
 import { chatCompletions, completions, responses } from "./openai.js";
 import { aiSdk, anthropic, langChain, runpod } from "./others.js";
 import { programClients } from "./programs.js";
+import { recordsFile, updatedRecords } from "./records.js";
 
 const clients = [
   ...[chatCompletions, completions, responses, anthropic, aiSdk, langChain, runpod],
@@ -37,24 +38,52 @@ afterAll(async () => {
   await started.ended;
 }, kPatience);
 
-const failed = new Set();
+const passed = new Set();
 const keyOf = (client, use) => `${client.name}: ${use}`;
 
 describe.each(clients)("$name", (client) => {
-  const reason = programClients.find((each) => each === client)?.reason;
+  const { reason, patience } = programClients.find((each) => each === client) ?? {};
   const checks = Object.entries(client.checks);
   it.skipIf(reason !== undefined).each(checks)(
     `%s${reason === undefined ? "" : ` (skipped: ${reason})`}`,
+    { timeout: patience ?? kPatience },
     async (use, check) => {
-      failed.add(keyOf(client, use));
       await check.run(place);
-      failed.delete(keyOf(client, use));
+      passed.add(keyOf(client, use));
     },
   );
 });
 
-it("docs/clients.md says what works", async () => {
-  const works = (client, use) => !failed.has(keyOf(client, use));
-  const file = join(import.meta.dirname, "../../docs/clients.md");
-  await expect(page(clients, works)).toMatchFileSnapshot(file);
+describe("docs/clients.md", () => {
+  const works = (client, use) => passed.has(keyOf(client, use));
+  const records = () => updatedRecords(programClients, works, new Date().toISOString().slice(0, 10));
+
+  it("has a record of what programs showed when they were last run", async () => {
+    await expect(`${JSON.stringify(records(), null, 2)}\n`).toMatchFileSnapshot(recordsFile);
+  });
+
+  it("says what works, of a program that is not here what was recorded of it", async () => {
+    const recorded = records();
+    const isProgram = (client) => programClients.includes(client);
+    const shown = (client, use) =>
+      isProgram(client) ? recorded[client.name]?.works[use] : works(client, use);
+    const title = (client) => {
+      const record = recorded[client.name];
+      if (record !== undefined) return `${record.ran} (${record.date})`;
+      return isProgram(client) ? `${client.name}, not run` : client.name;
+    };
+    const file = join(import.meta.dirname, "../../docs/clients.md");
+    await expect(page(clients, shown, title)).toMatchFileSnapshot(file);
+  });
+
+  it("has no mark for what was never run", () => {
+    const never = { name: "a client", checks: { whole: { calls: "ask", run: async () => {} } } };
+    const text = page(
+      [never],
+      () => undefined,
+      ({ name }) => name,
+    );
+    expect(text).toContain("| a client | not run | – |");
+    expect(text).not.toContain("✓");
+  });
 });

@@ -58,9 +58,9 @@ export function versioned(name: string): string {
 const opening = `# Clients
 
 Packages that people call a model with, unchanged, against \`infernode serve\`: what was tried of each, and works. "–": the client has no
-such call. "Left midway": the client aborts, and the generation ends on the server. Written by test/clients, which runs all of it; the
-rows of Python where \`INFERNODE_TEST_PYTHON\` names an interpreter that has the packages, that of Node 22 after
-\`npm run clients:node22\`.
+such call. "Left midway": the client aborts, and the generation ends on the server. Written by test/clients, which runs all of it. Programs
+of other languages and versions are run where they are installed, by \`npm run clients:python\` and \`npm run clients:node22\`; their
+rows name the version and the day of the last run that showed what they say.
 `;
 
 const closing = `
@@ -70,14 +70,20 @@ Base URLs: OpenAI's clients take \`http://HOST:PORT/v1\`, Anthropic's \`http://H
 [OpenAI's API](openai.md).
 `;
 
-/** @param works says of a client and a use whether its check passed */
-export function page(clients: readonly Client[], works: (client: Client, use: Use) => boolean): string {
+/** Of a use, whether its check passed; undefined: it was never run. */
+export type Works = (client: Client, use: Use) => boolean | undefined;
+
+/** @param title a client's first cell */
+export function page(clients: readonly Client[], works: Works, title: (client: Client) => string): string {
   const cell = (client: Client, use: Use) => {
     const check = client.checks[use];
     if (check === undefined) return "–";
-    return `${works(client, use) ? "✓" : "**fails**"} \`${check.calls}\``;
+    const passed = works(client, use);
+    if (passed === undefined) return "not run";
+    return `${passed ? "✓" : "**fails**"} \`${check.calls}\``;
   };
-  const row = (client: Client) => `| ${[client.name, ...uses.map((use) => cell(client, use))].join(" | ")} |`;
+  const row = (client: Client) =>
+    `| ${[title(client), ...uses.map((use) => cell(client, use))].join(" | ")} |`;
   const head = [`| client | ${uses.join(" | ")} |`, `|${"---|".repeat(uses.length + 1)}`];
   return [opening, ...head, ...clients.map(row), closing].join("\n");
 }

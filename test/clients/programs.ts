@@ -6,19 +6,25 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { clientsFolder } from "../../tools/clients/fetch.mjs";
 import { toolPlace } from "../../tools/package/tools.mjs";
-import { python } from "../helpers/python.js";
+import { python, pythonVersion } from "../helpers/python.js";
+import { lmEval } from "./lm-eval.js";
 import type { Check, Client, Place, Use } from "./matrix.js";
 import { untilCancelled } from "./openai.js";
 
-/** `reason`: what the program needs is not there. */
 export interface ProgramClient extends Client {
+  /** Why it is not run: what it needs is not there. */
   readonly reason: string | undefined;
+  /** Name and version of what is run. */
+  readonly ran: string;
+  /** Milliseconds of a check; a minute or two where it is left out. */
+  readonly patience?: number;
 }
 
 interface Program {
   /** What runs the file. */
   readonly program: string | undefined;
   readonly reason: string | undefined;
+  readonly ran: string;
   readonly file: string;
   /** Before the server's address. */
   readonly args?: readonly string[];
@@ -26,7 +32,7 @@ interface Program {
 
 function programClient(
   name: string,
-  { program, reason, file, args = [] }: Program,
+  { program, reason, ran, file, args = [] }: Program,
   calls: Partial<Record<Use, string>>,
 ): ProgramClient {
   const said = new Map<string, Promise<readonly string[]>>();
@@ -50,12 +56,14 @@ function programClient(
     },
   });
   const checks = Object.fromEntries(Object.entries(calls).map(([use, call]) => [use, check(use, call)]));
-  return { name, checks, reason };
+  return { name, checks, reason, ran };
 }
 
-function ofPython(name: string, module: string, file: string, calls: Partial<Record<Use, string>>) {
+function ofPython(module: string, file: string, calls: Partial<Record<Use, string>>) {
   const { program, reason } = python(module);
-  return programClient(name, { program, reason, file }, calls);
+  const name = `Python: ${module}`;
+  const ran = program === undefined ? name : `${name} ${pythonVersion(program, module)}`;
+  return programClient(name, { program, reason, ran, file }, calls);
 }
 
 const node22 = toolPlace("node22");
@@ -63,9 +71,10 @@ const isFetched = existsSync(node22) && existsSync(join(clientsFolder, "node_mod
 
 export const programClients: readonly ProgramClient[] = [
   programClient(
-    "openai 7.59, on Node 22",
+    "openai 7, on Node 22",
     {
       program: node22,
+      ran: "openai 7.59, on Node 22",
       reason: isFetched ? undefined : "`npm run clients:node22` fetches it",
       file: "openai_7.mjs",
       args: [clientsFolder],
@@ -80,7 +89,7 @@ export const programClients: readonly ProgramClient[] = [
       more: "models.list, NotFoundError",
     },
   ),
-  ofPython("Python: openai 2, 3", "openai", "openai_client.py", {
+  ofPython("openai", "openai_client.py", {
     whole: "chat.completions.create",
     stream: "stream=True",
     "left midway": "close",
@@ -89,10 +98,11 @@ export const programClients: readonly ProgramClient[] = [
     embeddings: "embeddings.create",
     more: "responses.create",
   }),
-  ofPython("Python: runpod 1", "runpod", "runpod_client.py", {
+  ofPython("runpod", "runpod_client.py", {
     whole: "run_sync",
     stream: "stream",
     "left midway": "cancel",
     more: "run, output, status, health",
   }),
+  lmEval,
 ];
