@@ -307,7 +307,7 @@ export interface NativeEngine {
   /** Tells that `tokens` more tokens of a request were read by its consumer. */
   acknowledge(id: number, tokens: number): void;
   /** Puts a saved state into host memory, if it has room and the state a state's form. */
-  giveState(
+  importState(
     state: NativeState & Pick<NativeRequest, "cacheSalt" | "loras">,
   ): Promise<"kept" | "no-room" | "malformed">;
   /** True once the engine has stopped by itself: it refuses every request. */

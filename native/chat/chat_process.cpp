@@ -48,16 +48,16 @@ void limit_time() {
 #endif
 
 // Everything cached from one request to the next.
-struct Desk {
+struct Caches {
   infernode::chat::Templates templates;
   infernode::chat::AnswerParser parser;
 };
 
-common_json answer(Desk& desk, const std::string& line) {
+common_json answer(Caches& caches, const std::string& line) {
   try {
     const common_json request = common_json::parse(line);
-    if (request.contains("messages")) return infernode::chat::render(desk.templates, request);
-    return desk.parser.parse(request);
+    if (request.contains("messages")) return infernode::chat::render(caches.templates, request);
+    return caches.parser.parse(request);
   } catch (const std::exception& error) {
     return common_json::object({{"error", std::string(error.what()).substr(0, kLongestError)}});
   }
@@ -69,10 +69,10 @@ int main() {
   limit_memory();
   common_log_pause(common_log_main());  // its thread writes, and nobody reads the log
   std::ios::sync_with_stdio(false);
-  Desk desk;
+  Caches caches;
   for (std::string line; std::getline(std::cin, line);) {
     limit_time();
-    std::cout << answer(desk, line).dump_safe() << '\n' << std::flush;
+    std::cout << answer(caches, line).dump_safe() << '\n' << std::flush;
   }
   return 0;
 }

@@ -19,8 +19,6 @@ namespace infernode::chat {
 
 namespace {
 
-constexpr std::size_t kTemplatesKept = 4;
-
 common_chat_tool_choice choice_from(const std::string& name) {
   if (name == "required") return COMMON_CHAT_TOOL_CHOICE_REQUIRED;
   if (name == "none") return COMMON_CHAT_TOOL_CHOICE_NONE;
@@ -135,15 +133,6 @@ bool thinks(const common_chat_params& params) {
   return std::ranges::none_of(params.thinking_end_tags, [&](const std::string& end) {
     return thought.find(end) != std::string::npos;
   });
-}
-
-common_chat_templates_ptr parsed(const std::string& source, const std::string& bos,
-                                 const std::string& eos) {
-  try {
-    return common_chat_templates_init(nullptr, source, bos, eos);
-  } catch (const std::exception&) {
-    throw std::runtime_error(unreadable(source));
-  }
 }
 
 // Null if every answer is plain text.
@@ -342,19 +331,6 @@ bool speaks_of_tools(const common_json& request) {
 }
 
 }  // namespace
-
-const common_chat_templates* Templates::get(const std::string& source, const std::string& bos,
-                                            const std::string& eos) {
-  const auto found = std::find_if(kept_.begin(), kept_.end(),
-                                  [&](const auto& entry) { return entry.first == source; });
-  if (found == kept_.end()) {
-    kept_.emplace_front(source, parsed(source, bos, eos));
-    if (kept_.size() > kTemplatesKept) kept_.pop_back();
-  } else {
-    kept_.splice(kept_.begin(), kept_, found);
-  }
-  return kept_.front().second.get();
-}
 
 common_json render(Templates& templates, const common_json& request) {
   const common_chat_templates* parsed =

@@ -4,24 +4,11 @@
 // infernode-chat, one thread.
 #pragma once
 
-#include <list>
-#include <string>
-#include <utility>
-
 #include "chat.h"
 #include "json.h"
+#include "templates.h"
 
 namespace infernode::chat {
-
-// Parsed templates by their text: parsing and probing a template takes many renderings.
-class Templates {
- public:
-  const common_chat_templates* get(const std::string& source, const std::string& bos,
-                                   const std::string& eos);
-
- private:
-  std::list<std::pair<std::string, common_chat_templates_ptr>> kept_;
-};
 
 // Returns the prompt, its stop strings and, under "answer" if the answer is more than plain text,
 // how to parse it and the grammar that constrains it.

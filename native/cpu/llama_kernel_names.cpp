@@ -1,5 +1,5 @@
 // Names of the routines in this folder that a CPU variant was compiled with: each exists for some
-// instruction sets only (measured_sets.h), which is not visible from outside. llama_runtime.cpp
+// instruction sets only (measured_sets.h), which is not visible from outside. llama_devices.cpp
 // finds this function by its name in the backend's library.
 #include "measured_sets.h"
 

@@ -1,9 +1,28 @@
 #include "model/cpu_cores.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "model/host_limits.h"
+
 namespace infernode {
+
+namespace {
+
+double steady_milliseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(now).count();
+}
+
+}  // namespace
+
+// Never destroyed: an engine's thread may wait for cores while the process exits.
+CpuCores& cpu_cores() {
+  static CpuCores& only = *new CpuCores(1, steady_milliseconds);
+  only.set_count(usable_cpus());
+  return only;
+}
 
 CpuCores::CpuCores(int count, Clock clock) : clock_(std::move(clock)), count_(std::max(count, 1)) {}
 
@@ -35,7 +54,7 @@ bool CpuCores::Member::waits() const {
 }
 
 CpuCores::Lease::~Lease() {
-  if (count_ > 0) member_.cores_.give_back(member_);
+  if (count_ > 0) member_.cores_.return_cores(member_);
 }
 
 int CpuCores::wait_for_turn(Member& member, int wants, const std::atomic<bool>& interrupted) {
@@ -57,7 +76,7 @@ int CpuCores::wait_for_turn(Member& member, int wants, const std::atomic<bool>& 
   return granted;
 }
 
-void CpuCores::give_back(Member& member) {
+void CpuCores::return_cores(Member& member) {
   const std::lock_guard lock(mutex_);
   member.held_ = 0;
   member.ended_ = clock_();

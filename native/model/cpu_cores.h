@@ -78,7 +78,7 @@ class CpuCores {
   int grantable(const Member& member) const;
   int free() const;
   [[nodiscard]] bool is_busy(const Member& member) const;
-  void give_back(Member& member);
+  void return_cores(Member& member);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -89,5 +89,8 @@ class CpuCores {
   std::vector<Member*> queue_;  // members whose passes wait, in order of arrival
   mutable std::vector<const Member*> others_;
 };
+
+// The cores that all engines of the process share: as many as the process may use at present.
+CpuCores& cpu_cores();
 
 }  // namespace infernode

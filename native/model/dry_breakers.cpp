@@ -18,7 +18,7 @@ void add_breaker(const LlamaModel& model, TokenId token, std::string_view word,
        at = word.find(text[0], at + 1)) {
     const std::string_view rest = word.substr(at);
     if (!text.starts_with(rest)) continue;
-    std::vector<TokenId> tail = model.tokenize(text.substr(rest.size()), false, false);
+    std::vector<TokenId> tail = model.vocab().tokenize(text.substr(rest.size()), false, false);
     if (tail.size() > kLongestTail) tail.resize(kLongestTail);
     breakers.add(token, std::move(tail));
   }
@@ -28,7 +28,7 @@ std::shared_ptr<const DryBreakers> make_breakers(const LlamaModel& model,
                                                  const std::vector<std::string>& texts) {
   auto breakers = std::make_shared<DryBreakers>();
   for (TokenId token = 0; token < model.vocab().size(); ++token) {
-    const std::string word = model.detokenize(std::span(&token, 1), true);
+    const std::string word = model.vocab().detokenize(std::span(&token, 1), true);
     for (const std::string& text : texts) add_breaker(model, token, word, text, *breakers);
   }
   return breakers;

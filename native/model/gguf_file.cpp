@@ -12,6 +12,8 @@
 
 #include "core/types.h"
 #include "model/gguf_parser.h"
+#include "model/gguf_reader.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

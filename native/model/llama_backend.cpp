@@ -1,72 +1,26 @@
 #include "model/llama_backend.h"
 
 #include <algorithm>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "ggml-backend.h"
-#include "ggml-cpu.h"
 #include "llama.h"
 #include "model/cache_kind.h"
-#include "model/gguf_parser.h"
-#include "model/host_limits.h"
+#include "model/llama_abort.h"
 #include "model/llama_context.h"
+#include "model/llama_engine_context.h"
 #include "model/llama_facts.h"
-#include "model/llama_memory_sizes.h"
+#include "model/llama_log.h"
+#include "model/llama_lost.h"
 #include "model/llama_rows.h"
-#include "model/llama_runtime.h"
-#include "model/memory_estimate.h"
+#include "model/llama_threads.h"
 #include "model/sequence_state.h"
 
 namespace infernode {
 
 namespace {
-
-// Rounds that a worker thread polls for the next graph before it sleeps, in units of 131,072: long
-// enough to bridge sampling between two passes, short enough to leave the core to Node afterwards.
-// ggml's default is fifty times as long.
-constexpr std::uint32_t kPollLevel = 1;
-
-// A function of the CPU backend's library, which is loaded at run time, not linked.
-template <typename Function>
-Function* cpu_function(const char* name) {
-  ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-  if (device == nullptr) return nullptr;
-  return reinterpret_cast<Function*>(
-      ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
-}
-
-Error too_big_for_host(const ContextOptions& options, const MemoryNeeded& needed) {
-  return {ErrorCode::kOutOfMemory,
-          options.described() + " needs about " + in_mib(needed.host_bytes) +
-              (needed.devices.empty() ? "; " : " of the host's memory; ") +
-              in_mib(available_memory_bytes()) + " are available. Lower " +
-              (options.cells > 0 ? "kvCells" : "slots") + " or contextLength."};
-}
-
-// Linux grants memory it does not have and kills the process later, and a device's allocator fails
-// after seconds without numbers: so the sums are checked first.
-void check_context_room(const LlamaModel& model, const ContextOptions& options) {
-  const MemoryNeeded needed = model.memory_needed(options.shape());
-  check_context_fits(options.described(), needed, memory_room());
-  const std::uint64_t available = available_memory_bytes();
-  if (available > 0 && needed.host_bytes > available) throw too_big_for_host(options, needed);
-}
-
-// After a failed allocation the sums are checked again, since another process may have allocated
-// memory meanwhile. If there is enough by all figures, llama.cpp's own message is reported.
-ContextHandle context_of(const LlamaModel& model, const ContextOptions& options) {
-  MadeContext made =
-      make_context(*model.handle(), context_params(options.shape(), options.threads));
-  if (made.context != nullptr) return std::move(made.context);
-  if (made.out_of_memory) check_context_room(model, options);
-  refuse_context(made);
-}
 
 // The status of a llama_decode() call. On the CPU a graph fails if it was interrupted, otherwise
 // for lack of memory.
@@ -89,14 +43,6 @@ DecodeStatus status_of_code(std::int32_t code, bool on_devices) {
 
 }  // namespace
 
-std::string ContextOptions::described() const {
-  return "A context of " + (cells > 0 ? std::to_string(cells) + " cells"
-                                      : std::to_string(slots) + " slots with " +
-                                            std::to_string(context_length) + " tokens each");
-}
-
-void LlamaBackend::ContextDeleter::operator()(llama_context* context) const { llama_free(context); }
-
 LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const ContextOptions& options,
                            const LlamaBackend* shares_threads_with)
     : model_(std::move(model)) {
@@ -114,7 +60,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   for (const LoraOptions& lora : options.loras) loras_.push_back(load_lora(*model_, lora));
   {
     const std::shared_lock counting(model_->adapter_mutex());
-    context_.reset(context_of(*model_, options).release());
+    context_ = make_engine_context(*model_, options);
   }
   for (const LoraOptions& lora : options.loras) own_scales_.push_back(lora.scale);
   LlamaBackend::use_adapters({});
@@ -124,10 +70,12 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
     return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
   };
   llama_set_abort_callback(context_.get(), stop, &interrupted_);
-  threads_ = std::min(options.threads, cpu_cores().count());
-  attach_threads(shares_threads_with);
+  threads_ = std::make_unique<LlamaThreads>(
+      *context_, *model_, options.threads,
+      shares_threads_with == nullptr ? nullptr : shares_threads_with->threads_.get());
   // Where a part is computed on the CPU, llama_decode returns when that part has ended.
-  limits_.facts.asynchronous = cores_ == nullptr && options.kv_offload && all_asynchronous(*model_);
+  limits_.facts.asynchronous =
+      !threads_->on_cpu() && options.kv_offload && all_asynchronous(*model_);
 }
 
 void LlamaBackend::set_limits(const ContextOptions& options) {
@@ -150,77 +98,13 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
   if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
 }
 
-// ggml thread pools by the number of threads a pass uses, since the threads of a pool that a pass
-// does not use would spin through it. An engine's backends share them for the same reason: while
-// one computes, the threads of the other sleep. All pools live as long as the contexts, which keep
-// a pointer to their last one.
-struct ThreadPools {
-  using Pool = std::unique_ptr<ggml_threadpool, void (*)(ggml_threadpool*)>;
-  std::map<std::int32_t, Pool> by_threads;
-
-  // Null for one thread, which needs no pool, and if the CPU backend offers none.
-  ggml_threadpool* find(std::int32_t threads) {
-    if (threads < 2) return nullptr;
-    if (const auto known = by_threads.find(threads); known != by_threads.end())
-      return known->second.get();
-    auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
-    auto* release = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
-    if (create == nullptr || release == nullptr) return nullptr;
-    ggml_threadpool_params params = ggml_threadpool_params_default(threads);
-    params.poll = kPollLevel;
-    return by_threads.emplace(threads, Pool(create(&params), release)).first->second.get();
-  }
-};
-
-namespace {
-
-struct Leftover {
-  std::shared_ptr<const LlamaModel> model;
-  std::shared_ptr<void> pools;
-  llama_context* context;
-};
-
-// Never destroyed: after an aborted pass its contents are neither used nor freed, since threads may
-// still compute with them and freeing memory of a lost device ends the process.
-void leave_behind(Leftover leftover) {
-  static std::mutex mutex;
-  static std::vector<Leftover>& leftovers = *new std::vector<Leftover>;
-  const std::lock_guard lock(mutex);
-  leftovers.push_back(std::move(leftover));
-}
-
-}  // namespace
-
 LlamaBackend::~LlamaBackend() {
-  if (lost_) leave_behind({model_, pools_, context_.release()});
-}
-
-void LlamaBackend::attach_threads(const LlamaBackend* shared) {
-  const std::vector<ModelDevice>& devices = model_->info().devices;
-  const bool on_host = std::ranges::any_of(
-      devices, [](const ModelDevice& device) { return device.name == "CPU" && device.computes(); });
-  if (on_host) {
-    cores_ = shared == nullptr ? nullptr : shared->cores_;
-    if (cores_ == nullptr) cores_ = std::make_shared<CpuCores::Member>(cpu_cores());
-  }
-  pools_ = shared == nullptr ? std::make_shared<ThreadPools>() : shared->pools_;
-  compute_with(threads_);
-}
-
-// llama.cpp logs every call.
-void LlamaBackend::compute_with(std::int32_t threads) {
-  if (std::exchange(computing_, threads) == threads) return;
-  llama_set_n_threads(context_.get(), threads, threads);
-  if (ggml_threadpool* pool = pools_->find(threads); pool != nullptr) {
-    llama_attach_threadpool(context_.get(), pool, nullptr);
-  } else {
-    llama_detach_threadpool(context_.get());
-  }
+  if (lost_) leak({model_, threads_->pools(), std::move(context_)});
 }
 
 void LlamaBackend::interrupt() {
   interrupted_.store(true, std::memory_order_relaxed);
-  if (cores_ != nullptr) cores_->wake();
+  threads_->wake();
 }
 
 // Whether llama_decode would take these rows: for others it aborts the process or returns -1.
@@ -249,7 +133,7 @@ DecodeStatus LlamaBackend::submit(const PassRows& pass) {
   submitted_rows_ = 0;
   if (lost_) return DecodeStatus::kLost;
   if (!acceptable(pass)) return DecodeStatus::kInvalid;
-  const DecodeStatus status = cores_ == nullptr ? submit_rows(pass) : submit_on_cores(pass);
+  const DecodeStatus status = threads_->on_cpu() ? submit_on_cores(pass) : submit_rows(pass);
   if (status == DecodeStatus::kOk) submitted_rows_ = pass.rows.size();
   return status;
 }
@@ -266,9 +150,9 @@ DecodeStatus LlamaBackend::wait() {
 // A pass that computes on the CPU, or partly, holds its cores until it has ended.
 DecodeStatus LlamaBackend::submit_on_cores(const PassRows& pass) {
   // Before any lock is taken: a thread that holds one must not wait for cores.
-  const CpuCores::Lease cores = cores_->take(threads_, interrupted_);
+  const CpuCores::Lease cores = threads_->lease(interrupted_);
   if (cores.count() == 0) return DecodeStatus::kFailed;  // the engine is closing
-  compute_with(cores.count());
+  threads_->compute_with(cores.count());
   const DecodeStatus status = submit_rows(pass);
   return status == DecodeStatus::kOk ? synchronize() : status;
 }

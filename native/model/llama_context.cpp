@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
-#include "model/llama_runtime.h"
+#include "model/gguf_text.h"
+#include "model/llama_abort.h"
+#include "model/llama_log.h"
 
 namespace infernode {
 
@@ -71,7 +72,8 @@ MadeContext make_context(llama_model& model, const llama_context_params& params)
   } catch (const LlamaAborted& aborted) {
     made.refusal = aborted.what();
   }
-  made.out_of_memory = tell_of_memory(capture.errors()) || tell_of_memory({&made.refusal, 1});
+  made.out_of_memory =
+      reports_out_of_memory(capture.errors()) || reports_out_of_memory({&made.refusal, 1});
   return made;
 }
 

@@ -2,18 +2,13 @@
 // refusals into sentences. Pure functions except for the creation; any thread may call them.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "llama.h"
+#include "model/llama_handles.h"
 #include "model/memory_estimate.h"
 
 namespace infernode {
-
-struct ContextDeleter {
-  void operator()(llama_context* context) const { llama_free(context); }
-};
-using ContextHandle = std::unique_ptr<llama_context, ContextDeleter>;
 
 llama_context_params context_params(const EngineShape& shape, std::int32_t threads);
 

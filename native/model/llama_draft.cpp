@@ -8,7 +8,7 @@
 
 #include "core/drafting/speculation.h"
 #include "llama.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

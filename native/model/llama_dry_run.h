@@ -7,30 +7,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
-#include "ggml-backend.h"
-#include "llama.h"
 #include "model/gguf_file.h"
 #include "model/memory_estimate.h"
 #include "model/placement.h"
 
 namespace infernode {
-
-// llama.cpp's load parameters for a placement; owns the lists they point to.
-class PlacedParams {
- public:
-  // Throws Error(kInvalidOption) for a device that llama_devices() does not list.
-  explicit PlacedParams(const Placement& placement);
-  PlacedParams(const PlacedParams&) = delete;
-  PlacedParams& operator=(const PlacedParams&) = delete;
-
-  llama_model_params values;
-
- private:
-  std::vector<ggml_backend_dev_t> devices_;  // ends with a null pointer
-  std::vector<float> tensor_split_;          // llama_max_devices() entries
-};
 
 class LlamaDryRun {
  public:
@@ -56,8 +38,5 @@ class LlamaDryRun {
   std::uint64_t state_bytes_ = 0;  // approximately, for one sequence
   Placement placement_;
 };
-
-// The error for a failed load, as LlamaModel reports it, from llama.cpp's reason.
-[[noreturn]] void refuse_load(const std::string& label, std::span<const std::string> errors);
 
 }  // namespace infernode

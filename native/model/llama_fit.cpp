@@ -8,8 +8,8 @@
 
 #include "ggml.h"
 #include "model/llama_dry_run.h"
+#include "model/llama_log.h"
 #include "model/llama_memory_sizes.h"
-#include "model/llama_runtime.h"
 #include "model/memory_estimate.h"
 
 namespace infernode {

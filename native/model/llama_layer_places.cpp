@@ -35,7 +35,7 @@ std::optional<LayerLine> read_line(std::string_view line) {
 
 }  // namespace
 
-void LlamaLayerPlaces::hear(std::string_view line) {
+void LlamaLayerPlaces::add_line(std::string_view line) {
   const auto read = read_line(line);
   if (read) device_of_[read->layer] = std::string(read->device);
 }

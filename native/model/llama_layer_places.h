@@ -26,7 +26,7 @@ struct ModelDevice {
 class LlamaLayerPlaces {
  public:
   // Takes one line of llama.cpp's log; most lines say nothing about layers.
-  void hear(std::string_view line);
+  void add_line(std::string_view line);
 
   // The placement's devices, in its order, and the host if it has layers or weights. `layer_count`
   // does not include the output layer.

@@ -9,9 +9,10 @@
 #include <tuple>
 
 #include "llama.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 #include "model/host_limits.h"
-#include "model/llama_runtime.h"
+#include "model/llama_abort.h"
+#include "model/llama_log.h"
 #include "model/memory_estimate.h"
 #include "model/page_cache.h"
 
@@ -82,7 +83,7 @@ Lora load_lora(const LlamaModel& model, const LoraOptions& options) {
   if (lora == nullptr) {
     const std::string reason =
         capture.errors().empty() ? "no reason given" : capture.errors().back();
-    if (tell_of_memory(capture.errors())) {
+    if (reports_out_of_memory(capture.errors())) {
       throw Error(ErrorCode::kOutOfMemory, quoted_path(file.label()) + " did not fit: " +
                                                printable(reason, 240) + "; load fewer adapters.");
     }

@@ -3,21 +3,15 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
+#include "model/context_options.h"
 #include "model/llama_model.h"
 
 struct llama_adapter_lora;
 struct llama_context;
 
 namespace infernode {
-
-struct LoraOptions {
-  std::string name;    // the name by which requests choose it
-  std::string path;    // path of the adapter's GGUF file
-  float scale = 1.0f;  // factor of the difference; 0: none
-};
 
 struct LoraDeleter {
   const LlamaModel* model = nullptr;  // outlives its adapters

@@ -12,7 +12,8 @@
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml.h"
-#include "model/llama_runtime.h"
+#include "model/llama_abort.h"
+#include "model/llama_log.h"
 
 namespace infernode {
 

@@ -7,7 +7,7 @@
 #include "../src/llama-ext.h"
 #include "ggml-backend.h"
 #include "model/host_limits.h"
-#include "model/llama_runtime.h"
+#include "model/llama_devices.h"
 
 namespace infernode {
 

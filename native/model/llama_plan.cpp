@@ -6,7 +6,7 @@ namespace infernode {
 
 std::vector<MemoryNeeded> plan_memory(const LoadOptions& options,
                                       std::span<const EngineShape> shapes) {
-  const LlamaDryRun dry_run(LlamaModel::read_headers(options), {});
+  const LlamaDryRun dry_run(read_model_headers(options), {});
   const WeightMemory weights = dry_run.weights();
   std::vector<MemoryNeeded> all;
   for (const EngineShape& shape : shapes) {

@@ -18,10 +18,11 @@
 #include "core/failures.h"
 #include "core/types.h"
 #include "llama.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 #include "model/host_limits.h"
+#include "model/llama_abort.h"
 #include "model/llama_dry_run.h"
-#include "model/llama_runtime.h"
+#include "model/llama_log.h"
 #include "model/memory_estimate.h"
 
 namespace infernode {
@@ -184,7 +185,7 @@ class Lines {
       : progress_(std::move(progress)), cancelled_(cancelled) {}
 
   // Does not throw on the line that reports its own exception.
-  void hear(int level, std::string_view line) {
+  void read_line(int level, std::string_view line) {
     const bool is_error = level >= GGML_LOG_LEVEL_ERROR;
     if (!is_error && cancelled_ != nullptr && cancelled_->load()) throw Cancelled();
     unsigned done = 0, all = 0;
@@ -256,7 +257,8 @@ void run(const std::string& from, const std::string& to, const llama_model_quant
   const LlamaAbortGuard guard;
   std::uint32_t failed = 1;
   {
-    const LlamaLogWatch watch([&](int level, std::string_view line) { lines.hear(level, line); });
+    const LlamaLogWatch watch(
+        [&](int level, std::string_view line) { lines.read_line(level, line); });
     failed = llama_model_quantize(from.c_str(), to.c_str(), &params);
   }
   if (failed == 0) return;
@@ -264,7 +266,7 @@ void run(const std::string& from, const std::string& to, const llama_model_quant
   const std::string reason = errors.empty() ? "it gave no reason" : errors.back();
   if (reason.find("cancelled") != std::string::npos)
     throw Error(ErrorCode::kCancelled, "Quantizing " + quoted_path(label) + " was cancelled.");
-  if (tell_of_memory(errors))
+  if (reports_out_of_memory(errors))
     throw Error(ErrorCode::kOutOfMemory,
                 "There is too little memory to quantize " + quoted_path(label) + ".");
   if (reason.find("iostream") != std::string::npos) refuse_quantized(to, label);

@@ -9,7 +9,7 @@
 
 #include "core/types.h"
 #include "ggml.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

@@ -44,7 +44,7 @@ bool is_word(std::uint8_t byte) {
 
 TextSlices::TextSlices(const LlamaModel& model)
     : TextSlices(llama_model_get_vocab(model.handle()), model.file().string("tokenizer.ggml.model"),
-                 model.adds_space()) {}
+                 model.vocab().adds_space()) {}
 
 TextSlices::TextSlices(const llama_vocab* vocab, std::string_view tokenizer, bool adds_space)
     : adds_space_(adds_space) {
@@ -84,7 +84,7 @@ void TextSlices::learn(std::string_view token) {
 TextSlices::Slice TextSlices::first(std::string_view text, std::size_t bytes) const {
   if (divisible_) {
     for (std::size_t at = std::max<std::size_t>(bytes, 1); at + 1 < text.size(); ++at)
-      if (cuts(text, at)) return {at, adds_space_ ? at + 1 : at};
+      if (is_boundary(text, at)) return {at, adds_space_ ? at + 1 : at};
   }
   return {text.size(), text.size()};
 }
@@ -92,7 +92,7 @@ TextSlices::Slice TextSlices::first(std::string_view text, std::size_t bytes) co
 // Split before a single space or line end between two characters if no token spans it, so that no
 // merge does; if every pre-tokenizer of llama.cpp continues after it as at the start of a text; and
 // if no special token that is matched first touches it.
-bool TextSlices::cuts(std::string_view text, std::size_t at) const {
+bool TextSlices::is_boundary(std::string_view text, std::size_t at) const {
   const std::uint8_t before = byte_at(text, at - 1);
   const std::uint8_t after = byte_at(text, at + 1);
   const bool space = text[at] == ' ';

@@ -32,7 +32,7 @@ class TextSlices {
 
  private:
   void learn(std::string_view token);
-  [[nodiscard]] bool cuts(std::string_view text, std::size_t at) const;
+  [[nodiscard]] bool is_boundary(std::string_view text, std::size_t at) const;
 
   bool divisible_ = false;         // the tokenizer's tokens depend on nearby characters only
   bool adds_space_ = false;        // it adds a space before the first word of each text

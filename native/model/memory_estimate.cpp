@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

@@ -11,7 +11,7 @@
 
 #include "core/types.h"
 #include "model/architectures.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

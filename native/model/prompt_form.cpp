@@ -16,10 +16,11 @@ struct Control {
 // The placeholders in the template, longest first.
 std::vector<Control> controls_of(const LlamaModel& model, const std::string& text) {
   std::map<std::string, TokenId> found;
-  for (const TokenId token : model.tokenize(text, false, true)) {
+  for (const TokenId token : model.vocab().tokenize(text, false, true)) {
     if (!model.vocab().piece(token).empty()) continue;
     const TokenId one[] = {token};
-    if (std::string spelt = model.detokenize(one, true); !spelt.empty()) found[spelt] = token;
+    if (std::string spelt = model.vocab().detokenize(one, true); !spelt.empty())
+      found[spelt] = token;
   }
   std::vector<Control> controls;
   for (const auto& [spelt, token] : found) controls.push_back({spelt, token});

@@ -32,7 +32,7 @@ void PromptQueue::run() {
     if (pending_.empty()) mailbox_.wait();
     const bool closing = mailbox_.closed();
     for (Prompt& prompt : mailbox_.drain()) take(std::move(prompt));
-    if (!pending_.empty()) go_on();
+    if (!pending_.empty()) tokenize_slice();
     if (closing && pending_.empty()) return;
   }
 }
@@ -40,20 +40,20 @@ void PromptQueue::run() {
 void PromptQueue::take(Prompt prompt) {
   if (end_if_cancelled(prompt)) return;
   const RequestId id = prompt.id;
-  guarded(id, [&] {
+  end_if_it_fails(id, [&] {
     if (const auto* fork = std::get_if<PromptFork>(&prompt.content)) {
       // The engine must receive its source request first.
       const auto is_source = [&](const Pending& one) { return one.prompt.id == fork->source; };
       if (std::ranges::any_of(pending_, is_source))
         pending_.push_back({std::move(prompt), {}});
       else
-        hand_over(std::move(prompt), {});
+        submit_or_refuse(std::move(prompt), {});
     } else if (auto* content = std::get_if<std::vector<TokenId>>(&prompt.content)) {
       std::vector<TokenId> tokens = std::move(*content);  // before the prompt is moved
-      hand_over(std::move(prompt), std::move(tokens));
+      submit_or_refuse(std::move(prompt), std::move(tokens));
     } else {
       Pending pending{std::move(prompt), {}};
-      pending.work = work_of(pending.prompt);
+      pending.work = tokenizing_of(pending.prompt);
       if (advance(pending)) pending_.push_back(std::move(pending));
     }
   });
@@ -68,7 +68,7 @@ bool PromptQueue::end_if_cancelled(const Prompt& prompt) {
 }
 
 // Throws for a text that cannot fit, before any work is spent on it.
-std::unique_ptr<Tokenizing> PromptQueue::work_of(Prompt& prompt) const {
+std::unique_ptr<Tokenizing> PromptQueue::tokenizing_of(Prompt& prompt) const {
   if (auto* form = std::get_if<PromptForm>(&prompt.content))
     return std::make_unique<Tokenizing>(*model_, slices_, *form);
   auto& text = std::get<PromptText>(prompt.content);
@@ -78,11 +78,11 @@ std::unique_ptr<Tokenizing> PromptQueue::work_of(Prompt& prompt) const {
 }
 
 // Tokenizes the next slice of the prompt at the front.
-void PromptQueue::go_on() {
+void PromptQueue::tokenize_slice() {
   Pending pending = std::move(pending_.front());
   pending_.pop_front();
   if (end_if_cancelled(pending.prompt)) return;
-  guarded(pending.prompt.id, [&] {
+  end_if_it_fails(pending.prompt.id, [&] {
     if (advance(pending)) pending_.push_back(std::move(pending));
   });
 }
@@ -93,19 +93,19 @@ bool PromptQueue::advance(Pending& pending) {
     const RequestId source = std::get<PromptFork>(pending.prompt.content).source;
     const auto is_source = [&](const Pending& one) { return one.prompt.id == source; };
     if (std::ranges::any_of(pending_, is_source)) return true;
-    hand_over(std::move(pending.prompt), {});
+    submit_or_refuse(std::move(pending.prompt), {});
     return false;
   }
   if (pending.work->step()) {
     if (pending.prompt.most_tokens == 0) engine_.check_prompt(pending.work->least_tokens());
     return true;
   }
-  hand_over(std::move(pending.prompt), std::move(pending.work->tokens()));
+  submit_or_refuse(std::move(pending.prompt), std::move(pending.work->tokens()));
   return false;
 }
 
 template <typename Work>
-void PromptQueue::guarded(RequestId id, const Work& work) {
+void PromptQueue::end_if_it_fails(RequestId id, const Work& work) {
   try {
     work();
   } catch (...) {
@@ -115,7 +115,7 @@ void PromptQueue::guarded(RequestId id, const Work& work) {
   }
 }
 
-void PromptQueue::hand_over(Prompt prompt, std::vector<TokenId> tokens) {
+void PromptQueue::submit_or_refuse(Prompt prompt, std::vector<TokenId> tokens) {
   const RequestId id = prompt.id;
   if (const auto failure = submit(std::move(prompt), std::move(tokens))) refuse(id, *failure);
 }
@@ -159,7 +159,7 @@ void PromptQueue::bind(Prompt& prompt) {
 void PromptQueue::forbid(Prompt& prompt) const {
   for (const std::string& word : prompt.bad_words) {
     for (const std::string& text : {word, " " + word}) {
-      std::vector<TokenId> phrase = model_->tokenize(text, false, false);
+      std::vector<TokenId> phrase = model_->vocab().tokenize(text, false, false);
       if (!phrase.empty()) prompt.params.bad_phrases.push_back(std::move(phrase));
     }
   }

@@ -68,13 +68,13 @@ class PromptQueue {
   void run();
   void take(Prompt prompt);
   [[nodiscard]] bool end_if_cancelled(const Prompt& prompt);
-  [[nodiscard]] std::unique_ptr<Tokenizing> work_of(Prompt& prompt) const;
-  void go_on();
+  [[nodiscard]] std::unique_ptr<Tokenizing> tokenizing_of(Prompt& prompt) const;
+  void tokenize_slice();
   [[nodiscard]] bool advance(Pending& pending);
-  void hand_over(Prompt prompt, std::vector<TokenId> tokens);
+  void submit_or_refuse(Prompt prompt, std::vector<TokenId> tokens);
   [[nodiscard]] std::optional<Failure> submit(Prompt prompt, std::vector<TokenId> tokens);
   template <typename Work>
-  void guarded(RequestId id, const Work& work);
+  void end_if_it_fails(RequestId id, const Work& work);
   void bind(Prompt& prompt);
   void forbid(Prompt& prompt) const;
   void refuse(RequestId id, const Failure& failure) noexcept;

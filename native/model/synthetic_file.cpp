@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
 #include "model/gguf_reads.h"
+#include "model/gguf_text.h"
 #include "model/synthetic_plan.h"
 
 namespace infernode {

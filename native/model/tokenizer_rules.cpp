@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 #include "model/model_rules.h"
 
 namespace infernode {

@@ -14,11 +14,11 @@ constexpr std::size_t kSlice = 32 * 1024;  // bytes: some 10 ms
 Tokenizing::Tokenizing(const LlamaModel& model, const TextSlices& slices, PromptText prompt)
     : model_(model), slices_(slices), parse_special_(prompt.parse_special) {
   if (prompt.text.size() <= kSlice || !slices.divisible()) {
-    tokens_ = model.tokenize(prompt.text, prompt.add_special, prompt.parse_special);
+    tokens_ = model.vocab().tokenize(prompt.text, prompt.add_special, prompt.parse_special);
     return;
   }
   std::vector<TokenId> around;
-  if (prompt.add_special) around = model.tokenize("", true, false);
+  if (prompt.add_special) around = model.vocab().tokenize("", true, false);
   const std::size_t before = model.info().add_bos && !around.empty() ? 1 : 0;
   tokens_.assign(around.begin(), around.begin() + static_cast<std::ptrdiff_t>(before));
   add(std::move(prompt.text));
@@ -46,7 +46,7 @@ bool Tokenizing::step() {
         std::string_view(std::get<std::string>(left_.front())).substr(at_);
     const TextSlices::Slice slice = slices_.first(rest, kSlice - bytes);
     const std::vector<TokenId> more =
-        model_.tokenize(rest.substr(0, slice.length), false, parse_special_);
+        model_.vocab().tokenize(rest.substr(0, slice.length), false, parse_special_);
     tokens_.insert(tokens_.end(), more.begin(), more.end());
     bytes += slice.length;
     bytes_left_ -= slice.next;

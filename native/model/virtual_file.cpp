@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

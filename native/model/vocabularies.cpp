@@ -48,7 +48,7 @@ Vocabularies::Entry& Vocabularies::all_visible() {
     std::shared_ptr<const Vocab> plain(model_, &model_->vocab());
     std::map<TokenId, std::string> texts;
     for (TokenId token = 0; token < plain->size(); ++token) {
-      if (plain->piece(token).empty()) texts.emplace(token, model_->token_bytes(token));
+      if (plain->piece(token).empty()) texts.emplace(token, model_->vocab().token_bytes(token));
     }
     auto vocab = std::make_shared<const VisibleVocab>(std::move(plain), std::move(texts));
     all_ = std::make_unique<Entry>(Entry{{}, vocab, GrammarCache(vocab)});
@@ -61,7 +61,7 @@ std::shared_ptr<const Vocab> Vocabularies::vocab_with(
   std::shared_ptr<const Vocab> plain(model_, &model_->vocab());
   std::map<TokenId, std::string> texts;
   for (const std::string& text : visible) {
-    const std::vector<TokenId> tokens = model_->tokenize(text, false, true);
+    const std::vector<TokenId> tokens = model_->vocab().tokenize(text, false, true);
     if (tokens.size() == 1 && plain->piece(tokens[0]).empty()) texts.emplace(tokens[0], text);
   }
   if (texts.empty()) return plain;

@@ -10,19 +10,20 @@
 #include <utility>
 #include <vector>
 
+#include "model/llama_log.h"
 #include "model/llama_runtime.h"
 #include "napi/addon_data.h"
 #include "napi/convert.h"
 #include "napi/devices.h"
 #include "napi/engine_wrap.h"
 #include "napi/exit_guard.h"
-#include "napi/heard.h"
 #include "napi/inspect.h"
 #include "napi/model_wrap.h"
 #include "napi/native_interface.h"
 #include "napi/pack_worker.h"
 #include "napi/plan.h"
 #include "napi/quantize_worker.h"
+#include "napi/reporting_call.h"
 
 namespace infernode {
 
@@ -122,7 +123,7 @@ void LogTarget::send(int level, std::string_view text) {
   const auto deliver = [](Napi::Env env, const Napi::Function& sink, LogLine* taken) {
     const std::unique_ptr<LogLine> owned(taken);
     if (env == nullptr) return;
-    call_heard(env, [&] {
+    call_reporting(env, [&] {
       sink.Call({Napi::Number::New(env, owned->level), Napi::String::New(env, owned->text)});
     });
   };

@@ -4,6 +4,7 @@
 
 #include "model/cuda_libraries.h"
 #include "model/host_limits.h"
+#include "model/llama_devices.h"
 
 namespace infernode {
 

@@ -18,22 +18,9 @@
 
 namespace infernode {
 
-// The host cache's limit if the options leave it open.
-void choose_host_cache(EngineOptions& options, const MemoryNeeded& needed);
-
 class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-
-  // The models of an engine; `draft` may be null.
-  struct Models {
-    std::shared_ptr<const LlamaModel> model;
-    std::shared_ptr<const LlamaModel> draft;
-  };
-
-  // Returns a promise of an EngineWrap; the contexts are created on a libuv worker.
-  static Napi::Promise create(Napi::Env env, Models models, const Napi::Object& options,
-                              const Napi::Function& handler);
 
   explicit EngineWrap(const Napi::CallbackInfo& info);
   ~EngineWrap() override;
@@ -60,7 +47,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void fork(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   void acknowledge(const Napi::CallbackInfo& info);
-  Napi::Value give_state(const Napi::CallbackInfo& info);
+  Napi::Value import_state(const Napi::CallbackInfo& info);
   Napi::Value broken(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "napi/convert.h"
-#include "napi/heard.h"
+#include "napi/reporting_call.h"
 
 namespace infernode {
 
@@ -120,7 +120,7 @@ void EventChannel::on_wake_up(Napi::Env env, Napi::Function handler, EventChanne
   // Node passes no environment when it drains the queue at teardown.
   if (env == nullptr || channel == nullptr) return;
   channel->wake_ups_.fetch_add(1, std::memory_order_relaxed);
-  call_heard(env, [&] { channel->deliver(env, handler); });
+  call_reporting(env, [&] { channel->deliver(env, handler); });
 }
 
 void EventChannel::deliver_rest(Napi::Env env) { deliver(env, handler_.Value()); }

@@ -11,6 +11,7 @@
 #include "napi/cancellable_worker.h"
 #include "napi/checkpoint_convert.h"
 #include "napi/convert.h"
+#include "napi/create_engine.h"
 #include "napi/engine_wrap.h"
 #include "napi/placement.h"
 
@@ -110,7 +111,7 @@ Napi::Value ModelWrap::tensors(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::tokenize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   try {
-    const std::vector<TokenId> tokens = model(env)->tokenize(
+    const std::vector<TokenId> tokens = model(env)->vocab().tokenize(
         info[0].ToString().Utf8Value(), info[1].ToBoolean(), info[2].ToBoolean());
     Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
     std::copy(tokens.begin(), tokens.end(), array.Data());
@@ -124,8 +125,9 @@ Napi::Value ModelWrap::detokenize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto tokens = info[0].As<Napi::Int32Array>();
   try {
-    return Napi::String::New(
-        env, model(env)->detokenize({tokens.Data(), tokens.ElementLength()}, info[1].ToBoolean()));
+    return Napi::String::New(env,
+                             model(env)->vocab().detokenize({tokens.Data(), tokens.ElementLength()},
+                                                            info[1].ToBoolean()));
   } catch (const Error& error) {
     throw error_to(env, {error.code(), error.what()});
   }
@@ -134,7 +136,7 @@ Napi::Value ModelWrap::detokenize(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::token_bytes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   try {
-    const std::string bytes = model(env)->token_bytes(info[0].ToNumber().Int32Value());
+    const std::string bytes = model(env)->vocab().token_bytes(info[0].ToNumber().Int32Value());
     Napi::Uint8Array array = Napi::Uint8Array::New(env, bytes.size());
     std::ranges::copy(bytes, array.Data());
     return array;
@@ -167,8 +169,8 @@ Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::create_engine(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto options = info[0].As<Napi::Object>();
-  return EngineWrap::create(env, {model(env), draft_of(env, options)}, options,
-                            info[1].As<Napi::Function>());
+  return infernode::create_engine(env, {model(env), draft_of(env, options)}, options,
+                                  info[1].As<Napi::Function>());
 }
 
 void ModelWrap::close(const Napi::CallbackInfo&) { model_.reset(); }

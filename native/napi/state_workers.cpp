@@ -94,8 +94,8 @@ Napi::Value state_to(Napi::Env env, const CachedState& state) {
   }
 }
 
-Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine,
-                         const Napi::Object& object) {
+Napi::Promise import_state(Napi::Env env, std::shared_ptr<Engine> engine,
+                           const Napi::Object& object) {
   const auto tokens = object.Get("tokens").As<Napi::Int32Array>();
   const auto bytes = object.Get("state").As<Napi::Uint8Array>();
   CachedState state{{tokens.Data(), tokens.Data() + tokens.ElementLength()},

@@ -15,6 +15,7 @@ namespace infernode {
 Napi::Value state_to(Napi::Env env, const CachedState& state);
 
 // Resolves to "kept", "no-room" or "malformed".
-Napi::Promise give_state(Napi::Env env, std::shared_ptr<Engine> engine, const Napi::Object& state);
+Napi::Promise import_state(Napi::Env env, std::shared_ptr<Engine> engine,
+                           const Napi::Object& state);
 
 }  // namespace infernode

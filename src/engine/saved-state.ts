@@ -88,7 +88,7 @@ export class StateFiles {
         `loadState(): the state has ${tokens.length} tokens, the engine's contextLength is ${contextLength}`,
       );
     }
-    const given = await settled(() => this.#native.giveState({ ...state, ...key }));
+    const given = await settled(() => this.#native.importState({ ...state, ...key }));
     if (given === "malformed") {
       throw new InferenceError(
         "STATE_INVALID",

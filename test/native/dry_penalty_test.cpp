@@ -54,7 +54,7 @@ Outcome walk(const std::shared_ptr<const LlamaModel>& model, Walk how, std::uint
   const auto size = static_cast<std::size_t>(model->vocab().size());
   std::vector<TokenId> alphabet;
   for (const TokenId token :
-       model->tokenize("\n: \"Tom\" said: * no\n\nyes, \"Tom\"", false, false))
+       model->vocab().tokenize("\n: \"Tom\" said: * no\n\nyes, \"Tom\"", false, false))
     alphabet.push_back(token);
   while (alphabet.size() < how.alphabet) alphabet.push_back(static_cast<TokenId>(random() % size));
   alphabet.resize(how.alphabet);

@@ -50,8 +50,8 @@ double cosine(std::span<const float> a, std::span<const float> b) {
 TEST("the last row's embedding is llama.cpp's, and passes go on without") {
   const auto model = load_embedded("q8_0");
   const std::vector<std::vector<TokenId>> texts = {
-      model->tokenize("The cat sat on the mat.", true, false),
-      model->tokenize("Once upon a time there was a dog", true, false)};
+      model->vocab().tokenize("The cat sat on the mat.", true, false),
+      model->vocab().tokenize("Once upon a time there was a dog", true, false)};
   LlamaBackend backend(model, context_of(2));
   std::vector<BatchRow> last;
   for (std::size_t i = 0; i < texts.size(); ++i) {

@@ -12,7 +12,10 @@
 #include "ggml.h"
 #include "gguf_bytes.h"
 #include "model/architectures.h"
+#include "model/llama_abort.h"
 #include "model/llama_backend.h"
+#include "model/llama_devices.h"
+#include "model/llama_log.h"
 #include "model/llama_runtime.h"
 #include "temporary_file.h"
 
@@ -136,15 +139,16 @@ TEST("any text survives tokenizing and detokenizing") {
   const auto model = load_bytes(tiny_llama().file());
   for (const std::string text :
        {"", "the", "the the", " the", "x", "\xc3\xa9\xe2\x82\xac", "a\nb\0c", "\xff\xfe"}) {
-    const auto tokens = model->tokenize(text, true, false);
+    const auto tokens = model->vocab().tokenize(text, true, false);
     CHECK(!tokens.empty());
     CHECK_EQ(tokens.at(0), 1);
-    CHECK_EQ(model->detokenize(tokens, false), text);
+    CHECK_EQ(model->vocab().detokenize(tokens, false), text);
   }
-  CHECK_EQ(model->tokenize("</s>", false, true).size(), 1u);
-  CHECK(model->tokenize("</s>", false, false).size() > 1);
-  CHECK_EQ(model->detokenize(std::vector<TokenId>{1, 3, 2}, true), "<s>the</s>");
-  CHECK(refusal_of([&] { model->detokenize(std::vector<TokenId>{261}, false); }).says("261"));
+  CHECK_EQ(model->vocab().tokenize("</s>", false, true).size(), 1u);
+  CHECK(model->vocab().tokenize("</s>", false, false).size() > 1);
+  CHECK_EQ(model->vocab().detokenize(std::vector<TokenId>{1, 3, 2}, true), "<s>the</s>");
+  CHECK(
+      refusal_of([&] { model->vocab().detokenize(std::vector<TokenId>{261}, false); }).says("261"));
 }
 
 TEST("a model can be tokenized with from several threads at once") {
@@ -156,7 +160,8 @@ TEST("a model can be tokenized with from several threads at once") {
       const std::string text =
           "the " + std::string(static_cast<std::size_t>(200 + i), static_cast<char>('a' + i));
       for (int round = 0; round < 20; ++round) {
-        if (model->detokenize(model->tokenize(text, true, true), false) != text) ++wrong;
+        if (model->vocab().detokenize(model->vocab().tokenize(text, true, true), false) != text)
+          ++wrong;
       }
     });
   }

@@ -112,7 +112,7 @@ TEST("a form is read as the filled-in template is, and texts cannot forge contro
   filled.replace(filled.find("{query}"), 7, "the cat?");
   filled.replace(filled.find("{document}"), 10, "  a dog\nand a mat");
   CHECK(tokenize_form(*model, form_of(*model, "the cat?", "  a dog\nand a mat")) ==
-        model->tokenize(filled, false, true));
+        model->vocab().tokenize(filled, false, true));
   const auto ends = [&](const std::string& document) {
     const auto tokens = tokenize_form(*model, form_of(*model, "{document}", document));
     return std::ranges::count_if(

@@ -182,7 +182,7 @@ TEST("a model keeps its seed's fingerprint, and a vocabulary that grows decodes"
   shape.seed = 2;
   CHECK(model->info().fingerprint != load_synthetic(shape)->info().fingerprint);
   const std::string text = "The cat said \"no\" to 42 b\xc3\xa4rs.";
-  CHECK_EQ(model->detokenize(model->tokenize(text, true, false), false), text);
+  CHECK_EQ(model->vocab().detokenize(model->vocab().tokenize(text, true, false), false), text);
   for (TokenId token = 5; token < 5000; ++token) CHECK(!model->vocab().piece(token).empty());
   shape.vocabulary = 345'000;  // more than there are words of three syllables
   CHECK_EQ(load_synthetic(shape)->info().vocabulary_size, 345'000);

@@ -158,7 +158,7 @@ TEST("a long prompt has the same tokens in slices, with special ones around it")
       least = work.least_tokens();
     }
     CHECK(steps > 10);
-    CHECK(work.tokens() == model->tokenize(text, special, false));
+    CHECK(work.tokens() == model->vocab().tokenize(text, special, false));
   }
 }
 
@@ -169,5 +169,5 @@ TEST("a text without a place to cut is one slice") {
   CHECK_EQ(slices.first(text, 1000).next, text.size());
   Tokenizing work(*model, slices, {text, true, false});
   CHECK(!work.step());
-  CHECK(work.tokens() == model->tokenize(text, true, false));
+  CHECK(work.tokens() == model->vocab().tokenize(text, true, false));
 }

@@ -92,7 +92,7 @@ std::uint8_t load_mutant(const std::string& path) {
   options.path = path;
   try {
     const auto model = LlamaModel::load(options, {}, cancelled);
-    model->tokenize("The cat \xc3\xa9\n", true, true);
+    model->vocab().tokenize("The cat \xc3\xa9\n", true, true);
     return kLoaded;
   } catch (const Error& error) {
     return static_cast<std::uint8_t>(error.code());

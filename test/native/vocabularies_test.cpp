@@ -11,7 +11,7 @@ namespace {
 // A control token of the embedded model that ends nothing, and its text.
 std::pair<TokenId, std::string> control_token(const LlamaModel& model) {
   for (TokenId token = 0; token < model.vocab().size(); ++token) {
-    const std::string text = model.detokenize(std::span(&token, 1), true);
+    const std::string text = model.vocab().detokenize(std::span(&token, 1), true);
     if (model.vocab().piece(token).empty() && !text.empty() &&
         !model.vocab().is_end_of_generation(token))
       return {token, text};

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/text/utf8_reader.h"
 #include "core/types.h"
 
 namespace infernode {
@@ -13,23 +12,7 @@ using Kind = GrammarElement::Kind;
 constexpr std::size_t kShownName = 64;
 constexpr std::uint32_t kUnbounded = std::numeric_limits<std::uint32_t>::max();
 
-bool is_name(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
-}
-
-}  // namespace
-
-void GrammarParser::fail(const std::string& expected) const {
-  const auto line =
-      1 + std::count(text_.begin(),
-                     text_.begin() + static_cast<std::ptrdiff_t>(std::min(at_, text_.size())),
-                     '\n');
-  throw Error(ErrorCode::kInvalidOption, "The grammar is not GBNF: line " + std::to_string(line) +
-                                             " must have " + expected + ".");
-}
-
-void GrammarParser::fail_too_large() {
+[[noreturn]] void fail_too_large() {
   throw Error(ErrorCode::kInvalidOption,
               "The grammar is too large: it may have " + std::to_string(kGrammarBytes >> 10) +
                   " KiB and, with its repetitions written out, " +
@@ -38,43 +21,19 @@ void GrammarParser::fail_too_large() {
                   "(a JSON schema's const, enum, maxLength and maxItems).");
 }
 
+}  // namespace
+
 Grammar GrammarParser::parse() {
-  if (text_.size() > kGrammarBytes) fail_too_large();
-  for (skip_space(true); !at_end(); skip_space(true)) rule();
+  if (reader_.size() > kGrammarBytes) fail_too_large();
+  for (reader_.skip_space(true); !reader_.at_end(); reader_.skip_space(true)) rule();
   for (const auto& [name, index] : names_) {
     if (grammar_.rules[index].empty())
-      fail("a rule named \"" + name.substr(0, kShownName) + "\" before it");
+      reader_.fail("a rule named \"" + name.substr(0, kShownName) + "\" before it");
   }
   const auto root = names_.find("root");
-  if (root == names_.end()) fail("a rule named \"root\" before it");
+  if (root == names_.end()) reader_.fail("a rule named \"root\" before it");
   grammar_.root = root->second;
   return std::move(grammar_);
-}
-
-bool GrammarParser::take(std::string_view word) {
-  if (!text_.substr(at_).starts_with(word)) return false;
-  at_ += word.size();
-  return true;
-}
-
-void GrammarParser::skip_space(bool newlines) {
-  while (!at_end()) {
-    const char next = peek();
-    if (next == '#') {
-      while (!at_end() && peek() != '\n') ++at_;
-    } else if (next == ' ' || next == '\t' || (newlines && (next == '\n' || next == '\r'))) {
-      ++at_;
-    } else {
-      return;
-    }
-  }
-}
-
-std::string GrammarParser::name() {
-  const std::size_t begin = at_;
-  while (!at_end() && is_name(peek())) ++at_;
-  if (begin == at_) fail("a rule's name");
-  return std::string(text_.substr(begin, at_ - begin));
 }
 
 std::uint32_t GrammarParser::rule_named(const std::string& name) {
@@ -93,28 +52,29 @@ std::uint32_t GrammarParser::new_rule() {
 }
 
 void GrammarParser::rule() {
-  const std::string rule_name = name();
+  const std::string rule_name = reader_.name();
   const std::uint32_t index = rule_named(rule_name);
-  if (!grammar_.rules[index].empty()) fail("a name of its own for each rule");
-  skip_space(false);
-  if (!take("::=")) fail("::= after the rule's name");
-  skip_space(true);
+  if (!grammar_.rules[index].empty()) reader_.fail("a name of its own for each rule");
+  reader_.skip_space(false);
+  if (!reader_.take("::=")) reader_.fail("::= after the rule's name");
+  reader_.skip_space(true);
   alternatives(index, false);
-  if (!at_end() && peek() != '\n' && peek() != '\r') fail("an element or the end of the rule");
+  if (!reader_.at_end() && reader_.peek() != '\n' && reader_.peek() != '\r')
+    reader_.fail("an element or the end of the rule");
 }
 
 void GrammarParser::alternatives(std::uint32_t rule, bool nested) {
   add_alternative(rule, sequence(nested));
-  while (take("|")) {
-    skip_space(true);
+  while (reader_.take("|")) {
+    reader_.skip_space(true);
     add_alternative(rule, sequence(nested));
   }
 }
 
 GrammarParser::Sequence GrammarParser::sequence(bool nested) {
   Sequence out;
-  for (skip_space(nested); !at_end(); skip_space(nested)) {
-    const char next = peek();
+  for (reader_.skip_space(nested); !reader_.at_end(); reader_.skip_space(nested)) {
+    const char next = reader_.peek();
     if (next == '|' || next == ')' || next == '\n' || next == '\r') break;
     item(out);
     if (out.size() > kGrammarElements) fail_too_large();
@@ -124,72 +84,68 @@ GrammarParser::Sequence GrammarParser::sequence(bool nested) {
 
 void GrammarParser::item(Sequence& out) {
   const std::size_t begin = out.size();
-  if (take("\"")) {
+  if (reader_.take("\"")) {
     literal(out);
-  } else if (take("[")) {
+  } else if (reader_.take("[")) {
     character_class(out);
-  } else if (take(".")) {
+  } else if (reader_.take(".")) {
     out.push_back(set_of({true, {}}));
-  } else if (take("(")) {
+  } else if (reader_.take("(")) {
     if (++nesting_ > kGrammarNesting)
-      fail("at most " + std::to_string(kGrammarNesting) + " nested parentheses");
-    skip_space(true);
+      reader_.fail("at most " + std::to_string(kGrammarNesting) + " nested parentheses");
+    reader_.skip_space(true);
     const std::uint32_t group = new_rule();
     alternatives(group, true);
-    if (!take(")")) fail("a closing parenthesis");
+    if (!reader_.take(")")) reader_.fail("a closing parenthesis");
     --nesting_;
     out.push_back({Kind::kRule, group});
-  } else if (peek() == '<' || peek() == '!') {
-    fail("characters, not tokens: <[id]> and <token> cannot be used here");
+  } else if (reader_.peek() == '<' || reader_.peek() == '!') {
+    reader_.fail("characters, not tokens: <[id]> and <token> cannot be used here");
   } else {
-    out.push_back({Kind::kRule, rule_named(name())});
+    out.push_back({Kind::kRule, rule_named(reader_.name())});
   }
   do {
-    skip_space(nesting_ > 0);
+    reader_.skip_space(nesting_ > 0);
   } while (repeat(out, begin));
 }
 
 void GrammarParser::literal(Sequence& out) {
-  while (!take("\"")) {
-    if (at_end()) fail("a closing quotation mark");
-    const std::uint32_t letter = character();
+  while (!reader_.take("\"")) {
+    if (reader_.at_end()) reader_.fail("a closing quotation mark");
+    const std::uint32_t letter = reader_.character();
     out.push_back(set_of({false, {{letter, letter}}}));
   }
 }
 
 void GrammarParser::character_class(Sequence& out) {
   CharacterSet set;
-  set.negated = take("^");
-  while (!take("]")) {
-    if (at_end()) fail("a closing bracket");
-    const std::uint32_t first = character();
-    std::uint32_t last = first;
-    if (peek() == '-' && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
-      ++at_;
-      last = character();
-    }
-    if (last < first) fail("ranges in ascending order");
+  set.negated = reader_.take("^");
+  while (!reader_.take("]")) {
+    if (reader_.at_end()) reader_.fail("a closing bracket");
+    const std::uint32_t first = reader_.character();
+    const std::uint32_t last = reader_.end_of_range(first);
+    if (last < first) reader_.fail("ranges in ascending order");
     set.ranges.emplace_back(first, last);
   }
   out.push_back(set_of(std::move(set)));
 }
 
 bool GrammarParser::repeat(Sequence& out, std::size_t begin) {
-  if (take("*")) return write_repeats(out, begin, 0, kUnbounded), true;
-  if (take("+")) return write_repeats(out, begin, 1, kUnbounded), true;
-  if (take("?")) return write_repeats(out, begin, 0, 1), true;
-  if (!take("{")) return false;
-  skip_space(false);
-  const std::uint32_t least = number();
+  if (reader_.take("*")) return write_repeats(out, begin, 0, kUnbounded), true;
+  if (reader_.take("+")) return write_repeats(out, begin, 1, kUnbounded), true;
+  if (reader_.take("?")) return write_repeats(out, begin, 0, 1), true;
+  if (!reader_.take("{")) return false;
+  reader_.skip_space(false);
+  const std::uint32_t least = reader_.number();
   std::uint32_t most = least;
-  skip_space(false);
-  if (take(",")) {
-    skip_space(false);
-    most = peek() == '}' ? kUnbounded : number();
-    skip_space(false);
+  reader_.skip_space(false);
+  if (reader_.take(",")) {
+    reader_.skip_space(false);
+    most = reader_.peek() == '}' ? kUnbounded : reader_.number();
+    reader_.skip_space(false);
   }
-  if (!take("}")) fail("a closing brace");
-  if (most < least) fail("{least,most} in ascending order");
+  if (!reader_.take("}")) reader_.fail("a closing brace");
+  if (most < least) reader_.fail("{least,most} in ascending order");
   write_repeats(out, begin, least, most);
   return true;
 }
@@ -222,69 +178,6 @@ void GrammarParser::write_repeats(Sequence& out, std::size_t begin, std::uint32_
     tail = {{Kind::kRule, optional}};
   }
   out.insert(out.end(), tail.begin(), tail.end());
-}
-
-std::uint32_t GrammarParser::number() {
-  const std::size_t begin = at_;
-  std::uint32_t value = 0;
-  for (; peek() >= '0' && peek() <= '9'; ++at_) {
-    value = value * 10 + static_cast<std::uint32_t>(peek() - '0');
-    if (value > kGrammarRepeats)
-      fail("at most " + std::to_string(kGrammarRepeats) + " repetitions");
-  }
-  if (begin == at_) fail("a number of repetitions");
-  return value;
-}
-
-std::uint32_t GrammarParser::character() {
-  if (take("\\")) return escaped();
-  Utf8Reader reader;
-  do {
-    if (at_end() || !reader.take(static_cast<std::uint8_t>(text_[at_++]))) fail("valid UTF-8");
-  } while (reader.missing() > 0);
-  return reader.character();
-}
-
-std::uint32_t GrammarParser::escaped() {
-  const char letter = peek();
-  if (!at_end()) ++at_;
-  switch (letter) {
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    case 'x':
-      return hexadecimal(2);
-    case 'u':
-      return hexadecimal(4);
-    case 'U':
-      return hexadecimal(8);
-    case '\\':
-    case '"':
-    case '[':
-    case ']':
-    case '-':
-    case '^':
-      return static_cast<std::uint32_t>(letter);
-    default:
-      fail("one of the escapes \\n \\r \\t \\xHH \\uHHHH \\UHHHHHHHH \\\\ \\\" \\[ \\] \\- \\^");
-  }
-}
-
-std::uint32_t GrammarParser::hexadecimal(int digits) {
-  std::uint32_t value = 0;
-  for (int i = 0; i < digits; ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    const char digit = peek() >= 'A' && peek() <= 'F' ? static_cast<char>(peek() + 32) : peek();
-    const std::size_t place = kDigits.find(digit);
-    if (at_end() || place == std::string_view::npos) fail("hexadecimal digits in an escape");
-    value = value * 16 + static_cast<std::uint32_t>(place);
-    ++at_;
-  }
-  if (value > kLastCharacter) fail("characters up to U+10FFFF");
-  return value;
 }
 
 void GrammarParser::add_alternative(std::uint32_t rule, const Sequence& sequence) {

@@ -10,26 +10,20 @@
 #include <string_view>
 #include <vector>
 
+#include "gbnf_reader.h"
 #include "grammar.h"
 
 namespace infernode {
 
 class GrammarParser {
  public:
-  explicit GrammarParser(std::string_view text) : text_(text) {}
+  explicit GrammarParser(std::string_view text) : reader_(text) {}
   // Throws Error(kInvalidOption) with the line.
   Grammar parse();
 
  private:
   using Sequence = std::vector<GrammarElement>;
 
-  [[noreturn]] void fail(const std::string& expected) const;
-  [[noreturn]] static void fail_too_large();
-  [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
-  char peek() const { return at_end() ? '\0' : text_[at_]; }
-  [[nodiscard]] bool take(std::string_view word);
-  void skip_space(bool newlines);
-  std::string name();
   std::uint32_t rule_named(const std::string& name);
   void rule();
   void alternatives(std::uint32_t rule, bool nested);
@@ -39,16 +33,11 @@ class GrammarParser {
   void character_class(Sequence& out);
   [[nodiscard]] bool repeat(Sequence& out, std::size_t begin);
   void write_repeats(Sequence& out, std::size_t begin, std::uint32_t least, std::uint32_t most);
-  std::uint32_t number();
-  std::uint32_t character();
-  std::uint32_t escaped();
-  std::uint32_t hexadecimal(int digits);
   std::uint32_t new_rule();
   void add_alternative(std::uint32_t rule, const Sequence& sequence);
   GrammarElement set_of(CharacterSet set);
 
-  std::string_view text_;
-  std::size_t at_ = 0;
+  GbnfReader reader_;
   int nesting_ = 0;
   Grammar grammar_;
   std::map<std::string, std::uint32_t> names_;

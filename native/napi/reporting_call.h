@@ -9,7 +9,7 @@
 namespace infernode {
 
 template <typename Work>
-void call_heard(Napi::Env env, const Work& work) {
+void call_reporting(Napi::Env env, const Work& work) {
   try {
     work();
   } catch (const Napi::Error& error) {

@@ -1,0 +1,21 @@
+// Owners of llama.cpp's objects. Values; whoever holds one frees the object.
+#pragma once
+
+#include <memory>
+
+struct llama_context;
+struct llama_model;
+
+namespace infernode {
+
+struct ModelDeleter {
+  void operator()(llama_model* model) const;
+};
+using ModelHandle = std::unique_ptr<llama_model, ModelDeleter>;
+
+struct ContextDeleter {
+  void operator()(llama_context* context) const;
+};
+using ContextHandle = std::unique_ptr<llama_context, ContextDeleter>;
+
+}  // namespace infernode
