@@ -15,8 +15,8 @@
 #include "checkpoint/tensor_types.h"
 #include "checkpoint/tokenizer.h"
 #include "core/types.h"
-#include "model/gguf_parser.h"
 #include "model/gguf_reads.h"
+#include "model/gguf_text.h"
 #include "model/gguf_writer.h"
 
 namespace infernode {

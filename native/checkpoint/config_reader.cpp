@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

@@ -8,7 +8,7 @@
 
 #include "checkpoint/json_events.h"
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

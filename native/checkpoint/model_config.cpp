@@ -9,7 +9,7 @@
 
 #include "checkpoint/config_reader.h"
 #include "checkpoint/rope_config.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

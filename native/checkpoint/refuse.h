@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

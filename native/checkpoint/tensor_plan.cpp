@@ -12,7 +12,7 @@
 #include "checkpoint/module_tensors.h"
 #include "checkpoint/refuse.h"
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

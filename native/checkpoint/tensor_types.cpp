@@ -7,7 +7,7 @@
 
 #include "core/sampling/worker_pool.h"
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

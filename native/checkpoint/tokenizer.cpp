@@ -13,7 +13,7 @@
 #include "checkpoint/tokenizer_json.h"
 #include "checkpoint/vocabulary.h"
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/types.h"
-#include "model/gguf_parser.h"
+#include "model/gguf_text.h"
 
 namespace infernode {
 

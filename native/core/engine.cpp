@@ -23,10 +23,13 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       drafting_(limits_, config.drafting, std::move(draft), clock_, [this] { meanwhile(); }),
       endings_({scheduler_, cache_, drafting_, publisher_, admission_.living()},
                limits_.context_length, clock_),
-      passes_({*backend_, scheduler_, *planner_, cache_, seating_, drafting_, endings_, chooser_,
-               publisher_},
-              {config.inter_token_latency_ms, config.sampler_helpers}, clock_,
-              {[this] { return admission_.closed(); }, [this] { meanwhile(); }}) {
+      row_workers_(config.sampler_helpers),
+      outputs_({*backend_, row_workers_, chooser_, drafting_, cache_, endings_}, clock_),
+      scorer_({*backend_, row_workers_, endings_, publisher_}, clock_),
+      failures_({cache_, seating_, endings_}, limits_.facts.where,
+                [this] { return admission_.closed(); }),
+      passes_({*backend_, scheduler_, *planner_, cache_, drafting_, outputs_, scorer_, failures_},
+              config.inter_token_latency_ms, clock_, [this] { meanwhile(); }) {
   totals_.cells_total = cache_.capacity();
   record_stats();
 }
@@ -67,42 +70,53 @@ void Engine::run() {
 bool Engine::step() {
   const double started = clock_();
   const double computed_before = computed_ms();
-  overlapped_ = false;
   drain();
-  const double planning = clock_();
-  const bool runnable = seating_.prepare();
-  const std::vector<DecodeRow> rows = planner_->decode_rows();
-  totals_.plan_ms += clock_() - planning;
-  if (runnable) {
-    passes_.compute(rows);
-    ++totals_.steps;
-    must_progress();
-    unproven_ = true;
-  }
-  if (unproven_ && (config_.check_ledger || !runnable)) check_ledger();
-  totals_.setups_reused = backend_->setups_reused();
+  const std::optional<std::vector<DecodeRow>> rows = plan();
+  if (rows) compute(*rows);
+  check_ledger(!rows);
   emit();
   totals_.other_ms += clock_() - started - (computed_ms() - computed_before);
   record_stats();
-  return runnable;
+  return rows.has_value();
+}
+
+// The decode rows of the step, perhaps none beside prompt rows; nothing when there is nothing to
+// compute.
+std::optional<std::vector<DecodeRow>> Engine::plan() {
+  const double started = clock_();
+  const bool runnable = seating_.prepare();
+  std::optional<std::vector<DecodeRow>> rows;
+  if (runnable) rows = planner_->decode_rows();
+  totals_.plan_ms += clock_() - started;
+  return rows;
+}
+
+void Engine::compute(const std::vector<DecodeRow>& rows) {
+  passes_.compute(rows);
+  ++totals_.steps;
+  check_progress();
+  ledger_unchecked_ = true;
+  totals_.setups_reused = backend_->setups_reused();
 }
 
 // Milliseconds in passes and in the choice of tokens, so far.
 double Engine::computed_ms() const {
   const PassStats& passes = passes_.stats();
-  return passes.decode_ms + passes.prefill_ms + drafting_.stats().draft_ms + passes_.sample_ms();
+  return passes.decode_ms + passes.prefill_ms + drafting_.stats().draft_ms + sample_ms();
 }
 
 void Engine::drain() {
+  overlapped_ = false;
   admission_.take_arrivals();
-  for (Request* request : scheduler_.review()) endings_.end(*request, FinishReason::kCancelled);
-  tell_accepted();
+  for (Request* request : scheduler_.read_controls())
+    endings_.end(*request, FinishReason::kCancelled);
+  publish_acceptances();
 }
 
 // Acceptances are published with tokens. Where no request generates, so that no tokens follow soon
 // and the step may read a long prompt, they are published before, unless something was published
 // since the last drain: each step wakes JavaScript once.
-void Engine::tell_accepted() {
+void Engine::publish_acceptances() {
   just_published_ = std::exchange(published_, false);
   if (overlaps() || just_published_) return;
   if (publisher_.acceptance_awaited() && !scheduler_.generates()) publish();
@@ -150,7 +164,7 @@ void Engine::publish_stats() {
   static_cast<DraftingStats&>(totals_) = drafting_.stats();
   static_cast<TokenStats&>(totals_) = endings_.stats();
   static_cast<SeatingStats&>(totals_) = seating_.stats();
-  totals_.sample_ms = passes_.sample_ms();
+  totals_.sample_ms = sample_ms();
   const std::lock_guard lock(stats_mutex_);
   published_stats_ = totals_;
 }

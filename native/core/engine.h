@@ -17,46 +17,23 @@
 #include "backend.h"
 #include "core/cache/kv_cache.h"
 #include "core/drafting/drafting.h"
+#include "core/sampling/row_workers.h"
 #include "core/sampling/token_chooser.h"
 #include "core/scheduling/admission.h"
 #include "core/scheduling/endings.h"
+#include "core/scheduling/pass_failures.h"
+#include "core/scheduling/pass_outputs.h"
 #include "core/scheduling/passes.h"
 #include "core/scheduling/planner.h"
+#include "core/scheduling/prompt_scorer.h"
 #include "core/scheduling/publisher.h"
 #include "core/scheduling/request.h"
 #include "core/scheduling/scheduler.h"
 #include "core/scheduling/seating.h"
+#include "engine_config.h"
 #include "events.h"
 
 namespace infernode {
-
-struct EngineConfig {
-  std::size_t queue_limit = 1024;  // living requests (waiting and running), at most
-  std::int32_t sampler_helpers = 0;
-  double inter_token_latency_ms = 100;
-  // Steps shorter than this share a publication, unless one has a first token or an end, or no
-  // other step follows.
-  double publish_interval_ms = 10;
-  DraftingConfig drafting = {};
-  bool check_ledger =
-      false;  // check the books after each step, not only when the engine becomes idle
-  CacheConfig cache{
-      .keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .deterministic = false};
-};
-
-struct EngineStats : PassStats, DraftingStats, TokenStats, SeatingStats {
-  std::int32_t running = 0;
-  std::int32_t waiting = 0;
-  std::int64_t steps = 0;
-  std::int64_t cells_total = 0;
-  CacheStats cache;
-  std::int64_t setups_reused = 0;
-  double plan_ms = 0;
-  double sample_ms = 0;
-  double emit_ms = 0;
-  double overlapped_ms = 0;  // of host work that was done while a pass was computed
-  double other_ms = 0;       // of steps, in neither passes nor the choice of tokens
-};
 
 class Engine {
  public:
@@ -107,19 +84,22 @@ class Engine {
  private:
   void run();
   void drain();
-  void tell_accepted();
+  [[nodiscard]] std::optional<std::vector<DecodeRow>> plan();
+  void compute(const std::vector<DecodeRow>& rows);
+  void publish_acceptances();
   void meanwhile();
   void emit();
   void publish();
   [[nodiscard]] bool due() const;
-  void must_progress();
+  void check_progress();
   void finish(const std::exception_ptr& cause) noexcept;
   void end_all(FinishReason reason, const std::optional<Failure>& failure);
   [[nodiscard]] bool overlaps() const { return limits_.facts.asynchronous; }
   double computed_ms() const;
+  double sample_ms() const { return outputs_.ms() + scorer_.ms(); }
   void record_stats();
   void publish_stats();
-  void check_ledger();
+  void check_ledger(bool idle);
 
   std::unique_ptr<Backend> backend_;
   const TokenChooser chooser_;
@@ -135,14 +115,18 @@ class Engine {
   Seating seating_;
   Drafting drafting_;
   Endings endings_;
+  RowWorkers row_workers_;
+  PassOutputs outputs_;
+  PromptScorer scorer_;
+  PassFailures failures_;
   Passes passes_;
   EngineStats totals_;
   std::int64_t passes_before_ = 0;
-  std::int32_t idle_steps_ = 0;  // in a row, that had work and ran no pass
-  bool unproven_ = false;        // passes have run since the books were checked
-  bool published_ = false;       // since the last drain, without meanwhile()
-  bool just_published_ = false;  // published_ at the last drain
-  bool overlapped_ = false;      // meanwhile() has run in this step
+  std::int32_t idle_steps_ = 0;    // in a row, that had work and ran no pass
+  bool ledger_unchecked_ = false;  // passes have run since the books were checked
+  bool published_ = false;         // since the last drain, without meanwhile()
+  bool just_published_ = false;    // published_ at the last drain
+  bool overlapped_ = false;        // meanwhile() has run in this step
 
   mutable std::mutex stats_mutex_;  // guards the next one
   EngineStats published_stats_;

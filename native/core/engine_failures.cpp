@@ -27,7 +27,7 @@ Failure breakdown(const std::exception_ptr& cause) {
 }  // namespace
 
 // Stops an engine that has work and never computes it, which would otherwise spin for ever.
-void Engine::must_progress() {
+void Engine::check_progress() {
   const PassStats& passed = passes_.stats();
   const std::int64_t passes = passed.decode_passes + passed.prefill_passes + passed.failed_passes;
   idle_steps_ = passes == passes_before_ ? idle_steps_ + 1 : 0;
@@ -36,10 +36,12 @@ void Engine::must_progress() {
                   "eight steps had requests to compute and computed none");
 }
 
-void Engine::check_ledger() {
+// Once the engine is idle, and after each step where that is configured.
+void Engine::check_ledger(bool idle) {
+  if (!ledger_unchecked_ || !(idle || config_.check_ledger)) return;
   cache_.check();
   drafting_.check();
-  unproven_ = false;
+  ledger_unchecked_ = false;
 }
 
 // The last thing an engine does: ends all requests. What can throw here is a lack of memory, which

@@ -89,7 +89,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
         {lora.Get("name").ToString(), lora.Get("path").ToString(), float_field(lora, "scale")});
   }
   options.context.speculation = bool_field(object, "speculation");
-  options.config.drafting.guesses = bool_field(object, "speculation");
+  options.config.drafting.enabled = bool_field(object, "speculation");
   options.config.drafting.draft_length = static_cast<std::size_t>(int_field(object, "draftTokens"));
   options.config.queue_limit = static_cast<std::size_t>(int_field(object, "queueLimit"));
   options.config.inter_token_latency_ms =
@@ -122,7 +122,7 @@ Napi::Object engine_options_to(Napi::Env env, const EngineOptions& options) {
     loras.Set(static_cast<std::uint32_t>(i), lora);
   }
   object.Set("loras", loras);
-  object.Set("speculation", options.config.drafting.guesses);
+  object.Set("speculation", options.config.drafting.enabled);
   object.Set("draftTokens", static_cast<double>(options.config.drafting.draft_length));
   object.Set("samplerThreads", options.config.sampler_helpers);
   object.Set("queueLimit", static_cast<double>(options.config.queue_limit));

@@ -1,4 +1,4 @@
-// A second model that guesses ahead: how far it keeps in step with what requests
+// A second model that drafts tokens: how far it keeps in step with what requests
 // know, what a draft costs in passes, when it is asked and when it is left alone,
 // and that no request's text depends on any of it.
 #include "core/drafting/draft_model.h"
@@ -75,7 +75,7 @@ void set_prices(EngineFixture& fixture) {
 TEST("a draft is what the model says next, in one pass a token after the text is read") {
   DraftFixture drafting;
   const Tokens text = fake_prompt(100, 1);
-  const auto drafts = drafting.model->draft(std::vector<DraftReader>{{1, text}}, 5);
+  const auto drafts = drafting.model->draft(std::vector<DraftRequest>{{1, text}}, 5);
   CHECK((drafts == std::vector<Tokens>{greedy(text, 5)}));
   // 99 or 98 tokens in two passes of 64 at most, then five.
   CHECK_EQ(drafting.model->passes(), 7);
@@ -86,14 +86,14 @@ TEST("what comes true is not computed again, what does not is cut back") {
   DraftFixture drafting;
   Tokens text = fake_prompt(60, 1);
   const Tokens next = greedy(text, 6);
-  drafting.model->draft(std::vector<DraftReader>{{1, text}}, 5);
+  drafting.model->draft(std::vector<DraftRequest>{{1, text}}, 5);
   const std::int64_t passes = drafting.model->passes();
   const Tokens all_true = joined(text, next);  // five drafted ones and one more
   CHECK_EQ(drafting.model->lag({1, all_true}), 2u);
   const Tokens second_false =
       joined(joined(text, {next[0]}), {static_cast<TokenId>(next[1] == 9 ? 8 : 9)});
   CHECK_EQ(drafting.model->lag({1, second_false}), 1u);
-  const auto drafts = drafting.model->draft(std::vector<DraftReader>{{1, second_false}}, 3);
+  const auto drafts = drafting.model->draft(std::vector<DraftRequest>{{1, second_false}}, 3);
   CHECK((drafts == std::vector<Tokens>{greedy(second_false, 3)}));
   CHECK_EQ(drafting.model->passes(), passes + 3);
   drafting.model->check();
@@ -102,11 +102,11 @@ TEST("what comes true is not computed again, what does not is cut back") {
 TEST("requests that lack one token and two still share each pass") {
   DraftFixture drafting;
   const Tokens a = fake_prompt(40, 1), b = fake_prompt(70, 2), c = fake_prompt(90, 3);
-  drafting.model->draft(std::vector<DraftReader>{{1, a}, {2, b}, {3, c}}, 4);
+  drafting.model->draft(std::vector<DraftRequest>{{1, a}, {2, b}, {3, c}}, 4);
   const std::int64_t passes = drafting.model->passes();
   const Tokens longer_a = joined(a, greedy(a, 5)), longer_c = joined(c, {9});
   const auto drafts =
-      drafting.model->draft(std::vector<DraftReader>{{3, longer_c}, {1, longer_a}}, 4);
+      drafting.model->draft(std::vector<DraftRequest>{{3, longer_c}, {1, longer_a}}, 4);
   CHECK((drafts == std::vector<Tokens>{greedy(longer_c, 4), greedy(longer_a, 4)}));
   CHECK_EQ(drafting.model->passes(), passes + 4);
   CHECK_EQ(drafting.backend->rule_breaks, 0);
@@ -116,20 +116,20 @@ TEST("requests that lack one token and two still share each pass") {
 TEST("who begins as an ended request did reads only the rest") {
   DraftFixture drafting;
   const Tokens text = fake_prompt(200, 1);
-  drafting.model->draft(std::vector<DraftReader>{{1, text}}, 2);
+  drafting.model->draft(std::vector<DraftRequest>{{1, text}}, 2);
   const Tokens longer = joined(text, fake_prompt(9, 5));
   CHECK_EQ(drafting.model->lag({2, longer}), longer.size());  // it may still be at work
-  drafting.model->leave(1);
+  drafting.model->release(1);
   CHECK(drafting.model->lag({2, longer}) <= 9);
 }
 
 TEST("a long text is read from shortly before its end, and again when the context is full") {
   DraftFixture drafting(roomy(2, 400));
   Tokens text = fake_prompt(3000, 1);
-  CHECK_EQ(drafting.model->lag({1, text}), DraftModel::kTail);
+  CHECK_EQ(drafting.model->lag({1, text}), DraftSequences::kTail);
   std::mt19937 random(3);
   for (int step = 0; step < 200; ++step) {
-    const auto drafts = drafting.model->draft(std::vector<DraftReader>{{1, text}}, 4);
+    const auto drafts = drafting.model->draft(std::vector<DraftRequest>{{1, text}}, 4);
     CHECK_EQ(drafts.at(0).size(), 4u);
     const std::size_t kept = random() % 5;
     text = joined(text, {drafts[0].begin(), drafts[0].begin() + static_cast<std::ptrdiff_t>(kept)});
@@ -146,7 +146,7 @@ TEST("random texts of four requests leave the books balanced, and drafts right")
   std::vector<Tokens> texts;
   for (std::uint64_t i = 0; i < 6; ++i) texts.push_back(fake_prompt(5 + i * 30, i % 4));
   for (int step = 0; step < 600; ++step) {
-    std::vector<DraftReader> readers;
+    std::vector<DraftRequest> readers;
     std::vector<std::size_t> who = {0, 1, 2, 3, 4, 5};
     std::shuffle(who.begin(), who.end(), random);
     who.resize(1 + random() % 4);
@@ -162,18 +162,18 @@ TEST("random texts of four requests leave the books balanced, and drafts right")
       text.push_back(static_cast<TokenId>(2 + random() % 40));
       if (text.size() > 400) text = fake_prompt(5 + random() % 50, random() % 4);
     }
-    if (random() % 9 == 0) drafting.model->leave(random() % 6);
+    if (random() % 9 == 0) drafting.model->release(random() % 6);
     drafting.model->check();
   }
   CHECK_EQ(drafting.backend->rule_breaks, 0);
 }
 
-TEST("asked of a text that is there, it says in one pass what it would have guessed") {
+TEST("probed with an existing text, it reports in one pass what it would have drafted") {
   DraftFixture drafting;
   const Tokens prompt = fake_prompt(50, 1);
   Tokens text = joined(prompt, greedy(prompt, 12));
   text[text.size() - 4] = text[text.size() - 4] == 9 ? 8 : 9;
-  const std::vector<bool> hits = drafting.model->judge({1, text}, 12);
+  const std::vector<bool> hits = drafting.model->verify({1, text}, 12);
   CHECK_EQ(hits.size(), 12u);
   CHECK((std::vector<bool>{hits.begin(), hits.begin() + 8} == std::vector<bool>(8, true)));
   CHECK(!hits[8]);
@@ -190,7 +190,7 @@ TEST("a window's draft model begins anew where its past is gone") {
   drafting.backend->window = 20;
   Tokens text = fake_prompt(100, 1);
   for (int step = 0; step < 50; ++step) {
-    const auto drafts = drafting.model->draft(std::vector<DraftReader>{{1, text}}, 8);
+    const auto drafts = drafting.model->draft(std::vector<DraftRequest>{{1, text}}, 8);
     CHECK_EQ(drafts.at(0).size(), 8u);
     text.push_back(static_cast<TokenId>(2 + step % 40));
     drafting.model->check();
@@ -202,60 +202,60 @@ TEST("a draft model that agrees takes far fewer passes for the same texts") {
   for (const float temperature : {0.0f, 0.02f}) {
     for (const std::int32_t requests : {1, 2, 4}) {
       EngineFixture plain(roomy(4));
-      EngineFixture guessing = priced(4, fake_draft(7, temperature > 0 ? 0 : 9));
-      set_prices(guessing);
-      for (EngineFixture* fixture : {&plain, &guessing}) {
+      EngineFixture speculating = priced(4, fake_draft(7, temperature > 0 ? 0 : 9));
+      set_prices(speculating);
+      for (EngineFixture* fixture : {&plain, &speculating}) {
         for (RequestId id = 1; id <= static_cast<RequestId>(requests); ++id)
           CHECK(!fixture->submit(id, fake_prompt(30, id), 200, temperature));
         CHECK(fixture->run());
       }
       for (RequestId id = 1; id <= static_cast<RequestId>(requests); ++id)
-        CHECK(plain.story(id).tokens == guessing.story(id).tokens);
-      const EngineStats stats = guessing.engine->stats();
+        CHECK(plain.story(id).tokens == speculating.story(id).tokens);
+      const EngineStats stats = speculating.engine->stats();
       CHECK(stats.model_accepted_tokens * 2 > stats.model_drafted_tokens);
       CHECK(stats.decode_passes * 2 < plain.engine->stats().decode_passes);
-      CHECK_EQ(guessing.backend->rule_breaks + guessing.draft->rule_breaks, 0);
+      CHECK_EQ(speculating.backend->rule_breaks + speculating.draft->rule_breaks, 0);
     }
   }
 }
 
 TEST("a draft model that is always wrong is asked for little more than a hundredth") {
-  EngineFixture guessing = priced(2, fake_draft(8));
-  set_prices(guessing);
-  CHECK(!guessing.submit(1, fake_prompt(60, 1), 1500));
-  CHECK(guessing.run());
-  const EngineStats stats = guessing.engine->stats();
+  EngineFixture speculating = priced(2, fake_draft(8));
+  set_prices(speculating);
+  CHECK(!speculating.submit(1, fake_prompt(60, 1), 1500));
+  CHECK(speculating.run());
+  const EngineStats stats = speculating.engine->stats();
   CHECK(stats.draft_passes > 5);  // now and then it is
   CHECK(stats.draft_ms < 0.02 * stats.decode_ms);
   CHECK(stats.drafted_tokens < 40);
-  CHECK_EQ(guessing.story(1).tokens.size(), 1500u);
+  CHECK_EQ(speculating.story(1).tokens.size(), 1500u);
 }
 
 TEST("a draft model is found out to be good where its price seemed too high at first") {
-  EngineFixture guessing = priced(1, fake_draft());
-  set_prices(guessing);
+  EngineFixture speculating = priced(1, fake_draft());
+  set_prices(speculating);
   // Rows cost so much that a rate of one half does not pay; nearly one does.
-  guessing.backend->computing = [&](std::size_t rows) {
-    guessing.clock += 10 + 5 * static_cast<double>(rows - 1);
+  speculating.backend->computing = [&](std::size_t rows) {
+    speculating.clock += 10 + 5 * static_cast<double>(rows - 1);
   };
-  CHECK(!guessing.submit(1, fake_prompt(40, 1), 1500));
-  CHECK(guessing.run());
-  const EngineStats stats = guessing.engine->stats();
+  CHECK(!speculating.submit(1, fake_prompt(40, 1), 1500));
+  CHECK(speculating.run());
+  const EngineStats stats = speculating.engine->stats();
   CHECK(stats.model_accepted_tokens > 500);
   CHECK(stats.decode_passes < 1000);
 }
 
 TEST("five requests are not drafted for, four are") {
   for (const std::int32_t requests : {4, 5}) {
-    EngineFixture guessing = priced(8, fake_draft());
-    set_prices(guessing);
+    EngineFixture speculating = priced(8, fake_draft());
+    set_prices(speculating);
     for (RequestId id = 1; id <= static_cast<RequestId>(requests); ++id)
-      CHECK(!guessing.submit(id, fake_prompt(30, id), 1500));
-    for (int step = 0; step < 80; ++step) guessing.engine->step();  // all generate by then
-    const std::int64_t before = guessing.engine->stats().draft_passes;
-    for (int step = 0; step < 8; ++step) guessing.engine->step();
-    CHECK((guessing.engine->stats().draft_passes > before) == (requests == 4));
-    CHECK(guessing.run());
+      CHECK(!speculating.submit(id, fake_prompt(30, id), 1500));
+    for (int step = 0; step < 80; ++step) speculating.engine->step();  // all generate by then
+    const std::int64_t before = speculating.engine->stats().draft_passes;
+    for (int step = 0; step < 8; ++step) speculating.engine->step();
+    CHECK((speculating.engine->stats().draft_passes > before) == (requests == 4));
+    CHECK(speculating.run());
   }
 }
 
@@ -274,46 +274,47 @@ TEST("a fixed length is drafted in every step, whether it pays or not") {
   CHECK(bad.engine->stats().decode_passes > 90);
 }
 
-TEST("a failing draft model costs its guesses and nothing else") {
+TEST("a failing draft model costs its drafts and nothing else") {
   for (const DecodeStatus status :
        {DecodeStatus::kFailed, DecodeStatus::kNoRoom, DecodeStatus::kInvalid}) {
     EngineFixture plain(roomy(3));
-    EngineFixture guessing = priced(3, fake_draft(), 4);
-    guessing.draft->poison(7, status);
-    for (EngineFixture* fixture : {&plain, &guessing}) {
+    EngineFixture speculating = priced(3, fake_draft(), 4);
+    speculating.draft->poison(7, status);
+    for (EngineFixture* fixture : {&plain, &speculating}) {
       for (RequestId id = 1; id <= 30; ++id) CHECK(!fixture->submit(id, fake_prompt(20, id), 40));
       CHECK(fixture->run());
     }
     for (RequestId id = 1; id <= 30; ++id) {
-      CHECK(guessing.story(id).ends.at(0).reason == FinishReason::kLength);
-      CHECK(guessing.story(id).tokens == plain.story(id).tokens);
+      CHECK(speculating.story(id).ends.at(0).reason == FinishReason::kLength);
+      CHECK(speculating.story(id).tokens == plain.story(id).tokens);
     }
-    const EngineStats stats = guessing.engine->stats();
+    const EngineStats stats = speculating.engine->stats();
     CHECK_EQ(stats.failed_passes, 0);
     CHECK(stats.draft_failures > 0);
     CHECK(stats.draft_failures <= 30);
-    CHECK_EQ(guessing.draft->rule_breaks, 0);
+    CHECK_EQ(speculating.draft->rule_breaks, 0);
   }
 }
 
 TEST("a draft model that fails and fails is asked no more") {
-  EngineFixture guessing = priced(1, fake_draft(), 4);
-  for (TokenId token = 0; token < 50; ++token) guessing.draft->poison(token, DecodeStatus::kFailed);
-  guessing.draft->interrupt();
-  for (RequestId id = 1; id <= 40; ++id) CHECK(!guessing.submit(id, fake_prompt(20, id), 10));
-  CHECK(guessing.run());
-  CHECK_EQ(guessing.engine->stats().draft_failures, 8);
-  CHECK_EQ(guessing.story(40).tokens.size(), 10u);
+  EngineFixture speculating = priced(1, fake_draft(), 4);
+  for (TokenId token = 0; token < 50; ++token)
+    speculating.draft->poison(token, DecodeStatus::kFailed);
+  speculating.draft->interrupt();
+  for (RequestId id = 1; id <= 40; ++id) CHECK(!speculating.submit(id, fake_prompt(20, id), 10));
+  CHECK(speculating.run());
+  CHECK_EQ(speculating.engine->stats().draft_failures, 8);
+  CHECK_EQ(speculating.story(40).tokens.size(), 10u);
 }
 
 TEST("an engine with a draft model may be closed at any moment") {
   for (int spins = 0; spins < 40; ++spins) {
-    EngineFixture guessing = priced(2, fake_draft(), 3);
-    guessing.engine->start();
-    CHECK(!guessing.submit(1, fake_prompt(20, 1), 1500));
-    CHECK(!guessing.submit(2, fake_prompt(20, 2), 1500));
-    guessing.sink.wait_for_stories(static_cast<std::size_t>(spins % 3));
-    guessing.engine->close();
-    for (const RequestId id : {1u, 2u}) CHECK_EQ(guessing.story(id).ends.size(), 1u);
+    EngineFixture speculating = priced(2, fake_draft(), 3);
+    speculating.engine->start();
+    CHECK(!speculating.submit(1, fake_prompt(20, 1), 1500));
+    CHECK(!speculating.submit(2, fake_prompt(20, 2), 1500));
+    speculating.sink.wait_for_stories(static_cast<std::size_t>(spins % 3));
+    speculating.engine->close();
+    for (const RequestId id : {1u, 2u}) CHECK_EQ(speculating.story(id).ends.size(), 1u);
   }
 }

@@ -153,7 +153,7 @@ TEST("a failed pass leaves nothing of a prefix that it padded over") {
   CHECK(fixture.story(9).tokens == alone(next, 20));
 }
 
-TEST("wrong guesses that cannot be taken back cost the request what it has computed") {
+TEST("rejected draft tokens that cannot be truncated cost the request what it has computed") {
   BackendLimits limits = fake_limits(1, 1024);
   limits.prefill_outputs = 64;
   auto draft = std::make_unique<FakeBackend>(limits);

@@ -100,7 +100,7 @@ struct EngineFixture {
     config.check_ledger = true;
     config.cache = cache;
     config.publish_interval_ms = publish_interval_ms;
-    config.drafting.guesses = speculates;
+    config.drafting.enabled = speculates;
     config.drafting.draft_length = draft_length;
     config.drafting.draft_price = 0.1;
     engine = std::make_unique<Engine>(

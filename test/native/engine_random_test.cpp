@@ -67,7 +67,7 @@ struct Sharing {
   bool can_truncate;
   CacheConfig cache;
   Position window = 0;
-  std::size_t drafted = 0;   // tokens a draft model guesses in each step
+  std::size_t drafted = 0;   // tokens a draft model drafts in each step
   std::int32_t cells = 0;    // of one pool; 0: each sequence has its own
   std::uint64_t mishap = 0;  // one pass in so many fails, somehow; 0: none
   bool overlaps = false;     // passes are computed while the engine works
@@ -75,7 +75,7 @@ struct Sharing {
 
 // Requests that begin alike in many ways, some in secret, some with other adapters,
 // some cancelled, some forked, some unread for a while; one operation at a time. Where a
-// draft model guesses, it is wrong now and then, and some of its passes fail. Every text
+// draft model drafts, it is wrong now and then, and some of its passes fail. Every text
 // must be the one the request gets alone.
 class SharingDrive {
  public:

@@ -63,7 +63,7 @@ class FakeBackend final : public Backend {
 
   // Told of each pass's rows as it is computed: a test's clock may go on by them.
   std::function<void(std::size_t)> computing;
-  // Another seed is another model, whose guesses are wrong.
+  // Another seed is another model, whose drafts are rejected.
   std::uint64_t seed = 7;
   // At every so-manieth position the logits are another model's; 0: nowhere.
   std::size_t strays = 0;

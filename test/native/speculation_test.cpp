@@ -57,17 +57,17 @@ TEST("a draft is what followed the last tokens when they stood last, three or fe
   CHECK(drafted({}).tokens.empty());
 }
 
-TEST("guesses are the surer the more of the text before them was the same") {
-  Guesses guesses;
+TEST("a longer match before a draft makes it likelier") {
+  Draft draft;
   for (int i = 0; i < 50; ++i) {
-    guesses.renew({1, 2}, 1);
-    CHECK(guesses.judge(0, i % 4 == 0 ? 1 : 9) == (i % 4 == 0));
-    if (i % 4 == 0) CHECK(guesses.judge(1, 2) == true);
+    draft.renew({1, 2}, 1);
+    CHECK(draft.verify(0, i % 4 == 0 ? 1 : 9) == (i % 4 == 0));
+    if (i % 4 == 0) CHECK(draft.verify(1, 2) == true);
   }
-  guesses.renew({1}, 1);
-  CHECK(guesses.expected(1) < 1.5);
-  guesses.renew({1}, 2);
-  CHECK(guesses.expected(1) > 1.8);
+  draft.renew({1}, 1);
+  CHECK(draft.expected(1) < 1.5);
+  draft.renew({1}, 2);
+  CHECK(draft.expected(1) > 1.8);
 }
 
 TEST("a text that goes round in a circle is drafted on around it") {
@@ -91,13 +91,13 @@ TEST("drafts grow with the text, whatever was asked before") {
   }
 }
 
-TEST("guessing pays where guesses come true and rows are cheap") {
+TEST("drafting pays where drafts are accepted and rows are cheap") {
   Speculation speculation;
-  Guesser sure, unsure;
-  sure.looked_up.tokens = unsure.looked_up.tokens = Tokens(kMostDrafted, 1);
-  sure.looked_up.rates.fill(0.95);
-  unsure.looked_up.rates.fill(0.1);
-  const std::vector<const Guesser*> one = {&sure}, wrong = {&unsure}, five(5, &sure);
+  DraftState sure, unsure;
+  sure.by_lookup.tokens = unsure.by_lookup.tokens = Tokens(kMostDrafted, 1);
+  sure.by_lookup.rates.fill(0.95);
+  unsure.by_lookup.rates.fill(0.1);
+  const std::vector<const DraftState*> one = {&sure}, wrong = {&unsure}, five(5, &sure);
   const auto length = [&](const auto& requests) {
     return speculation.plan(requests, std::nullopt).length;
   };
@@ -112,39 +112,39 @@ TEST("guessing pays where guesses come true and rows are cheap") {
   CHECK_EQ(length(one), 0u);
 }
 
-TEST("a wide batch leaves no stale guess behind to be judged") {
-  Guesses guesses;
-  guesses.renew({4, 5, 6});
-  CHECK(guesses.judge(0, 4) == true);
-  CHECK(guesses.judge(1, 9) == false);
-  CHECK(guesses.judge(2, 6) == std::nullopt);  // what follows a miss says nothing
-  CHECK(guesses.judge(0, 4) == std::nullopt);
-  const auto rates = guesses.rates;
-  guesses.renew({});
-  CHECK(guesses.judge(0, 4) == std::nullopt);
-  CHECK(guesses.rates == rates);
+TEST("a wide batch leaves no stale draft behind to be verified") {
+  Draft draft;
+  draft.renew({4, 5, 6});
+  CHECK(draft.verify(0, 4) == true);
+  CHECK(draft.verify(1, 9) == false);
+  CHECK(draft.verify(2, 6) == std::nullopt);  // what follows a miss says nothing
+  CHECK(draft.verify(0, 4) == std::nullopt);
+  const auto rates = draft.rates;
+  draft.renew({});
+  CHECK(draft.verify(0, 4) == std::nullopt);
+  CHECK(draft.rates == rates);
 }
 
 TEST("texts are the same with and without, in fewer passes where they repeat") {
   for (const float temperature : {0.0f, 1.0f}) {
     for (const std::int32_t requests : {1, 2, 4}) {
       EngineFixture plain = engine_with(4, false);
-      EngineFixture guessing = engine_with(4, true);
-      guessing.tick = 0.01;
-      for (EngineFixture* fixture : {&plain, &guessing}) {
+      EngineFixture speculating = engine_with(4, true);
+      speculating.tick = 0.01;
+      for (EngineFixture* fixture : {&plain, &speculating}) {
         for (RequestId id = 1; id <= static_cast<RequestId>(requests); ++id)
           CHECK(!fixture->submit(id, fake_prompt(30, id), repetitive(200, temperature)));
         CHECK(fixture->run());
       }
       for (RequestId id = 1; id <= static_cast<RequestId>(requests); ++id) {
-        CHECK(plain.story(id).tokens == guessing.story(id).tokens);
-        CHECK_EQ(plain.story(id).text, guessing.story(id).text);
-        CHECK_EQ(guessing.story(id).tokens.size(), 200u);
+        CHECK(plain.story(id).tokens == speculating.story(id).tokens);
+        CHECK_EQ(plain.story(id).text, speculating.story(id).text);
+        CHECK_EQ(speculating.story(id).tokens.size(), 200u);
       }
-      const EngineStats stats = guessing.engine->stats();
+      const EngineStats stats = speculating.engine->stats();
       CHECK(stats.accepted_tokens > 0);
       CHECK(stats.decode_passes * 3 < plain.engine->stats().decode_passes * 2);
-      CHECK_EQ(guessing.backend->rule_breaks, 0);
+      CHECK_EQ(speculating.backend->rule_breaks, 0);
     }
   }
 }
@@ -169,7 +169,7 @@ TEST("what stops a text stops it inside a draft too") {
   }
 }
 
-TEST("random arrivals leave the books balanced while some are guessed for") {
+TEST("random arrivals leave the books balanced while some have drafts") {
   EngineFixture fixture = engine_with(6, true);
   EngineFixture alone = engine_with(1, false);
   fixture.tick = 0.01;

@@ -12,10 +12,10 @@ using namespace infernode;
 
 namespace {
 
-constexpr std::array kStages = {Stage::kQueued, Stage::kSetAside, Stage::kAwaiting,
+constexpr std::array kStages = {Stage::kQueued, Stage::kSwapped, Stage::kAwaiting,
                                 Stage::kComputing, Stage::kEnded};
-constexpr std::array kEvents = {StageEvent::kSeat,  StageEvent::kAwait, StageEvent::kGoOn,
-                                StageEvent::kLeave, StageEvent::kSave,  StageEvent::kEnd};
+constexpr std::array kEvents = {StageEvent::kSeat,    StageEvent::kAwait,   StageEvent::kResume,
+                                StageEvent::kRelease, StageEvent::kSwapOut, StageEvent::kEnd};
 
 Request request_of(const std::vector<TokenId>& prompt) {
   return {1, prompt, GenerateParams{}, std::make_shared<RequestControl>(), 16};
@@ -27,12 +27,12 @@ TEST("each stage allows some events, and each of these leads to one stage") {
   using enum StageEvent;
   const std::map<Stage, std::map<StageEvent, Stage>> allowed = {
       {Stage::kQueued,
-       {{kSeat, Stage::kComputing}, {kSave, Stage::kSetAside}, {kEnd, Stage::kEnded}}},
-      {Stage::kSetAside, {{kSeat, Stage::kComputing}, {kEnd, Stage::kEnded}}},
+       {{kSeat, Stage::kComputing}, {kSwapOut, Stage::kSwapped}, {kEnd, Stage::kEnded}}},
+      {Stage::kSwapped, {{kSeat, Stage::kComputing}, {kEnd, Stage::kEnded}}},
       {Stage::kAwaiting,
-       {{kGoOn, Stage::kComputing}, {kLeave, Stage::kQueued}, {kEnd, Stage::kEnded}}},
+       {{kResume, Stage::kComputing}, {kRelease, Stage::kQueued}, {kEnd, Stage::kEnded}}},
       {Stage::kComputing,
-       {{kAwait, Stage::kAwaiting}, {kLeave, Stage::kQueued}, {kEnd, Stage::kEnded}}},
+       {{kAwait, Stage::kAwaiting}, {kRelease, Stage::kQueued}, {kEnd, Stage::kEnded}}},
       {Stage::kEnded, {}},
   };
   for (const Stage stage : kStages) {
@@ -48,25 +48,25 @@ TEST("each stage allows some events, and each of these leads to one stage") {
 
 TEST("what a stage excludes breaks the engine instead of going on") {
   Request request = request_of({1, 2, 3});
-  CHECK_THROWS(BrokenInvariant, request.progress.leave_place());
-  CHECK_THROWS(BrokenInvariant, request.progress.happened(StageEvent::kAwait));
-  request.progress.take_place(2);
+  CHECK_THROWS(BrokenInvariant, request.progress.release_sequence());
+  CHECK_THROWS(BrokenInvariant, request.progress.advance(StageEvent::kAwait));
+  request.progress.take_sequence(2);
   CHECK_EQ(request.progress.sequence, 2);
-  CHECK_THROWS(BrokenInvariant, request.progress.take_place(3));
+  CHECK_THROWS(BrokenInvariant, request.progress.take_sequence(3));
   CHECK_EQ(request.progress.sequence, 2);
-  request.progress.happened(StageEvent::kAwait);
+  request.progress.advance(StageEvent::kAwait);
   CHECK(request.progress.awaits());
-  request.progress.leave_place();
-  CHECK(!request.progress.has_place());
-  request.progress.happened(StageEvent::kEnd);
-  CHECK_THROWS(BrokenInvariant, request.progress.happened(StageEvent::kEnd));
+  request.progress.release_sequence();
+  CHECK(!request.progress.has_sequence());
+  request.progress.advance(StageEvent::kEnd);
+  CHECK_THROWS(BrokenInvariant, request.progress.advance(StageEvent::kEnd));
 }
 
 TEST("paused and isolated are independent of the stage") {
   Request request = request_of({1, 2, 3});
   request.progress.paused = true;
   request.progress.isolated = true;
-  request.progress.take_place(0);
+  request.progress.take_sequence(0);
   CHECK(request.progress.stage() == Stage::kComputing);
   CHECK(request.progress.paused && request.progress.isolated);
 }

@@ -9,6 +9,7 @@ export const kSpine = [
   "kv_store",
   "stream_store",
   "pool_store",
+  "draft_sequences",
   "draft_model",
   "token_order",
   "grammar_automaton",
@@ -33,7 +34,11 @@ export const kSpine = [
   "admission",
   "seating",
   "endings",
+  "pass_failures",
+  "pass_outputs",
+  "prompt_scorer",
   "passes",
+  "engine_config",
   "engine",
 ];
 
@@ -89,7 +94,8 @@ function judgeAngled(folder, noun, header) {
 
 function judgeSpine(noun, target) {
   // engine_<chapter>.cpp are chapters of the engine.
-  const own = kSpine.indexOf(noun.startsWith("engine_") ? "engine" : noun);
+  const chapter = noun.startsWith("engine_") && !kSpine.includes(noun);
+  const own = kSpine.indexOf(chapter ? "engine" : noun);
   const other = kSpine.indexOf(target);
   if (noun === target || kSpine[own] === target || other === -1 || other === 0) return null;
   if (own === -1) return `includes ${target}.h: a leaf of the core knows the types only`;

@@ -25,13 +25,13 @@ void CellPool::set_busy(SequenceId sequence, bool busy) {
   for (const Index cell : holder.cells) count_busy(cell, busy ? 1 : -1);
 }
 
-void CellPool::take(Holder& holder, Index cell) {
+void CellPool::add(Holder& holder, Index cell) {
   holder.cells.push_back(cell);
   ++cells_[cell].sequences;
   if (holder.busy) count_busy(cell, 1);
 }
 
-void CellPool::let_go(Holder& holder) {
+void CellPool::release(Holder& holder) {
   const Index cell = holder.cells.back();
   holder.cells.pop_back();
   if (holder.busy) count_busy(cell, -1);
@@ -41,14 +41,14 @@ void CellPool::let_go(Holder& holder) {
 void CellPool::resize(SequenceId sequence, Position length) {
   Holder& holder = at(sequence);
   const auto wanted = static_cast<std::size_t>(length);
-  while (holder.cells.size() > wanted) let_go(holder);
+  while (holder.cells.size() > wanted) release(holder);
   INFERNODE_CHECK(wanted - holder.cells.size() <= free_.size(),
                   "a sequence of " + std::to_string(length) + " positions finds no room in " +
                       std::to_string(size()) + " cells");
   while (holder.cells.size() < wanted) {
     const Index cell = free_.back();
     free_.pop_back();
-    take(holder, cell);
+    add(holder, cell);
   }
 }
 
@@ -56,7 +56,7 @@ void CellPool::share(SequenceId from, SequenceId to, Position length) {
   INFERNODE_CHECK(at(to).cells.empty() && length <= this->length(from),
                   "cells are shared that are not there, or with a sequence that has some");
   for (Position position = 0; position < length; ++position)
-    take(at(to), at(from).cells[static_cast<std::size_t>(position)]);
+    add(at(to), at(from).cells[static_cast<std::size_t>(position)]);
 }
 
 }  // namespace infernode

@@ -48,8 +48,8 @@ class CellPool {
     return holders_.at(static_cast<std::size_t>(sequence));
   }
   void count_busy(Index cell, std::int32_t change);
-  void take(Holder& holder, Index cell);
-  void let_go(Holder& holder);
+  void add(Holder& holder, Index cell);
+  void release(Holder& holder);
 
   std::vector<Holder> holders_;
   std::vector<Cell> cells_;

@@ -32,11 +32,11 @@ void Checkpoints::plan(Request& request) const {
     if (spaced(0, stop, end)) stops.push_back(stop);
   }
   stops.push_back(end);
-  if (parts_.reuse.shares(request)) ask_older(request);
+  if (parts_.reuse.shares(request)) add_to_older(request);
 }
 
 // Lets the older request that computes most of these tokens stop where they part.
-void Checkpoints::ask_older(const Request& request) const {
+void Checkpoints::add_to_older(const Request& request) const {
   const auto usable = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
     const Request* other = parts_.sequences.holder(static_cast<SequenceId>(source));
     if (other == nullptr || !other->progress.will_prefill()) return 0;
@@ -88,7 +88,7 @@ bool Checkpoints::worth_saving(const Request& request) const {
 
 bool Checkpoints::copy_to_fork(const Request& source, Request& fork) const {
   if (limits_.can_truncate || !parts_.reuse.shares(fork)) return false;
-  if (source.progress.has_place()) {
+  if (source.progress.has_sequence()) {
     if (source.progress.gap() > 1) return false;  // both can have the prompt's state at its end
     fork.progress.saved = parts_.store.save(source.progress.sequence, parts_.host.room());
     fork.progress.saved_length = source.progress.computed;
@@ -97,7 +97,7 @@ bool Checkpoints::copy_to_fork(const Request& source, Request& fork) const {
     fork.progress.saved_length = source.progress.saved_length;
   }
   if (fork.progress.saved.empty()) return false;
-  fork.progress.happened(StageEvent::kSave);
+  fork.progress.advance(StageEvent::kSwapOut);
   parts_.host.reserve(fork.progress.saved.size());
   fork.progress.cached_prompt_tokens =
       std::min(fork.progress.saved_length, fork.spec.prompt_tokens);

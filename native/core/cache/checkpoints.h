@@ -30,22 +30,22 @@ class Checkpoints {
   };
   Checkpoints(const BackendLimits& limits, const Parts& parts) : limits_(limits), parts_(parts) {}
 
-  // Plans where the prefill of a request will stop, before it is seated; an older request that
-  // computes the same beginning will stop where the two part.
+  // Plans where the prefill of a request will stop, before it gets a sequence; an older request
+  // that computes the same beginning will stop where the two part.
   void plan(Request& request) const;
   // The request's computed tokens were reused: drops the checkpoints behind them, and those too
   // near for the piece before them to be rounded as part of a longer one.
   void drop_passed(Request& request) const;
   // More of the request's prompt is computed: saves its state if it stands at a checkpoint.
   void reached(Request& request) const;
-  // A fork gets a copy of its source's state, which is gone before the fork has a place: the
+  // A fork gets a copy of its source's state, which is gone before the fork has a sequence: the
   // fork waits as a preempted request does. False: there is nothing to copy, or no need to.
   [[nodiscard]] bool copy_to_fork(const Request& source, Request& fork) const;
   // The longest saved state that the prompt begins with, if it has nearly all of it.
   CachedState nearest(std::span<const TokenId> prompt, const std::string& salt) const;
 
  private:
-  void ask_older(const Request& request) const;
+  void add_to_older(const Request& request) const;
   [[nodiscard]] bool worth_saving(const Request& request) const;
 
   const BackendLimits& limits_;

@@ -12,8 +12,8 @@ namespace infernode {
 
 namespace {
 
-// Tokens each running request may grow by before the next one is seated, so that it need not be
-// preempted at once.
+// Tokens each running request may grow by before the next one gets a sequence, so that it need not
+// be preempted at once.
 constexpr std::int32_t kGrowth = 16;
 
 std::unique_ptr<KvStore> make_store(Backend& backend, KvStore::Clock clock) {
@@ -42,27 +42,27 @@ bool KvCache::fits(const Request& request) const {
 }
 
 void KvCache::seat(Request& request) {
-  if (request.progress.stage() == Stage::kSetAside) return seat_preempted(request);
+  if (request.progress.stage() == Stage::kSwapped) return swap_in(request);
   checkpoints_.plan(request);
-  if (!reuse_.shares(request)) return hold(request, sequences().place());
+  if (!reuse_.shares(request)) return hold(request, sequences().choose());
   const PrefixReuse::Prefix prefix = reuse_.in_sequences(request);
   const auto saved = static_cast<Position>(reuse_.in_host_memory(request, prefix.length).length);
-  SequenceId place = sequences().place(prefix.source);
-  const bool alone = place == kNoSequence;  // the prefix is the only idle sequence
-  if (alone) place = prefix.source;
+  SequenceId sequence = sequences().choose(prefix.source);
+  const bool alone = sequence == kNoSequence;  // the prefix is the only idle sequence
+  if (alone) sequence = prefix.source;
   if (reuse_.worth_awaiting(request, std::max(prefix.length, saved))) {
-    hold(request, place);
-    request.progress.happened(StageEvent::kAwait);
+    hold(request, sequence);
+    request.progress.advance(StageEvent::kAwait);
     return;
   }
   if (saved == 0 && (alone || worth_taking_over(prefix))) return take_over(request, prefix);
-  hold(request, place);
+  hold(request, sequence);
   fill(request);
 }
 
 // A state that finds no room is computed anew.
-void KvCache::seat_preempted(Request& request) {
-  hold(request, sequences().place());
+void KvCache::swap_in(Request& request) {
+  hold(request, sequences().choose());
   const Progress& progress = request.progress;
   const Position length = progress.saved_length;
   if (make_room(length) >= length && store_->restore(progress.sequence, progress.saved, length))
@@ -86,9 +86,9 @@ void KvCache::hold(Request& request, SequenceId sequence) {
   ledger_.hold(request, sequence, reuse_.shares(request));
 }
 
-// Restores or copies a seated request's prefix into its empty sequence.
+// Restores or copies a request's prefix into its empty sequence.
 void KvCache::fill(Request& request) {
-  if (request.progress.awaits()) request.progress.happened(StageEvent::kGoOn);
+  if (request.progress.awaits()) request.progress.advance(StageEvent::kResume);
   const PrefixTree::Match saved = restorable(request);
   if (saved.source != PrefixTree::kNone && restore(request, saved)) return;
   const PrefixReuse::Prefix prefix = reuse_.in_sequences(request);
@@ -178,7 +178,7 @@ void KvCache::preempt(Request& request) {
     host_.reserve(progress.saved.size());
   }
   const SequenceId sequence = ledger_.release(request);
-  if (!progress.saved.empty()) progress.happened(StageEvent::kSave);
+  if (!progress.saved.empty()) progress.advance(StageEvent::kSwapOut);
   ledger_.clear(sequence);
 }
 
@@ -201,7 +201,7 @@ CachedState KvCache::export_state(Request& request) {
     CachedState state = checkpoints_.nearest(prompt, salt);
     if (!state.state.empty()) return state;
   }
-  // Behind the computed positions may be guesses.
+  // Behind the computed positions may be draft tokens.
   if (!store_->truncate(progress.sequence, progress.computed)) return {};
   return {{progress.known.begin(), progress.known.begin() + progress.computed},
           store_->save(progress.sequence, kAnySize)};

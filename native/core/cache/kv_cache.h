@@ -1,9 +1,8 @@
-// The KV cache as the engine sees it: seats requests in sequences of the backend with as much of
-// their tokens as is computed somewhere, and keeps what ended requests computed until the place is
-// needed. Ledger knows which request holds which sequence, KvStore the cells, HostTier the states
-// in host memory, PrefixReuse what can be reused, Checkpoints what is saved of states that cannot
-// be truncated; this class decides what happens to a request.
-// Engine thread only.
+// The KV cache as the engine sees it: assigns sequences of the backend to requests with as much of
+// their tokens as is computed somewhere, and keeps what ended requests computed until the sequence
+// is needed. Ledger knows which request holds which sequence, KvStore the cells, HostTier the
+// states in host memory, PrefixReuse what can be reused, Checkpoints what is saved of states that
+// cannot be truncated; this class decides what happens to a request. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +50,7 @@ class KvCache {
   std::int32_t size() const { return sequences().size(); }
   std::int64_t capacity() const { return store_->capacity(); }  // cells
   std::int32_t running() const { return sequences().held(); }
-  std::int32_t free_places() const { return limits_.slots - running(); }
+  std::int32_t free_slots() const { return limits_.slots - running(); }
   // nullptr: no request holds the sequence.
   Request* holder(SequenceId sequence) const { return sequences().holder(sequence); }
   // Positions in a sequence, held or idle.
@@ -65,7 +64,7 @@ class KvCache {
   // Whether a waiting request can compute all its known tokens without cells of running requests.
   // Only called while a request runs.
   [[nodiscard]] bool fits(const Request& request) const;
-  // Seats a request in a sequence, with as much of its tokens as is computed somewhere. There
+  // Assigns a sequence to a request, with as much of its tokens as is computed somewhere. There
   // must be a free sequence.
   void seat(Request& request);
   // More of a request's prompt is computed: saves its state if it stands at a checkpoint.
@@ -82,8 +81,8 @@ class KvCache {
   void clear(Request& request) { ledger_.clear(request); }
   // The same of a sequence that a failed pass only padded.
   void clear_padded(SequenceId sequence) { ledger_.clear(sequence); }
-  // Truncates padding or wrong guesses; clears the sequence where the backend cannot truncate
-  // there.
+  // Truncates padding or rejected draft tokens; clears the sequence where the backend cannot
+  // truncate there.
   void roll_back(SequenceId sequence, Position from) { ledger_.roll_back(sequence, from); }
   // Drops the saved state of a preempted request.
   void drop_saved(Request& request);
@@ -92,9 +91,9 @@ class KvCache {
   // Takes all sequences from their requests and leaves the backend alone. Throws nothing.
   void abandon() noexcept { ledger_.abandon(); }
 
-  // The state of a seated request's computed prompt: of an idle sequence that goes on beyond it,
-  // else the request's own. Where states cannot be truncated, one from which the same prompt can
-  // go on, if it is kept. Without bytes where the backend cannot read it.
+  // The state of the computed prompt of a request that has a sequence: of an idle sequence that
+  // goes on beyond it, else the request's own. Where states cannot be truncated, one from which the
+  // same prompt can go on, if it is kept. Without bytes where the backend cannot read it.
   CachedState export_state(Request& request);
   // Keeps a saved state for requests that begin with its tokens.
   StateImport import_state(CachedState state, const std::string& salt);
@@ -110,7 +109,7 @@ class KvCache {
  private:
   const SequenceTable& sequences() const { return ledger_.sequences(); }
   void hold(Request& request, SequenceId sequence);
-  void seat_preempted(Request& request);
+  void swap_in(Request& request);
   [[nodiscard]] bool worth_taking_over(const PrefixReuse::Prefix& prefix) const;
   void take_over(Request& request, const PrefixReuse::Prefix& prefix);
   void fill(Request& request);

@@ -23,7 +23,7 @@ std::int32_t Ledger::make_room(std::int32_t wanted) {
 }
 
 void Ledger::hold(Request& request, SequenceId sequence, bool findable) {
-  INFERNODE_CHECK(sequence != kNoSequence, "a request is seated and there is no place");
+  INFERNODE_CHECK(sequence != kNoSequence, "a request gets a sequence and there is none");
   evict(sequence);
   sequences_.hold(sequence, request);
   store_.set_busy(sequence, true);
@@ -66,7 +66,7 @@ void Ledger::save(SequenceId sequence) {
 bool Ledger::move(SlotMove move) {
   Request* request = sequences_.holder(move.from);
   INFERNODE_CHECK(request != nullptr && sequences_.holder(move.to) == nullptr,
-                  "a move needs a holder and a free place");
+                  "a move needs a holder and a free sequence");
   evict(move.to);
   const Position computed = request->progress.computed;
   if (computed > 0) {
@@ -89,7 +89,7 @@ void Ledger::abandon() noexcept {
 }
 
 void Ledger::clear(Request& request) {
-  if (!request.progress.has_place()) return;
+  if (!request.progress.has_sequence()) return;
   store_.clear(request.progress.sequence);
   request.progress.computed = 0;
 }

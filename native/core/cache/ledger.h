@@ -1,6 +1,6 @@
 // Which request holds which sequence, in the books (SequenceTable) and in the backend (KvStore):
 // every change is made in both, and check() proves that they agree. Evicts idle prefixes to host
-// memory where their place or their cells are needed.
+// memory where their sequences or cells are needed.
 // Engine thread only.
 #pragma once
 

@@ -14,8 +14,8 @@ SequenceId sequence_of(const PrefixTree::Match& match) {
 
 }  // namespace
 
-PrefixReuse::PrefixReuse(const BackendLimits& limits, CacheConfig config, const Places& places)
-    : limits_(limits), config_(config), places_(places) {}
+PrefixReuse::PrefixReuse(const BackendLimits& limits, CacheConfig config, const Holders& holders)
+    : limits_(limits), config_(config), holders_(holders) {}
 
 bool PrefixReuse::shares(const Request& request) const {
   const GenerateParams& params = request.spec.params;
@@ -32,7 +32,7 @@ Position PrefixReuse::last_piece(const Request& request) const {
 
 Position PrefixReuse::most_reusable(const Request& request) const {
   const Position most = last_piece(request);
-  return request.tells_prompt() ? std::min(most, request.progress.told) : most;
+  return request.scores_prompt() ? std::min(most, request.progress.scored) : most;
 }
 
 Position PrefixReuse::worth_keeping(const Request& request) const {
@@ -45,27 +45,27 @@ Position PrefixReuse::worth_keeping(const Request& request) const {
 
 PrefixTree::Match PrefixReuse::match(const Request& request,
                                      const PrefixTree::Usable& usable) const {
-  return places_.sequences.match(request.progress.known, request.spec.params.cache_salt, usable);
+  return holders_.sequences.match(request.progress.known, request.spec.params.cache_salt, usable);
 }
 
 // Of the `matching` first tokens of a sequence, how many can be reused now.
 Position PrefixReuse::reusable(const Request& request, SequenceId source,
                                std::size_t matching) const {
   if (source == request.progress.sequence) return 0;
-  const Request* holder = places_.sequences.holder(source);
-  const Position held = places_.sequences.length(source);
+  const Request* holder = holders_.sequences.holder(source);
+  const Position held = holders_.sequences.length(source);
   const bool prompt_only = config_.deterministic && holder != nullptr;
   const Position there = prompt_only ? std::min(held, holder->spec.prompt_tokens) : held;
   const Position most = std::min(there, most_reusable(request));
   Position same = std::min(static_cast<Position>(matching), most);
-  if (holder != nullptr && matching == places_.sequences.indexed(source)) {
+  if (holder != nullptr && matching == holders_.sequences.indexed(source)) {
     const auto equal = [&](Position at) {
       const auto index = static_cast<std::size_t>(at);
       return holder->progress.known[index] == request.progress.known[index];
     };
     while (same < most && equal(same)) ++same;  // what it has generated since it was indexed
   }
-  same = places_.store.reusable(source, same);
+  same = holders_.store.reusable(source, same);
   // A running request's state is copied whole.
   if (!limits_.can_truncate && holder != nullptr && same != held) return 0;
   return same < kLeastReuse ? 0 : same;
@@ -83,16 +83,16 @@ PrefixTree::Match PrefixReuse::in_host_memory(const Request& request, Position c
   const auto most = static_cast<std::size_t>(most_reusable(request));
   const auto usable = [&](PrefixTree::Source id, std::size_t matching) -> std::size_t {
     if (limits_.can_truncate) return std::min(matching, most);
-    if (matching != places_.host.tokens(id).size()) return 0;
+    if (matching != holders_.host.tokens(id).size()) return 0;
     const bool near = matching <= most + static_cast<std::size_t>(std::min(limits_.slack, 1));
     return near ? std::min(matching, most) : 0;
   };
   const PrefixTree::Match found =
-      places_.host.match(request.progress.known, request.spec.params.cache_salt, usable);
+      holders_.host.match(request.progress.known, request.spec.params.cache_salt, usable);
   const Position gain = static_cast<Position>(found.length) - computed;
   if (found.source == PrefixTree::kNone || gain < kLeastGain) return {};
-  const auto whole = static_cast<Position>(places_.host.tokens(found.source).size());
-  return pays(places_.store.transfer_ms(whole), gain) ? found : PrefixTree::Match{};
+  const auto whole = static_cast<Position>(holders_.host.tokens(found.source).size());
+  return pays(holders_.store.transfer_ms(whole), gain) ? found : PrefixTree::Match{};
 }
 
 // Prompts are computed in order of arrival, so nobody waits longer than computing would take. A
@@ -100,16 +100,17 @@ PrefixTree::Match PrefixReuse::in_host_memory(const Request& request, Position c
 bool PrefixReuse::worth_awaiting(const Request& request, Position computed) const {
   if (request.progress.isolated) return false;
   const auto usable = [&](PrefixTree::Source source, std::size_t matching) {
-    return static_cast<std::size_t>(coming(request, static_cast<SequenceId>(source), matching));
+    return static_cast<std::size_t>(
+        about_to_compute(request, static_cast<SequenceId>(source), matching));
   };
   return static_cast<Position>(match(request, usable).length) >= computed + kLeastGain;
 }
 
 // Of the `matching` first tokens of both, how many a sequence's request is about to compute and
 // leave where they can be reused: where states cannot be truncated, up to a checkpoint.
-Position PrefixReuse::coming(const Request& request, SequenceId source,
-                             std::size_t matching) const {
-  const Request* other = places_.sequences.holder(source);
+Position PrefixReuse::about_to_compute(const Request& request, SequenceId source,
+                                       std::size_t matching) const {
+  const Request* other = holders_.sequences.holder(source);
   if (other == nullptr || other->progress.arrival >= request.progress.arrival) return 0;
   if (!other->progress.will_prefill()) return 0;
   const Position same = std::min(static_cast<Position>(matching), most_reusable(request));
@@ -120,9 +121,9 @@ Position PrefixReuse::coming(const Request& request, SequenceId source,
 
 // A preempted request's own state is restored into cells of its own.
 Position PrefixReuse::common_with_running(const Request& request) const {
-  if (!shares(request) || request.progress.stage() == Stage::kSetAside) return 0;
+  if (!shares(request) || request.progress.stage() == Stage::kSwapped) return 0;
   const auto of_running = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
-    if (places_.sequences.holder(static_cast<SequenceId>(source)) == nullptr) return 0;
+    if (holders_.sequences.holder(static_cast<SequenceId>(source)) == nullptr) return 0;
     return std::min(matching, static_cast<std::size_t>(most_reusable(request)));
   };
   return static_cast<Position>(match(request, of_running).length);
@@ -131,28 +132,28 @@ Position PrefixReuse::common_with_running(const Request& request) const {
 bool PrefixReuse::held(std::span<const TokenId> tokens, const std::string& salt) const {
   if (!limits_.can_truncate) return false;
   const auto there = [&](PrefixTree::Source source, std::size_t matching) {
-    const Position held = places_.sequences.length(static_cast<SequenceId>(source));
+    const Position held = holders_.sequences.length(static_cast<SequenceId>(source));
     return std::min(matching, static_cast<std::size_t>(held));
   };
-  return places_.sequences.match(tokens, salt, there).length == tokens.size();
+  return holders_.sequences.match(tokens, salt, there).length == tokens.size();
 }
 
 SequenceId PrefixReuse::idle_with(std::span<const TokenId> tokens, const std::string& salt) const {
   const auto all = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
-    const bool held = places_.sequences.holder(static_cast<SequenceId>(source)) != nullptr;
+    const bool held = holders_.sequences.holder(static_cast<SequenceId>(source)) != nullptr;
     return !held && matching == tokens.size() ? matching : 0;
   };
-  return sequence_of(places_.sequences.match(tokens, salt, all));
+  return sequence_of(holders_.sequences.match(tokens, salt, all));
 }
 
 SequenceId PrefixReuse::contained(std::span<const TokenId> tokens, const std::string& salt) const {
   if (!limits_.can_truncate) return kNoSequence;
   const auto whole = [&](PrefixTree::Source source, std::size_t matching) -> std::size_t {
     const auto sequence = static_cast<SequenceId>(source);
-    const bool idle = places_.sequences.idle(sequence);
-    return idle && places_.sequences.tokens(sequence).size() == matching ? matching : 0;
+    const bool idle = holders_.sequences.idle(sequence);
+    return idle && holders_.sequences.tokens(sequence).size() == matching ? matching : 0;
   };
-  return sequence_of(places_.sequences.match(tokens, salt, whole));
+  return sequence_of(holders_.sequences.match(tokens, salt, whole));
 }
 
 bool PrefixReuse::pays(double cost_ms, Position gain) const {

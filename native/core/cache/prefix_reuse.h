@@ -1,6 +1,6 @@
 // What of a request's tokens is computed already, or will be soon: in a sequence, in host memory,
 // or by an older request that is worth waiting for. Judges whether reuse costs less than computing
-// again. It only finds and judges; KvCache copies, restores and seats.
+// again. It only finds and compares; KvCache copies and restores.
 // Engine thread only.
 #pragma once
 
@@ -29,15 +29,15 @@ struct CacheConfig {
 
 class PrefixReuse {
  public:
-  // Where prefixes lie. All of them outlive this.
-  struct Places {
+  // What holds prefixes. All of them outlive this.
+  struct Holders {
     const SequenceTable& sequences;
     const HostTier& host;
     const KvStore& store;
   };
-  PrefixReuse(const BackendLimits& limits, CacheConfig config, const Places& places);
+  PrefixReuse(const BackendLimits& limits, CacheConfig config, const Holders& holders);
 
-  // Whether the request shares what is computed with others. Not where the rows that tell of its
+  // Whether the request shares what is computed with others. Not where the rows that score its
   // prompt are too few in a pass to be rounded as others' are.
   [[nodiscard]] bool shares(const Request& request) const;
   // Whether its state is also kept for requests to come.
@@ -46,7 +46,7 @@ class PrefixReuse {
   }
   // Where the piece begins that is computed in any case.
   Position last_piece(const Request& request) const;
-  // Tokens of the request that may be reused at most: none that has to tell of its prompt.
+  // Tokens of the request that may be reused at most: none that has to score its prompt.
   Position most_reusable(const Request& request) const;
   // Rows of a prompt's end that are computed by themselves at the least.
   Position least_piece() const { return config_.deterministic ? limits_.facts.wide_rows : 1; }
@@ -81,12 +81,12 @@ class PrefixReuse {
 
  private:
   Position reusable(const Request& request, SequenceId source, std::size_t matching) const;
-  Position coming(const Request& request, SequenceId source, std::size_t matching) const;
+  Position about_to_compute(const Request& request, SequenceId source, std::size_t matching) const;
   PrefixTree::Match match(const Request& request, const PrefixTree::Usable& usable) const;
 
   const BackendLimits& limits_;
   const CacheConfig config_;
-  const Places places_;
+  const Holders holders_;
   double row_ms_ = 0;
 };
 

@@ -10,7 +10,7 @@ Position SequenceTable::length(SequenceId sequence) const {
                             : static_cast<Position>(at(sequence).tokens.size());
 }
 
-SequenceId SequenceTable::place(SequenceId spared) const {
+SequenceId SequenceTable::choose(SequenceId spared) const {
   for (SequenceId sequence = 0; sequence < size(); ++sequence) {
     if (holder(sequence) == nullptr && !idle(sequence)) return sequence;
   }
@@ -30,16 +30,16 @@ void SequenceTable::hold(SequenceId sequence, Request& request) {
   INFERNODE_CHECK(holder(sequence) == nullptr && !idle(sequence),
                   "a request is given a sequence that is not empty");
   at(sequence).holder = &request;
-  request.progress.take_place(sequence);
+  request.progress.take_sequence(sequence);
   ++held_;
 }
 
 void SequenceTable::release(Request& request) {
   const SequenceId sequence = request.progress.sequence;
-  INFERNODE_CHECK(holder(sequence) == &request, "a request leaves a sequence it does not hold");
+  INFERNODE_CHECK(holder(sequence) == &request, "a request releases a sequence it does not hold");
   at(sequence).holder = nullptr;
   --held_;
-  request.progress.leave_place();
+  request.progress.release_sequence();
 }
 
 void SequenceTable::move(Request& request, SequenceId to) {
@@ -62,7 +62,7 @@ void SequenceTable::clear(SequenceId sequence) {
 void SequenceTable::abandon() noexcept {
   for (Sequence& sequence : sequences_) {
     Request* request = std::exchange(sequence.holder, nullptr);
-    if (request != nullptr) request->progress.forget_place();
+    if (request != nullptr) request->progress.forget_sequence();
   }
   held_ = 0;
 }

@@ -1,7 +1,7 @@
 // Which request holds which of the backend's sequences, and which tokens lie in the sequences that
-// no request holds: idle prefixes, kept for requests that begin alike until their place is needed.
-// A sequence is held, idle or empty. These are books only: the backend is never called from here.
-// Engine thread only.
+// no request holds: idle prefixes, kept for requests that begin alike until their sequence is
+// needed. A sequence is held, idle or empty. These are books only: the backend is never called from
+// here. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -37,13 +37,13 @@ class SequenceTable {
 
   // The sequence for a new request: the lowest empty one, so that held ones stay dense, else the
   // least recently used idle one. kNoSequence: there is none but `spared`.
-  SequenceId place(SequenceId spared = kNoSequence) const;
+  SequenceId choose(SequenceId spared = kNoSequence) const;
   // Of the idle sequences but `spared`; kNoSequence: there is none.
   SequenceId least_recently_used(SequenceId spared = kNoSequence) const;
 
   // An empty sequence gets a holder.
   void hold(SequenceId sequence, Request& request);
-  // The holder leaves the sequence, whose state must then be kept or cleared.
+  // The holder releases the sequence, whose state must then be kept or cleared.
   void release(Request& request);
   // The holder moves to an empty sequence, and the one it leaves must then be cleared.
   void move(Request& request, SequenceId to);

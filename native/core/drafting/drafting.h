@@ -20,7 +20,7 @@
 namespace infernode {
 
 struct DraftingConfig {
-  bool guesses = false;
+  bool enabled = false;
   // Tokens that the draft model drafts in each step, whatever that costs; 0: as many as pay.
   std::size_t draft_length = 0;
   double draft_price = 1;  // assumed cost of a draft row relative to a target row, until measured
@@ -56,13 +56,13 @@ class Drafting {
   std::span<const TokenId> proposed(const Request& request) const;
 
   // Compares the request's token at `index` of the step with the drafts.
-  void judge(const Request& request, std::size_t index, TokenId token);
+  void verify(const Request& request, std::size_t index, TokenId token);
   // Counts an accepted draft token.
   void accepted(const Request& request);
   // Drops the drafts of this step.
-  void rest(const Request& request);
+  void discard_drafts(const Request& request);
   // Drops everything of a request that has ended.
-  void leave(const Request& request);
+  void release(const Request& request);
 
   // The milliseconds of a pass with one row for each of so many requests; with `rows` for each.
   void plain_pass(std::size_t requests, double ms) { speculation_.measured_plain(requests, ms); }
@@ -77,23 +77,23 @@ class Drafting {
   void interrupt();
 
  private:
-  Guesser* find(const Request& request);
-  Guesser& guesser_of(const Request& request) { return guessers_.at(request.spec.id); }
-  const Guesser& guesser_of(const Request& request) const { return guessers_.at(request.spec.id); }
+  DraftState* find(const Request& request);
+  DraftState& state_of(const Request& request) { return states_.at(request.spec.id); }
+  const DraftState& state_of(const Request& request) const { return states_.at(request.spec.id); }
   std::size_t look_up(std::span<Request* const> requests, std::size_t most);
   [[nodiscard]] std::optional<DraftCost> cost_of_model(std::span<Request* const> requests) const;
   double model_reading_ms(std::size_t tokens) const;
   [[nodiscard]] bool draft_by_model(std::span<Request* const> requests, std::size_t length);
-  std::size_t unjudged(const Request& request) const;
-  void ask_model(std::span<Request* const> requests, const DraftCost& cost);
-  void model_failed(std::span<Guesser* const> guessers);
+  std::size_t unverified(const Request& request) const;
+  void probe_model(std::span<Request* const> requests, const DraftCost& cost);
+  void model_failed(std::span<DraftState* const> states);
 
   const BackendLimits limits_;
   const DraftingConfig config_;
   const Clock clock_;
   Speculation speculation_;
   std::unique_ptr<DraftModel> model_;  // may be absent
-  std::unordered_map<RequestId, Guesser> guessers_;
+  std::unordered_map<RequestId, DraftState> states_;
   double row_ms_ = 0;
   std::int32_t failures_in_a_row_ = 0;
   DraftingStats totals_;

@@ -14,7 +14,7 @@
 
 namespace infernode {
 
-// Longest match that is distinguished: a longer one makes the guess no surer.
+// Longest match that is distinguished: a longer one makes the draft no surer.
 constexpr std::size_t kMostMatched = 8;
 
 struct Lookup {

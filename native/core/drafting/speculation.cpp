@@ -11,34 +11,34 @@ namespace {
 
 constexpr double kLeastGain = 1.1;  // expected gain that justifies a draft
 constexpr double kLeastPrice = 0.005;
-constexpr double kForgotten =
+constexpr double kFading =
     0.002;  // how fast a measured price returns to the assumed one, per ordinary pass
-constexpr double kLearning = 0.12;  // of the latest comparison in a rate
-constexpr double kAsking =
+constexpr double kLearningRate = 0.12;  // of the latest comparison in a rate
+constexpr double kProbingShare =
     0.01;  // of the time of ordinary passes may be spent on trying the draft model
 constexpr double kMostCredit = 100;  // ordinary passes
 constexpr double kFirstCredit = 6;   // ordinary passes, once, so that the first trial comes soon
 
 }  // namespace
 
-void Guesses::learn(bool hit, std::size_t index) {
+void Draft::learn(bool hit, std::size_t index) {
   const std::size_t at = kind(index);
-  rates[at] += kLearning * ((hit ? 1.0 : 0.0) - rates[at]);
+  rates[at] += kLearningRate * ((hit ? 1.0 : 0.0) - rates[at]);
   // A longer match is never less likely to be right.
   for (std::size_t more = at + 1; at > 0 && more <= kMostMatched; ++more)
     rates[more] = std::max(rates[more], rates[at]);
   for (std::size_t less = 1; less < at; ++less) rates[less] = std::min(rates[less], rates[at]);
 }
 
-std::optional<bool> Guesses::judge(std::size_t index, TokenId token) {
-  if (index != came_true || index >= tokens.size()) return std::nullopt;
+std::optional<bool> Draft::verify(std::size_t index, TokenId token) {
+  if (index != accepted || index >= tokens.size()) return std::nullopt;
   const bool hit = tokens[index] == token;
   learn(hit, index);
-  came_true += hit ? 1 : 0;
+  accepted += hit ? 1 : 0;
   return hit;
 }
 
-double Guesses::expected(std::size_t most) const {
+double Draft::expected(std::size_t most) const {
   double sum = 1;
   double all_so_far = 1;
   for (std::size_t i = 0; i < most; ++i) {
@@ -49,15 +49,15 @@ double Guesses::expected(std::size_t most) const {
 }
 
 // Expected tokens per millisecond, relative to an ordinary pass.
-double Speculation::gain(std::span<const Guesser* const> requests, std::size_t length,
+double Speculation::gain(std::span<const DraftState* const> requests, std::size_t length,
                          const std::optional<DraftCost>& model) const {
   const auto count = static_cast<double>(requests.size());
   const double plain = plain_ms_[requests.size()];
   double tokens = 0;
-  for (const Guesser* request : requests) {
-    const Guesses& lookup = request->looked_up;
-    tokens += model && request->by_model(length)
-                  ? request->modelled.expected(length)
+  for (const DraftState* request : requests) {
+    const Draft& lookup = request->by_lookup;
+    tokens += model && request->model_is_better(length)
+                  ? request->by_model.expected(length)
                   : lookup.expected(std::min(length, lookup.tokens.size()));
   }
   tokens /= count;
@@ -66,7 +66,7 @@ double Speculation::gain(std::span<const Guesser* const> requests, std::size_t l
   return tokens * plain / ms;
 }
 
-DraftPlan Speculation::plan(std::span<const Guesser* const> requests,
+DraftPlan Speculation::plan(std::span<const DraftState* const> requests,
                             const std::optional<DraftCost>& model) const {
   if (requests.empty() || requests.size() > kMostSpeculating) return {};
   if (always_ > 0 && model) return {always_, true};
@@ -90,10 +90,10 @@ void Speculation::measured_plain(std::size_t requests, double ms) {
   if (requests <= kMostSpeculating) {
     if (!std::exchange(credited_, true)) credit_ms_ = kFirstCredit * ms;
     blend(plain_ms_[requests], ms);
-    credit_ms_ = std::min(credit_ms_ + kAsking * ms, kMostCredit * plain_ms_[requests]);
+    credit_ms_ = std::min(credit_ms_ + kProbingShare * ms, kMostCredit * plain_ms_[requests]);
   }
   // Old measurements fade, so that a draft is tried again.
-  row_price_ += kForgotten * (kGuessedPrice - row_price_);
+  row_price_ += kFading * (kAssumedPrice - row_price_);
 }
 
 void Speculation::measured_drafted(std::size_t requests, std::size_t rows, double ms) {

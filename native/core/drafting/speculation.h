@@ -23,10 +23,10 @@ constexpr std::size_t kMostSpeculating =
 constexpr std::size_t kMostDrafted = 15;  // tokens per request
 
 // The draft of one source for one request, and that source's acceptance rates.
-struct Guesses {
+struct Draft {
   std::vector<TokenId> tokens;  // of this step
   std::size_t matched = 0;      // length of the match in the text; 0: not from prompt lookup
-  std::size_t came_true = 0;    // how many of `tokens` were right so far
+  std::size_t accepted = 0;     // how many of `tokens` were chosen so far
   // Running means of acceptance, by the length of the match before the token: longer matches are
   // surer. [0]: of the draft model.
   std::array<double, kMostMatched + 1> rates = {0.5, 0.1, 0.15, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2};
@@ -34,7 +34,7 @@ struct Guesses {
   void renew(std::vector<TokenId> next, std::size_t matched_before = 0) {
     tokens = std::move(next);
     matched = matched_before;
-    came_true = 0;
+    accepted = 0;
   }
   // Index into `rates`.
   std::size_t kind(std::size_t index) const {
@@ -42,30 +42,30 @@ struct Guesses {
   }
   void learn(bool hit, std::size_t index = 0);
   // Compares the request's token at `index` of the step. Nothing where an earlier token differed.
-  [[nodiscard]] std::optional<bool> judge(std::size_t index, TokenId token);
-  // Expected tokens of a pass with `most` of these guesses.
+  [[nodiscard]] std::optional<bool> verify(std::size_t index, TokenId token);
+  // Expected tokens of a pass with `most` of these tokens.
   double expected(std::size_t most) const;
 };
 
 // The drafts of one request.
-struct Guesser {
+struct DraftState {
   NgramDrafter drafter;
-  Guesses looked_up;
-  Guesses modelled;              // by the draft model
+  Draft by_lookup;
+  Draft by_model;                // by the draft model
   std::vector<TokenId> drafted;  // this step's draft, from either source
-  std::size_t judged = 0;        // known tokens when the draft model was last compared
+  std::size_t verified = 0;      // known tokens when the draft model was last compared
   bool model_failed = false;     // the draft model is not used for it any more
 
   // Drops the drafts of this step.
-  void rest() {
-    looked_up.renew({});
-    modelled.renew({});
+  void discard_drafts() {
+    by_lookup.renew({});
+    by_model.renew({});
     drafted.clear();
   }
   // Whether the draft model is the better source for so many tokens.
-  [[nodiscard]] bool by_model(std::size_t length) const {
-    return !model_failed && modelled.expected(length) >
-                                looked_up.expected(std::min(length, looked_up.tokens.size()));
+  [[nodiscard]] bool model_is_better(std::size_t length) const {
+    return !model_failed && by_model.expected(length) >
+                                by_lookup.expected(std::min(length, by_lookup.tokens.size()));
   }
 };
 
@@ -82,14 +82,14 @@ struct DraftPlan {
 
 class Speculation {
  public:
-  static constexpr double kGuessedPrice = 0.1;  // of a row, until measured
+  static constexpr double kAssumedPrice = 0.1;  // of a row, until measured
 
   // `always`: tokens to draft with the model whatever it costs; 0: as many as pay.
   explicit Speculation(std::size_t always = 0) : always_(always) {}
 
   // What to draft for these requests: one length for all, since a pass has equally many rows per
   // sequence. Without `model` there is no draft model to use.
-  DraftPlan plan(std::span<const Guesser* const> requests,
+  DraftPlan plan(std::span<const DraftState* const> requests,
                  const std::optional<DraftCost>& model) const;
 
   // The milliseconds of a pass with one row for each of so many requests.
@@ -100,20 +100,20 @@ class Speculation {
   double plain_ms(std::size_t requests) const { return plain_ms_.at(requests); }
 
   // A token of the draft model was compared, of any request.
-  void judged_model(bool hit) { model_rate_ += 0.05 * ((hit ? 1.0 : 0.0) - model_rate_); }
+  void verified_model(bool hit) { model_rate_ += 0.05 * ((hit ? 1.0 : 0.0) - model_rate_); }
   // The acceptance rate to expect for a new request.
   double model_rate() const { return model_rate_; }
   // Whether there is time to try the draft model on existing text.
-  [[nodiscard]] bool may_ask(double ms) const { return ms <= credit_ms_; }
-  void asked(double ms) { credit_ms_ -= ms; }
+  [[nodiscard]] bool may_probe(double ms) const { return ms <= credit_ms_; }
+  void probed(double ms) { credit_ms_ -= ms; }
 
  private:
-  double gain(std::span<const Guesser* const> requests, std::size_t length,
+  double gain(std::span<const DraftState* const> requests, std::size_t length,
               const std::optional<DraftCost>& model) const;
 
   const std::size_t always_;
   std::array<double, kMostSpeculating + 1> plain_ms_{};  // by requests; 0: not known
-  double row_price_ = kGuessedPrice;  // of each row beyond the first, in ordinary passes
+  double row_price_ = kAssumedPrice;  // of each row beyond the first, in ordinary passes
   double model_rate_ = 0.5;
   double credit_ms_ = 0;  // for trying the draft model
   bool credited_ = false;

@@ -185,7 +185,7 @@ class ImpossibleAlternatives {
       const GrammarElement element = grammar_.elements[at];
       if (element.kind == Kind::kRule)
         users_[element.index].push_back(alternative);
-      else if (!grammar_.sets[element.index].meets(0, kLastCharacter))
+      else if (!grammar_.sets[element.index].overlaps(0, kLastCharacter))
         work_.push_back(alternative);
     }
   }
@@ -197,9 +197,11 @@ class ImpossibleAlternatives {
 
 }  // namespace
 
-bool CharacterSet::contains(std::uint32_t character) const { return meets(character, character); }
+bool CharacterSet::contains(std::uint32_t character) const {
+  return overlaps(character, character);
+}
 
-bool CharacterSet::meets(std::uint32_t first, std::uint32_t last) const {
+bool CharacterSet::overlaps(std::uint32_t first, std::uint32_t last) const {
   // The first range that does not end before `first`.
   auto range =
       std::ranges::lower_bound(ranges, first, {}, [](const auto& one) { return one.second; });

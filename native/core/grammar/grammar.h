@@ -20,7 +20,7 @@ struct CharacterSet {
 
   [[nodiscard]] bool contains(std::uint32_t character) const;
   // Is any character of [first, last] in the set?
-  [[nodiscard]] bool meets(std::uint32_t first, std::uint32_t last) const;
+  [[nodiscard]] bool overlaps(std::uint32_t first, std::uint32_t last) const;
 };
 
 struct GrammarElement {

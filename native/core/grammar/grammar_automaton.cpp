@@ -163,10 +163,10 @@ GrammarAutomaton::State GrammarAutomaton::step(State state, std::uint8_t byte) {
 GrammarAutomaton::State GrammarAutomaton::compute(const Place& place, std::uint8_t byte) {
   Utf8Reader reader = place.reader;
   if (!reader.take(byte)) return kDead;
-  graph_.spend(kWorkOfStep + place.nodes.size() / kPlacesJudgedAtOnce);
+  graph_.count_work(kWorkOfStep + place.nodes.size() / kPlacesJudgedAtOnce);
   std::vector<NodeId> met;
   for (const NodeId id : place.nodes) {
-    if (id != GrammarGraph::kTextEnd && set_at(id).meets(reader.first(), reader.last()))
+    if (id != GrammarGraph::kTextEnd && set_at(id).overlaps(reader.first(), reader.last()))
       met.push_back(id);
   }
   if (met.empty()) return kDead;

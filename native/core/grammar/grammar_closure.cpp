@@ -21,7 +21,7 @@ std::vector<GrammarGraph::NodeId> GrammarClosure::nodes() {
     const auto [element, then] = work_.back();
     work_.pop_back();
     if (!seen_.insert((std::uint64_t{element} << 32) | then).second) continue;
-    graph_.spend(1);
+    graph_.count_work(1);
     visit(element, then);
   }
   std::vector<NodeId> found;
@@ -33,7 +33,7 @@ std::vector<GrammarGraph::NodeId> GrammarClosure::nodes() {
 
 // Many places have the same followers.
 GrammarGraph::SetId GrammarClosure::joined(std::vector<Follower> followers) {
-  for (const Follower then : followers) settle(then);
+  for (const Follower then : followers) resolve(then);
   if (followers.size() == 1) return set_of(followers.front());
   std::ranges::sort(followers);
   const auto known = joined_.find(followers);
@@ -41,7 +41,7 @@ GrammarGraph::SetId GrammarClosure::joined(std::vector<Follower> followers) {
   std::vector<NodeId> all;
   for (const Follower then : followers) {
     const auto& nodes = graph_.set(set_of(then));
-    graph_.spend(1 + nodes.size() / kNodesJoinedAtOnce);
+    graph_.count_work(1 + nodes.size() / kNodesJoinedAtOnce);
     all.insert(all.end(), nodes.begin(), nodes.end());
   }
   return joined_[std::move(followers)] = graph_.set_of(std::move(all));
@@ -97,8 +97,8 @@ void GrammarClosure::leave(Follower then) {
   }
 }
 
-bool GrammarClosure::settled(Follower then) const {
-  return (then & kEntry) == 0 || entries_[then & ~kEntry].settled;
+bool GrammarClosure::resolved(Follower then) const {
+  return (then & kEntry) == 0 || entries_[then & ~kEntry].resolved;
 }
 
 GrammarGraph::SetId GrammarClosure::set_of(Follower then) const {
@@ -107,25 +107,25 @@ GrammarGraph::SetId GrammarClosure::set_of(Follower then) const {
 
 // Makes nodes of what follows an entry, and before that of what follows there:
 // there are no circles among entries, since no rule begins with itself.
-void GrammarClosure::settle(Follower follower) {
+void GrammarClosure::resolve(Follower follower) {
   std::vector<Follower> open{follower};
   while (!open.empty()) {
     const Follower next = open.back();
-    if (settled(next)) {
+    if (resolved(next)) {
       open.pop_back();
       continue;
     }
     Entry& entry = entries_[next & ~kEntry];
     const std::size_t before = open.size();
     for (const auto& [element, then] : entry.returns)
-      if (!settled(then)) open.push_back(then);
+      if (!resolved(then)) open.push_back(then);
     if (open.size() > before) continue;
     std::vector<NodeId> nodes;
     for (const auto& [element, then] : entry.returns)
       nodes.push_back(graph_.node_of(element, set_of(then)));
     entry.set = graph_.set_of(std::move(nodes));
-    graph_.spend(entry.returns.size() / kNodesJoinedAtOnce);
-    entry.settled = true;
+    graph_.count_work(entry.returns.size() / kNodesJoinedAtOnce);
+    entry.resolved = true;
   }
 }
 

@@ -26,7 +26,7 @@ class GrammarClosure {
   // The text is before this element, and after its alternative's end at one of these.
   void add(std::uint32_t element, GrammarGraph::SetId then);
   // The nodes at character sets, and the end of the text where it may end. Once;
-  // throws as GrammarGraph::spend() does.
+  // throws as GrammarGraph::count_work() does.
   std::vector<GrammarGraph::NodeId> nodes();
 
  private:
@@ -41,15 +41,15 @@ class GrammarClosure {
   struct Entry {
     std::vector<std::pair<std::uint32_t, Follower>> returns;  // element, and what follows there
     bool empty = false;  // the rule may be empty: the text may be after it already
-    bool settled = false;
-    SetId set = 0;  // once settled: the returns as nodes
+    bool resolved = false;
+    SetId set = 0;  // once resolved: the returns as nodes
   };
 
   void visit(std::uint32_t element, Follower then);
   void enter(std::uint32_t element, Follower then);
   void leave(Follower then);
-  void settle(Follower then);
-  [[nodiscard]] bool settled(Follower then) const;
+  void resolve(Follower then);
+  [[nodiscard]] bool resolved(Follower then) const;
   SetId set_of(Follower then) const;
   SetId joined(std::vector<Follower> followers);
 

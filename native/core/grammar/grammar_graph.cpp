@@ -51,7 +51,7 @@ std::vector<GrammarGraph::NodeId> GrammarGraph::imported(const GrammarGraph& fro
   return translated(nodes);
 }
 
-void GrammarGraph::spend(std::size_t work) {
+void GrammarGraph::count_work(std::size_t work) {
   work_ += work;
   if (work_ <= kMostWork) return;
   throw Error(ErrorCode::kInvalidOption,

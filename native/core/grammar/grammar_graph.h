@@ -40,7 +40,7 @@ class GrammarGraph {
 
   void begin_work() { work_ = 0; }
   // Throws Error(kInvalidOption) when the work since begin_work() is too much.
-  void spend(std::size_t work);
+  void count_work(std::size_t work);
 
  private:
   std::vector<Node> nodes_;

@@ -40,7 +40,7 @@ void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScra
   if (log_probs >= 0 || request.output.constraint) scratch.raw.assign(logits.begin(), logits.end());
   forbid(request, logits);
   choice.token = request.output.sampler.sample(logits, scratch);
-  if (request.output.constraint) obey(request, logits, scratch, choice);
+  if (request.output.constraint) apply_constraint(request, logits, scratch, choice);
   if (choice.token == kNoToken) return;
   request.output.sampler.accept(choice.token);
   choice.ends_generation = ends_generation(request, choice.token);
@@ -54,8 +54,8 @@ void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScra
 
 // The token is drawn without the grammar first: mostly the grammar allows it, and the whole
 // vocabulary need not be masked.
-void TokenChooser::obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
-                        TokenChoice& choice) const {
+void TokenChooser::apply_constraint(Request& request, std::span<float> logits,
+                                    SamplerScratch& scratch, TokenChoice& choice) const {
   Constraint& constraint = *request.output.constraint;
   const Vocab& vocab = vocab_of(request);
   if (!constraint.binds()) return constraint.watch(vocab.piece(choice.token));

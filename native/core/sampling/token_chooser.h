@@ -41,8 +41,8 @@ class TokenChooser {
   void choose(Request& request, std::span<float> logits, SamplerScratch& scratch,
               TokenChoice& choice) const;
   [[nodiscard]] bool ends_generation(const Request& request, TokenId token) const;
-  void obey(Request& request, std::span<float> logits, SamplerScratch& scratch,
-            TokenChoice& choice) const;
+  void apply_constraint(Request& request, std::span<float> logits, SamplerScratch& scratch,
+                        TokenChoice& choice) const;
   void mask(const Request& request, std::span<float> logits, const SamplerScratch& scratch) const;
   // Masks the tokens that the request forbids, whatever its grammar allows.
   void forbid(const Request& request, std::span<float> logits) const;

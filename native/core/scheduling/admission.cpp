@@ -173,7 +173,7 @@ void Admission::accept(const Fork& fork) {
   parts_.cache.copy_to_fork(*source, *request);
   try {
     parts_.publisher.accepted(fork.id, true);
-    parts_.publisher.beginning(*request, parts_.chooser.vocab_of(*request));
+    parts_.publisher.fork_prefix(*request, parts_.chooser.vocab_of(*request));
     parts_.scheduler.accept(request);
   } catch (...) {
     parts_.cache.drop_saved(*request);

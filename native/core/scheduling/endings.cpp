@@ -35,15 +35,15 @@ Failure unusable_logits() {
           "be damaged."};
 }
 
-Endings::Endings(const Concerned& concerned, std::int32_t context_length, Clock clock)
-    : concerned_(concerned), context_length_(context_length), clock_(std::move(clock)) {}
+Endings::Endings(const Parts& parts, std::int32_t context_length, Clock clock)
+    : parts_(parts), context_length_(context_length), clock_(std::move(clock)) {}
 
 void Endings::embedded(Request& request, std::span<const float> hidden) {
   const RankHead* head = request.spec.params.rank_head.get();
   std::vector<float> embedding =
       head == nullptr ? std::vector<float>(hidden.begin(), hidden.end()) : head->scores(hidden);
-  leave(request, true);
-  concerned_.publisher.embedded(request, std::move(embedding), clock_());
+  release(request, true);
+  parts_.publisher.embedded(request, std::move(embedding), clock_());
   remove(request);
 }
 
@@ -72,7 +72,7 @@ bool Endings::apply(Request& request, TokenChoice choice) {
     request.progress.known.push_back(choice.token);
     if (choice.log_probs != nullptr) request.output.log_probs.push_back(choice.log_probs);
     ++totals_.generated_tokens;
-    concerned_.publisher.token(request, std::move(choice), first);
+    parts_.publisher.token(request, std::move(choice), first);
   }
   if (reason) end(request, *reason);
   return !reason;
@@ -92,24 +92,24 @@ std::optional<FinishReason> Endings::finish_reason(const Request& request,
 void Endings::end(Request& request, FinishReason reason, std::optional<Failure> failure) {
   // Before the sequence is released: another request may then get it.
   CachedState state;
-  if (request.spec.params.saves && is_whole(reason)) state = concerned_.cache.export_state(request);
-  leave(request, reason != FinishReason::kError);
-  concerned_.publisher.end(request, reason, std::move(failure), std::move(state), clock_());
+  if (request.spec.params.saves && is_whole(reason)) state = parts_.cache.export_state(request);
+  release(request, reason != FinishReason::kError);
+  parts_.publisher.end(request, reason, std::move(failure), std::move(state), clock_());
   remove(request);
 }
 
 // Everything that may throw comes before the end is published, so that after an exception the
 // request is still living and will be ended with the engine.
-void Endings::leave(Request& request, bool keep_computed) {
-  if (request.progress.has_place()) concerned_.cache.release(request, keep_computed);
-  concerned_.cache.drop_saved(request);
-  concerned_.drafting.leave(request);
-  request.progress.happened(StageEvent::kEnd);
+void Endings::release(Request& request, bool keep_computed) {
+  if (request.progress.has_sequence()) parts_.cache.release(request, keep_computed);
+  parts_.cache.drop_saved(request);
+  parts_.drafting.release(request);
+  request.progress.advance(StageEvent::kEnd);
 }
 
 void Endings::remove(Request& request) {
-  concerned_.scheduler.remove(request);
-  concerned_.living.fetch_sub(1);
+  parts_.scheduler.remove(request);
+  parts_.living.fetch_sub(1);
 }
 
 }  // namespace infernode

@@ -32,16 +32,16 @@ class Endings {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // The objects that a request leaves when it ends. All of them outlive this; `living` counts the
-  // requests that were admitted and have not ended.
-  struct Concerned {
+  // The objects from which a request is removed when it ends. All of them outlive this; `living`
+  // counts the requests that were admitted and have not ended.
+  struct Parts {
     Scheduler& scheduler;
     KvCache& cache;
     Drafting& drafting;
     Publisher& publisher;
     std::atomic<std::size_t>& living;
   };
-  Endings(const Concerned& concerned, std::int32_t context_length, Clock clock);
+  Endings(const Parts& parts, std::int32_t context_length, Clock clock);
 
   // Gives the request its next token. False: it has ended and no longer exists.
   [[nodiscard]] bool apply(Request& request, TokenChoice choice);
@@ -55,11 +55,11 @@ class Endings {
   const TokenStats& stats() const { return totals_; }
 
  private:
-  void leave(Request& request, bool keep_computed);
+  void release(Request& request, bool keep_computed);
   [[nodiscard]] std::optional<FinishReason> finish_reason(const Request& request,
                                                           const TokenChoice& choice) const;
 
-  const Concerned concerned_;
+  const Parts parts_;
   const std::int32_t context_length_;
   const Clock clock_;
   TokenStats totals_;

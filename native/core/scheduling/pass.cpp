@@ -7,18 +7,18 @@ namespace infernode {
 namespace {
 
 // Adds the next `count` rows of what the request knows. Logits are wanted where nothing
-// known is left after them, and where they tell of the prompt.
+// known is left after them, and where they score the prompt.
 void read(Pass& pass, Request& request, std::int32_t count) {
   const std::vector<TokenId>& known = request.progress.known;
-  TellingRows telling{&request, {}};
+  ScoringRows scoring{&request, {}};
   for (Position position = request.progress.computed; position < request.progress.computed + count;
        ++position) {
     const auto index = static_cast<std::size_t>(position);
-    const bool tells = request.tells_at(position);
-    if (tells) telling.rows.push_back({pass.rows.size(), known[index + 1]});
-    pass.rows.push_back({known[index], request.progress.sequence, position, tells});
+    const bool scores = request.scores_at(position);
+    if (scores) scoring.rows.push_back({pass.rows.size(), known[index + 1]});
+    pass.rows.push_back({known[index], request.progress.sequence, position, scores});
   }
-  if (!telling.rows.empty()) pass.telling.push_back(std::move(telling));
+  if (!scoring.rows.empty()) pass.scoring.push_back(std::move(scoring));
   pass.requests.push_back(&request);
   if (request.progress.gap() > count) return;
   pass.rows.back().wants_logits = true;
@@ -44,7 +44,7 @@ Pass decode_pass(std::span<const DecodeRow> rows) {
   return pass;
 }
 
-Pass reading_pass(std::span<const PassShare> shares, std::int32_t generating) {
+Pass prefill_pass(std::span<const PassShare> shares, std::int32_t generating) {
   Pass pass;
   for (const auto& [request, count] : shares) read(pass, *request, count);
   pass.generating = generating;
@@ -52,16 +52,16 @@ Pass reading_pass(std::span<const PassShare> shares, std::int32_t generating) {
   return pass;
 }
 
-Pass guessing_pass(std::span<const GuessedRow> rows) {
+Pass verification_pass(std::span<const DraftedRow> rows) {
   Pass pass;
-  for (const auto& [request, guesses] : rows) {
+  for (const auto& [request, drafted] : rows) {
     Position position = request->progress.computed;
     pass.requests.push_back(request);
     pass.ready.push_back({request, pass.rows.size()});
     pass.rows.push_back(
         {request->progress.known.back(), request->progress.sequence, position, true});
-    for (const TokenId guess : guesses) {
-      pass.rows.push_back({guess, request->progress.sequence, ++position, true});
+    for (const TokenId token : drafted) {
+      pass.rows.push_back({token, request->progress.sequence, ++position, true});
     }
   }
   pass.generating = static_cast<std::int32_t>(pass.requests.size());

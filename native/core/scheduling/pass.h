@@ -19,23 +19,23 @@ struct ReadyRow {
   std::size_t row;
 };
 
-// A row of a pass whose logits give the log-probability of the prompt's next token.
-struct TellingRow {
+// A row of a pass whose logits score the prompt's next token.
+struct ScoringRow {
   std::size_t row;
   TokenId next;
 };
 
 // All such rows of one request in a pass, in order.
-struct TellingRows {
+struct ScoringRows {
   Request* request;
-  std::vector<TellingRow> rows;
+  std::vector<ScoringRow> rows;
 };
 
 struct Pass {
   std::vector<BatchRow> rows;
   std::vector<Request*> requests;  // each request that has rows in this pass, once
   std::vector<ReadyRow> ready;
-  std::vector<TellingRows> telling;
+  std::vector<ScoringRows> scoring;
   std::vector<BatchRow> padding;  // of `rows`, those of no request
   std::int32_t generating = 0;    // requests with a decode row
   std::int32_t prompt_rows = 0;   // of `rows`
@@ -48,13 +48,13 @@ Pass decode_pass(std::span<const DecodeRow> rows);
 
 // The next rows of some requests: `generating` of them have one decode row, the others rows of
 // their prompts.
-Pass reading_pass(std::span<const PassShare> shares, std::int32_t generating);
+Pass prefill_pass(std::span<const PassShare> shares, std::int32_t generating);
 
-// The next row of a request, and the tokens that are guessed to follow.
-struct GuessedRow {
+// The next row of a request, and the tokens drafted to follow it.
+struct DraftedRow {
   Request* request;
-  std::span<const TokenId> guesses;  // equally many for all requests of a pass
+  std::span<const TokenId> drafted;  // equally many for all requests of a pass
 };
-Pass guessing_pass(std::span<const GuessedRow> rows);
+Pass verification_pass(std::span<const DraftedRow> rows);
 
 }  // namespace infernode

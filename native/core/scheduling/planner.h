@@ -45,9 +45,9 @@ class Planner {
   // The rows of one decode pass, sequence ids ascending: one for each request that generates, and
   // padding.
   virtual std::vector<DecodeRow> decode_rows() const = 0;
-  // How many guessed tokens per request there is room for in one pass, if so many requests have
+  // How many draft tokens per request there is room for in one pass, if so many requests have
   // their next rows in it. May evict idle prefixes.
-  virtual std::size_t most_guesses(std::size_t requests) = 0;
+  virtual std::size_t most_drafted(std::size_t requests) = 0;
 
   // One pass of these decode rows and of at most `budget` prompt rows. Empty where decode rows and
   // prompt rows are computed in passes of their own. May evict idle prefixes.

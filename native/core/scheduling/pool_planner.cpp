@@ -11,7 +11,7 @@ std::vector<DecodeRow> PoolPlanner::decode_rows() const {
   return rows;
 }
 
-std::size_t PoolPlanner::most_guesses(std::size_t requests) {
+std::size_t PoolPlanner::most_drafted(std::size_t requests) {
   const auto wanted = static_cast<std::int32_t>(requests * (kMostDrafted + 1));
   const auto cells = static_cast<std::size_t>(cache_.make_room(wanted));
   return cells / requests - 1;  // Seating has seen to one cell for each
@@ -41,11 +41,11 @@ PassShares PoolPlanner::pass_of(std::span<const DecodeRow> rows, std::int32_t bu
   // the requests that want the logits of all their prompt rows.
   std::int32_t outputs = std::max(0, limits_.prefill_outputs - cache_.running());
   for (const auto& request : scheduler_.living()) {
-    const bool tells = request->tells_prompt();
-    const std::int32_t most = tells ? std::min(room, 1 + outputs) : room;
+    const bool scores = request->scores_prompt();
+    const std::int32_t most = scores ? std::min(room, 1 + outputs) : room;
     const std::int32_t count = std::min(scheduler_.prompt_rows(*request), most);
     if (count <= 0) continue;
-    if (tells) outputs -= count - 1;
+    if (scores) outputs -= count - 1;
     shares.push_back({request.get(), count});
     room -= count;
   }

@@ -17,7 +17,7 @@ class PoolPlanner final : public Planner {
 
   [[nodiscard]] std::optional<SlotMove> next_move() const override { return std::nullopt; }
   std::vector<DecodeRow> decode_rows() const override;
-  std::size_t most_guesses(std::size_t requests) override;
+  std::size_t most_drafted(std::size_t requests) override;
   PassShares joint_pass(std::span<const DecodeRow> rows, std::int32_t budget) override;
   [[nodiscard]] bool plans_ahead() const override { return false; }  // it asks for free cells
   std::vector<PassShares> prompt_passes(std::int32_t budget) override;

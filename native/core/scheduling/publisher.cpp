@@ -39,7 +39,7 @@ void Publisher::token(const Request& request, TokenChoice choice, bool first) {
       {request.spec.id, choice.token, std::move(choice.text.text), std::move(choice.log_probs)});
 }
 
-void Publisher::beginning(const Request& fork, const Vocab& vocab) {
+void Publisher::fork_prefix(const Request& fork, const Vocab& vocab) {
   TextStream text(fork.spec.params.stop, fork.spec.params.include_stop);
   for (std::size_t i = 0; i < static_cast<std::size_t>(fork.generated_tokens()); ++i) {
     const TokenId token =

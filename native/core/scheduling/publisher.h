@@ -27,7 +27,7 @@ class Publisher {
   // A request's next token; its first one is urgent.
   void token(const Request& request, TokenChoice choice, bool first);
   // The tokens that a fork takes over from its source.
-  void beginning(const Request& fork, const Vocab& vocab);
+  void fork_prefix(const Request& fork, const Vocab& vocab);
   // The one end of a request that embeds, as a vector or as scores.
   void embedded(const Request& request, std::vector<float> embedding, double now);
   // The request's one end, after the text that was held back; with its state, if any.

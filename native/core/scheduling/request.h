@@ -49,12 +49,12 @@ struct RequestSpec {
 struct Progress {
   std::vector<TokenId> known;  // the prompt, then the generated tokens
   Position computed = 0;       // known[0, computed) are in the KV cache
-  Position told = 0;  // rows [0, told) have given the log-probability of the next prompt token
+  Position scored = 0;  // rows [0, scored) have given the log-probability of the next prompt token
   SequenceId sequence = kNoSequence;
   StateBytes saved;  // the state of known[0, saved_length), while preempted
   Position saved_length = 0;
   std::uint64_t arrival = 0;  // order of acceptance
-  // Prompt tokens that were already computed when the request was first seated.
+  // Prompt tokens that were already computed when the request first got a sequence.
   std::int32_t cached_prompt_tokens = 0;
   // Positions, ascending, where prefill stops and the state is saved for other requests.
   std::vector<Position> checkpoints;
@@ -63,7 +63,7 @@ struct Progress {
 
   [[nodiscard]] Stage stage() const { return stage_; }
   // Throws BrokenInvariant for an event that the stage does not allow.
-  void happened(StageEvent event) {
+  void advance(StageEvent event) {
     const std::optional<Stage> next = next_stage(stage_, event);
     INFERNODE_CHECK(next, "a request's stage does not allow this event");
     stage_ = *next;
@@ -74,22 +74,22 @@ struct Progress {
   [[nodiscard]] std::int32_t gap() const {
     return static_cast<std::int32_t>(known.size()) - computed;
   }
-  [[nodiscard]] bool has_place() const { return sequence != kNoSequence; }
+  [[nodiscard]] bool has_sequence() const { return sequence != kNoSequence; }
   [[nodiscard]] bool ready_to_decode() const { return gap() == 1; }
   // Whether it will compute prompt rows, now or when it no longer awaits another request.
   [[nodiscard]] bool will_prefill() const { return !paused && (awaits() || gap() > 1); }
   [[nodiscard]] bool awaits() const { return stage_ == Stage::kAwaiting; }
 
-  void take_place(SequenceId place) {
-    happened(StageEvent::kSeat);
-    sequence = place;
+  void take_sequence(SequenceId id) {
+    advance(StageEvent::kSeat);
+    sequence = id;
   }
-  void leave_place() {
-    happened(StageEvent::kLeave);
-    forget_place();
+  void release_sequence() {
+    advance(StageEvent::kRelease);
+    forget_sequence();
   }
   // Checks nothing: called when the books themselves may be inconsistent.
-  void forget_place() noexcept {
+  void forget_sequence() noexcept {
     stage_ = Stage::kQueued;
     computed = 0;
     sequence = kNoSequence;
@@ -136,10 +136,10 @@ class Request {
   [[nodiscard]] bool lagging() const;
 
   // Whether log-probabilities of its prompt are requested and not all published yet.
-  [[nodiscard]] bool tells_prompt() const { return tells_at(progress.told); }
+  [[nodiscard]] bool scores_prompt() const { return scores_at(progress.scored); }
   // Whether the row of a known token gives a requested log-probability of the next prompt token.
-  [[nodiscard]] bool tells_at(Position position) const {
-    return spec.params.prompt_log_probs >= 0 && position >= progress.told &&
+  [[nodiscard]] bool scores_at(Position position) const {
+    return spec.params.prompt_log_probs >= 0 && position >= progress.scored &&
            position + 1 < spec.prompt_tokens;
   }
 

@@ -17,7 +17,7 @@ void Scheduler::accept(std::unique_ptr<Request>& request) {
   living_.push_back(std::move(request));
 }
 
-std::vector<Request*> Scheduler::review() {
+std::vector<Request*> Scheduler::read_controls() {
   std::vector<Request*> cancelled;
   for (const auto& request : living_) {
     request->progress.paused = request->lagging();
@@ -30,14 +30,14 @@ std::int32_t Scheduler::waiting() const {
   return static_cast<std::int32_t>(living_.size()) - cache_.running();
 }
 
-std::vector<Request*> Scheduler::paused_in_the_way() const {
-  std::int32_t wanted = -cache_.free_places();
+std::vector<Request*> Scheduler::paused_to_preempt() const {
+  std::int32_t wanted = -cache_.free_slots();
   for (const auto& request : living_) {
-    if (!request->progress.has_place() && !request->progress.paused) ++wanted;
+    if (!request->progress.has_sequence() && !request->progress.paused) ++wanted;
   }
   std::vector<Request*> found;
   for (auto it = living_.rbegin(); it != living_.rend() && wanted > 0; ++it) {
-    if (!(*it)->progress.paused || !(*it)->progress.has_place()) continue;
+    if (!(*it)->progress.paused || !(*it)->progress.has_sequence()) continue;
     found.push_back(it->get());
     --wanted;
   }
@@ -47,8 +47,8 @@ std::vector<Request*> Scheduler::paused_in_the_way() const {
 std::vector<Request*> Scheduler::admissible() const {
   std::vector<Request*> admitted;
   for (const auto& request : living_) {
-    if (static_cast<std::int32_t>(admitted.size()) == cache_.free_places()) break;
-    if (!request->progress.has_place() && !request->progress.paused)
+    if (static_cast<std::int32_t>(admitted.size()) == cache_.free_slots()) break;
+    if (!request->progress.has_sequence() && !request->progress.paused)
       admitted.push_back(request.get());
   }
   return admitted;
@@ -57,14 +57,14 @@ std::vector<Request*> Scheduler::admissible() const {
 Request* Scheduler::isolated() const {
   for (const auto& request : living_) {
     const Progress& progress = request->progress;
-    if (progress.isolated && progress.has_place() && !progress.paused) return request.get();
+    if (progress.isolated && progress.has_sequence() && !progress.paused) return request.get();
   }
   return nullptr;
 }
 
 // While an isolated request runs, it runs alone, so that only it can fail.
 bool Scheduler::runs(const Request& request, const Request* alone) const {
-  if (!request.progress.has_place() || request.progress.paused) return false;
+  if (!request.progress.has_sequence() || request.progress.paused) return false;
   if (request.spec.params.adapters != active_adapters_) return false;
   return alone == nullptr || alone == &request;
 }
@@ -74,7 +74,7 @@ std::vector<AdapterScales> Scheduler::adapters_in_use() const {
   if (const Request* alone = isolated()) return {alone->spec.params.adapters};
   std::vector<AdapterScales> found;
   for (const auto& request : living_) {
-    if (!request->progress.has_place() || request->progress.paused || request->progress.awaits())
+    if (!request->progress.has_sequence() || request->progress.paused || request->progress.awaits())
       continue;
     const AdapterScales& adapters = request->spec.params.adapters;
     if (std::ranges::find(found, adapters) == found.end()) found.push_back(adapters);
@@ -107,7 +107,7 @@ bool Scheduler::choose_adapters() {
 
 bool Scheduler::generates() const {
   return std::ranges::any_of(living_, [](const auto& request) {
-    return request->progress.has_place() && !request->progress.paused &&
+    return request->progress.has_sequence() && !request->progress.paused &&
            request->progress.ready_to_decode();
   });
 }
@@ -143,10 +143,10 @@ std::int32_t Scheduler::least_rows() const {
   return generating > 0 ? generating : std::min(prompt_rows(), 1);
 }
 
-Request* Scheduler::first_to_leave() const {
+Request* Scheduler::preemption_candidate() const {
   Request* youngest = nullptr;
   for (auto it = living_.rbegin(); it != living_.rend(); ++it) {
-    if (!(*it)->progress.has_place()) continue;
+    if (!(*it)->progress.has_sequence()) continue;
     if ((*it)->progress.paused) return it->get();
     if (youngest == nullptr) youngest = it->get();
   }
@@ -170,14 +170,14 @@ std::unique_ptr<Request> Scheduler::remove(Request& request) {
 
 bool Scheduler::any_running() const {
   return std::ranges::any_of(living_, [](const auto& request) {
-    return request->progress.has_place() && !request->progress.paused;
+    return request->progress.has_sequence() && !request->progress.paused;
   });
 }
 
 bool Scheduler::runnable() const {
   if (any_running()) return true;
   return std::ranges::any_of(living_, [](const auto& request) {
-    return !request->progress.has_place() && !request->progress.paused;
+    return !request->progress.has_sequence() && !request->progress.paused;
   });
 }
 

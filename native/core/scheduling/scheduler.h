@@ -26,10 +26,10 @@ class Scheduler {
   void accept(std::unique_ptr<Request>& request);
 
   // Looks at the controls of all requests: sets `paused`, returns the cancelled ones.
-  std::vector<Request*> review();
+  std::vector<Request*> read_controls();
 
   // Paused requests whose sequences waiting requests need; the youngest first.
-  std::vector<Request*> paused_in_the_way() const;
+  std::vector<Request*> paused_to_preempt() const;
   // Waiting requests for which there are sequences, in order of arrival.
   std::vector<Request*> admissible() const;
 
@@ -47,7 +47,7 @@ class Scheduler {
 
   // The request that is preempted first: the youngest that is paused, else the youngest; nullptr
   // when no request has a sequence.
-  Request* first_to_leave() const;
+  Request* preemption_candidate() const;
   // The living request of this id; nullptr when it has ended.
   const Request* find(RequestId id) const;
   // Removes a request that holds no sequence.
@@ -62,7 +62,7 @@ class Scheduler {
 
   // True when a request has a sequence and is not paused.
   [[nodiscard]] bool any_running() const;
-  // True when a step computes something, once waiting requests have been seated.
+  // True when a step computes something, once waiting requests have got sequences.
   [[nodiscard]] bool runnable() const;
 
   std::int32_t waiting() const;

@@ -4,7 +4,7 @@ namespace infernode {
 
 bool Seating::prepare() {
   parts_.cache.begin_step();
-  for (Request* request : parts_.scheduler.paused_in_the_way()) preempt(*request);
+  for (Request* request : parts_.scheduler.paused_to_preempt()) preempt(*request);
   parts_.cache.resume_awaiting();
   if (!parts_.scheduler.any_running()) short_of_cells_ = false;
   for (Request* request : parts_.scheduler.admissible()) {
@@ -28,7 +28,7 @@ void Seating::preempt_for_cells() {
   while (parts_.cache.make_room(wanted) < wanted) {
     INFERNODE_CHECK(parts_.cache.running() > 1,
                     "a request alone finds no free cell in the whole cache");
-    preempt(*parts_.scheduler.first_to_leave());
+    preempt(*parts_.scheduler.preemption_candidate());
     wanted = parts_.scheduler.least_rows();
     if (wanted > 0) continue;
     choose_adapters();  // no request of the active set is left
@@ -45,7 +45,7 @@ void Seating::choose_adapters() {
 // Whether there are cells for a waiting request; preempts paused requests for them.
 bool Seating::has_cells(const Request& request) {
   while (parts_.cache.running() > 0 && !parts_.cache.fits(request)) {
-    Request* leaving = parts_.scheduler.first_to_leave();
+    Request* leaving = parts_.scheduler.preemption_candidate();
     if (!leaving->progress.paused) return false;
     preempt(*leaving);
   }
@@ -59,7 +59,7 @@ void Seating::preempt(Request& request) {
 
 void Seating::preempt_one() {
   short_of_cells_ = true;
-  preempt(*parts_.scheduler.first_to_leave());
+  preempt(*parts_.scheduler.preemption_candidate());
 }
 
 }  // namespace infernode

@@ -1,5 +1,5 @@
-// Which requests hold sequences: seats waiting requests, preempts running ones where others need
-// their cells, and activates the adapters of the step. Engine thread only.
+// Which requests hold sequences: assigns them to waiting requests, preempts running ones where
+// others need their cells, and activates the adapters of the step. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ class Seating {
 
   // Assigns sequences and cells for a step. True when the step has something to compute.
   [[nodiscard]] bool prepare();
-  // A pass found no free cells: preempts one request, and seats none until a pass succeeds.
+  // A pass found no free cells: preempts one request, and assigns no sequence until a pass
+  // succeeds.
   void preempt_one();
   void pass_succeeded() { short_of_cells_ = false; }
 

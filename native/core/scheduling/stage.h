@@ -10,19 +10,19 @@
 namespace infernode {
 
 enum class Stage : std::uint8_t {
-  kQueued,     // has no place
-  kSetAside,   // has no place; its state is kept in host memory
-  kAwaiting,   // has a place, in which it computes nothing: an older request computes its beginning
-  kComputing,  // has a place
+  kQueued,     // has no sequence
+  kSwapped,    // has no sequence; its state is in host memory
+  kAwaiting,   // has a sequence; an older request computes its prefix, and it computes nothing
+  kComputing,  // has a sequence
   kEnded,
 };
 
 enum class StageEvent : std::uint8_t {
-  kSeat,   // gets a place
-  kAwait,  // leaves its beginning to an older request
-  kGoOn,   // waits no longer
-  kLeave,  // loses its place and what is computed there
-  kSave,   // its state is in host memory
+  kSeat,     // gets a sequence
+  kAwait,    // awaits its prefix from an older request
+  kResume,   // awaits no longer
+  kRelease,  // loses its sequence and what is computed in it
+  kSwapOut,  // its state is in host memory
   kEnd,
 };
 
@@ -32,12 +32,12 @@ constexpr std::optional<Stage> next_stage(Stage stage, StageEvent event) {
   using Row = std::array<std::optional<Stage>, 6>;
   constexpr std::optional<Stage> kNever = std::nullopt;
   constexpr std::array<Row, 5> kNext = {
-      //   seat        await      go on       leave    save       end
-      Row{kComputing, kNever, kNever, kNever, kSetAside, kEnded},  // queued
-      Row{kComputing, kNever, kNever, kNever, kNever, kEnded},     // set aside
-      Row{kNever, kNever, kComputing, kQueued, kNever, kEnded},    // awaiting
-      Row{kNever, kAwaiting, kNever, kQueued, kNever, kEnded},     // computing
-      Row{kNever, kNever, kNever, kNever, kNever, kNever},         // ended
+      //   seat        await      resume      release  swap out   end
+      Row{kComputing, kNever, kNever, kNever, kSwapped, kEnded},  // queued
+      Row{kComputing, kNever, kNever, kNever, kNever, kEnded},    // swapped
+      Row{kNever, kNever, kComputing, kQueued, kNever, kEnded},   // awaiting
+      Row{kNever, kAwaiting, kNever, kQueued, kNever, kEnded},    // computing
+      Row{kNever, kNever, kNever, kNever, kNever, kNever},        // ended
   };
   return kNext[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
 }

@@ -60,7 +60,7 @@ std::vector<PassShares> StreamPlanner::prompt_passes(std::int32_t budget) {
   Gaps left = gaps();
   std::vector<PassShares> passes;
   for (const auto& seed : scheduler_.living()) {  // the oldest prompt first
-    if (!seed->progress.has_place()) continue;
+    if (!seed->progress.has_sequence()) continue;
     while (budget > 0 && gap_at(left, seed->progress.sequence) > 0) {
       const std::int32_t capacity = std::min(budget, limits_.prefill_capacity);
       const Group group = group_around(seed->progress.sequence, capacity, left);
@@ -79,7 +79,7 @@ std::vector<PassShares> StreamPlanner::prompt_passes(std::int32_t budget) {
 StreamPlanner::Gaps StreamPlanner::gaps() const {
   Gaps found(static_cast<std::size_t>(cache_.size()), 0);
   for (const auto& request : scheduler_.living()) {
-    if (request->progress.has_place())
+    if (request->progress.has_sequence())
       found[static_cast<std::size_t>(request->progress.sequence)] =
           scheduler_.prompt_rows(*request);
   }
@@ -133,7 +133,7 @@ StreamPlanner::Group StreamPlanner::alone(SequenceId slot, std::int32_t budget,
 
 bool StreamPlanner::wants_row_logits(SequenceId slot) const {
   const Request* request = cache_.holder(slot);
-  return request != nullptr && request->tells_prompt();
+  return request != nullptr && request->scores_prompt();
 }
 
 // How many rows of a prompt to compute so that they are rounded as in one pass: neither this piece

@@ -18,7 +18,7 @@ class StreamPlanner final : public Planner {
 
   [[nodiscard]] std::optional<SlotMove> next_move() const override;
   std::vector<DecodeRow> decode_rows() const override;
-  std::size_t most_guesses(std::size_t) override { return kMostDrafted; }
+  std::size_t most_drafted(std::size_t) override { return kMostDrafted; }
   PassShares joint_pass(std::span<const DecodeRow>, std::int32_t) override { return {}; }
   [[nodiscard]] bool plans_ahead() const override { return true; }
   std::vector<PassShares> prompt_passes(std::int32_t budget) override;
