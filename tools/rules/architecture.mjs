@@ -84,7 +84,7 @@ function checkSize(file, text, report) {
   if (!cpp.has(extension)) return;
   for (const { head, line, lines: length } of findFunctions(stripText(text))) {
     if (length > kFunctionLines)
-      report(line, `has a function of ${length} lines, more than ${kFunctionLines}: ${head}`);
+      report(line, `has a function of ${length} lines, more than ${kFunctionLines}: ${head.slice(0, 60)}`);
   }
 }
 

@@ -1,12 +1,14 @@
 // `npm run rules`: the architecture as an executable check. Prints one line per broken rule and
 // exits 1, or says what it has looked at. Sizes of TypeScript are Biome's (`npm run lint`).
 //   node tools/rules/main.mjs [folder]
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { checkArchitecture } from "./architecture.mjs";
+import { classFindings } from "./classes.mjs";
 import { decisionFindings } from "./decisions.mjs";
 import { directionFindings } from "./directions.mjs";
 import { packagesOf, readDocument } from "./document.mjs";
-import { trackedFiles } from "./files.mjs";
+import { textFiles, trackedFiles } from "./files.mjs";
 import { treeFindings } from "./tree.mjs";
 import { waitingFindings } from "./waiting.mjs";
 
@@ -15,6 +17,7 @@ const files = trackedFiles(folder);
 const findings = [];
 try {
   findings.push(...checkArchitecture(folder, files).findings);
+  findings.push(...classFindings(textsOf(textFiles(folder, files))));
   findings.push(...decisionFindings(folder, files));
   findings.push(...waitingFindings(folder, files));
   findings.push(...treeFindings(readDocument(folder), files, packagesOf(folder)));
@@ -22,6 +25,10 @@ try {
 } catch (error) {
   findings.push(error.message); // a file that cannot be read or parsed, which the message names
 }
+function textsOf(names) {
+  return new Map(names.map((name) => [name, readFileSync(path.join(folder, name), "utf8")]));
+}
+
 for (const finding of findings) console.log(finding);
 console.log(
   findings.length === 0

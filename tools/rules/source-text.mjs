@@ -67,5 +67,5 @@ export function findFunctions(stripped) {
 function describe(stripped, { head, start }, end) {
   const line = stripped.slice(0, start).split("\n").length;
   const lines = stripped.slice(start, end).split("\n").length;
-  return { head: head.replace(/\s+/g, " ").slice(0, 60), line, lines };
+  return { head: head.replace(/\s+/g, " "), line, lines };
 }
