@@ -187,7 +187,7 @@ describe("the names of the counters", () => {
   it("leave no counter of the engine out", () => {
     const counters = (file: string, struct: string) =>
       matches(block(source(`native/core/${file}.h`), `struct ${struct}`), /\b(\w+) = 0;/g);
-    const [, bases = ""] = /struct EngineStats : ([\w, ]+) \{/.exec(source("native/core/engine.h")) ?? [];
+    const [, bases = ""] = /struct EngineStats : ([\w, ]+) \{/.exec(source("native/core/engine_config.h")) ?? [];
     const files = {
       PassStats: "scheduling/pass_runner",
       DraftingStats: "drafting/drafting",
@@ -196,7 +196,7 @@ describe("the names of the counters", () => {
     };
     expect(bases.split(", ").toSorted()).toEqual(Object.keys(files).toSorted());
     const fields = [
-      ...counters("engine", "EngineStats : "),
+      ...counters("engine_config", "EngineStats : "),
       ...counters("cache/kv_cache", "CacheStats {"),
       ...Object.entries(files).flatMap(([struct, file]) => counters(file, `${struct} {`)),
     ];

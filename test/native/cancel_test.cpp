@@ -126,7 +126,7 @@ bool preempted(EngineFixture& fixture) {
          fixture.engine->stats().waiting == 1;
 }
 
-bool set_aside(EngineFixture& fixture) {
+bool swap_out(EngineFixture& fixture) {
   return preempted(fixture) && fixture.engine->stats().cache.host_bytes > 0;
 }
 
@@ -174,7 +174,7 @@ const std::vector<Row> kRows = {
     {.stage = "drafted", .bring = drafted, .drafts = true},
     {.stage = "paused", .bring = paused},
     {.stage = "preempted, its state lost", .bring = preempted, .host_limit = 0},
-    {.stage = "set aside: preempted, its state kept", .bring = set_aside},
+    {.stage = "swapped: preempted, its state in host memory", .bring = swap_out},
     {.stage = "isolated", .bring = isolated},
     {.stage = "in a pass", .bring = in_a_pass},
     {.stage = "ending", .bring = ending, .reason = FinishReason::kLength},

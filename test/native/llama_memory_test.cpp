@@ -8,6 +8,7 @@
 #include "gguf_bytes.h"
 #include "llama.h"
 #include "model/llama_dry_run.h"
+#include "model/llama_log.h"
 #include "model/memory_estimate.h"
 #include "synthetic_fixture.h"
 #include "temporary_file.h"

@@ -20,7 +20,7 @@ it("this repository is drawn as it is", () => {
 const rooms = [
   "native/core/scheduling/mailbox.h",
   "native/model/page_cache.cpp",
-  "native/napi/heard.h",
+  "native/napi/reporting_call.h",
   "src/errors.ts",
 ];
 it.each(rooms)("refuses: %s exists and is not named", (file) => {
