@@ -56,6 +56,7 @@ foreach(target IN LISTS cpu_targets)
     foreach(scope IN ITEMS "${folder}" "${CMAKE_CURRENT_SOURCE_DIR}") # the target's, its twin's
       infernode_mend_tile_shapes("${INFERNODE_LLAMA_DIR}" "${scope}")
     endforeach()
+    infernode_rename_upstream(${target} amx/amx.cpp ggml_is_contiguous infernode_amx_is_contiguous)
     infernode_rename_upstream(${target} amx/mmq.cpp
       ggml_backend_amx_mul_mat infernode_upstream_amx_mul_mat)
     infernode_rename_upstream(${target} llamafile/sgemm.cpp llamafile_sgemm infernode_upstream_sgemm)

@@ -10,7 +10,9 @@
 
 #include "amx/mmq.h"
 #include "ggml-cpu-impl.h"
+#include "ggml-cpu.h"
 #include "ggml.h"
+#include "llama_panels.h"
 
 void infernode_upstream_amx_mul_mat(const ggml_compute_params* params, ggml_tensor* product);
 
@@ -21,9 +23,32 @@ char* at(const ggml_tensor& tensor, std::int64_t i2, std::int64_t i3) {
          static_cast<std::size_t>(i3) * tensor.nb[3];
 }
 
+#ifdef INFERNODE_TILES
+// By panels, from the same weights; false: not of this type.
+bool multiply_by_panels(const ggml_compute_params& params, const ggml_tensor& weights,
+                        const ggml_tensor& input, const ggml_tensor& product, std::int64_t rows) {
+  if (!infernode_panels::computes_packed(weights.type)) return false;
+  const ggml_type type = ggml_get_type_traits_cpu(weights.type)->vec_dot_type;
+  const ggml_from_float_t quantize = ggml_get_type_traits_cpu(type)->from_float;
+  const std::int64_t width = weights.ne[0];
+  const std::size_t bytes = ggml_row_size(type, width);
+  for (std::int64_t row = params.ith; row < rows; row += params.nth)
+    quantize(static_cast<const float*>(input.data) + row * width,
+             static_cast<char*>(params.wdata) + static_cast<std::size_t>(row) * bytes, width);
+  if (params.ith == 0) ggml_threadpool_chunk_set(params.threadpool, params.nth);
+  ggml_barrier(params.threadpool);
+  return infernode_panels::multiply_packed(
+      params, weights.ne[1], rows, width / ggml_blck_size(weights.type), weights.data, params.wdata,
+      static_cast<float*>(product.data), product.ne[0], weights.type);
+}
+#endif
+
 // The product of these matrices; `of` supplies the operation and the row strides.
 void multiply(const ggml_compute_params* params, ggml_tensor weights, ggml_tensor input,
               ggml_tensor of, std::int64_t rows) {
+#ifdef INFERNODE_TILES
+  if (multiply_by_panels(*params, weights, input, of, rows)) return;
+#endif
   for (ggml_tensor* matrix : {&weights, &input, &of}) matrix->ne[2] = matrix->ne[3] = 1;
   input.ne[1] = of.ne[1] = rows;
   of.src[0] = &weights;

@@ -20,7 +20,8 @@
 #include "ops.h"
 #include "vec.h"
 
-#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX512_VNNI)
+#if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX_VNNI) || \
+    defined(INFERNODE_MEASURED_AVX512_VNNI)
 #include "attention_kernels.h"
 #define INFERNODE_ATTENTION 1
 #endif

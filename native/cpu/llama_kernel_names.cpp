@@ -5,7 +5,7 @@
 
 extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kernels() {
   return ""
-#if defined(INFERNODE_MEASURED_AVX512_VNNI)
+#if defined(INFERNODE_MEASURED_AVX512_VNNI) || defined(INFERNODE_MEASURED_AVX_VNNI)
          "panels of q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, q4_K, q5_K and q6_K\n"
          "attention\n"
 #endif
@@ -13,6 +13,9 @@ extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kern
          "small q8_0 batches\n"
          "panels of q5_0, q5_1, q4_0, q4_1, q4_K, q5_K and q6_K\n"
          "attention\n"
+#endif
+#if defined(INFERNODE_TILES)
+         "AMX tiles\n"
 #endif
 #if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
          "AMX batches\n"

@@ -1,13 +1,12 @@
 #include "llama_panels.h"
 
 #ifdef INFERNODE_PANELS
-#include <array>
+#include <algorithm>
 #include <memory>
-#include <utility>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
-#include "super_rows.h"
+#include "panel_kinds.h"
 #include "turns.h"
 
 namespace infernode_panels {
@@ -36,55 +35,6 @@ struct Product : Sizes {
         a(static_cast<const typename Kind::Block*>(weights)),
         b(static_cast<const typename Kind::Batch*>(batch)),
         c(out) {}
-};
-
-// Groups of batch rows of almost equal size, none larger than the registers allow.
-struct Groups {
-  std::int64_t count, each, larger;  // the first `larger` groups have one row more
-
-  Groups(std::int64_t columns, std::int64_t most)
-      : count((columns + most - 1) / most), each(columns / count), larger(columns % count) {}
-  std::int64_t begin(std::int64_t group) const { return group * each + std::min(group, larger); }
-  std::int64_t size(std::int64_t group) const { return each + (group < larger ? 1 : 0); }
-};
-
-// What differs between weights in blocks of 32 and of 256: the layouts of the panel, of the batch
-// and of a single batch row, in one or several blocks, and the routines for them. A panel has as
-// many blocks as stay in the first-level cache while all batch rows are multiplied by it; an even
-// number.
-template <typename Format>
-struct Blocks : Format {
-  using Panel = PanelBlock;
-  using Column = BatchBlock;
-  using Alone = RowBatch<Format>;
-  using Sums = PanelSums;
-  static constexpr std::int64_t kPanelBlocks = 32;
-  static constexpr std::int64_t kAloneBlocks = kChunk;
-  static constexpr int kMostRowsAlone = kMostAlone<Format::kMost>;
-  static constexpr int kColumns = kColumnsAtOnce<Format::kMost>;
-  static constexpr auto interleaved = interleave<Format>;
-  static constexpr auto column = batch_block<Format>;
-  static constexpr auto multiplied_rows = multiply_rows<Format>;
-  template <int kCount>
-  static constexpr auto multiplied = multiply_panel<Format, kCount>;
-};
-
-template <typename Format>
-struct SuperBlocks : Format {
-  using Batch = block_q8_K;
-  using Panel = SuperPanel<Format>;
-  using Column = SuperBatch<Format>;
-  using Alone = SuperRow<Format>;
-  using Sums = SuperSums;
-  static constexpr std::int64_t kPanelBlocks = 4;
-  static constexpr std::int64_t kAloneBlocks = 1;
-  static constexpr int kMostRowsAlone = kMostAlone<Format::kMost>;
-  static constexpr int kColumns = kColumnsAtOnce<Format::kMost>;
-  static constexpr auto interleaved = interleave_super<Format>;
-  static constexpr auto column = super_batch<Format>;
-  static constexpr auto multiplied_rows = multiply_super_rows<Format>;
-  template <int kCount>
-  static constexpr auto multiplied = multiply_super_panel<Format, kCount>;
 };
 
 template <typename Item>
@@ -149,20 +99,9 @@ void spread_alone(const Product<Kind>& of, Room<typename Kind::Alone>& room) {
   }
 }
 
-template <typename Kind>
-using PanelKernel = void(const typename Kind::Panel*, const typename Kind::Column*, std::int64_t,
-                         typename Kind::Sums*);
-
-// [i]: the routine for i + 1 batch rows.
-template <typename Kind>
-constexpr auto kKernels = []<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
-  return std::array<PanelKernel<Kind>*, Kind::kColumns>{Kind::template multiplied<kIndex + 1>...};
-}
-(std::make_index_sequence<Kind::kColumns>());
-
 // Multiplies weight rows by converted batch rows. `ahead`: weights to prefetch.
 template <typename Kind>
-void compute_panel(const Product<Kind>& of, const PanelRows<typename Kind::Block>& rows, int count,
+void compute_panel(const Product<Kind>& of, const typename Kind::Rows& rows, int count,
                    const Groups& groups, const char* ahead, float* out, Workspace<Kind>& own) {
   const std::int64_t columns = groups.begin(groups.count);
   auto* const sums = own.sums.hold(columns);
@@ -171,13 +110,13 @@ void compute_panel(const Product<Kind>& of, const PanelRows<typename Kind::Block
   for (std::int64_t first = 0; first < of.k; first += Kind::kPanelBlocks) {
     const std::int64_t blocks = std::min(Kind::kPanelBlocks, of.k - first);
     for (std::int64_t block = 0; block < blocks; ++block) {
-      prefetch_blocks<Kind>(ahead, first + block);
+      prefetch_blocks<Kind::kBytes>(ahead, first + block);
       Kind::interleaved(rows, first + block, panel[block]);
     }
     for (std::int64_t group = 0; group < groups.count; ++group) {
-      const std::int64_t begin = groups.begin(group), size = groups.size(group);
-      kKernels<Kind>[static_cast<std::size_t>(size - 1)](
-          panel, own.batch.items.get() + begin * of.k + first * size, blocks, sums + begin);
+      const std::int64_t begin = groups.begin(group);
+      const auto* const batch = own.batch.items.get() + begin * of.k + first * groups.size(group);
+      Kind::run(groups, group, panel, batch, blocks, sums + begin);
     }
   }
   for (std::int64_t column = 0; column < columns; ++column)
@@ -187,21 +126,30 @@ void compute_panel(const Product<Kind>& of, const PanelRows<typename Kind::Block
 // Computes a turn whose batch rows are converted.
 template <typename Kind>
 void compute(const Product<Kind>& of, const Turn& turn, Workspace<Kind>& own) {
+#ifdef INFERNODE_TILES
+  if constexpr (Kind::kPacked) {
+    if (of.n == 1)
+      return multiply_packed_row(Kind::at(of.a, of.lda, turn.from), own.batch.items.get(), of.k,
+                                 (turn.to - turn.from) / kPanelRows, of.c + turn.from);
+  }
+#endif
   const Groups groups(turn.columns, Kind::kColumns);
   for (std::int64_t i = turn.from; i < turn.to; i += kPanelRows) {
     const int count = static_cast<int>(std::min<std::int64_t>(kPanelRows, turn.to - i));
-    const PanelRows<typename Kind::Block> rows(of.a + of.lda * i, of.lda, count);
+    const auto rows = Kind::rows(Kind::at(of.a, of.lda, i), of.lda, count);
     float* const out = of.c + of.ldc * turn.j + i;
-    if (of.n <= Kind::kMostRowsAlone) {
-      for (std::int64_t column = 0; column < of.n; ++column)
-        Kind::multiplied_rows(rows, own.alone.items.get() + chunks_alone(of) * column, of.k,
-                              out + of.ldc * column, count);
-      continue;
+    if constexpr (Kind::kMostRowsAlone > 0) {
+      if (of.n <= Kind::kMostRowsAlone) {
+        for (std::int64_t column = 0; column < of.n; ++column)
+          Kind::multiplied_rows(rows, own.alone.items.get() + chunks_alone(of) * column, of.k,
+                                out + of.ldc * column, count);
+        continue;
+      }
     }
     const std::int64_t next =
         std::min(i + count + (i + count == turn.to ? turn.leap : 0), of.m - 1);
-    compute_panel(of, rows, count, groups, reinterpret_cast<const char*>(of.a + of.lda * next), out,
-                  own);
+    compute_panel(of, rows, count, groups,
+                  reinterpret_cast<const char*>(Kind::at(of.a, of.lda, next)), out, own);
   }
 }
 
@@ -226,13 +174,37 @@ bool compute_share(const ggml_compute_params& params, const void* a, const void*
     own.batch.hold(most * of.k);
   }
   std::int64_t held = alone ? 0 : -1;  // batch rows from this one on are converted
-  infernode_turns::share_out(params, of.m, of.n, most, b, [&](const Turn& turn) {
-    if (held != turn.j)
-      spread(of, turn.j, Groups(turn.columns, Kind::kColumns), own.batch.items.get());
-    held = turn.j;
-    compute(of, turn, own);
-  });
+  infernode_turns::share_out(
+      params, of.m, of.n, most, b,
+      [&](const Turn& turn) {
+        if (held != turn.j) {
+          const Groups groups(turn.columns, Kind::kColumns);
+          spread(of, turn.j, groups, own.batch.items.get());
+#ifdef INFERNODE_TILES
+          if constexpr (Kind::kByTiles) {
+            const int each = static_cast<int>(groups.each);
+            shapes_of(std::min(each + 1, kTileRows), each, Kind::kWidth).load();
+          }
+#endif
+        }
+        held = turn.j;
+        compute(of, turn, own);
+      },
+      Kind::kRowsTogether);
   return true;
+}
+
+// By tiles where they are faster.
+template <typename Kind>
+bool compute_by(const ggml_compute_params& params, const void* a, const void* b, float* c,
+                const Sizes& sizes) {
+#ifdef INFERNODE_TILES
+  if (sizes.n >= kLeastRowsForTiles && may_use_tiles()) {
+    const TileShapesGuard guard;
+    return compute_share<typename Kind::ByTiles>(params, a, b, c, sizes);
+  }
+#endif
+  return compute_share<Kind>(params, a, b, c, sizes);
 }
 
 }  // namespace
@@ -260,7 +232,7 @@ bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
               std::int64_t ldc, int a_type, int b_type) {
   if (m == 0 || n == 0 || k == 0 || !computes(a_type)) return false;
   const Sizes sizes{lda, ldb, ldc, m, n, k};
-  const auto by = [&](auto kind) { return compute_share<decltype(kind)>(params, a, b, c, sizes); };
+  const auto by = [&](auto kind) { return compute_by<decltype(kind)>(params, a, b, c, sizes); };
   if (b_type == GGML_TYPE_Q8_0) {
     if (a_type == GGML_TYPE_Q5_0) return by(Blocks<Q5_0>());
     if (a_type == GGML_TYPE_Q4_0) return by(Blocks<Q4_0>());
@@ -280,6 +252,24 @@ bool multiply(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
   }
   return false;
 }
+
+#ifdef INFERNODE_TILES
+bool computes_packed(int type) {
+  return type == GGML_TYPE_Q8_0 || type == GGML_TYPE_Q4_0 || type == GGML_TYPE_Q4_1;
+}
+
+bool multiply_packed(const ggml_compute_params& params, std::int64_t m, std::int64_t n,
+                     std::int64_t k, const void* a, const void* b, float* c, std::int64_t ldc,
+                     int type) {
+  if (m == 0 || n == 0 || k == 0 || m % kPanelRows != 0) return false;
+  const Sizes sizes{k, k, ldc, m, n, k};
+  const auto by = [&](auto kind) { return compute_by<decltype(kind)>(params, a, b, c, sizes); };
+  if (type == GGML_TYPE_Q8_0) return by(PackedBlocks<Q8_0>());
+  if (type == GGML_TYPE_Q4_0) return by(PackedBlocks<Q4_0>());
+  if (type == GGML_TYPE_Q4_1) return by(PackedBlocks<Q4_1>());
+  return false;
+}
+#endif
 
 }  // namespace infernode_panels
 #endif

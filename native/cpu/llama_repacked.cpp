@@ -14,3 +14,16 @@ extern "C" int infernode_repacked_dimensions(const ggml_tensor* tensor) {
 #endif
   return dimensions;
 }
+
+#if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
+// Replaces ggml_is_contiguous() where ggml decides whether a product's weights are brought into the
+// layout of its AMX routines.
+extern "C" bool infernode_amx_is_contiguous(const ggml_tensor* tensor) {
+#ifdef INFERNODE_TILES
+  using namespace infernode_panels;
+  if (ggml_n_dims(tensor) <= 2 && computes(tensor->type) && !computes_packed(tensor->type))
+    return false;
+#endif
+  return ggml_is_contiguous(tensor);
+}
+#endif

@@ -1,19 +1,20 @@
 // The instruction sets on which infernode's routines were measured to be faster than ggml's
-// (docs/decisions/0021, 0023, 0058). On any other set ggml's own routines run: the set may give
-// ggml a routine that ours was never compared with. Decided at compile time, since each CPU variant
-// of the backend is compiled separately. A new measurement adds its set here.
+// (docs/decisions/0021, 0023, 0058, 0076, 0077). On any other set ggml's own routines run: the set
+// may give ggml a routine that ours was never compared with. Decided at compile time, since each
+// CPU variant of the backend is compiled separately. A new measurement adds its set here.
 #pragma once
 
-// AVX2, without the dot products of AVX-VNNI.
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__) && !defined(__AVXVNNI__) && \
-    !defined(__AVX512F__)
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__) && !defined(__AVX512F__)
+#if defined(__AVXVNNI__)  // with dot products of 256 bits
+#define INFERNODE_MEASURED_AVX_VNNI 1
+#else
 #define INFERNODE_MEASURED_AVX2 1
 #endif
+#endif
 
-// AVX-512 with its own VNNI, which ggml prefers to AVX-VNNI on CPUs with both. Not with AMX.
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) &&                     \
-    defined(__AVX512VNNI__) && defined(__FMA__) && defined(__F16C__) && !defined(__AMX_TILE__) && \
-    !defined(__AMX_INT8__)
+// AVX-512 with its own VNNI, which ggml prefers to AVX-VNNI on CPUs with both.
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && \
+    defined(__AVX512VNNI__) && defined(__FMA__) && defined(__F16C__)
 #define INFERNODE_MEASURED_AVX512_VNNI 1
 #endif
 
@@ -24,6 +25,11 @@
 #define INFERNODE_PANELS 256
 #elif defined(INFERNODE_MEASURED_AVX512_VNNI)
 #define INFERNODE_PANELS 512
-#elif defined(INFERNODE_MEASURED_AVX2)
+#elif defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX_VNNI)
 #define INFERNODE_PANELS 256
+#endif
+
+// Tiles of AMX, beside panels in 512-bit registers.
+#if INFERNODE_PANELS == 512 && defined(__AMX_TILE__) && defined(__AMX_INT8__) && defined(__linux__)
+#define INFERNODE_TILES 1
 #endif

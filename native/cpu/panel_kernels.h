@@ -31,8 +31,9 @@ struct BatchFactors {
   float total;  // scale times the sum of the values
 };
 
-struct alignas(16) BatchBlock : BatchFactors {
-  std::int8_t values[32];
+struct alignas(16) BatchBlock {
+  std::int8_t values[32];  // first, so that few rows of a tile lie in two cache lines
+  BatchFactors factors;
 };
 
 // The values of a batch row in the layout that add_fours() reads.
@@ -121,7 +122,8 @@ template <typename Format, int kCount>
                                                 Floats (&sums)[kCount]) {
   Ints products[kCount];
 #pragma GCC unroll 8
-  for (int column = 0; column < kCount; ++column) products[column] = all_ints(batch[column].start);
+  for (int column = 0; column < kCount; ++column)
+    products[column] = all_ints(batch[column].factors.start);
   add_fours<Format::kMost, 8>(
       panel.values, [&](int column) { return BatchValues{batch[column].values}; }, 0, Unscaled(),
       products);
@@ -129,7 +131,8 @@ template <typename Format, int kCount>
   const Floats minima = Format::kHasMinimum ? load_floats(panel.minima) : zero_floats();
 #pragma GCC unroll 8
   for (int column = 0; column < kCount; ++column)
-    sums[column] = add_block<Format>(sums[column], products[column], scales, minima, batch[column]);
+    sums[column] =
+        add_block<Format>(sums[column], products[column], scales, minima, batch[column].factors);
 }
 
 // Sums of a panel's rows with one batch row, of the even and the odd blocks so far.
@@ -165,10 +168,9 @@ void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64
   }
 }
 
-// Prefetches the weights for a panel's block, from `ahead` on.
-template <typename Format>
+// Prefetches the weights for a panel's block, of kBytes bytes, from `ahead` on.
+template <std::int64_t kBytes>
 void prefetch_blocks(const char* ahead, std::int64_t block) {
-  constexpr std::int64_t kBytes = sizeof(typename Format::Block) * kPanelRows;
 #pragma GCC unroll 9
   for (std::int64_t line = 0; line < kBytes; line += 64)
     _mm_prefetch(ahead + block * kBytes + line, _MM_HINT_T0);
@@ -193,7 +195,7 @@ BatchFactors batch_factors(const typename Format::Batch& block) {
 // One block of a batch row in the kernels' layout.
 template <typename Format>
 BatchBlock batch_block(const typename Format::Batch& block) {
-  BatchBlock made{batch_factors<Format>(block), {}};
+  BatchBlock made{{}, batch_factors<Format>(block)};
   std::memcpy(made.values, block.qs, sizeof made.values);
   return made;
 }

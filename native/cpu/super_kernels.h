@@ -159,12 +159,13 @@ template <typename Format, int kCount>
 
 // The product of one block's minima, or of its offset, with a batch row's sums.
 template <typename Format>
-Ints minima_of(const SuperPanel<Format>& panel, const SuperBatch<Format>& batch) {
+Ints minima_of(const std::int16_t (&panel)[Format::kSums / 2][kPanelRows][2],
+               const SuperBatch<Format>& batch) {
   Ints minima = zero_ints();
 #pragma GCC unroll 8
   for (int pair = 0; pair < Format::kSums / 2; ++pair)
-    minima = add_word_products(minima, load_ints(panel.minima[pair]),
-                               all_ints(word_of(batch.sums + 2 * pair)));
+    minima =
+        add_word_products(minima, load_ints(panel[pair]), all_ints(word_of(batch.sums + 2 * pair)));
   return minima;
 }
 
@@ -186,7 +187,7 @@ void multiply_super_panel(const SuperPanel<Format>* panel, const SuperBatch<Form
     const Floats minimum = Format::kOffset == 0 ? load_floats(panel->minimum) : scale;
 #pragma GCC unroll 8
     for (int column = 0; column < kCount; ++column) {
-      const Ints minima = minima_of<Format>(*panel, batch[column]);
+      const Ints minima = minima_of<Format>(panel->minima, batch[column]);
       if constexpr (Format::kOffset != 0)
         totals[column] = add(totals[column], multiply(minima, all_ints(Format::kOffset)));
       float* const sums = of[column].sums;

@@ -190,8 +190,10 @@ void multiply_super_rows(const PanelRows<typename Format::Block>& panel,
   for (int row = 0; row < kPanelRows; ++row) {
     const typename Format::Block* const weights = panel.rows[row];
     __m128 sum = _mm_setzero_ps();
-    for (std::int64_t block = 0; block < blocks; ++block)
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      prefetch_ahead(weights + block, 1);
       sum = add_super_row<Format>(sum, weights[block], batch[block]);
+    }
     _mm_store_ss(sums + row, sum);
   }
   store_first(out, rows, load_floats(sums));

@@ -30,11 +30,12 @@ inline std::int64_t weight_rows(std::int64_t m, std::int64_t threads) {
 // of these at a time. Turns are counted by a counter that ggml resets before each operation. Of
 // several products in one operation only the first, whose batch is at the start of the work buffer,
 // finds it reset; the turns of the others are assigned cyclically.
+// Weight rows are divided at multiples of `together`.
 template <typename Take>
 void share_out(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t most,
-               const void* batch, const Take& take) {
+               const void* batch, const Take& take, std::int64_t together = 1) {
   const bool counted = batch == params.wdata;
-  const std::int64_t rows = weight_rows(m, params.nth);
+  const std::int64_t rows = (weight_rows(m, params.nth) + together - 1) / together * together;
   const std::int64_t shares = (m + rows - 1) / rows;
   const std::int64_t turns = shares * ((n + most - 1) / most);
   for (std::int64_t turn = params.ith; turn < turns;) {

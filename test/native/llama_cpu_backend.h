@@ -102,15 +102,27 @@ class CpuBackend {
     CHECK(backend_ != nullptr && set_threads_ != nullptr);
   }
 
-  // The values of the operation `build` makes in the context it is given.
+  // The values of the operation `build` makes in the context it is given. The first input is in
+  // memory of the type `weights`, if there is one.
   template <typename Build>
-  std::vector<float> run(int threads, const Build& build) {
+  std::vector<float> run(int threads, const Build& build,
+                         ggml_backend_buffer_type_t weights = nullptr) {
     set_threads_(backend_.get(), threads);
     const std::unique_ptr<ggml_context, decltype(&ggml_free)> context(
         ggml_init({1 << 20, nullptr, true}), ggml_free);
     const CpuOperation operation = build(context.get());
     ggml_cgraph* graph = ggml_new_graph(context.get());
     ggml_build_forward_expand(graph, operation.out);
+    std::unique_ptr<ggml_backend_buffer, decltype(&ggml_backend_buffer_free)> own(
+        nullptr, ggml_backend_buffer_free);
+    if (weights != nullptr) {
+      ggml_tensor* const first = operation.inputs.front().tensor;
+      own.reset(ggml_backend_buft_alloc_buffer(weights,
+                                               ggml_backend_buft_get_alloc_size(weights, first)));
+      CHECK(own != nullptr);
+      CHECK(ggml_backend_tensor_alloc(own.get(), first, ggml_backend_buffer_get_base(own.get())) ==
+            GGML_STATUS_SUCCESS);
+    }
     const std::unique_ptr<ggml_backend_buffer, decltype(&ggml_backend_buffer_free)> buffer(
         ggml_backend_alloc_ctx_tensors(context.get(), backend_.get()), ggml_backend_buffer_free);
     for (const auto& [tensor, data] : operation.inputs)

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "check.h"
@@ -29,9 +30,12 @@ using TraitsOf = const ggml_type_traits_cpu*(ggml_type);
 constexpr ggml_type kTypes[] = {GGML_TYPE_Q8_0, GGML_TYPE_Q5_0, GGML_TYPE_Q4_0,
                                 GGML_TYPE_Q4_1, GGML_TYPE_Q5_1, GGML_TYPE_IQ4_NL,
                                 GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K};
-// Every remainder of a group of eight; 180 rows of 140 blocks are spread in two parts.
-constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,
-                                     10, 11, 12, 13, 23, 24, 25, 37, 180};
+// Those that tiles of AMX multiply in ggml's layout for AMX.
+constexpr ggml_type kPackedTypes[] = {GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1};
+// Every remainder of groups of eight and of sixteen; 180 rows of 140 blocks are spread in two
+// parts.
+constexpr std::int64_t kBatches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+                                     14, 15, 16, 17, 23, 24, 25, 31, 32, 33, 37, 180};
 
 // The types that have panels; none: the variant computes as llama.cpp does.
 std::vector<ggml_type> types_with_panels() {
@@ -41,6 +45,16 @@ std::vector<ggml_type> types_with_panels() {
     if (library.has_panels(type)) types.push_back(type);
   if (types.empty()) std::puts("SKIPPED: this CPU's variant has no panels");
   return types;
+}
+
+bool has_tiles() {
+  auto* names = CpuLibrary::loaded().function<const char*()>("infernode_cpu_kernels");
+  return names != nullptr &&
+         std::string_view(names()).find("AMX tiles\n") != std::string_view::npos;
+}
+
+bool is_among(const auto& types, ggml_type type) {
+  return std::ranges::find(types, type) != std::ranges::end(types);
 }
 
 std::vector<float> random_floats(std::mt19937& random, std::int64_t count) {
@@ -190,6 +204,15 @@ bool is_repacked(ggml_tensor* operation, const CpuLibrary& library = CpuLibrary:
   return taken;
 }
 
+ggml_backend_buffer_type_t layout_for_amx(const CpuLibrary& library) {
+  const auto extra = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
+      ggml_backend_reg_get_proc_address(library.registry(), "ggml_backend_dev_get_extra_bufts"));
+  for (auto* each = extra(ggml_backend_reg_dev_get(library.registry(), 0)); *each != nullptr;
+       ++each)
+    if (std::string_view(ggml_backend_buft_name(*each)) == "AMX") return *each;
+  throw std::runtime_error("there is no layout for AMX");
+}
+
 }  // namespace
 
 TEST("products by panels are at least as near to exact arithmetic as ggml's own") {
@@ -260,6 +283,37 @@ TEST("rows are the same among few and many, on any number of threads, in several
   }
 }
 
+TEST("weights in ggml's layout for AMX give the same results, to the bit") {
+  if (!has_tiles()) return;
+  const CpuLibrary library = CpuLibrary::loaded();
+  CpuBackend cpu(library);
+  std::mt19937 random(11);
+  struct Shape {
+    std::int64_t width, rows, n, batches;
+  };
+  std::vector<Shape> shapes = {{4480, 64, 180, 1}, {96, 320, 70, 1}, {96, 32, 5, 3}};
+  for (const std::int64_t n : kBatches) shapes.push_back({32 * (1 + n % 5), 96, n, 1});
+  for (const ggml_type type : kPackedTypes) {
+    for (const auto& [width, rows, n, batches] : shapes) {
+      const Rows weights = quantized(random, type, rows, width);
+      const std::vector<float> batch = random_floats(random, n * batches * width);
+      const auto multiply = [&](int threads, bool packed) {
+        return cpu.run(
+            threads,
+            [&](ggml_context* made) {
+              ggml_tensor* a = ggml_new_tensor_2d(made, type, width, rows);
+              ggml_tensor* b = ggml_new_tensor_3d(made, GGML_TYPE_F32, width, n, batches);
+              return CpuOperation{ggml_mul_mat(made, a, b),
+                                  {{a, weights.bytes.data()}, {b, batch.data()}}};
+            },
+            packed ? layout_for_amx(library) : nullptr);
+      };
+      const std::vector<float> plain = multiply(1, false);
+      for (const int threads : {1, 2, 3, 7}) CHECK(multiply(threads, true) == plain);
+    }
+  }
+}
+
 TEST("rows of a batch are rounded to eight bits as ggml rounds them, to the bit") {
   auto* traits_of = CpuLibrary::loaded().function<TraitsOf>("ggml_get_type_traits_cpu");
   auto* their_traits_of = CpuLibrary::unmodified().function<TraitsOf>("ggml_get_type_traits_cpu");
@@ -302,7 +356,9 @@ TEST("matrices that have panels are not repacked at load, those of experts are")
   const auto product = [&](ggml_type type) {
     return ggml_mul_mat(made, ggml_new_tensor_2d(made, type, 256, 64), batch);
   };
-  for (const ggml_type type : types) CHECK(!is_repacked(product(type)));
+  const bool tiles = has_tiles();
+  for (const ggml_type type : types)
+    CHECK_EQ(is_repacked(product(type)), tiles && is_among(kPackedTypes, type));
   for (const ggml_type type : {GGML_TYPE_Q2_K, GGML_TYPE_Q8_0, GGML_TYPE_IQ4_NL}) {
     if (std::ranges::find(types, type) != types.end()) continue;
     CHECK_EQ(is_repacked(product(type)), is_repacked(product(type), CpuLibrary::unmodified()));

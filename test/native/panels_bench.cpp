@@ -4,6 +4,10 @@
 // addition are two operations.
 //
 //   panels_bench LIBRARY... [--types q8_0,q4_K] [--rows 32,128,512] [--rounds 5] [--limit avx2]
+//                [--of operations]
+//
+// --of operations: whole operations of ggml instead, with the rounding of the batch, and with the
+// weights in the layout that llama.cpp would bring them into for this library (repacked, or AMX).
 //
 // A LIBRARY is a CPU backend (libinfernode-ggml-cpu-*.so): ours, of another instruction set or an
 // earlier build, or one without our routines (bin/unmodified), whose products of a type that it has
@@ -18,12 +22,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "ggml-backend-impl.h"
+#include "ggml-backend.h"
+#include "ggml-cpp.h"
 #include "ggml-cpu-impl.h"
 #include "ggml-cpu.h"
 #include "ggml.h"
@@ -95,16 +103,22 @@ struct Library {
   std::string path;
   Multiply* multiply;
   TraitsOf* traits_of;
+  ggml_backend_dev_t device;
+  ggml_backend_t backend;  // of one thread
 
   explicit Library(const std::string& file) : path(file) {
     void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) throw std::runtime_error(dlerror());
     multiply = reinterpret_cast<Multiply*>(dlsym(handle, "llamafile_sgemm"));
     traits_of = reinterpret_cast<TraitsOf*>(dlsym(handle, "ggml_get_type_traits_cpu"));
-    const auto init = reinterpret_cast<void* (*)()>(dlsym(handle, "ggml_backend_init"));
+    const auto init = reinterpret_cast<ggml_backend_init_t>(dlsym(handle, "ggml_backend_init"));
     if (multiply == nullptr || traits_of == nullptr || init == nullptr)
       throw std::runtime_error(file + " is no CPU backend");
-    init();  // its tables
+    ggml_backend_reg_t registry = init();
+    device = ggml_backend_reg_dev_get(registry, 0);
+    backend = ggml_backend_dev_init(device, nullptr);
+    reinterpret_cast<ggml_backend_set_n_threads_t>(
+        ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads"))(backend, 1);
   }
 };
 
@@ -167,13 +181,65 @@ void compute(const Library& library, Product& of) {
                          of.batch.data() + b * static_cast<std::size_t>(column), 0, 1);
 }
 
+// The same product as an operation of ggml, its weights in the first layout that llama.cpp would
+// choose.
+class Operation {
+ public:
+  Operation(const Library& library, const Product& of) : backend_(library.backend) {
+    weight_ = ggml_new_tensor_2d(weights_.get(), of.type, of.width, of.m);
+    ggml_tensor* input = ggml_new_tensor_2d(values_.get(), GGML_TYPE_F32, of.width, of.n);
+    ggml_tensor* product = ggml_mul_mat(values_.get(), weight_, input);
+    graph_ = ggml_new_graph(values_.get());
+    ggml_build_forward_expand(graph_, product);
+    weight_buffer_.reset(
+        ggml_backend_alloc_ctx_tensors_from_buft(weights_.get(), layout(library, product)));
+    value_buffer_.reset(ggml_backend_alloc_ctx_tensors(values_.get(), backend_));
+    if (weight_buffer_ == nullptr || value_buffer_ == nullptr)
+      throw std::runtime_error("there is too little memory");
+    ggml_backend_tensor_set(weight_, of.weights.data(), 0, of.weights.size());
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    std::vector<float> floats(static_cast<std::size_t>(of.width * of.n));
+    for (float& value : floats) value = normal(random);
+    ggml_backend_tensor_set(input, floats.data(), 0, ggml_nbytes(input));
+  }
+
+  void compute() const {
+    if (ggml_backend_graph_compute(backend_, graph_) != GGML_STATUS_SUCCESS)
+      throw std::runtime_error("a product failed");
+  }
+
+ private:
+  ggml_backend_buffer_type_t layout(const Library& library, const ggml_tensor* product) const {
+    const auto extra =
+        reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(ggml_backend_reg_get_proc_address(
+            ggml_backend_dev_backend_reg(library.device), "ggml_backend_dev_get_extra_bufts"));
+    for (ggml_backend_buffer_type_t* each = extra(library.device); *each != nullptr; ++each) {
+      const ggml_backend_buffer_ptr empty(ggml_backend_buft_alloc_buffer(*each, 0));
+      weight_->buffer = empty.get();
+      const bool taken = ggml_backend_dev_supports_op(library.device, product);
+      weight_->buffer = nullptr;
+      if (taken) return *each;
+    }
+    return ggml_backend_dev_buffer_type(library.device);
+  }
+
+  ggml_context_ptr weights_{ggml_init({1 << 12, nullptr, true})};
+  ggml_context_ptr values_{ggml_init({1 << 20, nullptr, true})};
+  ggml_backend_t backend_;
+  ggml_tensor* weight_;
+  ggml_cgraph* graph_;
+  ggml_backend_buffer_ptr weight_buffer_, value_buffer_;
+};
+
 // Of a product: the mean of a hundredth of a second.
-double seconds_of(const Library& library, Product& of) {
+template <typename Compute>
+double seconds_of(const Compute& compute) {
   int times = 0;
   const double begin = processor_seconds();
   double time = 0;
   do {
-    compute(library, of);
+    compute();
     ++times;
     time = processor_seconds() - begin;
   } while (time < 0.01);
@@ -186,6 +252,7 @@ struct Wish {
   std::vector<std::int64_t> rows{32, 128, 512};
   int rounds = 5;
   bool of_avx2 = false;  // shares of what AVX2's instructions reach, where the processor has more
+  bool of_operations = false;
 };
 
 std::vector<std::string> parts_of(const std::string& list) {
@@ -210,12 +277,14 @@ Wish wish_of(int count, char** words) {
       wish.rounds = std::max(1, std::atoi(words[i]));
     } else if (word == "--limit") {
       wish.of_avx2 = std::strcmp(words[i], "avx2") == 0;
+    } else if (word == "--of") {
+      wish.of_operations = std::strcmp(words[i], "operations") == 0;
     } else if (word == "--rows") {
       wish.rows.clear();
       for (const std::string& part : parts_of(words[i])) wish.rows.push_back(std::stoll(part));
     } else {
-      throw std::runtime_error(word +
-                               " is no option; there are --types, --rows, --rounds and --limit");
+      throw std::runtime_error(
+          word + " is no option; there are --types, --rows, --rounds, --limit and --of");
     }
   }
   if (wish.libraries.empty()) throw std::runtime_error("name the library of a CPU backend");
@@ -242,10 +311,16 @@ void measure(const Wish& wish, const std::vector<Library>& libraries, double lim
         of.out.resize(static_cast<std::size_t>(of.m * n));
         of.batch = batch_of(random, libraries.front(),
                             libraries.front().traits_of(type)->vec_dot_type, n, shape.width);
+        std::vector<std::unique_ptr<Operation>> whole;
+        if (wish.of_operations)
+          for (const Library& library : libraries)
+            whole.push_back(std::make_unique<Operation>(library, of));
         std::vector<double> best(libraries.size(), 1e9);
         for (int round = 0; round < wish.rounds; ++round)
           for (std::size_t i = 0; i < libraries.size(); ++i)
-            best[i] = std::min(best[i], seconds_of(libraries[i], of));
+            best[i] = std::min(best[i], wish.of_operations
+                                            ? seconds_of([&] { whole[i]->compute(); })
+                                            : seconds_of([&] { compute(libraries[i], of); }));
         const double operations = 2.0 * static_cast<double>(of.m * n * of.width);
         std::printf("%-7s %5lld x %4lld, %3lld rows:", name.c_str(),
                     static_cast<long long>(shape.rows), static_cast<long long>(shape.width),
