@@ -130,15 +130,26 @@ describe("a toolkit that cannot build an architecture", () => {
     ["50,80", cuda13, "50 (CUDA 7.0 to 12.9 can)"],
     ["101", cuda13, "101 (CUDA 12.8 to 12.9 can)"],
     ["100", cuda124, "100 (CUDA 12.8 and newer can)"],
-    ["120", cuda124, "120a (CUDA 12.8 and newer can)"],
+    ["120", cuda124, "120 (CUDA 12.8 and newer can)"],
     ["90,103", cuda128, "103 (CUDA 12.9 and newer can)"],
     ["120f", cuda128, "120f (CUDA 12.9 and newer can)"],
     ["88", cuda128, "88 (CUDA 13.0 and newer can)"],
-    ["87a", cuda13, "87a (no CUDA toolkit known to infernode builds for 87a)"],
-    ["85", cuda13, "85 (no CUDA toolkit known to infernode builds for 85)"],
+    ["sm_70,8.0", cuda13, "sm_70 (CUDA 9.0 to 12.9 can)"],
   ])("%s", async (arch, toolkit, which) => {
     await expect(judged(arch, toolkit)).rejects.toThrow(
-      `the CUDA toolkit ${toolkit.version} in /opt/cuda cannot build for ${which}; it can for ${toolkit.architectures.join(", ")}. Leave these out, or name another toolkit's nvcc in CUDACXX.`,
+      `the CUDA toolkit ${toolkit.version} in /opt/cuda cannot build for ${which}; it can for ${toolkit.architectures.join(", ")}. Leave it out, or name another toolkit's nvcc in CUDACXX.`,
+    );
+  });
+
+  // Another toolkit would not help there.
+  it.each([
+    ["87a", "87a (no CUDA toolkit known to infernode does)", "it"],
+    ["85", "85 (no CUDA toolkit known to infernode does)", "it"],
+    ["80.5", "80.5 (no CUDA toolkit known to infernode does)", "it"],
+    ["85,70", "70 (CUDA 9.0 to 12.9 can), 85 (no CUDA toolkit known to infernode does)", "these"],
+  ])("is named by the word that was given: %s", async (arch, which, them) => {
+    await expect(judged(arch, cuda13)).rejects.toThrow(
+      `cannot build for ${which}; it can for ${cuda13.architectures.join(", ")}. Leave ${them} out.`,
     );
   });
 

@@ -59,8 +59,9 @@ async function build(given) {
   const out = path.resolve(options.out ?? path.join(paths.cache, key));
   requireFolder(paths.state, "set XDG_CACHE_HOME to another folder");
   requireFolder(out, "name another one with --out");
+  // Before waiting for another set-up: a wish that no tool here can fulfil is refused at once.
+  if (!existsSync(path.join(out, "infernode.node"))) await requireTools(options);
   await withLock(async () => {
-    if (!existsSync(path.join(out, "infernode.node"))) await requireTools(options);
     const source = await ensureLlamaSource();
     const defines = definesFor(source, switchesOf(options));
     const { values, files } = addonInputs(source);

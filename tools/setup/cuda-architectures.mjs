@@ -37,7 +37,7 @@ const kToolkits = {
 const kLetters = { a: ["12.0", "12.8"], f: ["12.9", "12.9"] };
 const kFirstWithLetter = { a: 90, f: 100 };
 
-const kToken = /^(?:sm_)?(?:(\d{2,3})|(\d{1,2})\.(\d))([af]?)(-real|-virtual)?$/;
+const kToken = /^(?:sm_)?(?:([1-9]\d{1,2})|([1-9]\d?)\.(\d))([af]?)(-real|-virtual)?$/;
 const kWords = ["native", "all", "runpod"];
 
 // Judges the words of `wish`, { arch?, gpus? }, without asking anything of this machine. Throws
@@ -72,7 +72,7 @@ async function tokensOf(word, toolkit) {
   return [parseToken(word)];
 }
 
-// { number, letter, part } of one architecture. ggml compiles 12x for 12xa, whose FP4 matrix
+// { number, letter, part, word } of one architecture. ggml compiles 12x for 12xa, whose FP4 matrix
 // instructions it uses: so named here, too.
 function parseToken(word) {
   const [, whole, major, minor, letter, part] = kToken.exec(word) ?? [];
@@ -83,7 +83,7 @@ function parseToken(word) {
     );
   }
   const lettered = letter === "" && number >= 120 && number < 130 ? "a" : letter;
-  return { number, letter: lettered, part, told: letter === "" && lettered === "a" };
+  return { number, letter: lettered, part, word, told: letter === "" && lettered === "a" };
 }
 
 function nativeCapabilities() {
@@ -152,11 +152,12 @@ const nameOf = ({ number, letter }) => `${number}${letter}`;
 export function refuseUnbuildable({ tokens }, toolkit, cmake) {
   const impossible = tokens.filter((token) => !canBuild(token, toolkit));
   if (impossible.length > 0) {
-    const which = impossible.map((token) => `${nameOf(token)} (${toolkitsFor(token)})`).join(", ");
+    const which = impossible.map((token) => `${token.word} (${toolkitsFor(token)})`).join(", ");
     const can = toolkit.architectures.join(", ");
+    const other = impossible.every(hasToolkit) ? ", or name another toolkit's nvcc in CUDACXX" : "";
     throw new SetupFailure(
       `the CUDA toolkit ${toolkit.version} in ${toolkit.folder} cannot build for ${which}; it can for ${can}. ` +
-        "Leave these out, or name another toolkit's nvcc in CUDACXX.",
+        `Leave ${impossible.length > 1 ? "these" : "it"} out${other}.`,
     );
   }
   const family = tokens.find(({ letter }) => letter === "f");
@@ -180,11 +181,14 @@ function firstWith(letter, number) {
   return isNewer(own, letters) ? own : letters;
 }
 
-function toolkitsFor({ number, letter }) {
-  const [first, last] = kToolkits[number] ?? [];
-  if (first === undefined || (letter !== "" && number < kFirstWithLetter[letter])) {
-    return `no CUDA toolkit known to infernode builds for ${number}${letter}`;
-  }
+function hasToolkit({ number, letter }) {
+  return kToolkits[number] !== undefined && (letter === "" || number >= kFirstWithLetter[letter]);
+}
+
+function toolkitsFor(token) {
+  const { number, letter } = token;
+  if (!hasToolkit(token)) return "no CUDA toolkit known to infernode does";
+  const [first, last] = kToolkits[number];
   const since = letter === "" ? first : firstWith(letter, number);
   return last === undefined ? `CUDA ${since} and newer can` : `CUDA ${since} to ${last} can`;
 }
