@@ -88,11 +88,14 @@ describe("the table", () => {
     const row = { requests: 4, passes: 200, reused: 150 };
     const bar = { what: "4 at once: share of steps that reuse their graph", value: 0.75, atLeast: 0.95 };
     const report = { result: { rows: [row] }, missed: [bar] };
+    const apart = { result: [{ worst: 0.01, parted: Number.POSITIVE_INFINITY }], missed: [] };
+    writeFileSync(join(folder, "part1.json"), JSON.stringify(apart));
     writeFileSync(join(folder, "part2.json"), JSON.stringify(report));
     writeFileSync(join(folder, "part3.json"), "{ broken");
     const { code, stdout } = await run("tools/gpu/summary.mjs", { args: [folder] });
     expect(code).toBe(0);
-    expect(stdout).toContain("part 1: no result");
+    expect(stdout).toContain("at most 0.010 apart, texts part at gaps up to any number");
+    expect(stdout).toContain("part 4: no result");
     expect(stdout).toContain("reuse: 4 at once, 150 of 200 steps (75 %)");
     expect(stdout).toContain(`missed: ${bar.what}: 0.750, bar >= 0.95`);
     expect(stdout).toContain("part 3: no result");

@@ -2,6 +2,7 @@
 // what it must not let pass.
 import { describe, expect, it } from "vitest";
 import { compare } from "../../tools/gpu/alike.mjs";
+import { isSoftware } from "../../tools/gpu/parity.mjs";
 import { run } from "../helpers/programs.js";
 
 const timeout = 300_000;
@@ -61,6 +62,19 @@ describe("gpu:check", { timeout }, () => {
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(stderr).toContain(sentence);
   });
+});
+
+// A wide pass of experts ends the process on Mesa's driver.
+describe("Mesa's software driver", () => {
+  const there = [
+    { name: "CPU", type: "cpu", description: "a CPU" },
+    { name: "Vulkan0", type: "gpu", description: "llvmpipe (LLVM 15.0.6, 256 bits)" },
+  ];
+  it.each([
+    ["gpu", true],
+    ["vulkan0", true],
+    ["cpu", false],
+  ])("is --device %s: %s", (device, expected) => expect(isSoftware(device, there)).toBe(expected));
 });
 
 describe("two answers", () => {

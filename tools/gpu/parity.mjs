@@ -20,6 +20,15 @@ const models = (small, isSoftware) => [
   `synthetic:gemma3?dim=128&window=64&type=q8_0`,
 ];
 
+/** Whether `device`, a name or "gpu" for the best one, is Mesa's software driver. */
+export function isSoftware(device, there) {
+  const named = device.toLowerCase();
+  const chosen = there.filter(({ name, type }) =>
+    named === "gpu" ? type !== "cpu" : name.toLowerCase() === named,
+  );
+  return chosen.some(({ description }) => /llvmpipe/.test(description));
+}
+
 function answers(path, device, kvLayout) {
   return withModel(path, { device }, (model) =>
     withEngine(model, { slots: 4, contextLength: 256, kvLayout }, (engine) => {
@@ -32,10 +41,7 @@ function answers(path, device, kvLayout) {
 
 export async function check({ device, small, hasTime, say }) {
   const rows = [];
-  const isSoftware = devices().some(
-    ({ name, description }) => name === device && /llvmpipe/.test(description),
-  );
-  for (const path of models(small, isSoftware)) {
+  for (const path of models(small, isSoftware(device, devices()))) {
     // A pool of cells needs layers that keep every position.
     for (const kvLayout of path.includes("window=") ? ["streams"] : ["streams", "unified"]) {
       if (!hasTime()) break;

@@ -126,7 +126,7 @@ async function runRounds(file, clients, options) {
       figures[server.name] = await whileServing(server, (port) => ask(port, clients, requests));
       options.say(`${server.name}: ${JSON.stringify(figures[server.name])}`);
     }
-    rounds.push(figures);
+    if ("infernode" in figures) rounds.push(figures);
   }
   return rounds;
 }

@@ -7,9 +7,12 @@ const kParts = [1, 2, 3, 4];
 const number = (value, digits = 1) => (value === null || value === undefined ? "-" : value.toFixed(digits));
 const percent = (share) => (share === null || share === undefined ? "-" : `${(100 * share).toFixed(0)} %`);
 
+// In JSON a gap without bound is null.
+const largest = (values) => (values.includes(null) ? "any number" : number(Math.max(...values), 3));
+
 const lines = {
   1: ({ result }) => [
-    `parity: ${result.length} models and layouts, at most ${number(Math.max(...result.map(({ worst }) => worst)), 3)} apart, texts part at gaps up to ${number(Math.max(...result.map(({ parted }) => parted)), 3)}`,
+    `parity: ${result.length} models and layouts, at most ${largest(result.map(({ worst }) => worst))} apart, texts part at gaps up to ${largest(result.map(({ parted }) => parted))}`,
   ],
   2: ({ result }) =>
     result.rows.map(
