@@ -53,6 +53,7 @@ export function placementAmong(
   if (chosen.length === 0) {
     if (device === "gpu") throw unavailable('device is "gpu"');
     if (judged.asksForLayers) throw unavailable(`gpuLayers is ${spelled(gpuLayers)}`);
+    if (typeof judged.mainGpu === "string") throw unavailable(`mainGpu is ${show(judged.mainGpu)}`);
     return onCpu;
   }
   if (gpuLayers === 0) return onCpu;

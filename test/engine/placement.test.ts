@@ -79,6 +79,7 @@ describe("the devices of a model", () => {
     [{ device: "CUDA0" }, 'device is "CUDA0"'],
     [{ gpuLayers: 12 }, "gpuLayers is 12"],
     [{ gpuLayers: "all" }, 'gpuLayers is "all"'],
+    [{ splitMode: "none", mainGpu: "CUDA1" }, 'mainGpu is "CUDA1"'],
   ] as const)("%j without a GPU is an error with the reason", (options, asked) => {
     expect(refusal(options, server)).toBe(
       `InferenceError: loadModel(): ${asked}, and no GPU can be used: ${reason}; or take device "cpu"`,
