@@ -80,15 +80,6 @@ MemoryNeeded with_alignment(MemoryNeeded needed) {
   return needed;
 }
 
-// With the KV cache in host memory, llama.cpp computes more of a graph on the host than a dry run
-// of it: less than a fifth of what the dry run counts on the devices (0047).
-MemoryNeeded with_cache_on_host(MemoryNeeded needed) {
-  const std::uint64_t more = computed_on_devices(needed) / 5;
-  needed.compute_bytes += more;
-  needed.host_bytes += more;
-  return needed;
-}
-
 class ContextSizer {
  public:
   explicit ContextSizer(const Placed& placed) : placed_(placed) {}
@@ -173,8 +164,7 @@ class ContextSizer {
 
 MemoryNeeded size_context(llama_model& model, const Placement& placement,
                           const EngineShape& shape) {
-  const MemoryNeeded needed = ContextSizer({model, placement}).size(shape);
-  return with_alignment(shape.kv_offload ? needed : with_cache_on_host(needed));
+  return with_alignment(ContextSizer({model, placement}).size(shape));
 }
 
 }  // namespace infernode

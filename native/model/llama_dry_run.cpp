@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -114,11 +115,65 @@ WeightMemory LlamaDryRun::weights() const {
   return weight_memory(*made.context, placement_);
 }
 
+namespace {
+
+// Another dry run of the same model.
+using Sized = std::function<MemoryNeeded(const Placement&, const EngineShape&)>;
+
+// Whether llama.cpp computes attention without its fused kernel: asked for, or because a device
+// has none for this model, which a dry run without the kernel tells by its size.
+bool attention_is_unfused(const MemoryNeeded& needed, const Placement& placement,
+                          const EngineShape& shape, const Sized& sized) {
+  // llama.cpp refuses quantized cells without the kernel.
+  if (shape.kv_type == KvType::kQ8_0 || shape.kv_type == KvType::kQ4_0) return false;
+  if (!shape.flash_attention) return true;
+  EngineShape unfused = shape;
+  unfused.flash_attention = false;
+  const MemoryNeeded same = sized(placement, unfused);
+  return same.host_bytes == needed.host_bytes && same.compute_bytes == needed.compute_bytes;
+}
+
+// llama.cpp assigns some results to a backend itself: with the KV cache in host memory those of
+// unfused attention to the CPU, which takes the products of all cells with them, and norms to
+// their layer's device. ggml_backend_sched_reserve_size(), by which a dry run is measured, resets
+// the scheduler and loses the assignments; a real context is reserved with them. Two dry runs bound
+// what they move: the host needs no more than if it computed everything, and the last device no
+// more than if it held the layers of all.
+MemoryNeeded with_cache_on_host(MemoryNeeded needed, bool attention_on_host,
+                                const Placement& placement, const EngineShape& shape,
+                                const Sized& sized) {
+  std::uint64_t more = 0;
+  if (attention_on_host)
+    more = std::max(needed.host_bytes, sized({}, shape).host_bytes) - needed.host_bytes;
+  needed.host_bytes += more;
+  if (placement.devices.size() > 1 && placement.split == SplitMode::kLayer) {
+    Placement last = placement;
+    last.devices = {placement.devices.back()};
+    last.tensor_split.clear();
+    std::uint64_t& compute = needed.devices.back().compute;
+    const std::uint64_t alone = compute == 0 ? 0 : sized(last, shape).devices.back().compute;
+    more += std::max(compute, alone) - compute;
+    compute = std::max(compute, alone);
+  }
+  needed.compute_bytes += more;
+  return needed;
+}
+
+}  // namespace
+
 MemoryNeeded LlamaDryRun::context(const EngineShape& shape) const {
   check_state();
   const LlamaLogMute mute;
   const ModelHandle model = load_without_weights(label_, header_, file_bytes_, placement_);
-  return size_context(*model, placement_, shape);
+  const MemoryNeeded needed = size_context(*model, placement_, shape);
+  if (shape.kv_offload || !placement_.uses_devices()) return needed;
+  const Sized sized = [this](const Placement& placement, const EngineShape& other) {
+    const ModelHandle another = load_without_weights(label_, header_, file_bytes_, placement);
+    return size_context(*another, placement, other);
+  };
+  const bool attention_on_host = !llama_model_is_recurrent(model.get()) &&
+                                 attention_is_unfused(needed, placement_, shape, sized);
+  return with_cache_on_host(needed, attention_on_host, placement_, shape, sized);
 }
 
 }  // namespace infernode

@@ -61,8 +61,8 @@ bool all_asynchronous(const LlamaModel& model) {
 void check_repeatable(const BackendFacts& facts) {
   if (facts.repeatable) return;
   throw Error(ErrorCode::kInvalidOption,
-              "deterministic must be false where " + facts.where +
-                  " computes, got true: a device's kernels round a row differently with the "
+              "deterministic must be false with layers on " + facts.where +
+                  ", got true: a device's kernels round a row differently with the "
                   "number of rows that share its pass. Load the model with gpuLayers 0, or "
                   "create the engine without deterministic.");
 }

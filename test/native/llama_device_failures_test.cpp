@@ -201,6 +201,6 @@ TEST("facts are of the devices that compute, and deterministic is refused by the
     CHECK(error.code() == ErrorCode::kInvalidOption);
     CHECK(std::string(error.what())
               .starts_with(
-                  "deterministic must be false where Limited1 and Limited0 computes, got true"));
+                  "deterministic must be false with layers on Limited1 and Limited0, got true"));
   }
 }

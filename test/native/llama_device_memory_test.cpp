@@ -30,7 +30,10 @@ std::vector<Place> places() {
       {"one device", {{"Limited0"}, kAllLayers}},
       {"one device, KV cache on the host", {{"Limited0"}, kAllLayers}, false},
       {"one device, some layers", {{"Limited0"}, 3}},
+      {"one device, some layers, KV cache on the host", {{"Limited0"}, 5}, false},
       {"two devices", {{"Limited0", "Limited1"}, kAllLayers}},
+      {"two devices, KV cache on the host", {{"Limited0", "Limited1"}, kAllLayers}, false},
+      {"two devices, some layers, KV cache on the host", {{"Limited0", "Limited1"}, 5}, false},
       {"two devices, some layers", {{"Limited0", "Limited1"}, 5}},
       {"two devices, other way round", {{"Limited1", "Limited0"}, kAllLayers}},
       {"two devices, three to one",
@@ -62,19 +65,20 @@ bool within(std::uint64_t said, std::uint64_t real, double part) {
 // Of these small models some buffers lie across a boundary of 1 MiB, and the estimate adds 64 KiB.
 constexpr double kPadded = 1.1 * kMiB;
 
-// Never below, at most a fifth above. With the KV cache on the host, llama.cpp gives less of
-// a graph to the device than a dry run of it: then at least as much is all that is promised.
-bool covers(double said, double real, bool kv_offload) {
-  return said >= real && (!kv_offload || said <= 1.2 * real + kPadded);
+// Never below, at most a fifth above. With the KV cache on the host, llama.cpp computes elsewhere
+// than in a dry run (llama_dry_run.cpp): then at least as much is all that is promised of devices,
+// and of the host where attention is not fused.
+bool covers(double said, double real, bool closely) {
+  return said >= real && (!closely || said <= 1.2 * real + kPadded);
 }
 
 void check_device(const std::string& name, const DeviceMemory& said, const Lying& real,
-                  bool kv_offload) {
+                  bool closely) {
   const auto index = static_cast<std::size_t>(said.name.back() - '0');
   const auto [kv, weights, compute] = real.at(index);
   const bool close =
       within(said.weights, weights, 0.01) && within(said.kv, kv, 0.01) &&
-      covers(static_cast<double>(said.compute), static_cast<double>(compute), kv_offload);
+      covers(static_cast<double>(said.compute), static_cast<double>(compute), closely);
   if (!close) {
     std::printf("%s, %s: weights %.2f (%.2f), KV %.2f (%.2f), compute %.2f (%.2f) MiB\n",
                 name.c_str(), said.name.c_str(), static_cast<double>(said.weights) / kMiB,
@@ -134,17 +138,13 @@ void check_model(LimitedDevices& devices, const std::shared_ptr<const LlamaModel
   host += 4.0 * later * model->info().vocabulary_size;
   const Lying made = lying(devices);
   std::uint64_t on_devices = 0;
-  double unused = 0;  // said of devices, and lying on none
   for (const DeviceMemory& device : needed.devices) {
     check_device(name, device, made, place.kv_offload);
     on_devices += device.kv + device.compute;
-    unused += static_cast<double>(device.compute) -
-              static_cast<double>(made.at(static_cast<std::size_t>(device.name.back() - '0'))[2]);
   }
   CHECK_EQ(on_devices + needed.host_bytes, needed.kv_bytes + needed.compute_bytes);
   const auto said = static_cast<double>(needed.host_bytes);
-  const bool close =
-      place.kv_offload ? covers(said, host, true) : covers(said + unused, host, false);
+  const bool close = covers(said, host, place.kv_offload || options.flash_attention);
   if (!close) std::printf("%s, host: %.2f (%.2f) MiB\n", name.c_str(), said / kMiB, host / kMiB);
   CHECK(close);
   compute(*backend);
@@ -175,6 +175,27 @@ TEST("weights, KV cache and passes take on each device what its allocator gives 
   }
 }
 
+// Wide enough for what a dry run loses to weigh more than the margins that are added.
+TEST("passes beside a KV cache in host memory take no more than was said, of devices and host") {
+  LimitedDevices& devices = limited_devices(kGiB);
+  for (const char* architecture : {"llama", "mamba"}) {
+    SyntheticShape shape = synthetic_shape(architecture);
+    shape.layers = 8;
+    shape.width = 256;
+    shape.feed_forward = 768;
+    shape.vocabulary = 20'000;
+    for (const Place& place : places()) {
+      if (place.kv_offload) continue;
+      const auto model = load_on(shape, place.placement);
+      const std::string name = std::string(architecture) + " of width 256, " + place.name;
+      ContextOptions options = context_of(1, 512, 1000);
+      check_model(devices, model, place, options, name);
+      options.flash_attention = false;
+      check_model(devices, model, place, options, name + ", unfused");
+    }
+  }
+}
+
 TEST("the embedded model and one pool of cells take what the allocator gives away") {
   LimitedDevices& devices = limited_devices(kGiB);
   for (const Place& place : places()) {
@@ -183,6 +204,9 @@ TEST("the embedded model and one pool of cells take what the allocator gives awa
         {.path = embedded_path("q8_0"), .placement = place.placement}, nullptr, cancelled);
     ContextOptions options = context_of(4, 256, 500);
     check_model(devices, model, place, options, std::string("embedded, ") + place.name);
+    options.kv_type = KvType::kQ8_0;
+    check_model(devices, model, place, options, std::string("embedded, Q8_0, ") + place.name);
+    options.kv_type = KvType::kF16;
     options.cells = 1200;
     check_model(devices, model, place, options, std::string("embedded, a pool, ") + place.name);
   }
