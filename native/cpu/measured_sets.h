@@ -1,5 +1,5 @@
 // The instruction sets on which infernode's routines were measured to be faster than ggml's
-// (docs/decisions/0021, 0023, 0058, 0076, 0077). On any other set ggml's own routines run: the set
+// (docs/decisions/0021, 0023, 0058, 0076, 0079). On any other set ggml's own routines run: the set
 // may give ggml a routine that ours was never compared with. Decided at compile time, since each
 // CPU variant of the backend is compiled separately. A new measurement adds its set here.
 #pragma once

@@ -138,7 +138,7 @@ struct SuperBlocks : Format {
 };
 
 #ifdef INFERNODE_TILES
-// From here on tiles are faster (docs/decisions/0077).
+// From here on tiles are faster (docs/decisions/0079).
 constexpr std::int64_t kLeastRowsForTiles = 9;
 
 // The same by tiles of AMX, for many batch rows.
