@@ -1,6 +1,7 @@
 // Tiles of AMX: registers of up to 16 rows of 64 bytes, whose products of bytes are one
 // instruction. The instructions are written out, because GCC's functions (12.3) do not tell the
-// optimizer which memory they access.
+// optimizer which memory they access. Each thread has its own tiles, and a guard belongs to the
+// thread that makes it.
 #pragma once
 
 #include "measured_sets.h"
