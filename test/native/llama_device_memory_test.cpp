@@ -10,6 +10,7 @@
 #include "check.h"
 #include "llama_limited_device.h"
 #include "model/engine_memory.h"
+#include "model/llama_log.h"
 #include "synthetic_fixture.h"
 
 using namespace infernode;
