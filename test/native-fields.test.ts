@@ -79,7 +79,7 @@ describe("what the addon reads is what TypeScript passes", () => {
     ],
     [
       "a saved state",
-      reads(body("napi/state_workers.cpp", "Napi::Promise give_state(")),
+      reads(body("napi/state_workers.cpp", "Napi::Promise import_state(")),
       [...declared("NativeState"), "cacheSalt", "loras"],
     ],
     ["a synthetic model", reads(body(convert, "synthetic_from(")), declared("NativeSyntheticShape")],

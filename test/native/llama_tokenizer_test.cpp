@@ -103,7 +103,7 @@ void compare(const LoadedVocabulary& loaded, const Json& record, const std::stri
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto expected = ids[i].get<std::vector<llama_token>>();
       const auto text = texts[i].get<std::string>();
-      const auto found = loaded.vocab().tokenize(text, mode == "special", mode == "special");
+      const auto found = loaded.tokenize(text, mode == "special", mode == "special");
       if (found == expected || is_stated(name, text) || ++different > 10) continue;
       check::fail(name.c_str(), static_cast<int>(i),
                   mode + ": " + Json(text).dump() + " is " + Json(found).dump() + ", expected " +
@@ -140,7 +140,7 @@ void compare_with_vectors(const LoadedVocabulary& loaded, const VocabularyTest& 
   const auto lines = parts_of(read_file(stem + ".gguf.out"), "\n");
   CHECK(texts.size() > 40 && lines.size() >= texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const auto found = loaded.vocab().tokenize(texts[i], false, false);
+    const auto found = loaded.tokenize(texts[i], false, false);
     if (found == numbers_of(lines[i])) continue;
     check::fail(test.tokenizer, static_cast<int>(i),
                 Json(texts[i]).dump() + " is " + Json(found).dump() + ", expected " + lines[i]);
