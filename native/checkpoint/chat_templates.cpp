@@ -1,4 +1,3 @@
-// See chat_templates.h.
 #include "checkpoint/chat_templates.h"
 
 #include <algorithm>

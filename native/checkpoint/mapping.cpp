@@ -1,5 +1,5 @@
-// See mapping.h. Defaults are those of the configuration classes of transformers 5; shapes are
-// those of llama.cpp v0.5.0's load_arch_tensors (src/models).
+// Defaults are those of the configuration classes of transformers 5; shapes are those of llama.cpp
+// v0.5.0's load_arch_tensors (src/models).
 #include "checkpoint/mapping.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// See model_config.h. Limits are llama.cpp v0.5.0's, which aborts beyond them.
+// Limits are llama.cpp v0.5.0's, which aborts beyond them.
 #include "checkpoint/model_config.h"
 
 #include <algorithm>

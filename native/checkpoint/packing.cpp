@@ -1,4 +1,4 @@
-// See packing.h: the types, their sizes, and the checks that every packer makes first.
+// The types, their sizes, and the checks that every packer makes first.
 #include "checkpoint/packing.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See packing_choice.h; why each profile chooses what it does: docs/decisions/0041.
+// Why each profile chooses what it does: docs/decisions/0041.
 #include "checkpoint/packing_choice.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// See pre_tokenizer.h. The table is data: the patterns in the makers' tokenizer.json files, in the
-// normalised spelling of canonical().
+// The table is data: the patterns in the makers' tokenizer.json files, in the normalised spelling
+// of canonical().
 #include "checkpoint/pre_tokenizer.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// See q4_k_fit.h. Errors are counted in a half's own steps and averaged over quants from 0 to 15
-// with equal probability, so that d and dmin serve both halves equally however their steps differ.
+// Errors are counted in a half's own steps and averaged over quants from 0 to 15 with equal
+// probability, so that d and dmin serve both halves equally however their steps differ.
 #include "checkpoint/q4_k_fit.h"
 
 #include <algorithm>

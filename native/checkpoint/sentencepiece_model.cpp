@@ -1,4 +1,3 @@
-// See sentencepiece_model.h.
 #include "checkpoint/sentencepiece_model.h"
 
 #include <cstdint>

@@ -1,4 +1,3 @@
-// See special_tokens.h.
 #include "checkpoint/special_tokens.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See tokenizer.h: which files are read, and which values are written.
+// Which files are read, and which values are written.
 #include "checkpoint/tokenizer.h"
 
 #include <algorithm>

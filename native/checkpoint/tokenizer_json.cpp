@@ -1,4 +1,3 @@
-// See tokenizer_json.h.
 #include "checkpoint/tokenizer_json.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See vocabulary.h.
 #include "checkpoint/vocabulary.h"
 
 #include <nlohmann/json.hpp>

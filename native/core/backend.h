@@ -1,6 +1,6 @@
 // The interface between the engine and a model: everything that the engine asks of whatever
 // computes logits. native/model implements it with llama.cpp, test/native with a fake, so that the
-// engine is tested without a model.
+// engine can be tested without llama.cpp.
 // Only the engine thread calls a Backend; interrupt() may be called from any thread.
 // A Vocab is immutable and may be read from any thread.
 #pragma once
@@ -140,11 +140,11 @@ class Backend {
   // where `unified`.
   virtual void share(SequenceId from, SequenceId to, Position length) = 0;
 
-  // The number of positions in a sequence.
+  // Positions that the backend holds for a sequence; 0: it is empty.
   virtual Position resident(SequenceId sequence) const = 0;
 
   // Makes the running pass and all later ones end early as kFailed, where the device supports that.
-  // Called once, when the engine closes, from any thread.
+  // Called when the engine closes, from any thread. Idempotent.
   virtual void interrupt() = 0;
 
   // How many passes took over the setup of the pass before, whose shape was the same; with

@@ -1,4 +1,4 @@
-// Thrown when a device has failed so often that the engine stops.
+// The exception for a device that failed in consecutive passes, which stops the engine.
 #pragma once
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// How an engine works, and what it has counted. Values only.
+// The options and the statistics of an engine. Values only.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
-// The refusals that several parts share, what a caught exception means to whoever asked for the
-// work, and how an end is told even when memory is short. Stateless; any thread.
+// Failures that several modules report: refusals by the engine, exceptions translated to error
+// codes, and retries so that a request's end is published even while memory is short. Stateless;
+// any thread.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// The mean of measured times that come one by one, the latest with the greatest weight.
+// An exponential moving average of measured times.
 #pragma once
 
 namespace infernode {

@@ -1,6 +1,6 @@
-// What LoRA adapters take on each device: llama.cpp puts a pair of matrices beside the model's
-// matrix that it changes, and a pass needs room for one pair's product beside everything else.
-// Values and a pure function; any thread may call it.
+// The memory of LoRA adapters on each device: llama.cpp allocates a pair of matrices on the device
+// of the matrix they modify, and a pass needs memory for the product of one pair. Values and a pure
+// function; any thread may call it.
 #pragma once
 
 #include <cstdint>

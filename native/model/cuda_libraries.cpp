@@ -1,6 +1,5 @@
-// See cuda_libraries.h. glibc resolves a library's DT_NEEDED entries against the DT_SONAME of
-// libraries that are open already: opening cuBLAS by its path is enough for the backend opened
-// after it.
+// glibc resolves a library's DT_NEEDED entries against the DT_SONAME of libraries that are open
+// already: opening cuBLAS by its path is enough for the backend opened after it.
 #include "model/cuda_libraries.h"
 
 #include <dlfcn.h>

@@ -1,4 +1,3 @@
-// See gguf_values.h.
 #include "model/gguf_values.h"
 
 #include <algorithm>

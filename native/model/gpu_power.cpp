@@ -1,5 +1,4 @@
-// See gpu_power.h. The declarations are those of NVML's published interface, as far as they are
-// used.
+// The declarations are those of NVML's published interface, as far as they are used.
 #include "model/gpu_power.h"
 
 #include <dlfcn.h>

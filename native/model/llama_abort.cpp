@@ -1,4 +1,3 @@
-// See llama_abort.h.
 #include "model/llama_abort.h"
 
 #include <cstdio>

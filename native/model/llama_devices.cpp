@@ -1,4 +1,3 @@
-// See llama_devices.h.
 #include "model/llama_devices.h"
 
 #include <dlfcn.h>

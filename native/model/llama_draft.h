@@ -1,4 +1,4 @@
-// A draft model: whether it may guess for a target model, and the context it computes in. Pure
+// A draft model: whether it can draft for a target model, and the context it computes in. Pure
 // functions except for creating the context; any thread may call them.
 #pragma once
 

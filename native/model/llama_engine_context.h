@@ -1,4 +1,4 @@
-// Creates the context of an engine, after comparing what it needs with the memory there is. Pure
+// Creates the context of an engine, after checking that the free memory suffices for it. Pure
 // functions except for the creation; any thread may call them.
 #pragma once
 

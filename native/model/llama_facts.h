@@ -1,6 +1,6 @@
-// BackendFacts for the place where a model's layers are. ggml has no call that returns them: those
-// of the CPU are known of its kernels (and ours, native/cpu), those of devices are what their
-// kernels have in common.
+// BackendFacts for the devices that hold a model's layers. ggml has no call that returns them: for
+// the CPU they follow from its kernels (and ours, native/cpu); for other devices they are what all
+// of ggml's kernels have in common.
 #pragma once
 
 #include "core/backend.h"

@@ -1,4 +1,4 @@
-// Owners of llama.cpp's objects. Values; whoever holds one frees the object.
+// Owning handles (unique_ptr) of llama.cpp's objects. The owner's thread frees the object.
 #pragma once
 
 #include <memory>

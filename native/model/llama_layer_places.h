@@ -1,5 +1,5 @@
-// Which device llama.cpp puts each layer of a model on. Its API does not tell; the lines it logs
-// while loading do. Belongs to the thread that loads the model.
+// Which device llama.cpp puts each layer of a model on. Its API has no call for it, so the
+// lines that it logs while loading are parsed. Belongs to the thread that loads the model.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// See llama_log.h. The sink is leaked on purpose: ggml's threads may log while the process exits.
+// The sink is leaked on purpose: ggml's threads may log while the process exits.
 #include "model/llama_log.h"
 
 #include <algorithm>

@@ -28,7 +28,7 @@ void log_line(int level, std::string_view text);
 void install_llama_log();
 
 // While it exists, lines of level 2 and above are kept if there is no sink, for the first sink
-// that is set: nobody can listen before the addon is loaded, and which backends were found is
+// that is set: no sink can exist before the addon is loaded, and which backends were found is
 // reported nowhere else.
 class KeptLogLines {
  public:

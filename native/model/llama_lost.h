@@ -1,4 +1,4 @@
-// What is left of a context after a pass that llama.cpp aborted midway.
+// A context after a pass that llama.cpp aborted midway: no longer usable, not safe to free.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// See llama_matrix_probe.h. One graph multiplies every matrix by the same vectors.
+// One graph multiplies every matrix by the same vectors.
 #include "model/llama_matrix_probe.h"
 
 #include <algorithm>

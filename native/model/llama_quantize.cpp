@@ -1,5 +1,5 @@
-// See llama_quantize.h. The quantizer has no cancel or progress callback, but it logs a line before
-// each tensor: a log watch counts these lines and throws to cancel.
+// The quantizer has no cancel or progress callback, but it logs a line before each tensor: a log
+// watch counts these lines and throws to cancel.
 #include "model/llama_quantize.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// See llama_runtime.h. The state is process-wide, because ggml's registry of backends is.
+// The state is process-wide, because ggml's registry of backends is.
 #include "model/llama_runtime.h"
 
 #include <dlfcn.h>

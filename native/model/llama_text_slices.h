@@ -1,5 +1,5 @@
 // Splits a long text into pieces that can be tokenized one by one with the same tokens as the
-// whole, and bounds from below how many tokens a text has: so that a prompt of megabytes can be
+// whole, and computes a lower bound of a text's tokens, so that a prompt of megabytes can be
 // refused, cancelled or interleaved with other prompts. Immutable; any thread.
 #pragma once
 

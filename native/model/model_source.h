@@ -1,6 +1,6 @@
-// Where a model's bytes come from: GGUF files on disk, or a GgufSource read as a stream. A failure
-// of the source's reads is stored, since it cannot pass through llama.cpp's C code. One thread at a
-// time.
+// Where a model's bytes come from: GGUF files on disk, or a GgufSource read as a stream. An
+// error of the source's reads is stored, since it cannot pass through llama.cpp's C code. One
+// thread at a time.
 #pragma once
 
 #include <exception>

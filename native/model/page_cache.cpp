@@ -1,4 +1,3 @@
-// See page_cache.h.
 #include "model/page_cache.h"
 
 #include <fcntl.h>

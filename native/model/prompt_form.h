@@ -20,7 +20,7 @@ struct PromptForm {
 // A control token, or text in which control tokens are not parsed.
 using PromptSegment = std::variant<TokenId, std::string>;
 
-// The pieces of the whole prompt, no text among them empty. Throws Error as LlamaModel::tokenize()
+// The pieces of the whole prompt, no text among them empty. Throws Error as LlamaVocab::tokenize()
 // does.
 std::vector<PromptSegment> segments_of(const LlamaModel& model, const PromptForm& form);
 

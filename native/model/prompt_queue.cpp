@@ -169,7 +169,7 @@ void PromptQueue::refuse(RequestId id, const Failure& failure) noexcept {
   end(id, FinishReason::kError, &failure);
 }
 
-// Whatever memory there is, the request ends: nobody else would end it.
+// The request must end even without memory: nothing else would end it.
 void PromptQueue::end(RequestId id, FinishReason reason, const Failure* failure) noexcept {
   until_done([&] {
     StepEvents events;

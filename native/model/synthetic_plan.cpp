@@ -1,7 +1,7 @@
-// See synthetic_plan.h. Scales, with d the number of terms summed per result: a matrix with
-// standard deviation 1/sqrt(d) keeps the magnitude of its input. Queries and keys are made larger,
-// so that attention selects instead of averaging; the output as well, so that the likeliest token
-// stands out whatever the vocabulary's size.
+// Scales, with d the number of terms summed per result: a matrix with standard deviation 1/sqrt(d)
+// keeps the magnitude of its input. Queries and keys are made larger, so that attention selects
+// instead of averaging; the output as well, so that the likeliest token stands out whatever the
+// vocabulary's size.
 #include "model/synthetic_plan.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See synthetic_weights.h. The layouts of blocks are ggml's (ggml-common.h).
+// The layouts of blocks are ggml's (ggml-common.h).
 #include "model/synthetic_weights.h"
 
 #include <algorithm>

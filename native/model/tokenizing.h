@@ -20,7 +20,7 @@ struct PromptText {
 
 class Tokenizing {
  public:
-  // Model and slices outlive it. Throws Error as LlamaModel::tokenize() does.
+  // Model and slices outlive it. Throws Error as LlamaVocab::tokenize() does.
   Tokenizing(const LlamaModel& model, const TextSlices& slices, PromptText prompt);
   Tokenizing(const LlamaModel& model, const TextSlices& slices, const PromptForm& form);
 

@@ -1,4 +1,3 @@
-// See cancellable_worker.h.
 #include "napi/cancellable_worker.h"
 
 #include <exception>

@@ -1,4 +1,3 @@
-// See inspect.h.
 #include "napi/inspect.h"
 
 #include <atomic>

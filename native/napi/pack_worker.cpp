@@ -1,4 +1,3 @@
-// See pack_worker.h.
 #include "napi/pack_worker.h"
 
 #include <atomic>

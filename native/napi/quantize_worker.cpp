@@ -1,4 +1,3 @@
-// See quantize_worker.h.
 #include "napi/quantize_worker.h"
 
 #include <atomic>

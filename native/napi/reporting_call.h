@@ -1,4 +1,4 @@
-// Calls JavaScript functions whose result nobody awaits. Node drops an exception thrown in the
+// Calls JavaScript functions whose result is not awaited. Node drops an exception thrown in the
 // callback of a thread-safe function, with a deprecation warning at most; here it becomes an
 // 'uncaughtException' of the process or worker, which ends it unless there is a listener.
 // JavaScript thread only.

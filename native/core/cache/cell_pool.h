@@ -1,7 +1,7 @@
-// The books of one pool of cells that all sequences draw from (llama.cpp's unified KV cache): which
-// sequences share a cell, how many cells are free, and how many belong to busy sequences, with
-// which a request computes. It only counts; llama.cpp chooses the real cells.
-// Owned by one thread. Refuses to allocate more cells than there are.
+// Bookkeeping for one pool of cells shared by all sequences (llama.cpp's unified KV cache): which
+// sequences share a cell, how many cells are free, and how many belong to busy sequences, those
+// that a request computes with. It only counts; llama.cpp chooses the cells themselves. Owned by
+// one thread. Refuses to allocate more cells than there are.
 #pragma once
 
 #include <cstdint>

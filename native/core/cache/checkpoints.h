@@ -1,8 +1,9 @@
 // States that cannot be truncated: recurrent ones, and those of sliding windows, whose older
-// positions are gone. Such a state serves only requests whose tokens go on exactly where it ends,
-// so it is saved to host memory where one is expected to go on: at the end of each prompt, before
-// the tokens that must be computed anyway, and where a prompt parts from another one. Prefill stops
-// at these checkpoints. Where states can be truncated, no request has any.
+// positions are overwritten. Such a state can only be reused by a request that has all its tokens
+// as a prefix, so it is saved to host memory at positions from which another request is likely to
+// continue: at the end of each prompt, short of the last tokens, which are always computed, and
+// where a prompt diverges from another one. Prefill stops at these checkpoints. Where states can be
+// truncated, requests have no checkpoints.
 // Engine thread only.
 #pragma once
 

@@ -1,8 +1,8 @@
-// States in host memory, under one budget in bytes: of preempted requests, which must continue to
-// the bit (llama.cpp's kernels round a row differently in a pass of many, so computing it again may
-// change a greedy text), and of evicted prefixes and checkpoints. A preempted request's state stays
-// until it is released; prefixes are evicted when room is needed, the least recently used first.
-// Engine thread only.
+// Sequence states in host memory, under one budget in bytes: of preempted requests, which must
+// continue bit for bit (llama.cpp's kernels round a row differently in a pass of many, so computing
+// it again may change a greedy text), and of evicted prefixes and checkpoints. A preempted
+// request's state stays until it is released; prefixes are evicted when room is needed, the least
+// recently used first. Engine thread only.
 #pragma once
 
 #include <cstddef>

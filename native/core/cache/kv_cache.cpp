@@ -60,7 +60,7 @@ void KvCache::seat(Request& request) {
   fill(request);
 }
 
-// A state that finds no room is computed anew.
+// If there are too few free cells for the saved state, its tokens are computed again.
 void KvCache::swap_in(Request& request) {
   hold(request, sequences().choose());
   const Progress& progress = request.progress;
@@ -70,13 +70,14 @@ void KvCache::swap_in(Request& request) {
   drop_saved(request);
 }
 
-// Whether nobody holds the prefix's sequence, nor is likely to want what it has beyond the prefix.
+// Whether no request holds the prefix's sequence, and what it has beyond the prefix is too short to
+// be worth keeping for another request.
 bool KvCache::worth_taking_over(const PrefixReuse::Prefix& prefix) const {
   if (prefix.length == 0 || holder(prefix.source) != nullptr) return false;
   return !limits_.can_truncate || length(prefix.source) - prefix.length < kLeastTail;
 }
 
-// The request goes on where an ended one stopped, in its sequence.
+// The request continues in the idle sequence of an ended one.
 void KvCache::take_over(Request& request, const PrefixReuse::Prefix& prefix) {
   ledger_.take_over(request, prefix.source, prefix.length, reuse_.shares(request));
   reuse(request, prefix.length);

@@ -1,5 +1,5 @@
 // The KV cache as the engine sees it: assigns sequences of the backend to requests with as much of
-// their tokens as is computed somewhere, and keeps what ended requests computed until the sequence
+// their tokens as is computed already, and keeps the state of ended requests until the sequence
 // is needed. Ledger knows which request holds which sequence, KvStore the cells, HostTier the
 // states in host memory, PrefixReuse what can be reused, Checkpoints what is saved of states that
 // cannot be truncated; this class decides what happens to a request. Engine thread only.

@@ -18,7 +18,7 @@ namespace infernode {
 constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
 constexpr std::int32_t kUnlimitedCells = std::numeric_limits<std::int32_t>::max();
 
-// Positions or cells, by whether a request computes with them (busy) or nobody does (idle).
+// Counts of positions or cells: busy where a request computes with their sequence, else idle.
 struct CellCounts {
   std::int64_t busy = 0;
   std::int64_t idle = 0;

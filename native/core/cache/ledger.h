@@ -1,5 +1,5 @@
-// Which request holds which sequence, in the books (SequenceTable) and in the backend (KvStore):
-// every change is made in both, and check() proves that they agree. Evicts idle prefixes to host
+// Which request holds which sequence: makes every change both in the bookkeeping (SequenceTable)
+// and in the backend (KvStore), and check() proves that they agree. Evicts idle prefixes to host
 // memory where their sequences or cells are needed.
 // Engine thread only.
 #pragma once

@@ -1,5 +1,5 @@
-// One pool of cells that all sequences draw from: sequences that begin alike hold the same cells,
-// and a prefix is copied by reference. Idle sequences hold their cells until they are evicted.
+// One pool of cells for all sequences: sequences with a common prefix share its cells, and a prefix
+// is copied by reference. Idle sequences hold their cells until they are evicted.
 // Engine thread only.
 #pragma once
 

@@ -95,8 +95,8 @@ PrefixTree::Match PrefixReuse::in_host_memory(const Request& request, Position c
   return pays(holders_.store.transfer_ms(whole), gain) ? found : PrefixTree::Match{};
 }
 
-// Prompts are computed in order of arrival, so nobody waits longer than computing would take. A
-// request that is isolated runs alone, so the older one would not run.
+// Prompts are computed in order of arrival, so waiting takes no longer than computing would. An
+// isolated request runs alone, so the older one would not run.
 bool PrefixReuse::worth_awaiting(const Request& request, Position computed) const {
   if (request.progress.isolated) return false;
   const auto usable = [&](PrefixTree::Source source, std::size_t matching) {

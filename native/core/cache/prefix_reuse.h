@@ -1,6 +1,6 @@
-// What of a request's tokens is computed already, or will be soon: in a sequence, in host memory,
-// or by an older request that is worth waiting for. Judges whether reuse costs less than computing
-// again. It only finds and compares; KvCache copies and restores.
+// Prefix matching: the longest prefix of a request that a sequence or host memory holds, or that an
+// older request is about to compute, and whether reusing it costs less than computing it again. It
+// only searches; KvCache copies and restores.
 // Engine thread only.
 #pragma once
 

@@ -83,7 +83,7 @@ void PrefixTree::erase(Source source) {
     for (auto it = node->children.begin(); it != node->children.end(); ++it) {
       Node& child = *it->second;
       if (!holds(child.sources, source)) continue;
-      if (child.sources.size() == 1) {  // nobody else holds what lies below
+      if (child.sources.size() == 1) {  // no other source has what lies below
         tokens_ -= lengths_.at(source) - above;
         node->children.erase(it);
       } else {

@@ -1,5 +1,5 @@
-// A radix tree over computed tokens: which source begins like this prompt, and for how many
-// tokens? A source is anything with a state of computed tokens (a sequence of the KV cache, an
+// A radix tree over computed tokens: finds the source with the longest prefix in common with a
+// prompt. A source is anything with a state of computed tokens (a sequence of the KV cache, an
 // entry of host memory); the tree knows it by a number only. Tokens are compared one by one and
 // nothing is hashed, so two prompts are never mistaken for each other.
 // Owned by one thread. Match and insert cost the tokens they look at and the sources they pass.

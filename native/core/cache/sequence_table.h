@@ -1,7 +1,7 @@
-// Which request holds which of the backend's sequences, and which tokens lie in the sequences that
-// no request holds: idle prefixes, kept for requests that begin alike until their sequence is
-// needed. A sequence is held, idle or empty. These are books only: the backend is never called from
-// here. Engine thread only.
+// Which request holds which of the backend's sequences, and the tokens of the sequences that no
+// request holds: idle prefixes, kept for requests with the same prefix until their sequence is
+// needed. A sequence is held, idle or empty. Bookkeeping only: this class never calls the backend.
+// Engine thread only.
 #pragma once
 
 #include <cstdint>

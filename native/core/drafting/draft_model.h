@@ -1,5 +1,5 @@
-// A second, smaller model that drafts tokens greedily, in sequences of its own (DraftSequences):
-// has its passes computed and takes the likeliest tokens. Engine thread only.
+// A second, smaller model that drafts tokens greedily: runs its passes, in sequences of its own
+// (DraftSequences), and picks the likeliest token of each row. Engine thread only.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // The sequences of a draft model: which request each belongs to, and which tokens are computed in
-// it. Nobody notifies it when the engine moves, truncates or forks a sequence: it compares the
+// it. It is not notified when the engine moves, truncates or forks a sequence: it compares the
 // computed tokens with a request's known ones and keeps the common prefix. If too many are missing,
 // a sequence starts from the last tokens only; older text is found by prompt lookup. Engine thread
 // only.

@@ -1,9 +1,9 @@
-// Decides whether speculative decoding pays, and how many tokens to draft: several tokens of a
-// request are computed in one pass, and those are kept that would have been sampled anyway. Drafts
+// Decides whether speculative decoding pays, and how many tokens to draft: a request's draft tokens
+// are computed in one pass, and accepted up to the first that differs from the sampled one. Drafts
 // come from prompt lookup, which is free, or from a draft model. The decision uses measurements:
 // the cost of a pass, of a row and of the draft model, and each source's acceptance rate per
-// request. Lookups are compared also when they are not computed; a draft model is tried now and
-// then, for 1 % of the time. Engine thread only.
+// request. Lookups are compared with the sampled tokens even when they are not computed; a draft
+// model is tried now and then, for 1 % of the time. Engine thread only.
 #pragma once
 
 #include <algorithm>

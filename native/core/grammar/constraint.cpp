@@ -15,8 +15,8 @@ Constraint::Constraint(std::shared_ptr<GrammarAutomaton> automaton, std::string_
     throw Error(ErrorCode::kInvalidOption, "The grammar forbids what the prompt ends with.");
 }
 
-// A text that goes on in another way than the grammar knows is let go: half of it
-// is out already.
+// If the text after the trigger word does not match the grammar, the constraint is dropped: part of
+// that text is published already.
 void Constraint::watch(std::string_view piece) {
   if (!trigger_) return;
   const auto begun = trigger_->append(piece);

@@ -1,6 +1,5 @@
-// What one request's text must look like: a grammar and how far the text has
-// come in it. A value that belongs to its request: a copy goes on from the same
-// place. One thread at a time.
+// A request's grammar and the automaton's state after the text so far. A value that belongs to its
+// request: a copy continues from the same state. One thread at a time.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Reads the words of GBNF text: names, numbers, characters and punctuation. A value; one thread at
-// a time.
+// Reads the lexical elements of GBNF text: names, numbers, characters and punctuation. A value; one
+// thread at a time.
 #pragma once
 
 #include <cstddef>

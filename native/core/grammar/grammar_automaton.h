@@ -1,10 +1,9 @@
-// A grammar as an automaton over bytes that is built as far as texts go. A
-// state is the set of places in the grammar where a text may be, each with all that
-// may follow its rule: nodes of a graph in which equal ones are one, so that
-// states are compared by their numbers, and a place is there once, however many
-// ways lead to it. Steps and masks are remembered; whoever is bound by the same
-// grammar shares them.
-// Any thread; a mutex guards all.
+// A grammar as an automaton over bytes, built lazily: states are added as texts reach them. A state
+// is a set of positions in the grammar, each with its return stack, as llama.cpp's grammar has
+// them; here the stacks are nodes of one graph (a graph-structured stack). Equal nodes are stored
+// once, so states are compared by node numbers, and an ambiguous grammar does not multiply them.
+// Transitions and token masks are cached, and shared by all requests with the same grammar. Any
+// thread; a mutex guards all.
 #pragma once
 
 #include <array>

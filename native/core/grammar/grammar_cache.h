@@ -1,6 +1,6 @@
-// Grammars by their text, the last few of them: requests bound by the same one
-// share its automaton, and a model's tokens are put in order once.
-// One thread at a time; what it hands out may be used on any.
+// The automata of the last few grammars, by their text: requests with the same grammar share one,
+// and a vocabulary's tokens are sorted once.
+// One thread at a time; the automata may be used on any thread.
 #pragma once
 
 #include <deque>

@@ -1,9 +1,7 @@
-// Where a text may be without reading another byte: one step of an automaton, from
-// places in the grammar to all places at character sets they lead to. A rule is
-// entered once, however many ways lead into it, with all that may follow it (a
-// graph-structured stack), so the work grows with the grammar and not with the
-// number of its readings.
-// Lives for one step; one thread.
+// The epsilon closure of positions in a grammar: all positions before a character set that are
+// reachable without reading a byte. A rule is entered once, with the union of what may follow it (a
+// graph-structured stack), so the work grows with the grammar and not with the number of parses.
+// Lives for one step of the automaton; one thread.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
-// Where a text may be in a grammar and what may follow there: nodes and sets of
-// nodes, in which equal ones are one and have a number. A node is younger than
-// those that may follow it. Also counts the work that is done on it, which
-// has a bound.
+// The graph-structured stack of a grammar automaton: a node is a position in the grammar with the
+// set of nodes that may follow its alternative. Equal nodes and equal sets are stored once and have
+// a number; a node's number is larger than those of its followers. Also limits the work of a step.
 // One thread at a time.
 #pragma once
 

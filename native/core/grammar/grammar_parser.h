@@ -1,6 +1,5 @@
-// Reads GBNF text: rules, alternatives, literals, character classes, ".",
-// groups and the repetitions * + ? {m} {m,} {m,n}, which become rules of
-// their own.
+// Parses GBNF text: rules, alternatives, literals, character classes, ".", groups and the
+// repetitions * + ? {m} {m,} {m,n}, which become rules of their own.
 // One parser per text and thread.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Waits in a generation's text for the words from which on a grammar binds it,
-// such as the beginning of a tool call. What is only thought does not count.
+// Searches a generation's text for the trigger words of a lazy grammar, such as the beginning of a
+// tool call, from which on the grammar applies. Words inside the model's reasoning do not count.
 // A value that belongs to its request. One thread at a time.
 #pragma once
 

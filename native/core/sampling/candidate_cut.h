@@ -1,7 +1,7 @@
 // Keeps the most likely candidates whose weights reach a given sum: top_p with probabilities, top_k
-// with a weight of 1 each. Bisection with a
-// vector loop instead of a sort: each pass over the candidates halves the
-// range of logits that holds the cut, until few enough are left to sort.
+// with a weight of 1 each. Bisection with a vector loop instead of a sort: each pass over the
+// candidates halves the range of logits that contains the threshold, until few enough are left to
+// sort.
 // Internal to the sampler. Works on the caller's scratch only.
 #pragma once
 

@@ -1,5 +1,5 @@
 // The rarely used filters: top-n-sigma, locally typical, XTC, dynamic temperature and mirostat 2,
-// with llama.cpp's meaning and order. They work on the candidates that the common filters leave,
+// with llama.cpp's meaning and order. They work on the candidates left by the common filters,
 // and are not called for a request that uses none of them.
 // A value that belongs to its request, mirostat's state included. One thread at a time.
 #pragma once

@@ -1,5 +1,5 @@
 // The model's own log-probabilities of one row: of the chosen token and of the
-// likeliest ones, before anything a request asks for is applied to the logits.
+// likeliest ones, before the request's penalties, biases and masks are applied to the logits.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Weights of a row of logits, exp((logit - maximum) * scale): their sum, a guess of the threshold
-// below which a given weight lies, and the logit at which a random share of the sum is reached.
-// Functions of their arguments; the scratch belongs to the calling thread.
+// Weights of a row of logits, exp((logit - maximum) * scale): their sum, an estimate of the
+// threshold below which a given weight lies, and the logit at which a random share of the sum is
+// reached. Functions of their arguments; the scratch belongs to the calling thread.
 #pragma once
 
 #include <cstddef>

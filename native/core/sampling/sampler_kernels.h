@@ -1,6 +1,6 @@
 // The loops of the sampler that touch many logits, behind a table of function
-// pointers: generic C++, AVX2 and AVX-512, chosen once per process by what the
-// CPU offers. Internal to the sampler and its tests.
+// pointers: generic C++, AVX2 and AVX-512, chosen once per process by the
+// CPU's instruction sets. Internal to the sampler and its tests.
 // They touch nothing but their arguments: any thread may call them.
 #pragma once
 

@@ -1,5 +1,5 @@
 // The sampler's work space: buffers that grow to the vocabulary once and are
-// reused, so that sampling allocates nothing. What they hold means nothing
+// reused, so that sampling allocates nothing. Their contents are undefined
 // between calls.
 #pragma once
 

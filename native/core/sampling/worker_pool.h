@@ -79,7 +79,7 @@ class WorkerPool {
   std::size_t active_ = 0;  // helpers that joined and have not left
   bool closing_ = false;
   std::exception_ptr failure_;
-  std::atomic<std::size_t> next_{0};  // the next index nobody has claimed
+  std::atomic<std::size_t> next_{0};  // the next unclaimed index
   std::vector<std::thread> threads_;
 };
 

@@ -1,6 +1,6 @@
 // Requests, forks and calls from other threads: each is validated and put into the mailbox, or
-// refused with a reason. The engine thread takes them out; each stays here until it is accepted,
-// ended or done, so that an exception loses none.
+// refused with a reason. The engine thread drains the mailbox; each entry stays here until it is
+// accepted, ended or done, so that an exception loses none.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Gives requests their tokens and ends them, exactly once each; their computed tokens are kept for
-// requests with the same prefix.
+// Applies sampled tokens to requests and ends each request exactly once, with a finish reason; the
+// KV cells of an ended request are kept for requests with the same prefix.
 // Engine thread only.
 #pragma once
 
@@ -43,7 +43,7 @@ class Endings {
   };
   Endings(const Parts& parts, std::int32_t context_length, Clock clock);
 
-  // Gives the request its next token. False: it has ended and no longer exists.
+  // Appends the request's next token. False: it has ended and no longer exists.
   [[nodiscard]] bool apply(Request& request, TokenChoice choice);
   // Ends an embedding request with the hidden state of its last row.
   void embedded(Request& request, std::span<const float> hidden);

@@ -1,6 +1,6 @@
-// The one way into an engine or a prompt queue: a queue that never blocks a caller, and refuses
-// once it is closed. Its length has no limit here: those who push count living requests. Many
-// threads push; one thread drains or waits.
+// A queue of messages to the thread of an engine or a prompt queue: push() never blocks on the
+// receiver, and fails once the queue is closed. Unbounded: its users limit the number of requests
+// that have not ended. Many threads push; one thread drains or waits.
 #pragma once
 
 #include <condition_variable>

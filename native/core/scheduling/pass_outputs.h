@@ -1,5 +1,5 @@
-// What the rows of a computed pass become: the next tokens of their requests, accepted draft tokens
-// or embeddings. Engine thread only.
+// Turns the logits of a computed pass into tokens, accepted draft tokens or embeddings of its
+// requests. Engine thread only.
 #pragma once
 
 #include <cstddef>

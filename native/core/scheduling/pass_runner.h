@@ -1,5 +1,5 @@
-// Has the passes of requests computed: measures their time, checks their status and counts them.
-// Calls Backend::submit() and wait() through compute() (backend.h). Engine thread only.
+// Runs passes on the backend, through compute() (backend.h): measures their time, checks their
+// status and counts them. Engine thread only.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@
 namespace infernode {
 
 struct PassStats {
-  std::int64_t decode_passes = 0;   // in which somebody generated
-  std::int64_t prefill_passes = 0;  // in which prompts were read and nobody generated
+  std::int64_t decode_passes = 0;   // with decode rows, whether or not with prompt rows too
+  std::int64_t prefill_passes = 0;  // with prompt rows only
   std::int64_t failed_passes = 0;
   std::int64_t decode_rows = 0;   // of requests that generate, one each
-  std::int64_t padding_rows = 0;  // rows that filled holes
+  std::int64_t padding_rows = 0;  // rows for gaps between sequences
   std::int64_t prompt_tokens_computed = 0;
   double decode_ms = 0;   // in the backend, from submit() until wait() returned
   double prefill_ms = 0;  // the same, for prompt rows

@@ -1,6 +1,6 @@
 // The passes of a step: decode rows, with draft tokens where that pays, then prompt rows within the
-// budget. Has them computed, and hands what was computed to PassOutputs and PromptScorer, and what
-// failed to PassFailures. Engine thread only.
+// budget. Runs them (PassRunner); PassOutputs and PromptScorer then process the computed ones, and
+// PassFailures those that failed. Engine thread only.
 #pragma once
 
 #include <cstdint>

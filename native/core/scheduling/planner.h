@@ -1,4 +1,4 @@
-// How the rows that requests want computed become passes. One implementation per layout of the KV
+// Divides the rows that requests want computed into passes. One implementation per layout of the KV
 // cache: StreamPlanner for a stream of cells per sequence, PoolPlanner for one pool of cells.
 // Which requests run is Scheduler's decision; a planner only divides their rows.
 // Engine thread only.

@@ -14,10 +14,11 @@ std::vector<DecodeRow> PoolPlanner::decode_rows() const {
 std::size_t PoolPlanner::most_drafted(std::size_t requests) {
   const auto wanted = static_cast<std::int32_t>(requests * (kMostDrafted + 1));
   const auto cells = static_cast<std::size_t>(cache_.make_room(wanted));
-  return cells / requests - 1;  // Seating has seen to one cell for each
+  return cells / requests - 1;  // Seating has freed at least one cell per request
 }
 
-// Embeddings are asked of a whole pass, so their rows have one of their own.
+// Embeddings are a setting of the whole pass (PassRows::embeds), so their rows have one of their
+// own.
 PassShares PoolPlanner::joint_pass(std::span<const DecodeRow> rows, std::int32_t budget) {
   if (scheduler_.prompt_rows() == 0) return {};
   const bool embeds = std::ranges::any_of(

@@ -1,7 +1,6 @@
-// Passes over one pool of cells. A pass may have any rows: those that generate are computed with
-// the prompts, so that the weights are read once for both. How many rows fit depends on the free
-// cells.
-// Engine thread only.
+// Passes over one pool of cells. A pass may have any rows: decode rows are computed together
+// with prompt rows, so that the weights are read once for both. How many rows fit depends on the
+// free cells. Engine thread only.
 #pragma once
 
 #include "planner.h"

@@ -1,10 +1,8 @@
-// Which requests run: their order of arrival, who is paused, which set of adapters is active, who
-// is computed alone after a failing pass, who is preempted first. Decisions over requests and over
-// who holds which sequence: no clock, no thread, no backend. How the rows of running requests
-// become passes is Planner's concern.
-//
-// All passes of a step add the same adapters.
-// Engine thread only.
+// Decides which requests run in a step: in order of arrival, except those that are paused, that use
+// other LoRA adapters than the step's (all passes of a step use the same ones), or that wait
+// because a request is isolated after a failing pass. Also names the request to preempt first.
+// Reads requests and the cache only: no clock, no thread, no backend. How the rows of running
+// requests become passes is Planner's concern. Engine thread only.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Which requests hold sequences: assigns them to waiting requests, preempts running ones where
-// others need their cells, and activates the adapters of the step. Engine thread only.
+// others need their cells, and activates the step's LoRA adapters. Engine thread only.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The stages of a request's life, and what may happen in each: all changes of a
-// stage go through one table. Two facts are independent of it: whether a request is paused, because
-// its consumer lags, and whether it is isolated, computed alone after a failing pass.
+// The state machine of a request: its stages, and the transitions between them, all in one table.
+// Two facts are independent of it: whether a request is paused, because its consumer lags, and
+// whether it is isolated, computed alone after a failing pass.
 #pragma once
 
 #include <array>

@@ -86,8 +86,8 @@ StreamPlanner::Gaps StreamPlanner::gaps() const {
   return found;
 }
 
-// The sequence whose prompt is the oldest decides; neighbours join while that makes the pass larger
-// and changes the rounding of nobody's rows.
+// A group starts from the sequence with the oldest prompt; neighbouring sequences join as long as
+// the pass gets more rows and no row is rounded differently than without them.
 StreamPlanner::Group StreamPlanner::group_around(SequenceId seed, std::int32_t capacity,
                                                  const Gaps& gaps) const {
   if (wants_row_logits(seed)) return alone(seed, capacity, gap_at(gaps, seed));

@@ -1,6 +1,6 @@
 // The text of one generation: bytes of token pieces in, valid UTF-8 out.
 // Holds back a character that is not complete yet (at most 3 bytes) and a tail
-// that may be the start of a stop string, and nothing more; returned text is never looked at again.
+// that may be the start of a stop string, and nothing more; returned text is final.
 // Knows no tokens and no vocabulary.
 // Values that belong to their request. One thread at a time.
 #pragma once
