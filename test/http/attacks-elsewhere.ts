@@ -70,7 +70,7 @@ export const elsewhere: readonly (readonly [entry: number, file: string, name?: 
   [
     77,
     "test/native/prefix_reuse_test.cpp",
-    "a state that is not what it said is forgotten, and its prompt computed",
+    "a saved state that does not match its tokens is dropped, and the prompt computed",
   ],
   [78, "test/bench/report.test.ts", "takes no name for markup"],
   [

@@ -33,7 +33,7 @@ std::vector<TokenId> alone(const std::vector<TokenId>& prompt, const AdapterScal
 
 }  // namespace
 
-TEST("beside other adapters a text is what it is alone, whoever begins alike") {
+TEST("among requests with other adapters and the same prefix, a text is what it is alone") {
   for (const bool pads : {true, false}) {
     BackendLimits limits = fake_limits(5);
     limits.pads_decode = pads;
@@ -57,7 +57,7 @@ TEST("beside other adapters a text is what it is alone, whoever begins alike") {
   }
 }
 
-TEST("turns are a few steps long, and nobody waits longer than everybody's turn") {
+TEST("adapter sets alternate every few steps, and none waits longer than one round") {
   EngineFixture fixture(fake_limits(6));
   for (RequestId id = 0; id < 4; ++id)
     CHECK(!fixture.submit(id, fake_prompt(5, id), with(kFirst, 300)));
@@ -83,7 +83,7 @@ TEST("turns are a few steps long, and nobody waits longer than everybody's turn"
   CHECK_EQ(fixture.backend->rule_breaks, 0);
 }
 
-TEST("newcomers with ever other adapters keep nobody from running") {
+TEST("new requests with ever other adapters keep no request from running") {
   EngineFixture fixture(fake_limits(4), 1000, 0, {.keeps_prefixes = false});
   CHECK(!fixture.submit(1, fake_prompt(5, 1), with({}, 50)));
   RequestId next = 2;

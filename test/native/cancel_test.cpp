@@ -118,7 +118,7 @@ bool paused(EngineFixture& fixture) {
   return is_submitted && fixture.story(kIt).ends.empty() && fixture.story(kIt).tokens.size() > 200;
 }
 
-// A pass finds no cells: the youngest leaves its place.
+// A pass finds no free cells: the youngest request is preempted.
 bool preempted(EngineFixture& fixture) {
   const bool both = decoding(fixture);
   fails_once(*fixture.backend, DecodeStatus::kNoRoom);
@@ -221,7 +221,7 @@ void check_row(const Row& row, const Layout& layout) {
 
 }  // namespace
 
-TEST("a request that is cancelled in any stage ends once and gives back all it has") {
+TEST("a request that is cancelled in any stage ends once and releases all it holds") {
   for (const bool pool : {false, true}) {
     for (const bool asynchronous : {false, true}) {
       for (const Row& row : kRows) check_row(row, {pool, asynchronous});

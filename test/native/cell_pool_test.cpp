@@ -30,7 +30,7 @@ std::vector<TokenId> alone(const std::vector<TokenId>& prompt, std::int32_t max_
 
 }  // namespace
 
-TEST("a pool counts shared cells once, whatever is shared, cut and computed with") {
+TEST("a pool counts shared cells once, whatever is shared, truncated and computed with") {
   constexpr std::int32_t kSequences = 6, kCells = 200;
   CellPool pool(kSequences, kCells);
   // The same by brute force: positions as numbers that are never used twice.
@@ -96,7 +96,7 @@ TEST("a prompt is computed in the passes of those that generate") {
   CHECK(fixture.story(4).tokens == alone(fake_prompt(300, 4), 4));
 }
 
-TEST("in a quarter of the cells everyone is served, youngest last, and says the same") {
+TEST("with a quarter of the cells every request ends with its own text, the youngest last") {
   EngineFixture fixture(pooled(fake_limits(8, 400, 64), 800));
   for (RequestId id = 1; id <= 12; ++id)
     CHECK(!fixture.submit(id, fake_prompt(100, id), greedy(200)));
@@ -112,7 +112,7 @@ TEST("in a quarter of the cells everyone is served, youngest last, and says the 
   }
 }
 
-TEST("who cannot be seated without taking cells from others waits") {
+TEST("a request that would need cells of running requests waits") {
   EngineFixture fixture(pooled(fake_limits(8, 400, 64), 400));
   CHECK(!fixture.submit(1, fake_prompt(100, 1), greedy(40)));
   CHECK(!fixture.submit(2, fake_prompt(390, 2), greedy(5)));
@@ -130,7 +130,7 @@ TEST("choices of one long prompt fit where their answers do") {
   CHECK_EQ(fixture.backend->rule_breaks, 0);
 }
 
-TEST("an idle beginning gives its cells to whoever computes") {
+TEST("an idle prefix is evicted when a request needs its cells") {
   EngineFixture fixture(pooled(fake_limits(2, 400, 64), 400));
   CHECK(!fixture.submit(1, fake_prompt(300, 1), greedy(8)));
   CHECK(fixture.run());
@@ -144,7 +144,7 @@ TEST("an idle beginning gives its cells to whoever computes") {
   CHECK_EQ(fixture.backend->rule_breaks, 0);
 }
 
-TEST("a pass that fails in one pool costs only whom it must") {
+TEST("a failing pass in one pool ends only the request that makes it fail") {
   std::vector<std::vector<TokenId>> expected;
   std::set<TokenId> said;
   for (std::uint64_t salt = 1; salt <= 3; ++salt) {

@@ -109,7 +109,7 @@ TEST("a written file has the source's values and bytes, and values of its own") 
   CHECK_EQ(entries(folder.path()), 1u);
 }
 
-TEST("a file that is there is replaced, also while somebody reads it") {
+TEST("an existing file is replaced, even while it is being read") {
   const TemporaryFolder folder;
   const std::string path = folder.write("model.gguf", "old");
   std::ifstream reader(path);
@@ -156,7 +156,7 @@ TEST("a killed writer leaves nothing under the final name") {
   }
 }
 
-TEST("too little space is told with both sizes before anything is computed") {
+TEST("too little space is refused with both sizes before anything is computed") {
   const TemporaryFolder folder;
   const CountingSource source(std::uint64_t{1} << 44);  // 2^56 bytes
   const std::string said = refusal(ErrorCode::kDiskFull, [&] {

@@ -115,7 +115,7 @@ TEST("draws under a grammar follow the model's distribution over what is allowed
   CHECK(std::abs(masked - refused * kDraws) < 6 * std::sqrt(kDraws * refused * (1 - refused)));
 }
 
-TEST("a bound request that loses its place goes on where it was") {
+TEST("a constrained request that is preempted continues from its grammar state") {
   const auto bound = params(kOdd, 400, 7);
   EngineFixture fixture(fake_limits(1, 2048));
   fixture.sink.acknowledge = false;

@@ -131,7 +131,7 @@ TEST("with more engines than cores, passes get their cores in the order they cam
   CHECK_EQ(again.granted(), 1);
 }
 
-TEST("a pass that is interrupted ends its wait without cores, and holds up nobody") {
+TEST("an interrupted pass ends its wait without cores, and delays no other") {
   Rig rig(1);
   CpuCores::Member computing(rig.cores), other(rig.cores);
   auto lease = rig.take(computing, 1);

@@ -82,7 +82,7 @@ TEST("a draft is what the model says next, in one pass a token after the text is
   drafting.model->check();
 }
 
-TEST("what comes true is not computed again, what does not is cut back") {
+TEST("accepted draft tokens are not computed again, rejected ones are truncated") {
   DraftFixture drafting;
   Tokens text = fake_prompt(60, 1);
   const Tokens next = greedy(text, 6);
@@ -113,7 +113,7 @@ TEST("requests that lack one token and two still share each pass") {
   drafting.model->check();
 }
 
-TEST("who begins as an ended request did reads only the rest") {
+TEST("a request with the prefix of an ended one computes only the rest") {
   DraftFixture drafting;
   const Tokens text = fake_prompt(200, 1);
   drafting.model->draft(std::vector<DraftRequest>{{1, text}}, 2);

@@ -79,7 +79,7 @@ TEST("an isolated request does not wait for an older one, which would not run") 
   CHECK(fixture.story(3).tokens == alone(alike, 50));
 }
 
-TEST("requests nobody reads give their cells to one that waits for them") {
+TEST("unread requests release their cells to a waiting one") {
   EngineFixture fixture(pooled(fake_limits(3, 512, 64), 640), 1000, 0, {.keeps_prefixes = true});
   fixture.sink.acknowledge = false;
   CHECK(!fixture.submit(1, fake_prompt(200, 1), greedy(300)));
@@ -93,7 +93,7 @@ TEST("requests nobody reads give their cells to one that waits for them") {
   CHECK(fixture.story(1).tokens == alone(fake_prompt(200, 1), 300));
 }
 
-TEST("a request for which there is never room ends alone, however many run beside it") {
+TEST("a request that never gets enough cells ends alone, however many others run") {
   EngineFixture fixture(fake_limits(32));
   fixture.backend->poison(49, DecodeStatus::kNoRoom);
   for (RequestId id = 1; id <= 32; ++id) {
@@ -111,7 +111,7 @@ TEST("a request for which there is never room ends alone, however many run besid
   }
 }
 
-TEST("rows that cannot be taken back out of a sequence cost it all it has") {
+TEST("padding that cannot be truncated clears the sequence, which is computed again") {
   EngineFixture fixture(fake_limits(8, 1024));
   // Eight that end one after the other leave holes, which are padded over.
   for (RequestId id = 1; id <= 8; ++id)
@@ -188,7 +188,7 @@ TEST("books that do not balance break the engine when it falls idle, and are nam
   CHECK(engine.broken());
 }
 
-TEST("what stands behind a fork whose state cannot be read ends as if nothing were wrong") {
+TEST("a fork whose source cannot be saved ends normally, as do the requests queued behind it") {
   BackendLimits limits = fake_limits(2, 512, 64);
   limits.can_truncate = limits.pads_decode = false;
   RecordingSink sink;
@@ -271,7 +271,7 @@ TEST("a call that throws breaks the engine and is not made again") {
   CHECK(sink.story(9).ends.at(0).failure.value().message.find("own fault") != std::string::npos);
 }
 
-TEST("a device that fails one pass costs nobody anything") {
+TEST("a device that fails one pass ends no request") {
   for (const DecodeStatus status : {DecodeStatus::kDeviceFailed, DecodeStatus::kNoMemory}) {
     for (const bool pool : {false, true}) {
       bool reached = true;
@@ -293,7 +293,7 @@ TEST("a device that fails one pass costs nobody anything") {
   }
 }
 
-TEST("a device that fails two passes in a row is lost: each request is told once, and why") {
+TEST("a device that fails two passes in a row is lost: each request ends once, with the reason") {
   const auto code_of = [](DecodeStatus status) {
     return status == DecodeStatus::kNoMemory ? ErrorCode::kOutOfMemory : ErrorCode::kDeviceFailed;
   };

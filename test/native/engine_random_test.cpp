@@ -302,7 +302,7 @@ TEST("a model that allows no padding still gets every row and keeps its books") 
   drive({16, 12, false}, 4000, seed_of_run());
 }
 
-TEST("100,000 operations of requests that begin alike leave the books balanced") {
+TEST("100,000 operations of requests with common prefixes leave the ledger balanced") {
   const std::uint64_t seed = seed_of_run();
   const std::size_t some = 3000;
   share({4, true, {true, std::size_t{1} << 30, false}}, 20000, seed);
@@ -330,7 +330,7 @@ TEST("100,000 operations on one pool of cells leave the books balanced") {
   share({4, true, {true, some, false}, 0, 3, 2 * 700}, 25000, seed + 5);   // with a draft model
 }
 
-TEST("300,000 operations with failing passes let nobody wait for ever") {
+TEST("in 300,000 operations with failing passes, no request waits for ever") {
   const std::uint64_t seed = seed_of_run();
   const std::size_t some = 3000;
   share({4, true, {true, some, false}, 0, 0, 0, 12}, 20000, seed);

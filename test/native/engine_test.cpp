@@ -116,7 +116,7 @@ TEST("short prompts share prefill passes") {
   CHECK_EQ(fixture.backend->rule_breaks, 0);
 }
 
-TEST("an unread request stops at 257 tokens and goes on when read") {
+TEST("an unread request pauses at 257 tokens and continues when read") {
   EngineFixture fixture(fake_limits(1, 2048));
   fixture.sink.acknowledge = false;
   fixture.submit(1, fake_prompt(10, 6), 600);
@@ -133,7 +133,7 @@ TEST("an unread request stops at 257 tokens and goes on when read") {
   CHECK(fixture.story(1).tokens == reference.story(1).tokens);
 }
 
-TEST("an unread request gives its place to a waiting one and later continues") {
+TEST("an unread request releases its sequence to a waiting one and later continues") {
   EngineFixture fixture(fake_limits(1, 2048));
   fixture.sink.acknowledge = false;
   fixture.submit(1, fake_prompt(10, 7), 400, 0.8f);
@@ -175,7 +175,7 @@ TEST("a poisonous request fails alone, whatever the failure") {
   }
 }
 
-TEST("no room preempts the youngest, which later continues") {
+TEST("a lack of cells preempts the youngest request, which later continues") {
   EngineFixture fixture(fake_limits(3));
   for (RequestId id = 1; id <= 3; ++id) fixture.submit(id, fake_prompt(8, id), 12);
   fixture.engine->step();
@@ -215,7 +215,7 @@ TEST("close ends every request as cancelled exactly once and refuses new ones") 
   CHECK(refused && refused->code == ErrorCode::kEngineClosed);
 }
 
-TEST("a device that fails every pass breaks the engine and ends everyone with an error") {
+TEST("a device that fails every pass breaks the engine and ends every request with an error") {
   EngineFixture fixture(fake_limits(12));
   fixture.backend->poison(7, DecodeStatus::kFailed);
   for (RequestId id = 1; id <= 12; ++id) fixture.submit(id, {7}, 5);

@@ -29,7 +29,7 @@ std::size_t in_common(const std::vector<TokenId>& a, const std::vector<TokenId>&
 
 }  // namespace
 
-TEST("a fork is told what there is, computes none of it and draws for itself") {
+TEST("a fork gets its source's tokens, computes none of them and samples independently") {
   EngineFixture fixture(fake_limits(4));
   CHECK(!fixture.submit(1, fake_prompt(100, 1), drawn(60)));
   for (int step = 0; step < 20; ++step) fixture.engine->step();
@@ -56,7 +56,7 @@ TEST("a fork is told what there is, computes none of it and draws for itself") {
   CHECK(alone.story(1).tokens == source.tokens);
 }
 
-TEST("a fork may come before its source has begun, and while it is set aside") {
+TEST("a request can be forked before it has begun, and while it is preempted") {
   EngineFixture fixture(fake_limits(1));
   CHECK(!fixture.submit(1, fake_prompt(90, 1), 40));
   CHECK(!fork(fixture, 1, 2));
@@ -72,7 +72,7 @@ TEST("a fork may come before its source has begun, and while it is set aside") {
   CHECK(fixture.story(3).tokens == fixture.story(1).tokens);
 }
 
-TEST("a fork of a state that cannot be cut is copied where it stands") {
+TEST("a state that cannot be truncated is copied whole to a fork") {
   BackendLimits limits = fake_limits(3);
   limits.can_truncate = limits.pads_decode = false;
   EngineFixture fixture(limits);
@@ -86,7 +86,7 @@ TEST("a fork of a state that cannot be cut is copied where it stands") {
   for (const RequestId id : {2u, 3u}) CHECK(fixture.story(id).tokens == fixture.story(1).tokens);
 }
 
-TEST("it is kept for a fork that must wait for a place") {
+TEST("a state that cannot be truncated is kept for a fork that waits for a sequence") {
   BackendLimits limits = fake_limits(1);
   limits.can_truncate = limits.pads_decode = false;
   EngineFixture fixture(limits);

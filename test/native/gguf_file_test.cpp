@@ -111,7 +111,7 @@ TEST("a directory, a pipe and an unreadable file are kModelUnreadable") {
   if (geteuid() != 0) CHECK_EQ(refusal_of_file(locked).code, name_of(ErrorCode::kModelUnreadable));
 }
 
-TEST("an empty file and every cut of a good one are kModelTruncated with both sizes") {
+TEST("an empty file and every truncation of a good one are kModelTruncated with both sizes") {
   const std::string whole = tiny_llama().file();
   for (std::size_t size = 0; size < whole.size(); size += size < 12000 ? 1 : 997) {
     const Refusal refusal = refusal_of_bytes(whole.substr(0, size));

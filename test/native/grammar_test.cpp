@@ -170,14 +170,14 @@ TEST("a grammar may be read in any number of ways at once") {
                 repeated("(", 60) + "x" + repeated(")", 60)));
 }
 
-TEST("a grammar of too many places fails its own request") {
+TEST("a grammar with too many positions fails its own request") {
   const std::string grammar = "root ::= " + repeated("[a-z]? ", 15'000);
   GrammarCache cache(vocab_of(model()));
   const auto automaton = cache.find(grammar);
   CHECK_THROWS(Error, automaton->after(automaton->start(), repeated("a", 40)));
 }
 
-TEST("an automaton that has grown large gives way to a fresh one, at the same place") {
+TEST("an automaton that has grown too large is replaced by a new one, in the same state") {
   const std::string grammar = "root ::= s\ns ::= \"(\" s \")\" | \"[\" s \"]\" | \".\"";
   GrammarCache cache(vocab_of(model()));
   auto automaton = cache.find(grammar);

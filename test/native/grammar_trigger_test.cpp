@@ -95,7 +95,7 @@ TEST("a constraint binds from its trigger on") {
   CHECK(constraint.complete());
 }
 
-TEST("a text that goes on in another way than the grammar is let go") {
+TEST("a text that does not match the grammar after its trigger is no longer constrained") {
   Constraint constraint(automaton(), "", triggers());
   constraint.watch("<call>oops");
   CHECK(!constraint.binds());
@@ -103,7 +103,7 @@ TEST("a text that goes on in another way than the grammar is let go") {
   CHECK(!constraint.binds());
 }
 
-TEST("a grammar goes on where the prompt ended, and refuses a prompt it forbids") {
+TEST("a grammar continues where the prompt ended, and refuses a prompt it forbids") {
   const Constraint constraint(automaton(), "<call>1");
   CHECK(constraint.allows("</call>"));
   CHECK(!constraint.allows("<call>"));

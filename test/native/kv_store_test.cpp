@@ -127,7 +127,7 @@ TEST("cells that a pass has taken are not free before the next step counts them"
   CHECK_EQ(fixture.store->free_cells(), kCells - 1);
 }
 
-TEST("a state of other positions than it was said to have leaves its sequence empty") {
+TEST("a state with another number of positions than declared leaves its sequence empty") {
   for (const bool pool : {false, true}) {
     StoreFixture fixture(pool);
     fixture.compute(0, 30);

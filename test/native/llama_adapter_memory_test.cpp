@@ -70,7 +70,7 @@ void compute(LlamaBackend& backend) {
 
 }  // namespace
 
-TEST("LoRA adapters take on each device what its allocator gives away, and passes with them too") {
+TEST("estimates of LoRA adapters and their passes are what each device's allocator counts") {
   LimitedDevices& devices = limited_devices(kGiB);
   const TemporaryFolder folder;
   const std::string lora = folder.write("lora.gguf", adapter_for(shape_of_model()).file());

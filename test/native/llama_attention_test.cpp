@@ -213,7 +213,7 @@ TEST("attention is that of double precision, nearer than ggml's own") {
   CHECK(ours < theirs);
 }
 
-TEST("a row gets the same alone, beside others, and on any number of threads") {
+TEST("a row has the same result alone, among others, and on any number of threads") {
   if (!ours_is_compiled_in()) return;
   Cpu cpu;
   std::mt19937 random(6);

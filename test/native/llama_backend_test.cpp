@@ -124,7 +124,7 @@ TEST("ten thousand random row lists never end the process") {
   CHECK(computed > 500);
 }
 
-TEST("a restored sequence goes on with the same tokens") {
+TEST("a restored sequence continues with the same tokens") {
   Rig rig;
   rig.prefill(0, 0, 30);
   const auto expected = rig.continuation(0, 42, 20);
@@ -166,7 +166,7 @@ TEST("a state of other bytes is refused and leaves the slot empty") {
   CHECK_EQ(rig.backend.resident(1), 0);
 }
 
-TEST("a sequence that was cut goes on as one that never was longer") {
+TEST("a truncated sequence continues as one that never was longer") {
   Rig rig;
   rig.prefill(0, 0, 20);
   const LogitRow expected = rig.decode_alone(0, 42);
@@ -177,7 +177,7 @@ TEST("a sequence that was cut goes on as one that never was longer") {
   CHECK(rig.decode_alone(0, 42) == expected);
 }
 
-TEST("cutting where nothing is held changes nothing") {
+TEST("truncating beyond the end changes nothing") {
   Rig rig;
   rig.prefill(0, 0, 5);
   CHECK(rig.backend.truncate(0, 5));

@@ -123,7 +123,7 @@ TEST("an engine alone computes with all its threads, and so does its draft model
   }
 }
 
-TEST("a pass that waits for cores ends at once when its engine closes, and others go on") {
+TEST("a pass that waits for cores ends at once when its engine closes, and others continue") {
   const auto model = load_embedded("q8_0");
   Computer closing(model, cores());
   Computer other(model, cores());

@@ -156,7 +156,7 @@ void check_model(LimitedDevices& devices, const std::shared_ptr<const LlamaModel
 
 }  // namespace
 
-TEST("weights, KV cache and passes take on each device what its allocator gives away") {
+TEST("on each device, weights, KV cache and passes are estimated as its allocator counts them") {
   LimitedDevices& devices = limited_devices(kGiB);
   for (const char* architecture :
        {"llama", "qwen2", "qwen3", "gemma3", "qwen3moe", "mamba", "jamba"}) {
@@ -177,7 +177,7 @@ TEST("weights, KV cache and passes take on each device what its allocator gives 
 }
 
 // Wide enough for what a dry run loses to weigh more than the margins that are added.
-TEST("passes beside a KV cache in host memory take no more than was said, of devices and host") {
+TEST("passes with the KV cache in host memory need no more device and host memory than estimated") {
   LimitedDevices& devices = limited_devices(kGiB);
   for (const char* architecture : {"llama", "mamba"}) {
     SyntheticShape shape = synthetic_shape(architecture);
@@ -197,7 +197,7 @@ TEST("passes beside a KV cache in host memory take no more than was said, of dev
   }
 }
 
-TEST("the embedded model and one pool of cells take what the allocator gives away") {
+TEST("the embedded model and one pool of cells are estimated as the allocator counts them") {
   LimitedDevices& devices = limited_devices(kGiB);
   for (const Place& place : places()) {
     const std::atomic<bool> cancelled{false};

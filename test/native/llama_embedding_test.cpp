@@ -47,7 +47,7 @@ double cosine(std::span<const float> a, std::span<const float> b) {
 
 }  // namespace
 
-TEST("the last row's embedding is llama.cpp's, and passes go on without") {
+TEST("the last row's embedding is llama.cpp's, and later passes work without embeddings") {
   const auto model = load_embedded("q8_0");
   const std::vector<std::vector<TokenId>> texts = {
       model->vocab().tokenize("The cat sat on the mat.", true, false),

@@ -85,7 +85,7 @@ TEST("an adapter that is being loaded keeps passes without adapters from nothing
   CHECK(ends([&] { return computes(backend) && computes(backend); }));
 }
 
-TEST("a first pass with adapters keeps nobody from making contexts or computing") {
+TEST("a first pass with adapters blocks neither the creation of contexts nor other passes") {
   const Files files;
   const auto model = files.load();
   LlamaBackend adapted(model, files.options(true));

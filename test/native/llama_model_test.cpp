@@ -92,7 +92,7 @@ TEST("the first sink gets the lines of the start, a later one does not") {
   CHECK_EQ(heard, "");
 }
 
-TEST("a model tells its shape, special tokens and place") {
+TEST("a model reports its shape, special tokens and device") {
   const auto model =
       load_bytes(tiny_llama().string("tokenizer.chat_template", "{{ messages }}").file());
   const ModelInfo& info = model->info();
@@ -200,7 +200,7 @@ TEST("an architecture llama.cpp does not know is named") {
         }).says("'bert'"));
 }
 
-TEST("an unknown architecture with keys of its own is told as such, not as corrupt") {
+TEST("an unknown architecture with keys of its own is reported as unknown, not as corrupt") {
   const GgufBytes file = tiny_llama().string("general.architecture", "nonesuch");
   const Refusal refusal = refusal_of([&] { load_bytes(file.file()); });
   CHECK_EQ(refusal.code, std::string(error_name(ErrorCode::kModelArchitectureUnsupported)));
@@ -214,7 +214,7 @@ TEST("every architecture's name comes from the sources in use") {
   CHECK(!known_architecture(""));
 }
 
-TEST("a context that llama.cpp refuses tells why") {
+TEST("the error of a context that llama.cpp refuses has its reason") {
   const auto model = load_bytes(tiny_llama().file());
   ContextOptions options;
   options.context_length = 64;

@@ -113,7 +113,7 @@ TEST("ties of Q8_0 are rounded away from zero, and nothing else is") {
         by_ggml(from, TensorDtype::kF32, PackedType::kQ8_0, 32));
 }
 
-TEST("NaN and infinity are refused at every place, by the tensor's name") {
+TEST("NaN and infinity are refused at every index, with the tensor's name") {
   for (const TensorDtype from : kDtypes) {
     for (const PackedType type : kTypes) {
       for (const std::size_t place : {0, 1, 31, 63, 64, 255, 256, 287}) {

@@ -174,7 +174,7 @@ TEST("groups whose scale is 0 are 0 in every type") {
   }
 }
 
-TEST("the error told is the error that ggml's numbers have") {
+TEST("the reported error is that of the values ggml reads") {
   for (const PackedType type : kTypes) {
     const GroupKinds kinds = {
         .symmetric = type == PackedType::kQ4_0, .half_scales = false, .largest_zero = 16};
@@ -212,7 +212,7 @@ void compare_with_reference(const GroupedRows& rows, PackedType type) {
 
 }  // namespace
 
-TEST("vectorised packers write the reference's bytes and tell its error") {
+TEST("vectorised packers write the reference's bytes and report its error") {
   const GroupKinds kinds[] = {
       {.largest_zero = 16},
       {.half_scales = false},

@@ -90,7 +90,7 @@ const std::atomic<bool> kNever{false};
 
 }  // namespace
 
-TEST("a quantized file has the types asked for and about the size foretold, and is alone") {
+TEST("a quantized file has the requested types and about the estimated size, and is alone") {
   start_llama_runtime(INFERNODE_TEST_BACKENDS);
   const Folder folder;
   const Source source(512);
@@ -148,7 +148,7 @@ TEST("values that a cache adds to the header stay in the quantized file") {
   CHECK(data_of(ours, folder.file()) == data_of(plain, (other.path / "x" / "y").string()));
 }
 
-TEST("tensors whose width does not fit fall back as llama.cpp does, and it is told") {
+TEST("tensors whose width does not fit fall back as in llama.cpp, and the report says so") {
   start_llama_runtime(INFERNODE_TEST_BACKENDS);
   const Folder folder;
   const QuantizePlan plan =

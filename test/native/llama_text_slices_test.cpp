@@ -162,7 +162,7 @@ TEST("a long prompt has the same tokens in slices, with special ones around it")
   }
 }
 
-TEST("a text without a place to cut is one slice") {
+TEST("a text that cannot be split is one slice") {
   const auto model = load_embedded("q8_0");
   const TextSlices slices(*model);
   const std::string text(100'000, 'a');

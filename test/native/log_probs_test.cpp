@@ -62,7 +62,7 @@ TEST("the chosen token's and the likeliest ones' log-probabilities are the softm
   }
 }
 
-TEST("equal and forbidden logits are told as they are, the lowest token first") {
+TEST("equal and forbidden logits are reported unchanged, the lowest token first") {
   compare(std::vector<float>(300, 2.5f), 20);
   std::vector<float> row(200, kNever);
   row[150] = 3;

@@ -1,5 +1,5 @@
 // Reuse on every kind of memory a model has: experts, sliding windows that
-// forget, recurrent states that cannot be cut, both in one model. The text
+// forget, recurrent states that cannot be truncated, both in one model. The text
 // must be the one of an engine that computes each prompt alone and whole.
 #include <cstdio>
 
@@ -156,14 +156,14 @@ void share(const Run& run, std::int64_t again) {
 
 }  // namespace
 
-TEST("preempted and forked requests go on as if alone on every kind of memory") {
+TEST("preempted and forked requests continue as if alone on every kind of memory") {
   for (const char* architecture : {"mamba", "jamba"})
     disturb({architecture, std::size_t{64} << 20, 2, false, false, kSteadyWidth}, 0);
   for (const char* architecture : {"gemma3", "qwen3moe"})
     disturb({architecture, std::size_t{64} << 20, 2, false, true}, 0.01f);
 }
 
-TEST("a common beginning of states that cannot be cut is computed once, or twice") {
+TEST("a common prefix of states that cannot be truncated is computed once, or twice") {
   for (const char* architecture : {"mamba", "jamba"})
     share({architecture, std::size_t{64} << 20, 5}, 150);
   share({"gemma3", std::size_t{64} << 20, 5}, 0);  // what a window has left behind is still there

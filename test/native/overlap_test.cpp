@@ -163,7 +163,7 @@ TEST("an engine with nothing more to compute publishes at once") {
   CHECK_EQ(fixture.sink.publications, 4);  // its acceptance, and each token
 }
 
-TEST("the figures tell the time in llama_decode, in the choice of tokens and in the rest") {
+TEST("the statistics divide a step's time into llama_decode, sampling and the rest") {
   for (const bool overlaps : {false, true}) {
     BackendLimits limits = fake_limits(1);
     limits.facts.asynchronous = overlaps;

@@ -251,7 +251,7 @@ TEST(
   }
 }
 
-TEST("requests that save end with the state of their prompt, however short and whoever follows") {
+TEST("requests that save end with the state of their prompt, whatever its length") {
   for (const BackendLimits& limits : layouts(512)) {
     EngineFixture fixture(limits);
     for (RequestId id = 1; id <= 24; ++id) {
@@ -285,7 +285,7 @@ TEST("a saved state has what an ended conversation has beyond the prompt") {
   CHECK_EQ(fixture.story(2).ends.at(0).state->tokens.size(), 40U + 59U);
 }
 
-TEST("a state that is not what it said is forgotten, and its prompt computed") {
+TEST("a saved state that does not match its tokens is dropped, and the prompt computed") {
   for (const BackendLimits& limits : layouts(512)) {
     for (const std::size_t bytes : {1U, 40U, 100U}) {
       EngineFixture fixture(limits);

@@ -75,7 +75,7 @@ std::vector<Layout> layouts() {
 
 }  // namespace
 
-TEST("prompts of every length are told, alone and among others, in every layout") {
+TEST("prompts of every length are scored, alone and among others, in every layout") {
   for (const auto& [limits, name] : layouts()) {
     EngineFixture fixture(limits);
     const std::vector<std::size_t> lengths = {1, 2, 3, 5, 16, 17, 65, 130, 300};
@@ -95,7 +95,7 @@ TEST("prompts of every length are told, alone and among others, in every layout"
   }
 }
 
-TEST("rows that tell are computed anew, and serve those that come after") {
+TEST("scored rows are computed again, and later requests reuse them") {
   for (const auto& [limits, name] : layouts()) {
     EngineFixture fixture(limits);
     const auto prompt = fake_prompt(120, 1);
@@ -113,7 +113,7 @@ TEST("rows that tell are computed anew, and serve those that come after") {
   }
 }
 
-TEST("the prompt's tokens are told with the acceptance, of a fork not again") {
+TEST("a prompt's tokens are published with the acceptance, not again for a fork") {
   EngineFixture fixture(fake_limits(2));
   GenerateParams params = telling(1, 30);
   params.prompt_tokens = true;
@@ -140,7 +140,7 @@ TEST("one that is cancelled in the middle of its prompt ends once and leaves not
   }
 }
 
-TEST("what a failing or preempted pass had told is not told again") {
+TEST("scores published before a failing pass or a preemption are not published again") {
   for (const bool pool : {false, true}) {
     BackendLimits limits = few_outputs(fake_limits(3, 512, 64), 8);
     if (pool) limits = pooled(limits, 520);
@@ -213,7 +213,7 @@ class BrokenRow final : public Backend {
 
 }  // namespace
 
-TEST("a row without numbers ends the request that it tells of, and no other") {
+TEST("a row of NaN ends the request that it scores, and no other") {
   RecordingSink sink;
   EngineConfig config;
   config.check_ledger = true;

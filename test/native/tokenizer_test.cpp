@@ -103,7 +103,7 @@ TEST("chat templates come from each of the files that may hold them") {
   CHECK_EQ(file.string("tokenizer.chat_template.rag"), "five");
 }
 
-TEST("a pre-tokenizer that is not known is told, and can be named by the caller") {
+TEST("an unknown pre-tokenizer is refused, and the caller can name one") {
   Json json = byte_level();
   json["pre_tokenizer"] = Json::parse(R"({"type": "Sequence", "pretokenizers": [
     {"type": "Split", "pattern": {"Regex": "x+"}, "behavior": "Isolated", "invert": false},
