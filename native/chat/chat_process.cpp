@@ -67,7 +67,7 @@ common_json answer(Caches& caches, const std::string& line) {
 
 int main() {
   limit_memory();
-  common_log_pause(common_log_main());  // its thread writes, and nobody reads the log
+  common_log_pause(common_log_main());  // its thread writes, and the log is never read
   std::ios::sync_with_stdio(false);
   Caches caches;
   for (std::string line; std::getline(std::cin, line);) {

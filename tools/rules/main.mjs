@@ -11,6 +11,7 @@ import { packagesOf, readDocument } from "./document.mjs";
 import { textFiles, trackedFiles } from "./files.mjs";
 import { treeFindings } from "./tree.mjs";
 import { waitingFindings } from "./waiting.mjs";
+import { wordFindings } from "./words.mjs";
 
 const folder = path.resolve(process.argv[2] ?? ".");
 const files = trackedFiles(folder);
@@ -20,6 +21,7 @@ try {
   findings.push(...classFindings(textsOf(textFiles(folder, files))));
   findings.push(...decisionFindings(folder, files));
   findings.push(...waitingFindings(folder, files));
+  findings.push(...wordFindings(folder, files));
   findings.push(...treeFindings(readDocument(folder), files, packagesOf(folder)));
   findings.push(...(await directionFindings(folder, files)));
 } catch (error) {

@@ -14,8 +14,8 @@ bool spaced(Position before, Position stop, Position after) {
 
 }  // namespace
 
-// The end is a stop for everyone, cached or not, so that each prompt is computed
-// in the same pieces.
+// Every prompt has a checkpoint at its end, whether or not the state is cached, so that a prompt is
+// always computed in the same pieces.
 void Checkpoints::plan(Request& request) const {
   if (limits_.can_truncate) return;
   std::vector<Position>& stops = request.progress.checkpoints;
