@@ -5,7 +5,7 @@
 // A row's result depends neither on the rows computed with it nor on the number of threads: cells
 // are processed in tiles with the same boundaries for all rows, and masked cells add exactly
 // nothing (test/native/llama_attention_test.cpp). Compiled into ggml-cpu in place of its routine,
-// which is renamed and called for all other cases (cmake/InfernodeLlama.cmake,
+// which is renamed and called for all other cases (cmake/InfernodeCpuKernels.cmake,
 // docs/decisions/0023). Any thread of a pass, each for its own blocks.
 #include <algorithm>
 #include <cmath>

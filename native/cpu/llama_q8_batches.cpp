@@ -2,9 +2,9 @@
 // two or more rows. ggml's routine (llamafile_sgemm) converts each row's scale once per pair of
 // weight rows, spends a third of its arithmetic on signs, and reads four weight rows at a time
 // without prefetching. Compiled into ggml-cpu in place of that routine, which is renamed and called
-// for all other cases (cmake/InfernodeLlama.cmake). Sums are computed in ggml's order, so results
-// are equal to the bit (test/native/llama_q8_batches_test.cpp). Any thread of a pass, each for its
-// own rows.
+// for all other cases (cmake/InfernodeCpuKernels.cmake). Sums are computed in ggml's order, so
+// results are equal to the bit (test/native/llama_q8_batches_test.cpp). Any thread of a pass, each
+// for its own rows.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
