@@ -39,7 +39,9 @@ void Engine::check_progress() {
 // Once the engine is idle, and after each step where that is configured.
 void Engine::check_ledger(bool idle) {
   if (!ledger_unchecked_ || !(idle || config_.check_ledger)) return;
-  cache_.check();
+  std::size_t saved = 0;
+  for (const auto& request : scheduler_.living()) saved += request->progress.saved.size();
+  cache_.check(saved);
   drafting_.check();
   ledger_unchecked_ = false;
 }

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "engine_fixture.h"
+#include "failing_allocations.h"
 
 using namespace infernode;
 
@@ -66,8 +67,18 @@ TEST("a pool counts shared cells once, whatever is shared, truncated and compute
     }
     CHECK_EQ(pool.free(), kCells - counted(false));
     CHECK_EQ(pool.busy(), counted(true));
+    pool.check();
   }
   CHECK_THROWS(BrokenInvariant, pool.resize(0, kCells + 1));
+}
+
+TEST("a cell that a failed allocation lost is neither free nor held, which the check finds") {
+  CellPool pool(2, 100);
+  pool.resize(0, 10);
+  pool.check();
+  fail_allocations(0, 1);
+  CHECK_THROWS(std::bad_alloc, pool.resize(1, 1));
+  CHECK_THROWS(BrokenInvariant, pool.check());
 }
 
 TEST("sixteen requests with one beginning hold its cells once") {

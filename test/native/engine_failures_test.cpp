@@ -188,6 +188,23 @@ TEST("books that do not balance break the engine when it falls idle, and are nam
   CHECK(engine.broken());
 }
 
+TEST("bytes in host memory that no living request owns break the engine when it falls idle") {
+  for (const bool pool : {false, true}) {
+    EngineFixture fixture(pool ? pooled(fake_limits(2), 1024) : fake_limits(2));
+    Request stray(9, fake_prompt(10, 9), greedy(1), fixture.sink.control(9), 50);
+    stray.progress.saved = StateBytes(1);
+    fixture.engine->call([&](KvCache* cache) { cache->drop_saved(stray); });
+    CHECK(!fixture.submit(1, fake_prompt(40, 1), greedy(5)));
+    std::string broken;
+    try {
+      fixture.run();
+    } catch (const BrokenInvariant& error) {
+      broken = error.what();
+    }
+    CHECK(broken.find("preempted requests own states of 0 bytes") != std::string::npos);
+  }
+}
+
 TEST("a fork whose source cannot be saved ends normally, as do the requests queued behind it") {
   BackendLimits limits = fake_limits(2, 512, 64);
   limits.can_truncate = limits.pads_decode = false;

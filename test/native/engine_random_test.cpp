@@ -99,7 +99,10 @@ class SharingDrive {
     const CacheStats cache = fixture_.engine->stats().cache;
     CHECK_EQ(cache.cells_used, 0);
     CHECK(cache.prompt_tokens_cached > 0 || !how_.cache.keeps_prefixes);
+    // No request lives, so that prefixes own all bytes: the engine has proved that. Without
+    // prefixes there are none.
     CHECK(cache.host_bytes <= static_cast<std::int64_t>(how_.cache.host_limit));
+    if (!how_.cache.keeps_prefixes || how_.cache.host_limit == 0) CHECK_EQ(cache.host_bytes, 0);
     CHECK_EQ(fixture_.backend->rule_breaks, 0);
     if (how_.drafted > 0) {
       CHECK_EQ(fixture_.draft->rule_breaks, 0);

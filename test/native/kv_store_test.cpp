@@ -5,6 +5,7 @@
 
 #include "backend_passes.h"
 #include "check.h"
+#include "core/cache/host_tier.h"
 #include "core/cache/pool_store.h"
 #include "core/cache/stream_store.h"
 #include "engine_fixture.h"
@@ -140,4 +141,47 @@ TEST("a state with another number of positions than declared leaves its sequence
     if (pool) CHECK_EQ(fixture.store->free_cells(), kCells - 60);
     CHECK_EQ(fixture.backend.rule_breaks, 0);
   }
+}
+
+TEST("a pool's counts that differ from the ledger's or the backend's are found") {
+  const auto fixture = [] {
+    auto made = std::make_unique<StoreFixture>(true);
+    made->compute(0, 30);
+    made->store->set_busy(0, true);
+    made->store->check(0, true);
+    made->store->check(1, false);
+    made->store->check_cells();
+    return made;
+  };
+  {  // a sequence that is busy for the ledger or for the pool only
+    const auto made = fixture();
+    CHECK_THROWS(BrokenInvariant, made->store->check(0, false));
+    CHECK_THROWS(BrokenInvariant, made->store->check(1, true));
+  }
+  {  // truncated without the store
+    const auto made = fixture();
+    CHECK(made->backend.truncate(0, 29));
+    CHECK_THROWS(BrokenInvariant, made->store->check(0, true));
+  }
+  {  // the backend holds a cell more than there are
+    const auto made = fixture();
+    for (std::int32_t cell = 30; cell < kCells; ++cell) made->backend.leak(1);
+    made->store->check_cells();
+    made->backend.leak(1);
+    CHECK_THROWS(BrokenInvariant, made->store->check_cells());
+  }
+}
+
+TEST("host memory's counts that differ from the bytes it keeps are found") {
+  const std::vector<TokenId> tokens(40, 7);
+  HostTier host(1000, true);
+  CHECK(host.keep(tokens, "", StateBytes(40)));
+  host.reserve(12);
+  host.check(12);
+  CHECK_THROWS(BrokenInvariant, host.check(0));
+  CHECK_THROWS(BrokenInvariant, host.check(13));
+  const auto every = [](PrefixTree::Source, std::size_t matching) { return matching; };
+  const HostTier::Id id = host.match(tokens, "", every).source;
+  const_cast<StateBytes&>(host.state(id)).push_back(0);
+  CHECK_THROWS(BrokenInvariant, host.check(12));
 }

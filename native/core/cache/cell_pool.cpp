@@ -1,6 +1,8 @@
 #include "cell_pool.h"
 
+#include <iterator>
 #include <numeric>
+#include <string>
 
 namespace infernode {
 
@@ -57,6 +59,29 @@ void CellPool::share(SequenceId from, SequenceId to, Position length) {
                   "cells are shared that are not there, or with a sequence that has some");
   for (Position position = 0; position < length; ++position)
     add(at(to), at(from).cells[static_cast<std::size_t>(position)]);
+}
+
+void CellPool::check() const {
+  std::int64_t held = 0, held_busy = 0;  // a shared cell as often as it is shared
+  for (const Holder& holder : holders_) {
+    held += std::ssize(holder.cells);
+    held_busy += holder.busy ? std::ssize(holder.cells) : 0;
+  }
+  std::int32_t busy = 0, idle = 0;
+  for (const Cell& cell : cells_) {
+    held -= cell.sequences;
+    held_busy -= cell.busy;
+    busy += cell.busy > 0 ? 1 : 0;
+    idle += cell.busy == 0 && cell.sequences > 0 ? 1 : 0;
+  }
+  INFERNODE_CHECK(held == 0 && held_busy == 0,
+                  "the cells of a pool count other sequences than those that hold them");
+  INFERNODE_CHECK(busy == busy_, "a pool has " + std::to_string(busy) + " busy cells and counts " +
+                                     std::to_string(busy_));
+  INFERNODE_CHECK(free() + busy + idle == size(),
+                  "a pool of " + std::to_string(size()) + " cells has " + std::to_string(free()) +
+                      " free, " + std::to_string(busy) + " busy and " + std::to_string(idle) +
+                      " idle ones");
 }
 
 }  // namespace infernode

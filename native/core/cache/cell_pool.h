@@ -24,6 +24,8 @@ class CellPool {
     return static_cast<Position>(at(sequence).cells.size());
   }
 
+  [[nodiscard]] bool busy(SequenceId sequence) const { return at(sequence).busy; }
+
   // A request begins or ceases to compute with the sequence.
   void set_busy(SequenceId sequence, bool busy);
   // The sequence has this many positions: allocates unshared cells for new ones, and releases the
@@ -31,6 +33,10 @@ class CellPool {
   void resize(SequenceId sequence, Position length);
   // An empty sequence shares the first `length` cells of another.
   void share(SequenceId from, SequenceId to, Position length);
+
+  // Throws BrokenInvariant unless each cell is free, busy or idle, and the counts say so. Allocates
+  // nothing: it must not fail for lack of memory.
+  void check() const;
 
  private:
   using Index = std::uint32_t;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 #include <utility>
 
 namespace infernode {
@@ -69,6 +70,16 @@ void HostTier::drop(Id id) {
   prefix_bytes_ -= entries_.at(id).state.size();
   prefixes_.remove(id);
   entries_.erase(id);
+}
+
+void HostTier::check(std::size_t saved) const {
+  std::size_t kept = 0;
+  for (const auto& [id, entry] : entries_) kept += entry.state.size();
+  INFERNODE_CHECK(kept == prefix_bytes_, "host memory keeps prefixes of " + std::to_string(kept) +
+                                             " bytes and counts " + std::to_string(prefix_bytes_));
+  INFERNODE_CHECK(saved == reserved_, "preempted requests own states of " + std::to_string(saved) +
+                                          " bytes in host memory, which counts " +
+                                          std::to_string(reserved_));
 }
 
 }  // namespace infernode

@@ -50,6 +50,10 @@ class HostTier {
   // Forgets an entry.
   void drop(Id id);
 
+  // Throws BrokenInvariant where the counts are not the bytes of the entries and `saved`, the bytes
+  // of the states that preempted requests own.
+  void check(std::size_t saved) const;
+
  private:
   struct Entry {
     std::vector<TokenId> tokens;

@@ -5,6 +5,7 @@
 // cannot be truncated; this class decides what happens to a request. Engine thread only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -102,9 +103,10 @@ class KvCache {
   void row_cost(double milliseconds) { reuse_.row_cost(milliseconds); }
 
   CacheStats stats() const;
-  // Proves that the backend holds as many positions of each sequence as the books say. Throws
-  // BrokenInvariant.
-  void check() const { ledger_.check(); }
+  // Proves that the backend holds as many positions of each sequence as the books say, that each
+  // cell of a pool is free, busy or idle, and that host memory counts the bytes it keeps and
+  // `saved`, the bytes of states that living requests own. Throws BrokenInvariant.
+  void check(std::size_t saved) const { ledger_.check(saved); }
 
  private:
   const SequenceTable& sequences() const { return ledger_.sequences(); }

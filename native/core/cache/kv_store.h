@@ -48,6 +48,12 @@ class KvStore {
   // Cells that hold so many positions; sequences may share cells. Does not ask the backend.
   virtual CellCounts cells(CellCounts positions) const = 0;
 
+  // Both throw BrokenInvariant. Where the layout counts cells of its own: whether the sequence is
+  // busy as said, with no more positions than the backend holds; and whether all cells are
+  // accounted for, counted by the positions that the backend holds.
+  virtual void check(SequenceId sequence, bool busy) const = 0;
+  virtual void check_cells() const = 0;
+
   // Copies the first `length` positions of a sequence to an empty one. False: it is still empty.
   [[nodiscard]] virtual bool copy(SequenceId from, SequenceId to, Position length) = 0;
   // Milliseconds of copying from a sequence of `length` positions, as far as measured.

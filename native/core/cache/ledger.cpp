@@ -104,14 +104,17 @@ void Ledger::roll_back(SequenceId sequence, Position from) {
   if (!store_.truncate(sequence, from)) clear(sequence);
 }
 
-void Ledger::check() const {
+void Ledger::check(std::size_t saved) const {
   for (SequenceId sequence = 0; sequence < sequences_.size(); ++sequence) {
     const Position owed = sequences_.length(sequence);
     const Position held = store_.resident(sequence);
     INFERNODE_CHECK(owed == held, "sequence " + std::to_string(sequence) + " holds " +
                                       std::to_string(held) + " cells, its ledger says " +
                                       std::to_string(owed));
+    store_.check(sequence, sequences_.holder(sequence) != nullptr);
   }
+  store_.check_cells();
+  host_.check(saved);
 }
 
 }  // namespace infernode

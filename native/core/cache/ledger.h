@@ -4,6 +4,7 @@
 // Engine thread only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -64,8 +65,9 @@ class Ledger {
   // Truncates a sequence; clears it where the backend cannot truncate there.
   void roll_back(SequenceId sequence, Position from);
 
-  // Throws BrokenInvariant where the backend holds more or fewer positions than the books say.
-  void check() const;
+  // Throws BrokenInvariant where the backend holds more or fewer positions than the books say, a
+  // pool's cells are counted wrongly, or host memory's bytes are; `saved`: HostTier::check().
+  void check(std::size_t saved) const;
 
  private:
   void evict(SequenceId sequence);

@@ -1,5 +1,6 @@
 #include "pool_store.h"
 
+#include <string>
 #include <utility>
 
 namespace infernode {
@@ -23,6 +24,23 @@ std::int32_t PoolStore::free_cells() const {
 
 CellCounts PoolStore::cells(CellCounts) const {
   return {cells_.busy(), cells_.size() - cells_.free() - cells_.busy()};
+}
+
+void PoolStore::check(SequenceId sequence, bool busy) const {
+  INFERNODE_CHECK(cells_.busy(sequence) == busy, "sequence " + std::to_string(sequence) +
+                                                     (busy ? " has a request and counts as idle"
+                                                           : " has no request and counts as busy"));
+  const Position counted = cells_.length(sequence);
+  INFERNODE_CHECK(counted <= resident(sequence),
+                  "sequence " + std::to_string(sequence) + " holds " +
+                      std::to_string(resident(sequence)) + " cells, its pool counts " +
+                      std::to_string(counted));
+}
+
+void PoolStore::check_cells() const {
+  cells_.check();
+  INFERNODE_CHECK(free_cells() >= 0, "sequences hold " + std::to_string(-free_cells()) +
+                                         " cells more than the pool has");
 }
 
 bool PoolStore::copy(SequenceId from, SequenceId to, Position length) {

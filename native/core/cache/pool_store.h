@@ -20,6 +20,9 @@ class PoolStore final : public KvStore {
   std::int32_t available_cells() const override { return cells_.size() - cells_.busy(); }
   CellCounts cells(CellCounts positions) const override;
 
+  void check(SequenceId sequence, bool busy) const override;
+  void check_cells() const override;
+
   [[nodiscard]] bool copy(SequenceId from, SequenceId to, Position length) override;
   double copy_ms(Position) const override { return 0; }
 

@@ -20,6 +20,9 @@ class StreamStore final : public KvStore {
   std::int32_t available_cells() const override { return kUnlimitedCells; }
   CellCounts cells(CellCounts positions) const override { return positions; }
 
+  void check(SequenceId, bool) const override {}  // no counts of its own
+  void check_cells() const override {}
+
   [[nodiscard]] bool copy(SequenceId from, SequenceId to, Position length) override;
   double copy_ms(Position length) const override { return 2 * transfer_ms(length); }
 
