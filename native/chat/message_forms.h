@@ -1,6 +1,6 @@
 // Equivalent forms of a conversation, for templates that drop part of it in its original form: a
-// second system message, text beside tool calls, all but the first part of a message. A pure
-// function. Part of infernode-chat.
+// second system message, text beside tool calls, all but the first part of a message. Pure; any
+// thread. Part of infernode-chat.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // A Hugging Face checkpoint as a virtual GGUF file: its header is in memory, its tensors are packed
 // when they are read, in parallel. Loading it and writing it to disk both read this file.
-// Immutable; reads are serialized.
+// Any thread may read it: a mutex serializes reads.
 #pragma once
 
 #include <cstdint>

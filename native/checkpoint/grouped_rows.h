@@ -1,6 +1,6 @@
 // Rows of an integer-quantized weight matrix, between the checkpoint formats, which fill them, and
 // the packers, which convert them to ggml blocks: weight = scale * (quant - zero). A row is one
-// output; groups run along the inputs.
+// output; groups run along the inputs. A value of one thread: each worker fills its own.
 #pragma once
 
 #include <cstddef>

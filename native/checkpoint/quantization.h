@@ -1,6 +1,6 @@
 // How a checkpoint is quantized: its quantization_config, checked against the tensors that exist.
 // The config decides what shapes cannot (GPTQ v1 or v2, square layers); a contradiction is an
-// error, never a guess.
+// error, never a guess. Immutable; any thread may read it.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // Which tokens begin and end texts, from tokenizer_config.json, special_tokens_map.json,
 // tokenizer.json's post-processor, config.json and generation_config.json, in this order.
+// Pure; any thread.
 #pragma once
 
 #include <cstdint>

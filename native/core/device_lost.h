@@ -1,4 +1,5 @@
 // The exception for a device that failed in consecutive passes, which stops the engine.
+// Engine thread only.
 #pragma once
 
 #include <stdexcept>
@@ -8,7 +9,7 @@
 
 namespace infernode {
 
-// Thrown on the engine thread. Every request ends with `failure`.
+// Every request ends with `failure`.
 class DeviceLost : public std::runtime_error {
  public:
   explicit DeviceLost(Failure why) : std::runtime_error(why.message), failure(std::move(why)) {}

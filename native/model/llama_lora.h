@@ -1,5 +1,7 @@
 // LoRA adapters: low-rank differences to a model's matrices, each in a GGUF file of its own.
 // Validated before llama.cpp sees them, like models; owned by the one context that uses them.
+// Loading and freeing hold a lock of the model, so any thread may do either; only the thread that
+// computes with the context sets its adapters.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// A context after a pass that llama.cpp aborted midway: no longer usable, not safe to free.
+// A context after a pass that llama.cpp aborted midway: no longer usable, not safe to free. Any
+// thread may leak it.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ struct LostContext {
 };
 
 // Keeps it until the process ends, neither used nor freed: threads may still compute with it, and
-// freeing memory of a lost device ends the process. Any thread.
+// freeing memory of a lost device ends the process.
 void leak(LostContext lost);
 
 }  // namespace infernode

@@ -1,6 +1,6 @@
 // A prompt made from a template with placeholders such as "{query}". Control tokens in the template
 // are parsed as such; those spelled in the inserted texts never are, so that a document cannot end
-// its own section.
+// its own section. Pure; any thread.
 #pragma once
 
 #include <string>

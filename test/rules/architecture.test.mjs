@@ -72,6 +72,12 @@ it.each([
     "// t\n#pragma once\nclass A {\n  std::vector<int> rows_;\n};\n",
     "naming the thread",
   ],
+  [
+    "a struct that changes names neither a thread nor values",
+    "native/core/types.h",
+    "// t\n#pragma once\nstruct A {\n  std::size_t rows = 0;\n};\n",
+    "naming its thread",
+  ],
   ["a file does not say what it is", "src/a.ts", "export const a = 1;\n", "does not open by saying"],
   ["a file names a registry", "a.json", `{ "a": "https://${"registry"}.npmjs.org/a" }\n`, "registry"],
   ["a file names a machine's folder", "a.txt", `see /${"work"}/main/a\n`, "folder of one machine"],
@@ -98,6 +104,16 @@ it.each([
     "a class whose members are const",
     "native/core/types.h",
     "// t\n#pragma once\nclass A {\n  const int rows_ = 2;\n  Engine& engine_;\n};\n",
+  ],
+  [
+    "a struct of values",
+    "native/core/types.h",
+    "// Values only.\n#pragma once\nstruct A {\n  std::size_t rows = 0;\n};\n",
+  ],
+  [
+    "a struct without fields whose functions have variables",
+    "native/core/types.h",
+    "// t\n#pragma once\nstruct A {\n  int f() {\n    int a = 1;\n    return a;\n  }\n};\n",
   ],
 ])("lets pass: %s", (_, name, text) => {
   write(name, text);

@@ -35,6 +35,12 @@ const outcome =
 const mutableMember =
   /^ +(?!(?: |const |static |using |return |friend |constexpr ))[\w:<>, *]+ \w+_(?: = [^;]+|\{[^;]*\})?;/m;
 
+// The same of a struct outside native/cpu, whose structs are registers and arguments of kernels.
+// Nested structs belong to their class.
+const structBody = /^struct \w+[^;{]*\{\n([\s\S]*?)^\};/gm;
+const mutableField =
+  /^ {2}(?!(?: |const |constexpr |static |using |return |friend |struct |enum ))[\w:<>, *]+ \w+(?: = [^;]+|\{[^;]*\})?;/m;
+
 /** Sentences, and how many `files` were looked at: by default those of the repository. */
 export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
   const files = textFiles(folder, tracked);
@@ -55,12 +61,25 @@ export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
     if (/^native\/.*\.h$/.test(file)) {
       for (const { index } of text.matchAll(outcome))
         report(lineOf(text, index), "tells an outcome without [[nodiscard]]");
-      const [opening] = text.split("#pragma once");
-      if (mutableMember.test(stripText(text)) && !/\bthreads?\b/i.test(opening))
-        report(1, "has a class that changes, and does not open by naming the thread that owns it");
+      checkThread(file, text, report);
     }
   }
   return { files: files.length, findings };
+}
+
+// A struct may also be of "values", which belong to whoever holds them.
+function checkThread(file, text, report) {
+  const [opening] = text.split("#pragma once");
+  if (/\bthreads?\b/i.test(opening)) return;
+  const code = stripText(text);
+  if (mutableMember.test(code))
+    report(1, "has a class that changes, and does not open by naming the thread that owns it");
+  if (file.startsWith("native/cpu/") || /\bvalues?\b/i.test(opening)) return;
+  for (const [, body] of code.matchAll(structBody)) {
+    if (!mutableField.test(body)) continue;
+    report(1, 'has a struct that changes, and does not open by naming its thread or "Values"');
+    return;
+  }
 }
 
 function lineOf(text, at) {

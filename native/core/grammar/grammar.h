@@ -1,4 +1,4 @@
-// A GBNF grammar as rules over characters. Immutable and shared.
+// A GBNF grammar as rules over characters. Immutable and shared; any thread may read it.
 #pragma once
 
 #include <cstdint>

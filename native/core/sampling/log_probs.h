@@ -1,5 +1,6 @@
-// The model's own log-probabilities of one row: of the chosen token and of the
-// likeliest ones, before the request's penalties, biases and masks are applied to the logits.
+// The model's own log-probabilities of one row: of the chosen token and of the likeliest ones,
+// before the request's penalties, biases and masks are applied to the logits. Pure; any thread,
+// with a scratch of its own.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The sampler's work space: buffers that grow to the vocabulary once and are
 // reused, so that sampling allocates nothing. Their contents are undefined
-// between calls.
+// between calls. Each thread that samples has its own.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,6 @@ struct ScoredCandidate {
   double weight;
 };
 
-// Belongs to one thread; one thread at a time.
 struct SamplerScratch {
   std::vector<float> block_maximum;  // of the row, one per kSamplerBlock logits
   std::vector<float> block_sum;
