@@ -89,12 +89,12 @@ class KvCache {
   void drop_saved(Request& request);
   // Moves a request to a free sequence, through host memory. False: it is where it was.
   [[nodiscard]] bool move(SlotMove move) { return ledger_.move(move); }
-  // Takes all sequences from their requests and leaves the backend alone. Throws nothing.
+  // Unassigns all sequences in the bookkeeping only; the backend is not called. Throws nothing.
   void abandon() noexcept { ledger_.abandon(); }
 
-  // The state of the computed prompt of a request that has a sequence: of an idle sequence that
-  // goes on beyond it, else the request's own. Where states cannot be truncated, one from which the
-  // same prompt can go on, if it is kept. Without bytes where the backend cannot read it.
+  // The state of the computed prompt of a request that has a sequence: that of an idle sequence
+  // with the prompt as a prefix, else the request's own. Where states cannot be truncated, a saved
+  // checkpoint of the prompt, if there is one. Without bytes where the backend cannot read it.
   CachedState export_state(Request& request);
   // Keeps a saved state for requests that begin with its tokens.
   StateImport import_state(CachedState state, const std::string& salt);

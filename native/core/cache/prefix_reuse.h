@@ -37,14 +37,14 @@ class PrefixReuse {
   };
   PrefixReuse(const BackendLimits& limits, CacheConfig config, const Holders& holders);
 
-  // Whether the request shares what is computed with others. Not where the rows that score its
-  // prompt are too few in a pass to be rounded as others' are.
+  // Whether the request's cells may be shared with other requests. Not if its prompt is scored in
+  // passes of so few rows that they are rounded differently.
   [[nodiscard]] bool shares(const Request& request) const;
-  // Whether its state is also kept for requests to come.
+  // Whether its state is also kept for later requests.
   [[nodiscard]] bool keeps(const Request& request) const {
     return shares(request) && config_.keeps_prefixes;
   }
-  // Where the piece begins that is computed in any case.
+  // The first position of the last piece of the prompt, which is always computed.
   Position last_piece(const Request& request) const;
   // Tokens of the request that may be reused at most: none that has to score its prompt.
   Position most_reusable(const Request& request) const;
@@ -65,7 +65,7 @@ class PrefixReuse {
   // Whether an older request is about to compute enough more of the request's tokens than are
   // `computed`.
   [[nodiscard]] bool worth_awaiting(const Request& request, Position computed) const;
-  // Tokens of the request that running requests know too: cells it need not take.
+  // Length of the prefix in common with running requests, whose cells it can share.
   Position common_with_running(const Request& request) const;
   // Whether some sequence holds all of these tokens.
   [[nodiscard]] bool held(std::span<const TokenId> tokens, const std::string& salt) const;

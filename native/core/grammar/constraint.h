@@ -15,41 +15,41 @@ namespace infernode {
 
 class Constraint {
  public:
-  // Of a text that begins with `prefix`, or is free before its trigger.
-  // Throws Error(kInvalidOption) where the grammar forbids the prefix.
+  // The text begins with `prefix`; with triggers, it is unconstrained until one of them. Throws
+  // Error(kInvalidOption) if the prefix does not match the grammar.
   explicit Constraint(std::shared_ptr<GrammarAutomaton> automaton, std::string_view prefix = {},
                       const std::shared_ptr<const GrammarTriggers>& triggers = nullptr);
 
-  // Finds out which tokens may come first, and what else takes long, so that no step has
-  // to wait for that. Throws as mask() does.
+  // Computes the first token masks and other expensive ones ahead, so that no step waits for them.
+  // Throws as mask() does.
   void prepare() const {
     if (binds()) automaton_->prepare(state_);
   }
 
-  // Whether the methods below are to be asked; if not, the text is only watched.
+  // Whether the grammar applies to the next token. If not, call watch() only.
   [[nodiscard]] bool binds() const { return !trigger_ && automaton_ != nullptr; }
-  // Takes text that came while nothing bound it.
+  // Reports text generated while the grammar did not apply.
   void watch(std::string_view piece);
 
-  // Text may follow. Throws Error(kInvalidOption), as accept() and mask() do, for
-  // a grammar that can be read in too many ways.
+  // Whether this text may follow. Throws Error(kInvalidOption), as accept() and mask() do, if the
+  // grammar is so ambiguous here that the work limit is exceeded.
   [[nodiscard]] bool allows(std::string_view piece) const {
     return !piece.empty() && automaton_->after(state_, piece) != GrammarAutomaton::kDead;
   }
-  // Sets the logits of tokens whose text may not follow to -infinity, and of
-  // those without text: whether the generation may end is may_end()'s matter.
+  // Sets the logits of tokens whose text may not follow to -infinity, and of tokens without text:
+  // end of generation is decided by may_end().
   void mask(std::span<float> logits) const;
-  // Takes text that allows() permits.
+  // Advances the state by text that allows() permits.
   void accept(std::string_view piece);
-  // The text is whole as it stands.
+  // Whether the text matches the grammar and may end here.
   [[nodiscard]] bool may_end() const { return automaton_->may_end(state_); }
-  // It is whole, and nothing may follow.
+  // Whether the text matches the grammar and must end here.
   [[nodiscard]] bool complete() const { return automaton_->only_ends(state_); }
 
  private:
   std::shared_ptr<GrammarAutomaton> automaton_;
   GrammarAutomaton::State state_;
-  std::optional<GrammarTrigger> trigger_;  // not met yet
+  std::optional<GrammarTrigger> trigger_;  // until it has matched
 };
 
 }  // namespace infernode

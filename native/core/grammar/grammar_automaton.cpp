@@ -16,7 +16,7 @@ using Kind = GrammarElement::Kind;
 constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::size_t kWorkOfStep = 8;           // of computing a transition
-constexpr std::size_t kPlacesJudgedAtOnce = 16;  // by one byte, in the time of one looked at
+constexpr std::size_t kPlacesJudgedAtOnce = 16;  // by one byte, in the time of one unit of work
 constexpr std::size_t kMostStates = 4096;
 constexpr std::size_t kMostNodes = 400'000;
 constexpr std::size_t kMostMasks = 256;  // of 16 KiB with 128k tokens

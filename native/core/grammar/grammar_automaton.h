@@ -24,7 +24,7 @@ namespace infernode {
 class GrammarAutomaton {
  public:
   using State = std::uint32_t;
-  static constexpr State kDead = 0;  // no text leads on from here
+  static constexpr State kDead = 0;  // the text does not match the grammar
 
   // One bit per token of the vocabulary.
   using Mask = std::vector<std::uint64_t>;
@@ -34,30 +34,29 @@ class GrammarAutomaton {
 
   // Throws as after() does.
   State start();
-  // Where these bytes lead. Throws Error(kInvalidOption) when that takes too long
-  // to find.
+  // The state after these bytes. Throws Error(kInvalidOption) if computing it exceeds the work
+  // limit (GrammarGraph::count_work()).
   State after(State state, std::string_view bytes);
-  // A whole text may end here.
+  // Whether the text may end in this state.
   [[nodiscard]] bool may_end(State state) const;
-  // Nothing may follow.
+  // Whether the text must end in this state.
   [[nodiscard]] bool only_ends(State state) const;
-  // The tokens that may follow. Throws as after() does.
+  // The tokens that are allowed in this state. Throws as after() does.
   std::shared_ptr<const Mask> allowed(State state);
-  // Finds them out for this state, and for the next ones where they take long to find.
-  // Throws as after() does.
+  // Computes the mask of this state, and those of next states that are expensive to compute. Throws
+  // as after() does.
   void prepare(State state);
 
-  // True when it has grown so large that a fresh one should go on.
+  // True if the automaton should be replaced by renewed(), because it has cached too much.
   [[nodiscard]] bool full() const;
-  // An automaton of the same grammar that knows no more than this state, and
-  // the state there.
+  // A new automaton of the same grammar with this state only, and the state's number there.
   std::pair<std::shared_ptr<GrammarAutomaton>, State> renewed(State state) const;
 
  private:
   using NodeId = GrammarGraph::NodeId;
   struct Place {
     std::vector<NodeId> nodes;  // ascending; each at a character set or the end of the text
-    Utf8Reader reader;          // a character of which some bytes have come
+    Utf8Reader reader;          // an incomplete UTF-8 character
     std::unique_ptr<std::array<State, 256>> next;
     std::shared_ptr<const Mask> mask;
   };

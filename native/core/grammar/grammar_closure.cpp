@@ -10,7 +10,7 @@ namespace {
 using Kind = GrammarElement::Kind;
 
 constexpr std::uint32_t kEntry = 1U << 31;
-constexpr std::size_t kNodesJoinedAtOnce = 4;  // in the time of one place looked at
+constexpr std::size_t kNodesJoinedAtOnce = 4;  // in the time of one unit of work
 
 }  // namespace
 
@@ -105,8 +105,8 @@ GrammarGraph::SetId GrammarClosure::set_of(Follower then) const {
   return (then & kEntry) == 0 ? then : entries_[then & ~kEntry].set;
 }
 
-// Makes nodes of what follows an entry, and before that of what follows there:
-// there are no circles among entries, since no rule begins with itself.
+// Turns an entry's returns into nodes, those of the entries it depends on first: entries have no
+// cycles, since left recursion is refused.
 void GrammarClosure::resolve(Follower follower) {
   std::vector<Follower> open{follower};
   while (!open.empty()) {

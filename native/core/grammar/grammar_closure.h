@@ -21,7 +21,7 @@ class GrammarClosure {
   // Both outlive the closure.
   GrammarClosure(const Grammar& grammar, GrammarGraph& graph) : grammar_(grammar), graph_(graph) {}
 
-  // The text is before this element, and after its alternative's end at one of these.
+  // Adds a position: before this element, and after its alternative's end at one of these nodes.
   void add(std::uint32_t element, GrammarGraph::SetId then);
   // The nodes at character sets, and the end of the text where it may end. Once;
   // throws as GrammarGraph::count_work() does.
@@ -30,12 +30,12 @@ class GrammarClosure {
  private:
   using NodeId = GrammarGraph::NodeId;
   using SetId = GrammarGraph::SetId;
-  // What comes after an alternative's end: a set of the graph, or the number
-  // of an entry with the highest bit set.
+  // What follows an alternative: a set of the graph, or an index into the entries with the highest
+  // bit set.
   using Follower = std::uint32_t;
 
-  // A rule that was entered in this step, and where the text goes on after it;
-  // more such places may turn up while the step goes on.
+  // A rule that was entered in this step, and the positions to return to after it; more of them may
+  // be added during the step.
   struct Entry {
     std::vector<std::pair<std::uint32_t, Follower>> returns;  // element, and what follows there
     bool empty = false;  // the rule may be empty: the text may be after it already

@@ -9,7 +9,8 @@ namespace infernode {
 
 namespace {
 
-// Limit of places looked at for one token or one mask: some 100 ms, during which all requests wait.
+// Limit of the work for one token or one mask, about the number of positions visited: some 100 ms,
+// during which all requests wait.
 constexpr std::size_t kMostWork = 400'000;
 
 }  // namespace

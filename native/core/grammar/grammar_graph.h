@@ -19,7 +19,7 @@ class GrammarGraph {
 
   struct Node {
     std::uint32_t element;  // of the grammar
-    SetId then;  // the nodes at one of which the text goes on after the alternative's end
+    SetId then;             // nodes that may follow the alternative's end
   };
 
   // The node of a text that may end; nothing follows it.

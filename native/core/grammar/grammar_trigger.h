@@ -18,19 +18,19 @@ struct TriggerWord {
 
 struct GrammarTriggers {
   std::vector<TriggerWord> words;
-  std::string before;          // what the prompt ends with: a word may begin in it
-  std::string thinking_start;  // "": nothing is thought apart
-  // What ends a thought; a trigger word among them counts as one.
+  std::string before;          // the prompt's last text: a word may begin in it
+  std::string thinking_start;  // "": the model has no reasoning section
+  // Texts that end the reasoning; one that is also a trigger word triggers too.
   std::vector<std::string> thinking_ends;
-  bool thinking = false;  // the prompt ended inside a thought
+  bool thinking = false;  // the prompt ends inside the reasoning
 };
 
 class GrammarTrigger {
  public:
   explicit GrammarTrigger(std::shared_ptr<const GrammarTriggers> triggers);
 
-  // What the grammar has to accept once a trigger word is whole: its beginning, and the text
-  // that followed.
+  // Once a trigger word is complete: the text that the grammar must match, which is the word's
+  // `begins` and the text after the word.
   [[nodiscard]] std::optional<std::string> append(std::string_view bytes);
 
  private:
@@ -41,7 +41,7 @@ class GrammarTrigger {
   };
   // The first trigger word in the tail.
   Found first_word() const;
-  // Where the first of the texts that end a thought begins in the tail; npos: nowhere.
+  // The offset in the tail of the first text that ends the reasoning; npos: none.
   std::size_t thought_end() const;
   [[nodiscard]] bool leave_thought();
 
