@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { checkArchitecture } from "./architecture.mjs";
+import { citationFindings } from "./citations.mjs";
 import { classFindings } from "./classes.mjs";
 import { decisionFindings } from "./decisions.mjs";
 import { directionFindings } from "./directions.mjs";
@@ -19,6 +20,7 @@ const findings = [];
 try {
   findings.push(...checkArchitecture(folder, files).findings);
   findings.push(...classFindings(textsOf(textFiles(folder, files))));
+  findings.push(...citationFindings(folder, files));
   findings.push(...decisionFindings(folder, files));
   findings.push(...waitingFindings(folder, files));
   findings.push(...wordFindings(folder, files));
