@@ -17,6 +17,8 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
       limits_(backend_->limits()),
       cache_(*backend_, config.cache, clock_),
       scheduler_(cache_),
+      publication_({publisher_, scheduler_}, limits_.facts.asynchronous, clock_,
+                   [this] { record_stats(); }),
       planner_(make_planner(limits_, scheduler_, cache_)),
       admission_({scheduler_, cache_, publisher_, chooser_}, limits_, config.queue_limit, clock_),
       seating_({*backend_, scheduler_, *planner_, cache_}, clock_),
@@ -74,7 +76,7 @@ bool Engine::step() {
   const std::optional<std::vector<DecodeRow>> rows = plan();
   if (rows) compute(*rows);
   check_ledger(!rows);
-  emit();
+  publication_.end_step();
   totals_.other_ms += clock_() - started - (computed_ms() - computed_before);
   record_stats();
   return rows.has_value();
@@ -106,50 +108,21 @@ double Engine::computed_ms() const {
 }
 
 void Engine::drain() {
-  overlapped_ = false;
+  publication_.begin_step();
   admission_.take_arrivals();
   for (Request* request : scheduler_.read_controls())
     endings_.end(*request, FinishReason::kCancelled);
-  publish_acceptances();
-}
-
-// Acceptances are published with tokens. Where no request generates, so that no tokens follow soon
-// and the step may read a long prompt, they are published before, unless something was published
-// since the last drain: each step wakes JavaScript once.
-void Engine::publish_acceptances() {
-  just_published_ = std::exchange(published_, false);
-  if (overlaps() || just_published_) return;
-  if (publisher_.acceptance_awaited() && !scheduler_.generates()) publish();
+  publication_.drained();
 }
 
 // While the first pass of a step is computed: admits new requests, and publishes the events of the
 // step before. Nothing here may call the backend.
 void Engine::meanwhile() {
-  if (std::exchange(overlapped_, true)) return;
+  if (!publication_.begin_pass()) return;
   const double started = clock_();
   admission_.take_requests();
-  if (!publisher_.empty() && !just_published_ && due()) publish();
-  published_ = false;
+  publication_.in_pass();
   totals_.overlapped_ms += clock_() - started;
-}
-
-// Where passes overlap with the engine's own work, events wait for the next pass. A step that had
-// no such pass publishes them itself.
-void Engine::emit() {
-  if (publisher_.empty()) return;
-  if (overlaps() && overlapped_ && scheduler_.runnable()) return;
-  if (due()) publish();
-}
-
-// Whether events should not wait for another step.
-bool Engine::due() const { return !scheduler_.generates() || !publisher_.may_wait(clock_()); }
-
-void Engine::publish() {
-  record_stats();  // the figures contain a request's end before its end is published
-  published_ = true;
-  const double started = clock_();
-  publisher_.publish(started);
-  totals_.emit_ms += clock_() - started;
 }
 
 void Engine::record_stats() {
@@ -165,6 +138,7 @@ void Engine::publish_stats() {
   static_cast<TokenStats&>(totals_) = endings_.stats();
   static_cast<SeatingStats&>(totals_) = seating_.stats();
   totals_.sample_ms = sample_ms();
+  totals_.emit_ms = publication_.ms();
   const std::lock_guard lock(stats_mutex_);
   published_stats_ = totals_;
 }

@@ -26,6 +26,7 @@
 #include "core/scheduling/passes.h"
 #include "core/scheduling/planner.h"
 #include "core/scheduling/prompt_scorer.h"
+#include "core/scheduling/publication.h"
 #include "core/scheduling/publisher.h"
 #include "core/scheduling/request.h"
 #include "core/scheduling/scheduler.h"
@@ -86,15 +87,10 @@ class Engine {
   void drain();
   [[nodiscard]] std::optional<std::vector<DecodeRow>> plan();
   void compute(const std::vector<DecodeRow>& rows);
-  void publish_acceptances();
   void meanwhile();
-  void emit();
-  void publish();
-  [[nodiscard]] bool due() const;
   void check_progress();
   void finish(const std::exception_ptr& cause) noexcept;
   void end_all(FinishReason reason, const std::optional<Failure>& failure);
-  [[nodiscard]] bool overlaps() const { return limits_.facts.asynchronous; }
   double computed_ms() const;
   double sample_ms() const { return outputs_.ms() + scorer_.ms(); }
   void record_stats();
@@ -110,6 +106,7 @@ class Engine {
 
   KvCache cache_;
   Scheduler scheduler_;
+  Publication publication_;
   const std::unique_ptr<Planner> planner_;
   Admission admission_;
   Seating seating_;
@@ -124,9 +121,6 @@ class Engine {
   std::int64_t passes_before_ = 0;
   std::int32_t idle_steps_ = 0;    // in a row, that had work and ran no pass
   bool ledger_unchecked_ = false;  // passes have run since the books were checked
-  bool published_ = false;         // since the last drain, without meanwhile()
-  bool just_published_ = false;    // published_ at the last drain
-  bool overlapped_ = false;        // meanwhile() has run in this step
 
   mutable std::mutex stats_mutex_;  // guards the next one
   EngineStats published_stats_;

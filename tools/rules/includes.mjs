@@ -38,6 +38,7 @@ export const kSpine = [
   "pass_outputs",
   "prompt_scorer",
   "passes",
+  "publication",
   "engine_config",
   "engine",
 ];
