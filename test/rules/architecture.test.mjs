@@ -45,6 +45,8 @@ it.each([
     "outside native/model/llama_*",
   ],
   ["a source is not in CMakeLists.txt", "native/core/stray.cpp", "// s\n", "not in CMakeLists.txt"],
+  ["a C source is not in CMakeLists.txt", "native/cpu/stray.c", "// s\n", "not in CMakeLists.txt"],
+  ["a C file is long", "native/cpu/stray.c", lines(401, "// s"), "has 401 lines"],
   [
     "the environment is read in the engine",
     "src/engine/a.ts",
@@ -125,4 +127,28 @@ it("refuses an outcome that may be ignored, in a native header", () => {
   expect(checkArchitecture(folder).findings).toEqual([
     "native/core/backend.h:3: tells an outcome without [[nodiscard]]",
   ]);
+});
+
+it.each([
+  ["in a comment", "set(a\n  # native/core/a.cpp\n)\n"],
+  ["in a comment behind a quoted #", 'set(a "#" b.cpp) # native/core/a.cpp\n'],
+  ["in a bracket comment", "set(a\n#[=[\n  native/core/a.cpp\n]=]\n)\n"],
+  ["as a part of another name", "set(a native/core/a.cpp.in old/native/core/a.cpp)\n"],
+  ["for a property only", "set_property(SOURCE native/core/a.cpp PROPERTY COMPILE_OPTIONS -mavx2)\n"],
+])("refuses a source that CMakeLists.txt names %s", (_, cmake) => {
+  write("CMakeLists.txt", cmake);
+  write("native/core/a.cpp", "// a\n");
+  expect(checkArchitecture(folder).findings).toEqual([
+    "native/core/a.cpp:1: is not in CMakeLists.txt, the only list of native sources",
+  ]);
+});
+
+it.each([
+  ["native/core/a.cpp", "set(a # those of the core\n  native/core/a.cpp)\n"],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: CMake's own variable
+  ["native/cpu/a.c", 'set(a "${PROJECT_SOURCE_DIR}/native/cpu/a.c")\n'],
+])("lets pass %s, which CMakeLists.txt compiles", (name, cmake) => {
+  write("CMakeLists.txt", cmake);
+  write(name, "// a\n");
+  expect(checkArchitecture(folder).findings).toEqual([]);
 });

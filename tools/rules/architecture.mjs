@@ -9,7 +9,7 @@ import { findFunctions, stripText } from "./source-text.mjs";
 const kFileLines = 400;
 const kFunctionLines = 60;
 
-const cpp = new Set([".cpp", ".h", ".cu", ".cuh"]);
+const cpp = new Set([".c", ".cpp", ".h", ".cu", ".cuh"]);
 const scripts = new Set([".cmake", ".py", ".sh"]);
 // Biome counts these itself.
 const typescript = new Set([".ts", ".mjs", ".js"]);
@@ -45,9 +45,7 @@ const mutableField =
 export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
   const files = textFiles(folder, tracked);
   const findings = [];
-  const cmake = existsSync(path.join(folder, "CMakeLists.txt"))
-    ? readFileSync(path.join(folder, "CMakeLists.txt"), "utf8")
-    : "";
+  const compiled = compiledSources(folder);
   for (const file of files) {
     const text = readFileSync(path.join(folder, file), "utf8");
     const report = (line, sentence) => findings.push(`${file}:${line}: ${sentence}`);
@@ -55,7 +53,7 @@ export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
     checkSize(file, text, report);
     for (const [line, sentence] of includeFindings(file, text)) report(line, sentence);
     if (file.startsWith("src/")) checkSource(file, text, report);
-    if (/^native\/.*\.cpp$/.test(file) && !cmake.includes(file)) {
+    if (/^native\/.*\.(?:c|cc|cpp|cu)$/.test(file) && !compiled.has(file)) {
       report(1, "is not in CMakeLists.txt, the only list of native sources");
     }
     if (/^native\/.*\.h$/.test(file)) {
@@ -80,6 +78,18 @@ function checkThread(file, text, report) {
     report(1, 'has a struct that changes, and does not open by naming its thread or "Values"');
     return;
   }
+}
+
+// The words of CMakeLists.txt outside comments and set_property(), which compiles nothing.
+function compiledSources(folder) {
+  const file = path.join(folder, "CMakeLists.txt");
+  if (!existsSync(file)) return new Set();
+  const code = readFileSync(file, "utf8")
+    .replace(/"(?:[^"\\]|\\.)*"|#\[(=*)\[[\s\S]*?\]\1\]|#.*/g, (found) =>
+      found.startsWith("#") ? " " : found,
+    )
+    .replace(/\bset_property\s*\([^)]*\)/g, " ");
+  return new Set(code.split(/[\s"()]+/).map((word) => word.replace(/^\$\{PROJECT_SOURCE_DIR\}\//, "")));
 }
 
 function lineOf(text, at) {

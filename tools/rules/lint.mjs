@@ -54,7 +54,7 @@ async function biome() {
 }
 
 async function clangFormat() {
-  const files = nativeFiles("cpp", "h");
+  const files = nativeFiles("c", "cpp", "h");
   if (files.length === 0) return true;
   const args = write ? ["-i"] : ["--dry-run", "--Werror"];
   return report("clang-format", await runTool("clang-format", [...args, ...files]));
