@@ -2,6 +2,7 @@
 // accepted ends exactly once, and the process lives. They fail on the engine's thread only, and
 // not where the sink keeps its record, which is the test's.
 #include "check.h"
+#include "core/scheduling/publisher.h"
 #include "engine_fixture.h"
 #include "failing_allocations.h"
 
@@ -134,4 +135,32 @@ TEST("events that cannot be appended for lack of memory stay as they were, and s
   CHECK_EQ(events.accepted.size(), 3u);
   CHECK_EQ(events.deltas.at(0).text, "text");
   CHECK_EQ(events.ends.at(0).id, 3u);
+}
+
+TEST("an end that cannot be published for lack of memory comes later with all its text") {
+  const std::string held = "a text that may yet become a stop string";
+  GenerateParams params;
+  params.stop = {held + "."};
+  std::int64_t failures = 0;
+  for (bool failed = true; failed; failures += failed ? 1 : 0) {
+    RecordingSink sink;
+    Publisher publisher(sink, 0);
+    Request request(1, {5}, params, std::make_shared<RequestControl>(), 16);
+    CHECK_EQ(request.output.text.append(held + "\xE2\x82").text, "");
+    const auto end = [&] { publisher.end(request, FinishReason::kLength, std::nullopt, {}, 0); };
+    failed = false;
+    fail_allocations(failures, 1);
+    try {
+      end();
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    allocations_left = -1;
+    CHECK_EQ(publisher.empty(), failed);
+    if (failed) end();
+    publisher.publish(0);
+    CHECK_EQ(sink.story(1).text, held + "\uFFFD");
+    CHECK_EQ(sink.story(1).ends.size(), 1u);
+  }
+  CHECK(failures > 3);
 }

@@ -57,10 +57,15 @@ void Publisher::end(Request& request, FinishReason reason, std::optional<Failure
   End end{
       request.spec.id, reason, std::move(failure), usage, timings_of(request.times, now), {}, {}};
   if (!state.state.empty()) end.state = std::make_shared<const CachedState>(std::move(state));
-  std::string rest = request.output.text.finish();
-  if (!rest.empty())
-    events_.deltas.push_back({request.spec.id, kNoToken, std::move(rest), nullptr});
-  add(std::move(end));
+  // On a copy and apart, so that a second call after a lack of memory finds all of the text.
+  TextStream text = request.output.text;
+  std::string rest = text.finish();
+  StepEvents last;
+  if (!rest.empty()) last.deltas.push_back({request.spec.id, kNoToken, std::move(rest), nullptr});
+  last.ends.push_back(std::move(end));
+  events_.append(std::move(last));
+  request.output.text = std::move(text);
+  urgent_ = true;
 }
 
 void Publisher::add(End end) {

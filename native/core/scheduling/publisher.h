@@ -30,7 +30,8 @@ class Publisher {
   void fork_prefix(const Request& fork, const Vocab& vocab);
   // The one end of a request that embeds, as a vector or as scores.
   void embedded(const Request& request, std::vector<float> embedding, double now);
-  // The request's one end, after the text that was held back; with its state, if any.
+  // The request's one end, after the text that was held back; with its state, if any. Where it
+  // throws, nothing has changed.
   void end(Request& request, FinishReason reason, std::optional<Failure> failure, CachedState state,
            double now);
   // The end of a fork that never became a request.
