@@ -104,6 +104,7 @@ bool PromptQueue::advance(Pending& pending) {
   return false;
 }
 
+// What the caller did wrong is an Error with its code; any other exception is a fault of ours.
 template <typename Work>
 void PromptQueue::end_if_it_fails(RequestId id, const Work& work) {
   try {
@@ -111,7 +112,7 @@ void PromptQueue::end_if_it_fails(RequestId id, const Work& work) {
   } catch (...) {
     refuse(id, failure_of(std::current_exception(),
                           {kRequestOutOfMemory, "The prompt could not be tokenized"},
-                          ErrorCode::kInvalidOption));
+                          ErrorCode::kEngineBroken));
   }
 }
 

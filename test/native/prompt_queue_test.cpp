@@ -126,6 +126,36 @@ TEST("whatever allocation of the prompt queue's thread fails, every prompt ends 
   }
 }
 
+// The engine is not started: its clock is read by the queue's thread alone, as a request arrives.
+TEST("a fault of ours in the prompt queue is not the caller's mistake") {
+  const auto model = load_embedded("q8_0");
+  for (const bool broken_invariant : {true, false}) {
+    RecordingSink sink;
+    bool thrown = false;
+    const auto clock = [&] {
+      if (std::exchange(thrown, true)) return 0.0;
+      if (broken_invariant) throw BrokenInvariant("the clock stands still");
+      throw std::runtime_error("the clock stands still");
+    };
+    Engine engine(std::make_unique<LlamaBackend>(model, context_of(1, 64)), vocab_of(model), sink,
+                  EngineConfig{}, clock);
+    {
+      PromptQueue queue(model, engine, sink);
+      Prompt prompt;
+      prompt.id = 1;
+      prompt.content = std::vector<TokenId>{5, 6, 7};
+      prompt.control = sink.control(1);
+      queue.push(std::move(prompt));
+      sink.wait_for_end(1);
+    }
+    engine.close();
+    CHECK_EQ(sink.story(1).ends.size(), 1u);
+    const Failure& failure = sink.story(1).ends.at(0).failure.value();
+    CHECK(failure.code == ErrorCode::kEngineBroken);
+    CHECK(failure.message.find("the clock stands still") != std::string::npos);
+  }
+}
+
 namespace {
 
 constexpr RequestId kLong = 1;  // is tokenized in many slices
