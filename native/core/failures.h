@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -35,17 +36,32 @@ Failure failure_of(const std::exception_ptr& cause, const FailureSentences& sent
 // Part of a sentence: what the exception says of itself.
 std::string reason_of(const std::exception_ptr& cause);
 
+// Between two tries of what there was no memory for.
+inline void pause_for_memory() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
+
 // Calls `work` until it does not throw. For the ends of requests, which must be published even if
 // there is no memory at first: `work` continues where it stopped, and throws for no other lasting
 // reason.
 template <typename Work>
 void until_done(const Work& work) noexcept {
-  constexpr std::chrono::milliseconds kBetweenTries{1};
   while (true) {
     try {
       return work();
     } catch (...) {
-      std::this_thread::sleep_for(kBetweenTries);
+      pause_for_memory();
+    }
+  }
+}
+
+// Calls `work` until it does not throw std::bad_alloc, and returns what it returns; it may throw
+// anything else. For what must be told even if there is no memory at first.
+template <typename Work>
+auto when_memory_allows(const Work& work) {
+  while (true) {
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      pause_for_memory();
     }
   }
 }

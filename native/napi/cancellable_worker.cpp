@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "napi/addon_data.h"
-#include "napi/convert.h"
+#include "napi/settle.h"
 
 namespace infernode {
 
@@ -40,14 +40,12 @@ void CancellableWorker::Execute() {
 void CancellableWorker::OnOK() {
   const Napi::Env env = Env();
   AddonData::of(env).loads.erase(cancelled_);
-  if (failure_) return deferred_.Reject(error_to(env, *failure_).Value());
-  try {
+  if (failure_) return reject(deferred_, *failure_);
+  settle(deferred_, sentences_, ErrorCode::kModelLoadFailed, [&] {
     const Napi::Value value = result(env);
-    progress_.finish(env);
-    deferred_.Resolve(value);
-  } catch (const Napi::Error& thrown_by_listener) {
-    deferred_.Reject(thrown_by_listener.Value());
-  }
+    progress_.finish(env);  // may throw what the listener throws
+    return value;
+  });
 }
 
 }  // namespace infernode

@@ -14,6 +14,7 @@
 #include "model/llama_log.h"
 #include "napi/addon_data.h"
 #include "napi/engine_wrap.h"
+#include "napi/settle.h"
 
 namespace infernode {
 
@@ -104,19 +105,13 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
 
   void OnOK() override {
     const Napi::Env env = Env();
-    if (failure_) return deferred_.Reject(error_to(env, *failure_).Value());
-    try {
+    if (failure_) return reject(deferred_, *failure_);
+    settle(deferred_, kCreating, ErrorCode::kEngineBroken, [&] {
       const Napi::Object object = AddonData::of(env).engine_constructor.New({});
       EngineWrap::Unwrap(object)->adopt(env, models_.model, std::move(backend_), std::move(draft_),
                                         options_, handler_.Value());
-      deferred_.Resolve(object);
-    } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
-    } catch (...) {
-      deferred_.Reject(
-          error_to(env, failure_of(std::current_exception(), kCreating, ErrorCode::kEngineBroken))
-              .Value());
-    }
+      return object;
+    });
   }
 
  private:

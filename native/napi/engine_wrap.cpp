@@ -8,6 +8,7 @@
 #include "napi/addon_data.h"
 #include "napi/exit_guard.h"
 #include "napi/prompt_convert.h"
+#include "napi/settle.h"
 #include "napi/state_workers.h"
 
 namespace infernode {
@@ -22,6 +23,9 @@ double steady_milliseconds() {
 RequestId id_from(const Napi::Value& value) {
   return static_cast<RequestId>(value.As<Napi::Number>().Int64Value());
 }
+
+constexpr FailureSentences kClosing = {"There was too little memory to close the engine.",
+                                       "The engine could not be closed"};
 
 }  // namespace
 
@@ -39,12 +43,10 @@ class CloseEngineWorker final : public Napi::AsyncWorker {
  protected:
   void Execute() override { wrap_.stop_threads(); }
   void OnOK() override {
-    try {
-      wrap_.closed(Env());
-      deferred_.Resolve(Env().Undefined());
-    } catch (const Napi::Error& thrown_by_handler) {
-      deferred_.Reject(thrown_by_handler.Value());
-    }
+    settle(deferred_, kClosing, ErrorCode::kEngineBroken, [&] {
+      wrap_.closed(Env());  // may throw what the handler throws
+      return Env().Undefined();
+    });
   }
 
  private:

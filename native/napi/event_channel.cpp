@@ -1,11 +1,14 @@
 #include "napi/event_channel.h"
 
 #include <algorithm>
+#include <array>
+#include <new>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/failures.h"
 #include "napi/convert.h"
 #include "napi/reporting_call.h"
 
@@ -81,6 +84,35 @@ Napi::Array prompts_to(Napi::Env env, const StepEvents& events) {
   return prompts;
 }
 
+using Arguments = std::array<napi_value, 8>;
+
+// What the handler is called with.
+Arguments arguments_of(Napi::Env env, const StepEvents& events) {
+  const std::size_t token_count = events.deltas.size();  // at most one per delta
+  const std::vector<Gathered> gathered = gather(events.deltas);
+  Napi::Float64Array ids = Napi::Float64Array::New(env, gathered.size());
+  Napi::Uint32Array token_ends = Napi::Uint32Array::New(env, gathered.size());
+  Napi::Array texts = Napi::Array::New(env, gathered.size());
+  Napi::Array log_probs = Napi::Array::New(env);
+  Napi::Int32Array tokens = Napi::Int32Array::New(env, token_count);
+  std::uint32_t written = 0;
+  for (std::size_t i = 0; i < gathered.size(); ++i) {
+    ids[i] = static_cast<double>(gathered[i].id);
+    texts.Set(static_cast<std::uint32_t>(i), gathered[i].text);
+    for (const TokenId token : gathered[i].tokens) tokens[written++] = token;
+    token_ends[i] = written;
+    if (gathered[i].log_probs.empty()) continue;
+    log_probs.Set(static_cast<std::uint32_t>(i), log_probs_to(env, gathered[i].log_probs));
+  }
+  Napi::Array ends = Napi::Array::New(env, events.ends.size());
+  for (std::size_t i = 0; i < events.ends.size(); ++i)
+    ends.Set(static_cast<std::uint32_t>(i), end_to(env, events.ends[i]));
+  Napi::Array accepted = Napi::Array::New(env, events.accepted.size());
+  for (std::size_t i = 0; i < events.accepted.size(); ++i)
+    accepted.Set(static_cast<std::uint32_t>(i), static_cast<double>(events.accepted[i]));
+  return {ids, texts, tokens, token_ends, ends, log_probs, accepted, prompts_to(env, events)};
+}
+
 }  // namespace
 
 EventChannel::EventChannel(Napi::Env env, const Napi::Function& handler,
@@ -110,51 +142,51 @@ void EventChannel::release() {
   function_.Abort();
 }
 
-StepEvents EventChannel::take() {
+// What an earlier call has taken and could not deliver stays in front.
+void EventChannel::take() {
   const std::lock_guard lock(mutex_);
   waking_ = false;
-  return std::exchange(events_, {});
+  if (taken_.empty())
+    taken_ = std::exchange(events_, {});
+  else
+    taken_.append(std::move(events_));
 }
 
+void EventChannel::wake() {
+  const std::lock_guard lock(mutex_);
+  if (released_ || waking_) return;
+  waking_ = function_.NonBlockingCall() == napi_ok;
+}
+
+// A lack of memory is not reported: the events are delivered once there is some.
 void EventChannel::on_wake_up(Napi::Env env, Napi::Function handler, EventChannel* channel, void*) {
   // Node passes no environment when it drains the queue at teardown.
   if (env == nullptr || channel == nullptr) return;
   channel->wake_ups_.fetch_add(1, std::memory_order_relaxed);
-  call_reporting(env, [&] { channel->deliver(env, handler); });
+  call_reporting(env, [&] {
+    try {
+      channel->deliver(env, handler);
+    } catch (const std::bad_alloc&) {
+      channel->wake();
+    } catch (...) {
+      if (!channel->taken_.empty()) channel->wake();
+      throw;
+    }
+  });
 }
 
-void EventChannel::deliver_rest(Napi::Env env) { deliver(env, handler_.Value()); }
+void EventChannel::deliver_rest(Napi::Env env) {
+  when_memory_allows([&] { deliver(env, handler_.Value()); });
+}
 
 void EventChannel::deliver(Napi::Env env, const Napi::Function& handler) {
+  take();
+  if (taken_.empty()) return;
   const Napi::HandleScope scope(env);
-  const StepEvents events = take();
-  if (events.empty()) return;
-  const std::size_t token_count = events.deltas.size();  // at most one per delta
-  const std::vector<Gathered> gathered = gather(events.deltas);
-  Napi::Float64Array ids = Napi::Float64Array::New(env, gathered.size());
-  Napi::Uint32Array token_ends = Napi::Uint32Array::New(env, gathered.size());
-  Napi::Array texts = Napi::Array::New(env, gathered.size());
-  Napi::Array log_probs = Napi::Array::New(env);
-  Napi::Int32Array tokens = Napi::Int32Array::New(env, token_count);
-  std::uint32_t written = 0;
-  for (std::size_t i = 0; i < gathered.size(); ++i) {
-    ids[i] = static_cast<double>(gathered[i].id);
-    texts.Set(static_cast<std::uint32_t>(i), gathered[i].text);
-    for (const TokenId token : gathered[i].tokens) tokens[written++] = token;
-    token_ends[i] = written;
-    if (gathered[i].log_probs.empty()) continue;
-    log_probs.Set(static_cast<std::uint32_t>(i), log_probs_to(env, gathered[i].log_probs));
-  }
-  Napi::Array ends = Napi::Array::New(env, events.ends.size());
-  for (std::size_t i = 0; i < events.ends.size(); ++i) {
-    ended_(events.ends[i].id);
-    ends.Set(static_cast<std::uint32_t>(i), end_to(env, events.ends[i]));
-  }
-  Napi::Array accepted = Napi::Array::New(env, events.accepted.size());
-  for (std::size_t i = 0; i < events.accepted.size(); ++i)
-    accepted.Set(static_cast<std::uint32_t>(i), static_cast<double>(events.accepted[i]));
-  handler.Call(
-      {ids, texts, tokens, token_ends, ends, log_probs, accepted, prompts_to(env, events)});
+  const Arguments arguments = arguments_of(env, taken_);
+  const StepEvents delivered = std::exchange(taken_, {});
+  for (const End& end : delivered.ends) ended_(end.id);
+  handler.Call(arguments.size(), arguments.data());
 }
 
 }  // namespace infernode

@@ -24,8 +24,8 @@ class EventChannel final : public EventSink {
   void publish(StepEvents&& events) override;
 
   void ref(Napi::Env env, bool alive);
-  // Calls the handler with everything published so far, synchronously.
-  void deliver(Napi::Env env, const Napi::Function& handler);
+  // Calls the handler with everything published so far, synchronously. Waits for the memory that
+  // this takes.
   void deliver_rest(Napi::Env env);
   // Afterwards no wake-up happens and publish() drops its events. Idempotent.
   void release();
@@ -36,16 +36,20 @@ class EventChannel final : public EventSink {
   static void on_wake_up(Napi::Env env, Napi::Function handler, EventChannel* channel, void* data);
   using Function = Napi::TypedThreadSafeFunction<EventChannel, void, &EventChannel::on_wake_up>;
 
-  StepEvents take();
+  // Where it throws before it calls the handler, the events remain and nobody has been told.
+  void deliver(Napi::Env env, const Napi::Function& handler);
+  void take();
+  void wake();
 
   const std::function<void(RequestId)> ended_;
   Function function_;
   Napi::FunctionReference handler_;
   std::atomic<std::int64_t> wake_ups_{0};
+  StepEvents taken_;  // not delivered yet; JavaScript thread only
   std::mutex mutex_;  // guards the three members below
   StepEvents events_;
-  bool waking_ = false;  // a wake-up is pending
-  bool released_ = false;
+  bool waking_ = false;    // a wake-up is pending
+  bool released_ = false;  // changes on the JavaScript thread only, which reads it without the lock
 };
 
 }  // namespace infernode

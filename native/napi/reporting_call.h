@@ -6,6 +6,11 @@
 
 #include <napi.h>
 
+#include <exception>
+
+#include "core/failures.h"
+#include "napi/convert.h"
+
 namespace infernode {
 
 template <typename Work>
@@ -14,6 +19,12 @@ void call_reporting(Napi::Env env, const Work& work) {
     work();
   } catch (const Napi::Error& error) {
     napi_fatal_exception(env, error.Value());
+  } catch (...) {
+    const Failure failure = failure_of(std::current_exception(),
+                                       {.out_of_memory = "There was no memory to call JavaScript.",
+                                        .failed = "JavaScript could not be called"},
+                                       ErrorCode::kEngineBroken);
+    when_memory_allows([&] { napi_fatal_exception(env, error_to(env, failure).Value()); });
   }
 }
 

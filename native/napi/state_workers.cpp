@@ -9,6 +9,7 @@
 #include "core/failures.h"
 #include "napi/convert.h"
 #include "napi/prompt_convert.h"
+#include "napi/settle.h"
 
 namespace infernode {
 
@@ -25,6 +26,9 @@ const char* name_of(StateImport outcome) {
   }
   return "malformed";
 }
+
+constexpr FailureSentences kRestoring = {"There is too little memory to restore the state.",
+                                         "The state could not be restored"};
 
 // Waits for the engine thread off the JavaScript thread, and rejects if the engine is closed.
 class GiveStateWorker final : public Napi::AsyncWorker {
@@ -57,16 +61,14 @@ class GiveStateWorker final : public Napi::AsyncWorker {
       });
       if (!done.get_future().get()) failure_ = engine_closed();
     } catch (...) {
-      failure_ = failure_of(
-          std::current_exception(),
-          {"There is too little memory to restore the state.", "The state could not be restored"},
-          ErrorCode::kEngineBroken);
+      failure_ = failure_of(std::current_exception(), kRestoring, ErrorCode::kEngineBroken);
     }
   }
 
   void OnOK() override {
-    if (failure_) return deferred_.Reject(error_to(Env(), *failure_).Value());
-    deferred_.Resolve(Napi::String::New(Env(), name_of(outcome_)));
+    if (failure_) return reject(deferred_, *failure_);
+    settle(deferred_, kRestoring, ErrorCode::kEngineBroken,
+           [&] { return Napi::String::New(Env(), name_of(outcome_)); });
   }
 
  private:
