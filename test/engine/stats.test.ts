@@ -187,7 +187,8 @@ describe("the names of the counters", () => {
   it("leave no counter of the engine out", () => {
     const counters = (file: string, struct: string) =>
       matches(block(source(`native/core/${file}.h`), `struct ${struct}`), /\b(\w+) = 0;/g);
-    const [, bases = ""] = /struct EngineStats : ([\w, ]+) \{/.exec(source("native/core/engine_config.h")) ?? [];
+    const [, bases = ""] =
+      /struct EngineStats : ([\w, ]+) \{/.exec(source("native/core/engine_config.h")) ?? [];
     const files = {
       PassStats: "scheduling/pass_runner",
       DraftingStats: "drafting/drafting",
