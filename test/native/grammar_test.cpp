@@ -1,6 +1,5 @@
-// Grammars: what is refused and how soon, and beside llama.cpp's own grammar
+// Grammars: what is refused, and beside llama.cpp's own grammar
 // sampler which tokens may follow, on random walks through many grammars.
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -142,8 +141,8 @@ TEST("what begins with itself is refused by its name") {
   CHECK(refuses("root ::= ws root \"x\" | \"y\"\nws ::= \" \"*", "\"root\" may begin with itself"));
 }
 
-TEST("a grammar that would exhaust memory or stack is refused soon") {
-  const auto started = std::chrono::steady_clock::now();
+// What does not end here ends at ctest's TIMEOUT.
+TEST("a grammar that would exhaust memory or stack is refused") {
   CHECK(refuses("root ::= " + repeated("(", 100'000), "nested parentheses"));
   CHECK(refuses("root ::= \"a\"{100000}", "at most 2000 repetitions"));
   CHECK(refuses("root ::= " + repeated("\"aaaaaaaaaaaaaaaaaaaa\"{2000} ", 200), "too large"));
@@ -153,8 +152,6 @@ TEST("a grammar that would exhaust memory or stack is refused soon") {
     chain += "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + "\n";
   CHECK_EQ(refusal(chain + "r15000 ::= \"a\""), "");
   CHECK(refuses(chain + "r15000 ::= r0 \"a\"", "may begin with itself"));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  CHECK(took.count() < 20);  // generous: a hang is what it is about
 }
 
 TEST("a grammar may be read in any number of ways at once") {

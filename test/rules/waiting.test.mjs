@@ -1,10 +1,11 @@
-// Tests of this repository wait by the clock in the listed places only, and the rule sees others.
+// Tests of this repository wait by the clock in the listed places only, native code reads the clock
+// in the listed files only, and the rules see others.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { trackedFiles } from "../../tools/rules/files.mjs";
-import { waitingFindings } from "../../tools/rules/waiting.mjs";
+import { clockFindings, waitingFindings } from "../../tools/rules/waiting.mjs";
 
 let folder;
 beforeEach(() => {
@@ -12,15 +13,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function findings(name, text, list = new Map()) {
+function findings(name, text, list = new Map(), rule = waitingFindings) {
   mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
   writeFileSync(path.join(folder, name), text);
-  return waitingFindings(folder, [name], list).join("\n");
+  return rule(folder, [name], list).join("\n");
 }
 
-it("this repository keeps its list", () => {
+const ofClocks = (name, text, list) => findings(name, text, list, clockFindings);
+
+it("this repository keeps its lists", () => {
   const root = path.resolve(import.meta.dirname, "../..");
   expect(waitingFindings(root, trackedFiles(root))).toEqual([]);
+  expect(clockFindings(root, trackedFiles(root))).toEqual([]);
 });
 
 it.each([
@@ -43,4 +47,26 @@ it.each([
 it("refuses a list that says more than there is", () => {
   const list = new Map([["test/a.test.ts", [2, "why"]]]);
   expect(findings("test/a.test.ts", "await sleep(5);", list)).toContain("lists 2 waits of test/a.test.ts");
+});
+
+it.each([
+  ["native/core/a.cpp", "const auto now = std::chrono::steady_clock::now();"],
+  ["native/core/a.h", "using Clock = std::chrono::steady_clock;"],
+  ["native/cpu/a.c", "clock_gettime(CLOCK_MONOTONIC, &time);"],
+  ["native/model/a.cpp", "const int64_t start = ggml_time_us();"],
+  ["test/native/a_test.cpp", "const auto now = std::chrono::system_clock::now();"],
+])("refuses a clock in %s: %s", (name, text) => {
+  expect(ofClocks(name, text)).toContain(`${name}: reads a clock and is not listed`);
+});
+
+it.each([
+  ["native/core/a.cpp", "// steady_clock is the addon's\nconst double now = clock_();"],
+  ["test/native/a_bench.cpp", "const auto now = std::chrono::steady_clock::now();"],
+])("lets pass in %s: %s", (name, text) => {
+  expect(ofClocks(name, text)).toBe("");
+});
+
+it("refuses a list of clocks that names a file without one", () => {
+  const list = new Map([["native/core/a.cpp", "why"]]);
+  expect(ofClocks("native/core/a.cpp", "// nothing", list)).toContain("lists native/core/a.cpp as reading");
 });

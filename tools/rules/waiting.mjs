@@ -1,6 +1,7 @@
 // Tests wait for what they wait for, not for a time: a sleep is too short on a slow machine and
 // lost on a fast one. This is the list of the files that do wait by the clock, and why nothing else
-// is possible; native code sleeps in one place only.
+// is possible; native code sleeps in one place only. Native code reads a clock in the files of a
+// second list only: everything else is handed the time, so that tests can set it.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -44,17 +45,51 @@ const allowed = new Map([
   ["test/text-generation/worker-pull.test.ts", [1, otherProcess]],
 ]);
 
-const watched = /^(?:test|native)\/.*\.(?:ts|mts|mjs|py|cpp|h|cu)$/;
+/** File, and why it reads the clock itself. A benchmark need not be listed. */
+const clocks = new Map([
+  ["native/cpu/llama_barrier.cpp", "ggml calls the barrier and hands it no clock: how long a thread spins"],
+  ["native/model/cpu_cores.cpp", "the clock of the one CpuCores that all engines share; tests pass another"],
+  ["native/model/llama_matrix_probe.cpp", "it measures how fast this machine multiplies"],
+  ["native/model/llama_model.cpp", "how long a load took, which is only reported"],
+  ["native/napi/engine_wrap.cpp", "the clock that the addon passes to an engine"],
+  ["test/native/grammar_vocabulary_test.cpp", "a bound of time is what is tested"],
+  ["test/native/llama_barrier_test.cpp", "CPU time is what is tested: a waiting thread must use none"],
+  ["test/native/model_mutation_test.cpp", "how long the mutants took, which is only printed"],
+]);
+
+const watched = /^(?:test|native)\/.*\.(?:ts|mts|mjs|py|c|cpp|h|cu)$/;
 const waits =
   /(?<![\w.])(?:setTimeout|setInterval)\(|\bawait (?:sleep|pause)\(|\bsleep_for\(|\bsleep_until\(|\busleep\(|\btime\.sleep\(/g;
+
+const native = /^(?:test\/)?native\/(?!.*_bench\.cpp$).*\.(?:c|cpp|h|cu)$/;
+const clockReads =
+  /\b(?:steady_clock|system_clock|high_resolution_clock|clock_gettime|gettimeofday|timespec_get|ggml_time_\w+)\b/;
+
+const withoutComments = (folder, file) =>
+  readFileSync(path.join(folder, file), "utf8").replace(/(?:^|\s)(?:\/\/|#) .*$/gm, "");
+
+/** Sentences about native files that read a clock and are not listed so, or are and do not. */
+export function clockFindings(folder, tracked, list = clocks) {
+  const reading = tracked.filter(
+    (file) => native.test(file) && clockReads.test(withoutComments(folder, file)),
+  );
+  const unlisted = reading.filter((file) => !list.has(file));
+  const stale = [...list.keys()].filter((file) => !reading.includes(file));
+  return [
+    ...unlisted.map(
+      (file) =>
+        `${file}: reads a clock and is not listed: take the time from the caller, or say in tools/rules/waiting.mjs why that is impossible`,
+    ),
+    ...stale.map((file) => `tools/rules/waiting.mjs: lists ${file} as reading a clock, which it does not`),
+  ];
+}
 
 /** Sentences about files that wait by the clock and are not listed so. */
 export function waitingFindings(folder, tracked, list = allowed) {
   const found = new Map();
   for (const file of tracked) {
     if (!watched.test(file) || file.startsWith("test/rules/")) continue;
-    const text = readFileSync(path.join(folder, file), "utf8").replace(/(?:^|\s)(?:\/\/|#) .*$/gm, "");
-    const count = [...text.matchAll(waits)].length;
+    const count = [...withoutComments(folder, file).matchAll(waits)].length;
     if (count > 0) found.set(file, count);
   }
   const findings = [];

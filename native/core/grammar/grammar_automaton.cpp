@@ -134,6 +134,11 @@ std::shared_ptr<const GrammarAutomaton::Mask> GrammarAutomaton::compute_mask(Sta
   return mask;
 }
 
+std::size_t GrammarAutomaton::work() const {
+  const std::lock_guard lock(mutex_);
+  return graph_.total_work();
+}
+
 bool GrammarAutomaton::full() const {
   const std::lock_guard lock(mutex_);
   return places_.size() > kMostStates || graph_.size() > kMostNodes;

@@ -47,6 +47,9 @@ class GrammarAutomaton {
   // as after() does.
   void prepare(State state);
 
+  // For tests: the work done so far, as GrammarGraph counts it. Cached steps and masks cost none.
+  [[nodiscard]] std::size_t work() const;
+
   // True if the automaton should be replaced by renewed(), because it has cached too much.
   [[nodiscard]] bool full() const;
   // A new automaton of the same grammar with this state only, and the state's number there.

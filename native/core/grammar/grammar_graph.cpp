@@ -54,6 +54,7 @@ std::vector<GrammarGraph::NodeId> GrammarGraph::imported(const GrammarGraph& fro
 
 void GrammarGraph::count_work(std::size_t work) {
   work_ += work;
+  total_work_ += work;
   if (work_ <= kMostWork) return;
   throw Error(ErrorCode::kInvalidOption,
               "The grammar has too many ways to go on here to judge every token by; make its "

@@ -40,13 +40,16 @@ class GrammarGraph {
   void begin_work() { work_ = 0; }
   // Throws Error(kInvalidOption) when the work since begin_work() is too much.
   void count_work(std::size_t work);
+  // All work that was ever counted.
+  std::size_t total_work() const { return total_work_; }
 
  private:
   std::vector<Node> nodes_;
   std::unordered_map<std::uint64_t, NodeId> node_ids_;
   std::vector<std::vector<NodeId>> sets_;
   std::map<std::vector<NodeId>, SetId> set_ids_;
-  std::size_t work_ = 0;
+  std::size_t work_ = 0;  // since begin_work()
+  std::size_t total_work_ = 0;
 };
 
 }  // namespace infernode
