@@ -31,10 +31,10 @@ constexpr FailureSentences kRestoring = {"There is too little memory to restore 
                                          "The state could not be restored"};
 
 // Waits for the engine thread off the JavaScript thread, and rejects if the engine is closed.
-class GiveStateWorker final : public Napi::AsyncWorker {
+class ImportStateWorker final : public Napi::AsyncWorker {
  public:
-  GiveStateWorker(Napi::Env env, std::shared_ptr<Engine> engine, CachedState state,
-                  std::string salt)
+  ImportStateWorker(Napi::Env env, std::shared_ptr<Engine> engine, CachedState state,
+                    std::string salt)
       : AsyncWorker(env, "infernode state"),
         deferred_(Napi::Promise::Deferred::New(env)),
         engine_(std::move(engine)),
@@ -103,8 +103,8 @@ Napi::Promise import_state(Napi::Env env, std::shared_ptr<Engine> engine,
   CachedState state{{tokens.Data(), tokens.Data() + tokens.ElementLength()},
                     {bytes.Data(), bytes.Data() + bytes.ElementLength()}};
   const std::string salt = object.Get("cacheSalt").As<Napi::String>().Utf8Value();
-  auto* worker = new GiveStateWorker(env, std::move(engine), std::move(state),
-                                     cache_key(salt, adapters_from(object.Get("loras"))));
+  auto* worker = new ImportStateWorker(env, std::move(engine), std::move(state),
+                                       cache_key(salt, adapters_from(object.Get("loras"))));
   return worker->start();
 }
 
