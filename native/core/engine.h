@@ -77,7 +77,6 @@ class Engine {
   EngineStats stats() const;
   // True once the engine has stopped after an error: it refuses every request.
   [[nodiscard]] bool broken() const { return admission_.broken(); }
-  const BackendLimits& limits() const { return limits_; }
 
   // One step. False when there was nothing to compute.
   bool step();

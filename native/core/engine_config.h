@@ -17,11 +17,11 @@ struct EngineConfig {
   std::int32_t sampler_helpers = 0;
   double inter_token_latency_ms = 100;
   // Steps shorter than this share a publication, unless one has a first token or an end, or no
-  // other step follows.
+  // other step follows. Only tests set it.
   double publish_interval_ms = 10;
   DraftingConfig drafting = {};
-  bool check_ledger =
-      false;  // check the books after each step, not only when the engine becomes idle
+  // Check the books after each step, not only when the engine becomes idle. Only tests set it.
+  bool check_ledger = false;
   CacheConfig cache{
       .keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .deterministic = false};
 };

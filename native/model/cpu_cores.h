@@ -41,6 +41,7 @@ class CpuCores {
     [[nodiscard]] Lease take(int wants, const std::atomic<bool>& interrupted);
     // Makes a waiting pass check `interrupted`.
     void wake();
+    // For tests: whether a pass blocks in take() now.
     [[nodiscard]] bool waits() const;
 
    private:

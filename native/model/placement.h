@@ -8,7 +8,6 @@
 
 namespace infernode {
 
-constexpr std::int32_t kAllLayers = -1;
 // As many as fit: resolved by llama_fit.h before the load.
 constexpr std::int32_t kFittingLayers = -2;
 
@@ -18,7 +17,7 @@ enum class SplitMode { kNone, kLayer, kRow, kTensor };
 struct Placement {
   // Names from DeviceInfo, in this order; empty: the CPU alone.
   std::vector<std::string> devices = {};
-  std::int32_t gpu_layers = 0;  // layers on those devices; kAllLayers: all
+  std::int32_t gpu_layers = 0;  // layers on those devices; -1: all
   SplitMode split = SplitMode::kLayer;
   std::vector<float> tensor_split = {};  // a share per device; empty: by their free memory
   std::int32_t main_gpu = 0;  // index into `devices` of the device for tensors that are not split

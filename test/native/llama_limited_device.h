@@ -2,6 +2,7 @@
 // memory and its faults in the test's hands. Two devices, Limited0 and Limited1.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,8 @@
 #include "model/llama_runtime.h"
 
 namespace infernode {
+
+constexpr std::int32_t kAllLayers = -1;  // Placement::gpu_layers
 
 // Starts the runtime with both devices, and gives each `bytes` of memory and no fault.
 inline LimitedDevices& limited_devices(std::uint64_t bytes = std::uint64_t{1} << 30) {

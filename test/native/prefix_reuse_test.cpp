@@ -123,7 +123,7 @@ Trace converse(EngineFixture& fixture, const Shape& shape, std::uint64_t seed) {
   RequestId next = 1;
   std::size_t left = all.size() * static_cast<std::size_t>(shape.turns);
   std::size_t living = 0;
-  const auto most_living = static_cast<std::size_t>(fixture.engine->limits().slots);
+  const auto most_living = static_cast<std::size_t>(fixture.backend->limits().slots);
   double kept = 0;
   double steps = 0;
   while (left > 0 || living > 0) {

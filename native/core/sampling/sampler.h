@@ -46,7 +46,7 @@ class Sampler {
   // machines only where its random number falls between those bits.
   TokenId sample(std::span<float> logits, SamplerScratch& scratch);
 
-  // The candidates sample() would draw from, by ascending token, their
+  // For tests: the candidates sample() would draw from, by ascending token, their
   // probabilities summing to 1; empty where sample() returns kNoToken. Takes
   // no random number, and XTC happens; overwrites some logits as sample() does.
   void distribution(std::span<float> logits, SamplerScratch& scratch,

@@ -159,13 +159,11 @@ const Request* Scheduler::find(RequestId id) const {
   return found == living_.end() ? nullptr : found->get();
 }
 
-std::unique_ptr<Request> Scheduler::remove(Request& request) {
+void Scheduler::remove(Request& request) {
   const auto found = std::find_if(living_.begin(), living_.end(),
                                   [&](const auto& living) { return living.get() == &request; });
   INFERNODE_CHECK(found != living_.end(), "a request ends twice");
-  std::unique_ptr<Request> removed = std::move(*found);
   living_.erase(found);
-  return removed;
 }
 
 bool Scheduler::any_running() const {

@@ -49,7 +49,7 @@ class Scheduler {
   // The living request of this id; nullptr when it has ended.
   const Request* find(RequestId id) const;
   // Removes a request that holds no sequence.
-  std::unique_ptr<Request> remove(Request& request);
+  void remove(Request& request);
 
   // Chooses the adapters of the next step: requests with different adapters share no pass, so the
   // sets take turns of a few steps. True when the active set changes.

@@ -58,8 +58,6 @@ class TextStream {
   // U+FFFD. (That U+FFFD may itself complete a stop string.)
   std::string finish();
 
-  [[nodiscard]] bool stopped() const { return stopped_; }
-
  private:
   // One stop string as a Knuth-Morris-Pratt automaton. The text read so far
   // ends with the first `matched` bytes of the pattern, and with no more.
