@@ -48,9 +48,8 @@ void CellPool::resize(SequenceId sequence, Position length) {
                   "a sequence of " + std::to_string(length) + " positions finds no room in " +
                       std::to_string(size()) + " cells");
   while (holder.cells.size() < wanted) {
-    const Index cell = free_.back();
+    add(holder, free_.back());  // may throw: the cell is still free then
     free_.pop_back();
-    add(holder, cell);
   }
 }
 
