@@ -36,7 +36,8 @@ class EventChannel final : public EventSink {
   static void on_wake_up(Napi::Env env, Napi::Function handler, EventChannel* channel, void* data);
   using Function = Napi::TypedThreadSafeFunction<EventChannel, void, &EventChannel::on_wake_up>;
 
-  // Where it throws before it calls the handler, the events remain, and `ended_` has not been called.
+  // Where it throws before it calls the handler, the events remain, and `ended_` has not been
+  // called.
   void deliver(Napi::Env env, const Napi::Function& handler);
   void take();
   void wake();
