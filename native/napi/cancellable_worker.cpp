@@ -1,7 +1,6 @@
 #include "napi/cancellable_worker.h"
 
 #include <exception>
-#include <utility>
 
 #include "napi/addon_data.h"
 #include "napi/settle.h"
@@ -11,7 +10,7 @@ namespace infernode {
 CancellableWorker::CancellableWorker(Napi::Env env, const char* name, FailureSentences sentences,
                                      const Napi::Value& listener)
     : AsyncWorker(env, name),
-      sentences_(std::move(sentences)),
+      sentences_(sentences),
       deferred_(Napi::Promise::Deferred::New(env)),
       progress_(env, listener) {}
 

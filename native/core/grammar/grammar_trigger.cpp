@@ -23,8 +23,10 @@ std::size_t end_of(const std::string& word, std::string_view text, std::size_t a
     if (expected == ' ') {
       const std::size_t most = std::min(text.size(), at + kMostSpace);
       while (at < most && is_space(text[at])) ++at;
-    } else if (at == text.size() || text[at++] != expected) {
+    } else if (at == text.size() || text[at] != expected) {
       return std::string::npos;
+    } else {
+      ++at;
     }
   }
   return at;
