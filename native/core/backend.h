@@ -147,8 +147,8 @@ class Backend {
   // Called when the engine closes, from any thread. Idempotent.
   virtual void interrupt() = 0;
 
-  // How many passes took over the setup of the pass before, whose shape was the same; with
-  // llama.cpp, its compute graph.
+  // How many passes took over the setup of the pass before, whose shape was the same: a
+  // compute graph, for example.
   virtual std::int64_t setups_reused() const = 0;
 };
 

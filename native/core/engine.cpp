@@ -68,7 +68,7 @@ void Engine::run() {
   finish(cause);
 }
 
-// Drain, plan, decode and sample, prefill, emit.
+// Drain, plan, compute the passes and sample each, emit.
 bool Engine::step() {
   const double started = clock_();
   const double computed_before = computed_ms();

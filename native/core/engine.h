@@ -1,5 +1,6 @@
 // The engine: one thread that owns all mutable state of inference and repeats a step: drain, plan,
-// decode, sample, emit. Prompts are prefilled between sample and emit.
+// compute, emit. Each pass is sampled when it ends. In a pool of cells, decode rows and prompt rows
+// share a pass; with a stream per slot, passes of prompt rows follow the decode pass.
 // Any thread may call the public functions, except step(): that is for the engine thread, or for a
 // test that never calls start().
 #pragma once
