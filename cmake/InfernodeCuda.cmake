@@ -1,5 +1,5 @@
 # Which GPUs the CUDA backend is built for, and with which parts of which toolkit: judged by
-# tools/setup/cuda-build.mjs, whoever asks. The set-up passes its answer as CMAKE_CUDA_ARCHITECTURES
+# tools/setup/cuda-build.mjs alone. The set-up passes its answer as CMAKE_CUDA_ARCHITECTURES
 # and the toolkit's paths; a build configured by hand names INFERNODE_CUDA_ARCHITECTURES and gets
 # the answer here, or sets CMake's own variables, which needs no Node.
 set(INFERNODE_CUDA_ARCHITECTURES "" CACHE STRING

@@ -54,7 +54,7 @@ void until_done(const Work& work) noexcept {
 }
 
 // Calls `work` until it does not throw std::bad_alloc, and returns what it returns; it may throw
-// anything else. For what must be told even if there is no memory at first.
+// anything else. For what must be published even if there is no memory at first.
 template <typename Work>
 auto when_memory_allows(const Work& work) {
   while (true) {

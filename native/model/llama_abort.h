@@ -6,7 +6,7 @@
 
 namespace infernode {
 
-// Makes ggml's aborts throw where a LlamaAbortGuard exists, and tell their reason elsewhere. Called
+// Makes ggml's aborts throw where a LlamaAbortGuard exists, and log their reason elsewhere. Called
 // once, by start_llama_runtime().
 void install_llama_abort();
 

@@ -104,7 +104,7 @@ bool PromptQueue::advance(Pending& pending) {
   return false;
 }
 
-// What the caller did wrong is an Error with its code; any other exception is a fault of ours.
+// What the caller did wrong is an Error with its code; any other exception is an internal error.
 template <typename Work>
 void PromptQueue::end_if_it_fails(RequestId id, const Work& work) {
   try {

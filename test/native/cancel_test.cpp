@@ -207,7 +207,7 @@ void check_row(const Row& row, const Layout& layout) {
   CHECK_EQ(stats.running, 0);
   CHECK_EQ(stats.waiting, 0);
   CHECK_EQ(stats.cache.cells_used, 0);
-  // Nobody but the test holds its control, and room for a whole context is there again.
+  // Only the test holds its control, and room for a whole context is there again.
   CHECK_EQ(fixture.sink.controls.at(kIt).use_count(), 1);
   CHECK(submitted(fixture, kLater, kContext - 10, 5));
   CHECK(fixture.run(5000));

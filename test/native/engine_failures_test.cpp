@@ -1,6 +1,6 @@
-// What goes wrong costs whom it must and nobody else: failing passes, states that cannot be
-// cut, books that do not balance, and exceptions from wherever they come. Whatever was
-// accepted ends exactly once.
+// A failure ends the requests it concerns and no others: failing passes, states that cannot be
+// truncated, a ledger that does not balance, and exceptions from any call. Every accepted request
+// ends exactly once.
 #include <stdexcept>
 #include <utility>
 

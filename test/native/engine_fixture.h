@@ -75,7 +75,7 @@ class RecordingSink final : public EventSink {
     published.wait(lock, [&] { return !stories[id].ends.empty(); });
   }
 
-  bool acknowledge = true;  // false: nobody reads
+  bool acknowledge = true;  // false: events are not read
   std::map<RequestId, std::shared_ptr<RequestControl>> controls;
   std::map<RequestId, Story> stories;
   std::map<RequestId, int> accepted;  // how often each was told

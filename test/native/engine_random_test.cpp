@@ -73,7 +73,7 @@ struct Sharing {
   bool overlaps = false;     // passes are computed while the engine works
 };
 
-// Requests that begin alike in many ways, some in secret, some with other adapters,
+// Requests with the same prefixes in many ways, some in secret, some with other adapters,
 // some cancelled, some forked, some unread for a while; one operation at a time. Where a
 // draft model drafts, it is wrong now and then, and some of its passes fail. Every text
 // must be the one the request gets alone.

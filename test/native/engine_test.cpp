@@ -1,5 +1,5 @@
-// The engine over the fake backend: what each request gets, whoever shares
-// its steps. The ledger is checked after every step by the engine itself.
+// The engine over the fake backend: what each request gets, whichever
+// requests share its steps. The ledger is checked after every step by the engine itself.
 #include "check.h"
 #include "engine_fixture.h"
 
@@ -194,7 +194,7 @@ TEST("a request of another can finish while a lagging neighbour is padded over")
   fixture.submit(1, fake_prompt(4, 1), 700);
   fixture.submit(2, fake_prompt(4, 2), 700);
   fixture.submit(3, fake_prompt(4, 3), 700);
-  fixture.sink.controls.erase(2);  // nobody reads the middle one
+  fixture.sink.controls.erase(2);  // the middle one is not read
   CHECK(fixture.run());
   CHECK_EQ(fixture.story(1).tokens.size(), 700u);
   CHECK_EQ(fixture.story(3).tokens.size(), 700u);

@@ -163,7 +163,7 @@ class FakeBackend final : public Backend {
     for (const std::uint64_t cell : cells(to)) ++holders_[cell];
   }
 
-  // One cell more than anybody asked for.
+  // One cell more than the engine asked for.
   void leak(SequenceId sequence) {
     history(sequence).push_back(0);
     keep_cells(sequence);

@@ -17,7 +17,7 @@ using namespace infernode;
 
 namespace {
 
-constexpr std::chrono::seconds kHung{60};  // whoever takes so long waits for a lock
+constexpr std::chrono::seconds kHung{60};  // a call that takes so long waits for a lock
 
 // A difference to the tiny llama's queries, of rank 4.
 GgufBytes tiny_lora() {

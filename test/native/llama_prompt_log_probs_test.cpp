@@ -69,7 +69,7 @@ void compare(const std::vector<TokenId>& prompt, const Rows& rows, const Story& 
   }
 }
 
-GenerateParams telling() {
+GenerateParams scoring() {
   GenerateParams params;
   params.max_tokens = 1;
   params.ignore_eos = true;
@@ -104,14 +104,14 @@ void hold(const Case& how, bool pool) {
   std::vector<Rows> rows;
   for (const auto& prompt : prompts) {
     rows.push_back(plain_pass(model->handle(), prompt, how.flash_attention));
-    engine.submit(next, prompt, telling());
+    engine.submit(next, prompt, scoring());
     engine.run();
     compare(prompt, rows.back(), engine.story(next++), alone);
   }
   // What is in the cache now are these very prompts, and others generate meanwhile.
   for (RequestId id = 100; id < 103; ++id) engine.submit(id, texts[id - 100], 60, 1.0f);
   const RequestId first = next;
-  for (const auto& prompt : prompts) engine.submit(next++, prompt, telling());
+  for (const auto& prompt : prompts) engine.submit(next++, prompt, scoring());
   engine.run();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const Story& story = engine.story(first + i);
@@ -122,7 +122,7 @@ void hold(const Case& how, bool pool) {
   engine.submit(200, prompts.back(), 1);
   engine.run();
   CHECK(engine.story(200).ends.at(0).usage.cached_prompt_tokens > 300);
-  engine.submit(201, prompts.back(), telling());
+  engine.submit(201, prompts.back(), scoring());
   engine.run();
   compare(prompts.back(), rows.back(), engine.story(201), again);
   std::printf("%s%s%s: off by %.1e alone, %.1e among others, %.1e again, of %lld tokens\n",

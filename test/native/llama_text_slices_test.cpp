@@ -119,7 +119,7 @@ TEST("slices have the tokens of the whole, whatever the tokenizer") {
     const Vocabulary vocabulary = load(entry.path().string());
     const TextSlices slices(vocabulary.raw, vocabulary.meta("tokenizer.ggml.model"),
                             vocabulary.adds_space);
-    std::size_t cuts = 0;
+    std::size_t splits = 0;
     int wrong = 0;
     for (int round = 0; round < 300; ++round) {
       const std::string text = random_text(random, vocabulary.raw, 60);
@@ -131,15 +131,15 @@ TEST("slices have the tokens of the whole, whatever the tokenizer") {
         const auto more = tokens_of(vocabulary.raw, rest.substr(0, slice.length), special);
         sliced.insert(sliced.end(), more.begin(), more.end());
         rest.remove_prefix(slice.next);
-        if (!rest.empty()) ++cuts;
+        if (!rest.empty()) ++splits;
       }
       const auto whole = tokens_of(vocabulary.raw, text, special);
       if (sliced != whole && ++wrong == 1) std::printf("%s: <<%s>>\n", name.c_str(), text.c_str());
       CHECK(slices.fewest_tokens(text.size(), special) <= whole.size());
     }
-    std::printf("%-36s %zu cuts, %d of 300 texts wrong\n", name.c_str(), cuts, wrong);
+    std::printf("%-36s %zu splits, %d of 300 texts wrong\n", name.c_str(), splits, wrong);
     CHECK_EQ(wrong, 0);
-    CHECK_EQ(cuts > 0, slices.divisible());
+    CHECK_EQ(splits > 0, slices.divisible());
     divisible += slices.divisible() ? 1 : 0;
   }
   CHECK(divisible >= 12);

@@ -20,7 +20,7 @@ struct Tally {
   std::int64_t decode_steps = 0;
   std::int64_t one_pass_steps = 0;  // of those, with one pass and every busy row
   std::int64_t rows = 0;            // of all passes with logits
-  std::int64_t padding = 0;         // of those, rows nobody asked for
+  std::int64_t padding = 0;         // of those, rows of no request
   std::int64_t busy = 0;            // tokens handed out
   std::int64_t most_busy = 0;
   std::int64_t left_behind = 0;  // times a busy sequence got no token in a step
@@ -50,8 +50,8 @@ class Traffic {
     }
   }
 
-  // Whoever generated before this step and was not cancelled must have got a
-  // token in it.
+  // Each request that generated before this step and was not cancelled must
+  // have got a token in it.
   void after_step(int step, Tally& tally) {
     std::int64_t served = 0;
     std::erase_if(places_, [&](const auto& entry) {

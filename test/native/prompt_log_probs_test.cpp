@@ -10,7 +10,7 @@ using namespace infernode;
 
 namespace {
 
-GenerateParams telling(std::int32_t top, std::int32_t max_tokens = 4) {
+GenerateParams scoring(std::int32_t top, std::int32_t max_tokens = 4) {
   GenerateParams params;
   params.max_tokens = max_tokens;
   params.ignore_eos = true;
@@ -70,7 +70,7 @@ std::vector<Layout> layouts() {
           {few_outputs(fake_limits(4, 512, 64), 16), "streams with more outputs"},
           {few_outputs(pooled(fake_limits(4, 512, 64)), 4), "a pool"},
           {few_outputs(pooled(fake_limits(4, 512, 64)), 16), "a pool with more outputs"},
-          {few_outputs(kept_whole, 4), "states that cannot be cut"}};
+          {few_outputs(kept_whole, 4), "states that cannot be truncated"}};
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ TEST("prompts of every length are scored, alone and among others, in every layou
     EngineFixture fixture(limits);
     const std::vector<std::size_t> lengths = {1, 2, 3, 5, 16, 17, 65, 130, 300};
     for (std::size_t i = 0; i < lengths.size(); ++i) {
-      CHECK(!fixture.submit(2 * i, fake_prompt(lengths[i], i), telling(3)));
+      CHECK(!fixture.submit(2 * i, fake_prompt(lengths[i], i), scoring(3)));
       CHECK(!fixture.submit(2 * i + 1, fake_prompt(lengths[i], 100 + i), 20));
     }
     CHECK(fixture.run());
@@ -101,7 +101,7 @@ TEST("scored rows are computed again, and later requests reuse them") {
     const auto prompt = fake_prompt(120, 1);
     CHECK(!fixture.submit(1, prompt, 4));
     CHECK(fixture.run());
-    CHECK(!fixture.submit(2, prompt, telling(0)));
+    CHECK(!fixture.submit(2, prompt, scoring(0)));
     CHECK(fixture.run());
     CHECK_EQ(fixture.story(2).ends.at(0).usage.cached_prompt_tokens, 0);
     compare(prompt, fixture.story(2).prompt_log_probs, 0);
@@ -115,7 +115,7 @@ TEST("scored rows are computed again, and later requests reuse them") {
 
 TEST("a prompt's tokens are published with the acceptance, not again for a fork") {
   EngineFixture fixture(fake_limits(2));
-  GenerateParams params = telling(1, 30);
+  GenerateParams params = scoring(1, 30);
   params.prompt_tokens = true;
   CHECK(!fixture.submit(1, fake_prompt(20, 1), params));
   for (int step = 0; step < 25; ++step) fixture.engine->step();
@@ -130,7 +130,7 @@ TEST("a prompt's tokens are published with the acceptance, not again for a fork"
 TEST("one that is cancelled in the middle of its prompt ends once and leaves nothing") {
   for (const auto& [limits, name] : layouts()) {
     EngineFixture fixture(limits);
-    CHECK(!fixture.submit(1, fake_prompt(300, 1), telling(2)));
+    CHECK(!fixture.submit(1, fake_prompt(300, 1), scoring(2)));
     for (int step = 0; step < 2; ++step) fixture.engine->step();
     fixture.cancel(1);
     CHECK(fixture.run());
@@ -152,7 +152,7 @@ TEST("scores published before a failing pass or a preemption are not published a
       return passes % 7 == 0 ? DecodeStatus::kNoRoom : DecodeStatus::kOk;
     };
     for (RequestId id = 1; id <= 3; ++id)
-      CHECK(!fixture.submit(id, fake_prompt(150, id), telling(1, 40)));
+      CHECK(!fixture.submit(id, fake_prompt(150, id), scoring(1, 40)));
     CHECK(fixture.run());
     CHECK(fixture.engine->stats().preemptions > 0);
     for (RequestId id = 1; id <= 3; ++id) {
@@ -221,8 +221,8 @@ TEST("a row of NaN ends the request that it scores, and no other") {
                 std::make_shared<FakeVocab>(50), sink, config, [] { return 0.0; });
   auto broken = fake_prompt(40, 1);
   broken[38] = 49;  // the last row but one: the pass also has the row that would be sampled
-  CHECK(!engine.submit(1, broken, telling(1), sink.control(1)));
-  CHECK(!engine.submit(2, fake_prompt(40, 2), telling(1), sink.control(2)));
+  CHECK(!engine.submit(1, broken, scoring(1), sink.control(1)));
+  CHECK(!engine.submit(2, fake_prompt(40, 2), scoring(1), sink.control(2)));
   while (engine.step()) continue;
   const Story& story = sink.story(1);
   CHECK(story.ends.at(0).reason == FinishReason::kError);

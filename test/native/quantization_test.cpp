@@ -57,7 +57,7 @@ void round_trip(const LayerKind& kind) {
   const auto quantization = read_quantization(folder);
   const auto matrix = quantization->open("layer.proj", {kind.rows, kind.columns});
   for (const StoredTensor& tensor : folder.tensors()) {
-    expect(quantization->owns(tensor.name), kind, tensor.name + " is nobody's");
+    expect(quantization->owns(tensor.name), kind, tensor.name + " has no owner");
   }
   expect(matrix->rows() == kind.rows && matrix->columns() == kind.columns &&
              matrix->group() == kind.group && matrix->bits() == kind.bits,

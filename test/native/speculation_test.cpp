@@ -1,4 +1,4 @@
-// Guessing ahead: drafts out of the text, when they are worth computing, and that
+// Speculative decoding: drafts out of the text, when they are worth computing, and that
 // no request's text depends on whether they were.
 #include "core/drafting/speculation.h"
 

@@ -1,4 +1,5 @@
-// Native code keeps the field's words: the rule finds each withdrawn one and names another.
+// Native code, its tests and build, the rules and the decisions keep the field's words: the rule
+// finds each withdrawn one and names another.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -18,10 +19,18 @@ function findings(text, name = "native/core/a.cpp") {
   return wordFindings(folder, [name]);
 }
 
-it("this repository's native code uses none of the withdrawn words", () => {
+it("this repository uses none of the withdrawn words where they are judged", () => {
   const root = path.resolve(import.meta.dirname, "../..");
   const files = trackedFiles(root);
-  expect(files.filter((file) => file.startsWith("native/")).length).toBeGreaterThan(200);
+  for (const [start, least] of [
+    ["native/", 200],
+    ["test/native/", 50],
+    ["cmake/", 1],
+    ["tools/rules/", 5],
+    ["docs/decisions/", 50],
+  ]) {
+    expect(files.filter((file) => file.startsWith(start)).length, start).toBeGreaterThan(least);
+  }
   expect(wordFindings(root, files)).toEqual([]);
 });
 
@@ -63,6 +72,18 @@ it.each([
   expect(findings(text)).toEqual([]);
 });
 
-it("judges native only", () => {
-  expect(findings("// nobody\n", "src/a.h")).toEqual([]);
+it.each([
+  ["test/native/a_test.cpp", "// Nobody reads it.\n"],
+  ["cmake/A.cmake", "# a request that was set\n# aside\n"],
+  ["tools/rules/a.mjs", "// Whoever asks.\n"],
+  ["docs/decisions/0001-a.md", "a request that was set\naside\n"],
+])("judges %s", (name, text) => {
+  expect(findings(text, name)).toHaveLength(1);
 });
+
+it.each(["src/a.h", "tools/rules/words.mjs", "tools/a.mjs", "test/rules/a.test.mjs"])(
+  "does not judge %s",
+  (name) => {
+    expect(findings("// nobody\n", name)).toEqual([]);
+  },
+);

@@ -27,7 +27,7 @@ const processFiles = /^src\/(?:cli\/|serverless\/host\.ts$|native-folder\.ts$|mo
 const cliOnly = /\bprocess\s*\.\s*(?:env|argv)\b|\bprocess\s*\.\s*(?:on|once)\s*\(\s*["'`]SIG/;
 
 // Functions of native headers that say how something went. Engine::step() may go unheard:
-// whoever steps an engine by hand knows what it has to do.
+// a caller that steps an engine by hand knows what it has to do.
 const outcome =
   /^[ \t]*(?:(?:virtual|static|inline|friend) )*(?:bool|std::optional<[^;()]*>) (?!step\()\w+\(/gm;
 
@@ -65,7 +65,7 @@ export function checkArchitecture(folder, tracked = trackedFiles(folder)) {
   return { files: files.length, findings };
 }
 
-// A struct may also be of "values", which belong to whoever holds them.
+// A struct may also be of "values", which belong to the object that holds them.
 function checkThread(file, text, report) {
   const [opening] = text.split("#pragma once");
   if (/\bthreads?\b/i.test(opening)) return;

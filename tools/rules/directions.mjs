@@ -1,7 +1,7 @@
 // Who may import whom in src, by dependency-cruiser. ARCHITECTURE.md's tree is the list: what
 // stands right of a line's arrow is a group of src's own files, a folder (without the folders in
 // it), a file as folder/name, a package of package.json, or "sockets". Files of one line may
-// import each other. Node's modules are everybody's, but for those that open sockets.
+// import each other. Every file may import Node's modules, but for those that open sockets.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { cruise } from "dependency-cruiser";

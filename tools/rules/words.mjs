@@ -1,5 +1,6 @@
-// Words that native code no longer uses, since only we understood them, and the word of the field
-// that stands instead. Identifiers are looked for in code, phrases in comments and literals too.
+// Words that native code, its tests and build, the rules and the decisions no longer use, since only
+// we understood them, and the word of the field that stands instead. Identifiers are looked for in
+// native code and its tests, phrases in comments, literals and documents too.
 // Only words without another meaning there are listed, so that no finding is a false one.
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -36,17 +37,24 @@ const phrases = [
 const asCode = identifiers.map(([word, instead]) => [new RegExp(`\\b(?:${word})_?\\b`, "g"), instead]);
 // A phrase may go on in the next line of its comment.
 const asText = phrases.map(([words, instead]) => [
-  new RegExp(`\\b(?:${words.replaceAll(" ", "\\s+(?://\\s*)?")})\\b`, "gi"),
+  new RegExp(`\\b(?:${words.replaceAll(" ", "\\s+(?:(?://|#)\\s*)?")})\\b`, "gi"),
   instead,
 ]);
 
-/** Sentences about those of `files` below native/ that use a withdrawn word. */
+const judged = [
+  /^(?:test\/)?native\/.*\.(?:h|c|cpp|cu|cuh|md)$/,
+  /^cmake\/.*\.cmake$/,
+  /^tools\/rules\/(?!words\.mjs$).*\.mjs$/, // which lists the words themselves
+  /^docs\/decisions\/.*\.md$/,
+];
+
+/** Sentences about those of `files` that are judged and use a withdrawn word. */
 export function wordFindings(folder, files) {
   return files
-    .filter((file) => /^native\/.*\.(?:h|c|cpp|cu|cuh|md)$/.test(file))
+    .filter((file) => judged.some((pattern) => pattern.test(file)))
     .flatMap((file) => {
       const text = readFileSync(path.join(folder, file), "utf8");
-      const code = file.endsWith(".md") ? "" : stripText(text);
+      const code = /\.(?:h|c|cpp|cu|cuh)$/.test(file) ? stripText(text) : "";
       return [...found(asCode, code), ...found(asText, text)].map(
         ([line, words, instead]) => `${file}:${line}: says "${words}"; write instead: ${instead}`,
       );
@@ -57,7 +65,7 @@ function found(patterns, text) {
   return patterns.flatMap(([pattern, instead]) =>
     [...text.matchAll(pattern)].map(({ 0: words, index }) => [
       text.slice(0, index).split("\n").length,
-      words.replace(/\s+(?:\/\/\s*)?/g, " "),
+      words.replace(/\s+(?:(?:\/\/|#)\s*)?/g, " "),
       instead,
     ]),
   );

@@ -33,7 +33,7 @@ void Ledger::hold(Request& request, SequenceId sequence, bool findable) {
 void Ledger::take_over(Request& request, SequenceId sequence, Position length, bool findable) {
   if (sequences_.length(sequence) - length >= kLeastTail) save(sequence);
   INFERNODE_CHECK(store_.truncate(sequence, length),
-                  "a reusable prefix cannot be had by truncating its sequence");
+                  "a sequence cannot be truncated to its reusable prefix");
   sequences_.clear(sequence);
   hold(request, sequence, findable);
 }
