@@ -33,6 +33,8 @@ it.each([
   ["test/a.py", "time.sleep(1)"],
   ["test/native/a_test.cpp", "std::this_thread::sleep_for(kLong);"],
   ["native/core/a.cpp", "std::this_thread::sleep_for(kLong);"],
+  ["test/native/a_test.cpp", "done.wait_for(kLong);"],
+  ["native/core/a.cpp", "changed_->wait_until(lock, end);"],
 ])("refuses a wait in %s: %s", (name, text) => {
   expect(findings(name, text)).toContain("waits by the clock in 1 places, 0 are listed");
 });

@@ -16,6 +16,7 @@ const theTime = "a time is what is tested";
 const allowed = new Map([
   ["native/core/failures.h", [1, "an end without memory is tried again when memory may be back"]],
   ["test/native/llama_barrier_test.cpp", [1, theTime]],
+  ["test/native/llama_lora_test.cpp", [1, ownLimit]],
   ["test/bench/programs/endpoint.mjs", [1, slowWork]],
   ["test/chat/answer-reader.test.ts", [1, chaos]],
   ["test/cli/bench.test.ts", [1, otherProcess]],
@@ -59,7 +60,7 @@ const clocks = new Map([
 
 const watched = /^(?:test|native)\/.*\.(?:ts|mts|mjs|py|c|cpp|h|cu)$/;
 const waits =
-  /(?<![\w.])(?:setTimeout|setInterval)\(|\bawait (?:sleep|pause)\(|\bsleep_for\(|\bsleep_until\(|\busleep\(|\btime\.sleep\(/g;
+  /(?<![\w.])(?:setTimeout|setInterval)\(|\bawait (?:sleep|pause)\(|\bsleep_for\(|\bsleep_until\(|(?:\.|->)wait_(?:for|until)\(|\busleep\(|\btime\.sleep\(/g;
 
 const native = /^(?:test\/)?native\/(?!.*_bench\.cpp$).*\.(?:c|cpp|h|cu)$/;
 const clockReads =
