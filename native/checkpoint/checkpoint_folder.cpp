@@ -45,13 +45,6 @@ std::optional<std::string> small_file(const FolderFiles& files, std::string_view
 
 }  // namespace
 
-std::uint64_t StoredTensor::elements() const {
-  std::uint64_t count = 1;
-  // Cannot overflow: checked when the header was read.
-  for (const std::uint64_t length : shape) count *= length;
-  return count;
-}
-
 struct CheckpointFolder::State {
   explicit State(const std::string& path) : files(path) {}
 

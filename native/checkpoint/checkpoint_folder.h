@@ -31,8 +31,6 @@ struct StoredTensor {
   std::uint32_t file = 0;            // index into files()
   std::uint64_t begin = 0;           // byte offset in that file
   std::uint64_t bytes = 0;
-
-  std::uint64_t elements() const;
 };
 
 struct TensorFile {

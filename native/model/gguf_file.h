@@ -96,7 +96,6 @@ class GgufFile {
   std::uint64_t header_bytes() const { return data_begin_; }  // the data section starts here
   std::uint64_t alignment() const { return alignment_; }      // of each tensor
   std::uint64_t weight_bytes() const { return weight_bytes_; }
-  std::uint64_t parameter_count() const { return parameter_count_; }
   const std::string& label() const { return label_; }
   const std::vector<GgufEntry>& metadata() const { return metadata_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
@@ -142,7 +141,6 @@ class GgufFile {
   std::uint64_t data_begin_ = 0;
   std::uint64_t alignment_ = 32;
   std::uint64_t weight_bytes_ = 0;
-  std::uint64_t parameter_count_ = 0;
   std::vector<GgufEntry> metadata_;
   std::vector<GgufTensor> tensors_;
   Index key_index_;

@@ -274,7 +274,6 @@ void GgufParser::place_data() {
     }
     offset = padded(end);
     file_.weight_bytes_ += tensor.bytes;
-    file_.parameter_count_ += tensor.elements;
   }
   if (file_.data_begin_ + end > reader_.file_bytes())
     reader_.refuse_truncated(file_.data_begin_ + end);

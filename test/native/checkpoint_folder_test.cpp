@@ -25,7 +25,7 @@ TEST("one file's tensors are found by name and read in parts") {
   CHECK_EQ(checkpoint.tensors().size(), 2u);
   CHECK_EQ(checkpoint.tensors()[0].name, "a");
   const StoredTensor* tensor = checkpoint.find("a");
-  CHECK(tensor != nullptr && tensor->dtype == TensorDtype::kBf16 && tensor->elements() == 2);
+  CHECK(tensor != nullptr && tensor->dtype == TensorDtype::kBf16 && tensor->bytes == 4);
   std::string middle(2, ' ');
   checkpoint.read(*tensor, 1, std::as_writable_bytes(std::span(middle)));
   CHECK_EQ(middle, "bc");

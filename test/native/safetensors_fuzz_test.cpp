@@ -24,7 +24,8 @@ void read_container(const std::string& bytes) {
   std::uint64_t sum = kSafetensorsPrefix + length;
   for (const StoredTensor& tensor :
        parse_safetensors_header(header, bytes.size(), "m.safetensors", 0)) {
-    if (tensor.begin + tensor.bytes > bytes.size() || tensor.elements() == 0) std::abort();
+    const bool empty = std::ranges::find(tensor.shape, 0u) != tensor.shape.end();
+    if (tensor.begin + tensor.bytes > bytes.size() || empty) std::abort();
     sum += tensor.bytes;
   }
   if (sum != bytes.size()) std::abort();
