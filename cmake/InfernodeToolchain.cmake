@@ -59,14 +59,9 @@ function(infernode_own_code target)
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 endfunction()
 
-# A static library of our own; a library without sources yet is a header library.
+# A static library of our own.
 function(infernode_own_library target)
-  if(ARGN)
-    add_library(${target} STATIC ${ARGN})
-  else()
-    file(WRITE "${PROJECT_BINARY_DIR}/${target}_empty.cpp" "")
-    add_library(${target} STATIC "${PROJECT_BINARY_DIR}/${target}_empty.cpp")
-  endif()
+  add_library(${target} STATIC ${ARGN})
   target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/native")
   infernode_own_code(${target})
 endfunction()

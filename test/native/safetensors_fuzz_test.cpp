@@ -2,6 +2,8 @@
 // reader_fuzz.h. A header that is read must tile its file.
 #include "checkpoint/safetensors_header.h"
 
+#include <algorithm>
+
 #include "checkpoint/shard_index.h"
 #include "checkpoint_bytes.h"
 #include "reader_fuzz.h"

@@ -1,6 +1,6 @@
 // The lists of native sources: a name that is no file stops the build and is told.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -45,6 +45,15 @@ const withLibraries = { INFERNODE_LLAMA_PREBUILT: path.join(root, ".build/releas
 
 it("configures with the lists as they are", patience, () => {
   expect(configure(withLibraries)).toMatchObject({ succeeds: true });
+});
+
+it("refuses a file of test/native that nothing would run", patience, () => {
+  mkdirSync(path.join(copy, "test/native"), { recursive: true });
+  cpSync(path.join(root, "test/native/CMakeLists.txt"), path.join(copy, "test/native/CMakeLists.txt"));
+  writeFileSync(path.join(copy, "test/native/fork_tests.cpp"), "");
+  const { succeeds, errors } = configure({ ...withLibraries, INFERNODE_TESTS: "ON" });
+  expect(succeeds).toBe(false);
+  expect(errors).toContain("fork_tests.cpp: expected a name that ends in _test.cpp or _bench.cpp");
 });
 
 // CMake names the first one of each target.
