@@ -3,14 +3,11 @@
 import { existsSync } from "node:fs";
 import { expect, it } from "vitest";
 import { loadModel } from "../../src/index.js";
-import { type Answer, expectAlike, onCpu } from "../helpers/device-answers.js";
+import { type Answer, expectAlike, onCpu, rounding } from "../helpers/device-answers.js";
 import { withEngine } from "../helpers/embedded.js";
 import { realModelPath } from "../helpers/real-models.js";
 import { describeDevice, patience } from "../helpers/software-device.js";
 
-// As of gpu:check: thirty layers of Q4_1 weights, each of which rounds, instead of four of Q8_0.
-// 0.130 measured, with the same text.
-const rounding = 0.3;
 const engineOptions = { slots: 1, contextLength: 256, prefillChunk: 16 };
 const request = {
   prompt: "The capital of France",
