@@ -36,7 +36,7 @@ export const elsewhere: readonly (readonly [entry: number, file: string, name?: 
   [61, "test/native/gguf_fuzz_test.cpp"],
   [61, "test/native/gguf_file_test.cpp", "what cannot be believed is kModelCorrupt and named"],
   [62, "test/models/malformed-checkpoints.test.ts", "has needed a bounded amount of memory for all of them"],
-  [63, "test/native/gguf_file_test.cpp", "an empty file and every cut of a good one are kModelTruncated"],
+  [63, "test/native/gguf_file_test.cpp", "an empty file and every truncation of a good one are kModelTruncated"],
   [
     64,
     "test/models/hub/pull.test.ts",
@@ -54,7 +54,7 @@ export const elsewhere: readonly (readonly [entry: number, file: string, name?: 
     "test/native/llama_device_failures_test.cpp",
     "an allocation that fails as a model is loaded or an engine made",
   ],
-  [68, "test/native/engine_failures_test.cpp", "a request for which there is never room ends alone"],
+  [68, "test/native/engine_failures_test.cpp", "a request that never gets enough cells ends alone"],
   [69, "test/native/engine_failures_test.cpp", "a device that fails two passes in a row is lost"],
   [70, "test/models/hub/processes.test.ts", "says that the disk is full, before and in the middle"],
   [71, "test/serverless/lease-clock.test.mjs", "is not judged by the many pings that a platform finds"],

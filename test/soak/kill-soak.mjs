@@ -11,6 +11,9 @@ import { setImmediate as turn } from "node:timers/promises";
 const command = join(import.meta.dirname, "../../dist/cli/main.js");
 const handler = join(import.meta.dirname, "kill-handler.mjs");
 const ended = new Set(["COMPLETED", "FAILED"]);
+/** A job that was running at each of three kills is not begun again (decision 0069). */
+const mostDeaths = 3;
+const givenUp = `the server's process ended ${mostDeaths} times while it ran this job`;
 
 /** @param {import("./kill-soak.d.mts").KillSoakOptions} options */
 export async function soakKills(options) {
@@ -175,19 +178,17 @@ class KillSoak {
   }
 
   async #checkEnds() {
-    const begun = new Map();
+    const begun = this.#timesBegun();
     let reruns = 0;
     for (const [id, asked] of this.#accepted) {
       let said = await this.#call(`status/${id}`);
       while (said.status === "IN_QUEUE" || said.status === "IN_PROGRESS")
         said = await this.#call(`status-sync/${id}`);
       if (said.retries > 0) reruns += 1;
-      this.#checkEnd(id, asked, said);
+      this.#checkEnd(id, asked, said, begun.get(id));
       if (asked.webhook !== undefined) while (!this.#told.has(id)) await turn();
     }
-    for (const id of readFileSync(this.#begun, "utf8").split("\n"))
-      if (id !== "") begun.set(id, (begun.get(id) ?? 0) + 1);
-    for (const [id, times] of begun) {
+    for (const [id, times] of this.#timesBegun()) {
       const { retries = 0 } = await this.#call(`status/${id}`);
       if (this.#accepted.has(id) && times > retries + 1)
         this.#wrong.push(`job ${id} was begun ${times} times and shows ${retries} retries`);
@@ -195,7 +196,19 @@ class KillSoak {
     return reruns;
   }
 
-  #checkEnd(id, { type, number, count }, { status, output }) {
+  /** How often the handler began each job, by id. */
+  #timesBegun() {
+    const begun = new Map();
+    for (const id of readFileSync(this.#begun, "utf8").split("\n"))
+      if (id !== "") begun.set(id, (begun.get(id) ?? 0) + 1);
+    return begun;
+  }
+
+  #checkEnd(id, { type, number, count }, { status, output, error }, timesBegun) {
+    if (status === "FAILED" && error?.includes(givenUp)) {
+      if (timesBegun < mostDeaths) this.#wrong.push(`job ${id} was given up after ${timesBegun} starts`);
+      return;
+    }
     const expected = type === "fail" ? "FAILED" : "COMPLETED";
     if (status !== expected) return this.#wrong.push(`job ${id} of type ${type} is ${status}`);
     if (type === "plain" && output.number !== number) this.#wrong.push(`job ${id} has another's output`);

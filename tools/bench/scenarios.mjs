@@ -10,6 +10,12 @@ export function burst(count) {
   return { name: `${count} at once`, slots: count, contextLength: 256, lanes };
 }
 
+// `count` prompts of 64 tokens one after the other, 32 new tokens each: one alone ends too soon to be timed.
+export function inTurn(count) {
+  const lane = Array.from({ length: count }, (_, index) => one(promptText(index, 64), 32));
+  return { name: `${count} in turn`, slots: 1, contextLength: 256, lanes: [lane] };
+}
+
 // Half of the slots busy, by clients that pause at random before each of their
 // requests: prompts of 32 to 96 tokens, 16 to 48 new ones.
 export function halfIdle(slots = 32) {

@@ -10,14 +10,22 @@ import { cpuPerToken, layouts, oneThread } from "./layouts.mjs";
 import { places, root } from "./places.mjs";
 import { number, table } from "./report.mjs";
 import { medianOf, medianRatio, runRounds } from "./rounds.mjs";
-import { burst, conversations, halfIdle, longPrompt, sharedPrefix } from "./scenarios.mjs";
+import { burst, conversations, halfIdle, inTurn, longPrompt, sharedPrefix } from "./scenarios.mjs";
 import { contenderOf, throughput } from "./traffic.mjs";
 
 const before = "before";
 const after = "after";
 const least = 0.98;
 
-const traffic = [burst(1), burst(8), burst(32), halfIdle(), sharedPrefix(4), sharedPrefix(16), longPrompt()];
+const traffic = [
+  inTurn(16),
+  burst(8),
+  burst(32),
+  halfIdle(),
+  sharedPrefix(4),
+  sharedPrefix(16),
+  longPrompt(),
+];
 const underLayouts = [burst(8), halfIdle(8), sharedPrefix(4), conversations(4)];
 
 export const title = "Versions";
