@@ -64,12 +64,13 @@ async function startTheirMock(guidellm) {
   );
 }
 
+// GuideLLM's time between tokens is the mean of a request, which is what ours calls tpotMs.
 async function measureOurs(file) {
   const lengths = ["--prompt-tokens", String(kPromptTokens), "--output-tokens", String(kOutputTokens)];
   const load = ["--concurrency", String(kStreams), "--duration", String(kSeconds), "--repeats", "1"];
   const { points } = await benchUrl(kAddress, [...lengths, ...load, "--no-calibrate"], file);
   const [{ latency, requests }] = points[0].repeats;
-  return { ttft: latency.ttftMs, itl: latency.itlMs, requests: requests.finished };
+  return { ttft: latency.ttftMs, itl: latency.tpotMs, requests: requests.finished };
 }
 
 async function measureTheirs(guidellm, file) {
@@ -96,10 +97,19 @@ async function measureTheirs(guidellm, file) {
   };
 }
 
+// A mean of a request is shorter by a 31st of how late its first token was seen: GuideLLM sees it a millisecond
+// later than ours, so that 0.03 ms between the two say nothing.
+const kSameShare = 0.15;
+
 const figures = [
-  { name: "first token p50", told: kTold.ttftMs, of: ({ ttft }) => ttft.p50 },
-  { name: "first token, mean", told: kTold.ttftMs, of: ({ ttft }) => ttft.mean },
-  { name: "between tokens p50", told: kTold.itlMs, of: ({ itl }) => itl.p50 },
+  { name: "first token p50", told: kTold.ttftMs, of: ({ ttft }) => ttft.p50, atMost: 0 },
+  { name: "first token, mean", told: kTold.ttftMs, of: ({ ttft }) => ttft.mean, atMost: 0 },
+  {
+    name: "between tokens, mean of a request, p50",
+    told: kTold.itlMs,
+    of: ({ itl }) => itl.p50,
+    atMost: kSameShare,
+  },
 ];
 
 // How far from what was told, as a share of it.
@@ -111,7 +121,7 @@ export const bars = ({ rows: [row] }) =>
   figures.map((figure) => ({
     what: `${figure.name}: how much farther infernode bench is from what the mock was told`,
     value: 100 * (distance(row, kOurs, figure) - distance(row, kTheirs, figure)),
-    ...{ atMost: 0, unit: "%" },
+    ...{ atMost: figure.atMost, unit: "%" },
   }));
 
 export function report({ rows }) {
