@@ -1,11 +1,11 @@
 // A repeat in the form of AIPerf's profile_export_aiperf.json: an object of metrics with their units,
-// by AIPerf's definitions, rates over the whole run, but for request_latency, which here lasts until the answer is
-// closed and there until its last text. What this benchmark does not keep is left out,
-// as AIPerf leaves out what it did not measure. Pure.
+// by AIPerf's definitions, rates over the whole run. What of it is this benchmark's own: a request is good by
+// --slo-ttft and --slo-itl. What this benchmark does not keep is left out, as AIPerf leaves out what it
+// did not measure. Pure.
 import type { BenchmarkResult } from "./benchmark.js";
 import type { RepeatFigures } from "./figures.js";
 import type { Load } from "./load.js";
-import type { Distribution } from "./statistics.js";
+import { type Distribution, populationDeviation } from "./statistics.js";
 
 /** The form's own number, which its readers look at: the one that has `count` and `sum`, as AIPerf 0.13 reads it. */
 const schemaVersion = "1.1";
@@ -27,12 +27,13 @@ function run(result: BenchmarkResult, load: Load, repeat: RepeatFigures) {
   return {
     schema_version: schemaVersion,
     request_throughput: rate(requests.finished, "requests/sec"),
-    request_latency: spread("ms", latency.endToEndMs),
+    request_latency: spread("ms", latency.lastTextMs),
     request_count: count("requests", requests.finished),
     time_to_first_token: spread("ms", latency.ttftMs),
     inter_token_latency: spread("ms", latency.tpotMs),
     inter_chunk_latency: spread("ms", latency.itlMs),
     output_token_throughput: rate(output, "tokens/sec"),
+    total_token_throughput: rate(input + output, "tokens/sec"),
     output_token_throughput_per_user: spread("tokens/sec/user", latency.userTokensPerSecond),
     output_sequence_length: spread("tokens", tokens.outputTokens),
     input_sequence_length: spread("tokens", tokens.promptTokens),
@@ -42,30 +43,43 @@ function run(result: BenchmarkResult, load: Load, repeat: RepeatFigures) {
     total_isl: count("tokens", input),
     benchmark_duration: seconds === null ? undefined : { unit: "sec", avg: seconds },
     error_request_count: count("requests", requests.failed),
+    input_config: inputConfig(result, load, repeat),
     was_cancelled: result.ended.reason === "interrupted",
     error_summary: Object.entries(errors).map(([type, { count: number, example }]) => ({
       error_details: { type, message: example },
       count: number,
     })),
-    start_time: result.startedAt,
-    infernode: { load, target: result.target, build: result.build },
+    ...times(repeat),
+    infernode: { load, machine: result.machine, build: result.build, target: result.target },
   };
 }
 
-/** numpy's standard deviation divides by n; of one value it is 0. */
+/** What AIPerf's plots name and group runs by. */
+function inputConfig({ target }: BenchmarkResult, load: Load, { requests }: RepeatFigures) {
+  const { model, api = "completions", url } = target;
+  const name = typeof model === "string" ? model : (model as { readonly name?: unknown } | undefined)?.name;
+  return {
+    endpoint: {
+      model_names: [name ?? "model"],
+      ...{ type: api, streaming: api !== "run-status", urls: url === undefined ? undefined : [url] },
+    },
+    loadgen: {
+      ...(load.type === "concurrency" && { concurrency: load.concurrency }),
+      ...(load.type === "rate" && { request_rate: load.rate }),
+      ...{ request_count: requests.sent, warmup_request_count: requests.warmup },
+    },
+  };
+}
+
+function times({ startedAt, wallMs }: RepeatFigures) {
+  if (startedAt === null || wallMs === null) return {};
+  return { start_time: startedAt, end_time: new Date(Date.parse(startedAt) + wallMs).toISOString() };
+}
+
 function spread(unit: string, of: Distribution | null) {
   if (of === null) return undefined;
-  const { mean: avg, p50, p90, p99, max, deviation, count } = of;
-  return {
-    unit,
-    avg,
-    p50,
-    p90,
-    p99,
-    max,
-    std: deviation === null ? 0 : deviation * Math.sqrt((count - 1) / count),
-    ...{ count, sum: avg * count },
-  };
+  const { mean: avg, deviation: _, p999: __, ...rest } = of;
+  return { unit, avg, ...rest, std: populationDeviation(of), sum: avg * of.count };
 }
 
 function total(lengths: Distribution | null): number {

@@ -8,7 +8,9 @@ import { costOf } from "./cost.js";
 import { type GreedyDigest, greedyDigest } from "./digest.js";
 import { fieldFormulas } from "./fields.js";
 import { repeatFigures } from "./figures.js";
+import { deviceCount } from "./frontier.js";
 import { buildIdentity, type MachineIdentity, machineIdentity } from "./identity.js";
+import { interruptedAtColdStarts } from "./interrupted.js";
 import { type Amount, type Load, runRepeat } from "./load.js";
 import { measureNll, type Nll, type NllFinding } from "./nll.js";
 import { amountOf, type JudgedBenchmark, loadsOf, usersOf } from "./options.js";
@@ -45,8 +47,8 @@ export interface BenchmarkResult {
   readonly target: Target["identity"];
   readonly options: Readonly<Record<string, unknown>>;
   readonly workloadFile: WorkloadFileIdentity | null;
-  /** Milliseconds in which the model was loaded, or the endpoint asked what it takes. */
-  readonly openMs: number;
+  /** Milliseconds in which the model was loaded, or the endpoint asked what it takes; null: it was not. */
+  readonly openMs: number | null;
   /** Null where none was asked for. */
   readonly cold: ColdStart | null;
   readonly price: Price | null;
@@ -68,7 +70,9 @@ export interface BenchmarkResult {
 
 /** What a benchmark tells while it runs. */
 export interface BenchmarkNews {
-  /** @param ended requests of this repeat @param expected null: as many as the time lets begin */
+  /** What is done before the first load point, for people: each takes seconds, on a slow device minutes. */
+  onPhase?(name: string): void;
+  /** At each repeat's begin and each request's end. @param ended requests of this repeat @param expected null: as many as the time lets begin */
   onRequest?(at: { load: Load; repeat: number; ended: number; expected: number | null }): void;
   /** A load point is done, or as far as it came. */
   onPoint?(point: PointResult): void;
@@ -78,9 +82,9 @@ export interface BenchmarkNews {
 
 /** A benchmark's surroundings. */
 export interface BenchmarkCall extends BenchmarkNews {
-  /** @param traceTokens of a trace's longest request; undefined without a trace */
   /** Measures cold starts, where the options ask for some; before anything is opened. */
   readonly cold?: (signal: AbortSignal) => Promise<ColdStart | null>;
+  /** @param traceTokens of a trace's longest request; undefined without a trace */
   readonly open: (signal: AbortSignal, traceTokens: number | undefined) => Promise<Target>;
   readonly signal: AbortSignal;
 }
@@ -94,6 +98,11 @@ export async function runBenchmark(options: JudgedBenchmark, call: BenchmarkCall
   const file = readWorkloadFile(options);
   const reference = readReference(options.reference);
   const cold = options.cold === undefined ? null : ((await call.cold?.(call.signal)) ?? null);
+  if (cold !== null && call.signal.aborted) {
+    const result = interruptedAtColdStarts(options, file.identity, cold);
+    call.onResult?.(result);
+    return result;
+  }
   const beganMs = performance.now();
   const target = await call.open(call.signal, longestRequest(file));
   const openMs = performance.now() - beganMs;
@@ -116,6 +125,7 @@ class Benchmark {
   readonly #cold: ColdStart | null;
   readonly #reference: Reference | null;
   readonly #price: Price | null;
+  readonly #gpus: number;
   #calibration: readonly Calibration[] | null = null;
   #digest: GreedyDigest | null = null;
   #nll: NllFinding = { nll: null, reason: "not measured" };
@@ -135,6 +145,7 @@ class Benchmark {
     this.#cold = cold;
     this.#reference = reference;
     this.#price = priceOf({ names: gpuNames(options, target), pricePerHour: options.pricePerHour });
+    this.#gpus = deviceCount({ target: target.identity, options });
     this.#call = call;
   }
 
@@ -150,11 +161,19 @@ class Benchmark {
   }
 
   async #measure(): Promise<void> {
-    const { signal } = this.#call;
-    const isRemote = this.#options.url !== undefined;
-    if (isRemote && this.#options.calibrate) this.#calibration = await calibrate(signal);
-    if (this.#options.physics && !signal.aborted) this.#physics = await this.#target.physics();
+    const { signal, onPhase } = this.#call;
+    const { url, calibrate: isCalibrated, physics, nll } = this.#options;
+    if (url !== undefined && isCalibrated) {
+      onPhase?.("measuring this client's own error");
+      this.#calibration = await calibrate(signal);
+    }
+    if (physics && !signal.aborted) {
+      onPhase?.("measuring what the devices can do");
+      this.#physics = await this.#target.physics();
+    }
+    onPhase?.("asking for answers at temperature 0");
     this.#digest = await greedyDigest(this.#target, signal);
+    if (nll) onPhase?.("measuring the loss of fixed texts");
     this.#nll = await this.#measureNll();
     for (let load = this.#plan.next([]); load !== null; load = this.#plan.next(this.#points)) {
       if (signal.aborted) return;
@@ -173,7 +192,7 @@ class Benchmark {
     const place = this.#points.length;
     const store = (isComplete: boolean) => {
       if (measured.length === 0) return;
-      const point = pointResult(load, measured, isComplete);
+      const point = pointResult(load, measured, isComplete, this.#gpus);
       this.#points[place] = { ...point, cost: costOf(point, this.#price, this.#serverless()) };
       this.#tell({ reason: "running", sentence: null });
     };
@@ -220,8 +239,9 @@ class Benchmark {
     const expected = expectedOf(load, amount, trace?.length ?? 0);
     const records: RequestRecord[] = [];
     const next = () => workload.next();
-    const { signal } = this.#call;
+    const { signal, onRequest } = this.#call;
     const watch = await Watch.start(this.#target);
+    onRequest?.({ load, repeat, ended: 0, expected });
     try {
       const order = {
         ...{ load, amount, next, seed: own, timeoutMs: timeout * 1000, signal },
@@ -229,7 +249,7 @@ class Benchmark {
       };
       await runRepeat(this.#target, order, (record) => {
         records.push(record);
-        this.#call.onRequest?.({ load, repeat, ended: records.length, expected });
+        onRequest?.({ load, repeat, ended: records.length, expected });
       });
     } finally {
       const surroundings = { ...(await watch.stop()), physics: this.#physics };

@@ -1,5 +1,5 @@
 // A result as comma-separated values (RFC 4180): a line for each repeat of each load point, a column
-// for each figure by which results are compared. Pure.
+// for each figure by which results are compared, and whose they are, so that files can be joined. Pure.
 import type { BenchmarkResult } from "./benchmark.js";
 import type { RepeatFigures } from "./figures.js";
 import { loadText } from "./load-text.js";
@@ -32,13 +32,35 @@ const columns: readonly (readonly [
   ["cached_prompt_share", (_, { tokens }) => tokens.cachedPromptShare],
 ];
 
+/** What the file is of; the same in every line. */
+function identityOf({ startedAt, build, machine, target, options }: BenchmarkResult): [string, Cell][] {
+  const { model, url = null } = target;
+  const { path, fingerprint } = (typeof model === "object" ? model : {}) as Readonly<Record<string, unknown>>;
+  return [
+    ["started_at", startedAt],
+    ["infernode", build.infernode],
+    ["llama_cpp", build.llamaCpp],
+    ["machine", JSON.stringify(machine)],
+    ["url", url === null ? null : String(url)],
+    ["model", typeof model === "string" ? model : String(path ?? "")],
+    ["model_fingerprint", fingerprint === undefined ? null : String(fingerprint)],
+    ["options", JSON.stringify(options)],
+  ];
+}
+
 /** With a heading; lines end with CR LF, and what was not measured is empty. */
-export function csvOf({ points }: BenchmarkResult): string {
-  const heading = [...columns.map(([name]) => name), ...metrics.map(({ name, unit }) => `${name} (${unit})`)];
-  const lines = points.flatMap((point) =>
+export function csvOf(result: BenchmarkResult): string {
+  const identity = identityOf(result);
+  const heading = [
+    ...columns.map(([name]) => name),
+    ...metrics.map(({ name, unit }) => `${name} (${unit})`),
+    ...identity.map(([name]) => name),
+  ];
+  const lines = result.points.flatMap((point) =>
     point.repeats.map((repeat, at) => [
       ...columns.map(([, value]) => value(point, repeat, at)),
       ...metrics.map(({ of }) => of(repeat)),
+      ...identity.map(([, value]) => value),
     ]),
   );
   return [heading, ...lines].map((cells) => `${cells.map(spelled).join(",")}\r\n`).join("");

@@ -2,6 +2,7 @@
 // values out. What each figure is stands in fields.ts, with its formula.
 import { type EngineFigures, engineFigures } from "./engine-figures.js";
 import type { Load } from "./load.js";
+import { type Peak, peakOf } from "./peak.js";
 import { type PhysicsFacts, type PhysicsFigures, physicsFigures } from "./physics.js";
 import { type EnergyFigures, energyOf, type PowerMoments, type PowerSource } from "./power.js";
 import { type Latencies, latencies, outputTokens, type RequestRecord } from "./record.js";
@@ -52,6 +53,7 @@ export interface LatencyFigures<Figure = Distribution> {
   readonly tpotMs: Figure | null;
   readonly itlMs: Figure | null;
   readonly endToEndMs: Figure | null;
+  readonly lastTextMs: Figure | null;
   readonly queueMs: Figure | null;
   readonly userTokensPerSecond: Figure | null;
 }
@@ -78,9 +80,12 @@ export interface RepeatFigures {
     readonly durationMs: number;
     readonly isShort: boolean;
   } | null;
+  /** When the first measured request was sent, UTC; null of none. */
+  readonly startedAt: string | null;
   /** From the first measured request to the last end; null of none. */
   readonly wallMs: number | null;
   readonly throughput: Throughput | null;
+  readonly peak: Peak | null;
   readonly latency: LatencyFigures;
   readonly tokens: {
     readonly promptTokens: Distribution | null;
@@ -141,8 +146,10 @@ export function repeatFigures(
       kind: steady === null ? "whole" : "steady",
       ...{ durationMs, isShort: durationMs < shortWindowMs },
     },
+    startedAt: whole && new Date(performance.timeOrigin + whole.startMs).toISOString(),
     wallMs: whole && whole.endMs - whole.startMs,
     throughput: window && throughputOf(records, good, window),
+    peak: peakOf(finished),
     latency: latencyFigures(samples),
     tokens,
     turns: distribution(finished.map(({ turn }) => turn).filter((turn) => turn !== null)),
@@ -161,13 +168,15 @@ export function repeatFigures(
 
 /** Distributions of samples, of one repeat or of several together. */
 export function latencyFigures(samples: Samples): LatencyFigures {
-  const { ttftMs, arrivalTtftMs, tpotMs, itlMs, endToEndMs, queueMs, userTokensPerSecond } = samples;
+  const { ttftMs, arrivalTtftMs, tpotMs, itlMs, endToEndMs, lastTextMs, queueMs, userTokensPerSecond } =
+    samples;
   return {
     ttftMs: distribution(ttftMs),
     arrivalTtftMs: distribution(arrivalTtftMs),
     tpotMs: distribution(tpotMs),
     itlMs: distribution(itlMs),
     endToEndMs: distribution(endToEndMs),
+    lastTextMs: distribution(lastTextMs),
     queueMs: distribution(queueMs),
     userTokensPerSecond: distribution(userTokensPerSecond),
   };
@@ -196,6 +205,7 @@ function samplesOf(each: readonly Measured[]): Samples {
     tpotMs: known(({ latency }) => latency.tpotMs),
     itlMs: each.flatMap(({ latency }) => latency.gapsMs),
     endToEndMs: each.map(({ latency }) => latency.endToEndMs),
+    lastTextMs: known(({ latency }) => latency.lastTextMs),
     queueMs: known(({ record }) => record.queueMs),
     userTokensPerSecond: known(({ latency }) => latency.userTokensPerSecond),
   };

@@ -13,7 +13,7 @@ export interface Offer {
 }
 
 /** Devices that hold layers: GPUs, or one machine where there is none or none is known. */
-export function deviceCount({ target, options }: BenchmarkResult): number {
+export function deviceCount({ target, options }: Pick<BenchmarkResult, "target" | "options">): number {
   if (typeof options.gpus === "number") return options.gpus;
   const model = target.model as { readonly devices?: readonly ModelDevice[] } | string | undefined;
   if (typeof model !== "object") return 1;

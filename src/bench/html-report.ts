@@ -5,8 +5,9 @@ import { dotChart, lineChart, rooflineChart } from "./charts.js";
 import { deviceCount, frontierOf, kneeOf, type Offer, offersOf } from "./frontier.js";
 import type { Load } from "./load.js";
 import { loadText } from "./load-text.js";
+import { modelText } from "./model-text.js";
 import type { PointResult } from "./point.js";
-import { pointCells, pointHeading } from "./point-cells.js";
+import { pointCells, wholeHeading } from "./point-cells.js";
 import { remarksOn } from "./remarks.js";
 import { reportStyle } from "./report-style.js";
 import { mean } from "./statistics.js";
@@ -18,7 +19,7 @@ export function htmlReport(result: BenchmarkResult): string {
     `<h1>${escaped(title)}</h1>`,
     `<p>${escaped(`${result.startedAt}, infernode ${result.build.infernode} (llama.cpp ${result.build.llamaCpp})`)}</p>`,
     "<h2>All load points</h2>",
-    `<div class="wide" role="region" aria-label="All load points" tabindex="0">${table([pointHeading, ...result.points.map(pointCells)])}</div>`,
+    `<div class="wide" role="region" aria-label="All load points" tabindex="0">${table([wholeHeading, ...result.points.map(pointCells)])}</div>`,
     ...loadSections(result),
     ...frontierSection(result),
     ...rooflineSection(result),
@@ -156,9 +157,7 @@ function rooflineSection({ physics, points }: BenchmarkResult): readonly string[
 
 function modelName({ target }: BenchmarkResult): string {
   const { model } = target;
-  if (typeof model === "string") return model;
-  const { name, description } = (model ?? {}) as { readonly name?: string; readonly description?: string };
-  return [name, description].filter(Boolean).join(", ");
+  return typeof model === "string" ? model : modelText(model ?? {});
 }
 
 /** The sentence is the drawing's name for those that do not see it. */

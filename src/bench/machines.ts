@@ -6,6 +6,7 @@ import { guideRows } from "../models/plan/gpus.js";
 import type { BenchmarkResult } from "./benchmark.js";
 import { deviceCount } from "./frontier.js";
 import { loadText } from "./load-text.js";
+import { type ModelFacts, modelText, sizeText } from "./model-text.js";
 import type { PointResult } from "./point.js";
 
 /** One machine at the load that it does best. */
@@ -85,9 +86,9 @@ function machineName(result: BenchmarkResult): string {
 function modelFacts({ target }: BenchmarkResult): Pick<MachineRow, "model" | "parameters"> {
   const { model } = target;
   if (typeof model !== "object" || model === null) return { model: String(model), parameters: null };
-  const { name, description, parameterCount } = model as Readonly<Record<string, unknown>>;
+  const { parameterCount } = model as ModelFacts;
   return {
-    model: [name, description].filter((each) => typeof each === "string" && each !== "").join(", "),
+    model: modelText(model),
     parameters: typeof parameterCount === "number" ? parameterCount : null,
   };
 }
@@ -112,10 +113,6 @@ export function guideLines(rows: readonly MachineRow[]): readonly GuideLine[] {
     }),
   );
   const others = rows.filter((row) => !taken.has(row));
-  return [...lines, ...others.map((row) => ({ models: sizeText(row), gpu: row.machine, row }))];
-}
-
-function sizeText({ parameters, model }: MachineRow): string {
-  if (parameters === null) return model;
-  return parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)}B` : `${(parameters / 1e6).toFixed(1)}M`;
+  const sizeOf = ({ parameters, model }: MachineRow) => (parameters === null ? model : sizeText(parameters));
+  return [...lines, ...others.map((row) => ({ models: sizeOf(row), gpu: row.machine, row }))];
 }

@@ -52,7 +52,7 @@ export const benchmarkSchema = z
       .string("an http:// or https:// address")
       .refine(isWebAddress, "an http:// or https:// address")
       .optional(),
-    api: z.enum(apis, apiNames).default("chat"),
+    api: z.enum(apis, apiNames).optional(),
     pollInterval: numberAbove(0, 60_000).default(100),
     apiKey: key().optional(),
     concurrency: z.union([z.literal("sweep"), z.array(integer(1, mostAtOnce), listForms)]).optional(),
@@ -146,11 +146,14 @@ function refuseMixedWorkloads(
 export type BenchmarkOptions = z.input<typeof benchmarkSchema>;
 
 /** With defaults, frozen. */
-export type JudgedBenchmark = Readonly<z.output<typeof benchmarkSchema>>;
+export type JudgedBenchmark = Readonly<
+  Omit<z.output<typeof benchmarkSchema>, "api"> & { api: (typeof apis)[number] }
+>;
 
 /** @throws InferenceError INVALID_OPTION naming the option */
 export function judgeBenchmark(given: BenchmarkOptions): JudgedBenchmark {
-  return judge("bench()", benchmarkSchema, given);
+  const { api, ...options } = judge("bench()", benchmarkSchema, given);
+  return Object.freeze({ ...options, api: api ?? usualApi(options.url) });
 }
 
 /** The load points that are listed, in the order in which they run; sweeps add theirs (sweep.ts). */
@@ -215,6 +218,12 @@ export function engineShape(options: JudgedBenchmark, traceTokens?: number) {
       options.contextLength ?? (options.prompts === undefined ? Math.max(needed, gateTokens) : undefined),
     queueLimit: Math.min(Math.max(highest, 1024), 65_536),
   };
+}
+
+/** An address like that of RunPod's endpoints has jobs; what streams there lies below /openai/v1. */
+function usualApi(url: string | undefined): (typeof apis)[number] {
+  const hasJobs = url !== undefined && /^\/v2\/[^/]+(?:\/(?:run|runsync))?\/?$/.test(new URL(url).pathname);
+  return hasJobs ? "run-stream" : "chat";
 }
 
 function isWebAddress(text: string): boolean {

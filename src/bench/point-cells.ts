@@ -5,12 +5,19 @@ import type { PointResult, PooledDistribution } from "./point.js";
 import { errorText } from "./remarks.js";
 import type { Interval } from "./statistics.js";
 
-/** The table's heading. */
-export const pointHeading: readonly string[] = [
-  ...["load", "out tok/s", "in tok/s", "req/s", "tok/s/user", "TTFT ms p50", "p99", "ITL ms p50", "p99"],
-  ...["TPOT ms p50", "end ms p50", "p99", "good", "good/s", "errors"],
-  ...["$/Mtok out", "in", "blended"],
+/** The table's heading: what each cell is where it stands alone, and the shorter text beside its neighbour. */
+const headings: readonly (readonly [whole: string, short?: string])[] = [
+  ...([["load"], ["out tok/s"], ["in tok/s"], ["req/s"], ["tok/s/user"]] as const),
+  ...([["TTFT ms p50"], ["TTFT ms p99", "p99"], ["ITL ms p50"], ["ITL ms p99", "p99"]] as const),
+  ...([["TPOT ms p50"], ["end ms p50"], ["end ms p99", "p99"], ["good"], ["good/s"], ["errors"]] as const),
+  ...([["$/Mtok out"], ["$/Mtok in", "in"], ["$/Mtok blended", "blended"]] as const),
 ];
+
+/** Of a terminal's table, which is read as a whole. */
+export const pointHeading: readonly string[] = headings.map(([whole, short]) => short ?? whole);
+
+/** Of a table that is scrolled. */
+export const wholeHeading: readonly string[] = headings.map(([whole]) => whole);
 
 /** One load point in one line, while others still run. */
 export function pointLine(point: PointResult): string {

@@ -21,10 +21,17 @@ export interface PooledDistribution extends Distribution {
 export interface OverallFigures {
   readonly repeats: number;
   readonly throughput: Readonly<Record<keyof Throughput, Interval>> | null;
+  /** GPUs that the throughput is of; 1 where a CPU computes or nothing is known. */
+  readonly gpus: number;
+  /** Of each of them. */
+  readonly perGpu: Readonly<Record<keyof PerGpu, Interval>> | null;
   readonly latency: LatencyFigures<PooledDistribution>;
   readonly goodShare: number | null;
   readonly failed: number;
 }
+
+/** What each GPU yields. */
+type PerGpu = Pick<Throughput, "outputTokensPerSecond" | "inputTokensPerSecond">;
 
 /** One load point, as measured. */
 export interface MeasuredPoint {
@@ -48,7 +55,8 @@ export interface MeasuredRepeat {
 }
 
 const latencyNames = [
-  ...["ttftMs", "arrivalTtftMs", "tpotMs", "itlMs", "endToEndMs", "queueMs", "userTokensPerSecond"],
+  ...["ttftMs", "arrivalTtftMs", "tpotMs", "itlMs", "endToEndMs", "lastTextMs", "queueMs"],
+  "userTokensPerSecond",
 ] as readonly (keyof LatencyFigures)[];
 
 const throughputNames = [
@@ -56,13 +64,15 @@ const throughputNames = [
   "meanInFlight",
 ] as readonly (keyof Throughput)[];
 
-/** @param repeats in the order in which they ran */
+/** @param repeats in the order in which they ran @param gpus that compute */
 export function pointResult(
   load: Load,
   repeats: readonly MeasuredRepeat[],
   isComplete: boolean,
+  gpus = 1,
 ): MeasuredPoint {
   const figures = repeats.map((each) => each.figures);
+  const throughput = throughputOver(figures);
   const sum = (count: (each: RepeatFigures) => number) =>
     figures.reduce((total, each) => total + count(each), 0);
   const ended = sum(({ requests }) => requests.finished + requests.failed);
@@ -70,7 +80,8 @@ export function pointResult(
     ...{ load, isComplete, repeats: figures },
     overall: {
       repeats: figures.length,
-      throughput: throughputOver(figures),
+      throughput,
+      ...{ gpus, perGpu: throughput && perGpuOf(throughput, gpus) },
       latency: latencyOver(repeats),
       goodShare: ended === 0 ? null : sum(({ requests }) => requests.good) / ended,
       failed: sum(({ requests }) => requests.failed),
@@ -83,6 +94,20 @@ function throughputOver(figures: readonly RepeatFigures[]): OverallFigures["thro
   if (known.length === 0) return null;
   const entries = throughputNames.map((name) => [name, interval(known.map((each) => each[name]))]);
   return Object.fromEntries(entries) as Record<keyof Throughput, Interval>;
+}
+
+function perGpuOf(
+  { outputTokensPerSecond, inputTokensPerSecond }: Readonly<Record<keyof PerGpu, Interval>>,
+  gpus: number,
+): Readonly<Record<keyof PerGpu, Interval>> {
+  const each = ({ mean, low, high }: Interval): Interval => ({
+    mean: mean / gpus,
+    ...{ low: low === null ? null : low / gpus, high: high === null ? null : high / gpus },
+  });
+  return {
+    outputTokensPerSecond: each(outputTokensPerSecond),
+    inputTokensPerSecond: each(inputTokensPerSecond),
+  };
 }
 
 function latencyOver(repeats: readonly MeasuredRepeat[]): OverallFigures["latency"] {

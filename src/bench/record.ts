@@ -90,6 +90,7 @@ export interface Latencies {
   readonly tpotMs: number | null;
   readonly gapsMs: readonly number[];
   readonly endToEndMs: number;
+  readonly lastTextMs: number | null;
   readonly userTokensPerSecond: number | null;
 }
 
@@ -112,6 +113,7 @@ export function latencies(record: RequestRecord): Latencies {
     tpotMs: hasRate ? decodeMs / later : null,
     gapsMs: arrivalsMs.slice(1).map((at, index) => at - (arrivalsMs[index] ?? at)),
     endToEndMs: endMs - sentMs,
+    lastTextMs: last === undefined ? null : last - sentMs,
     userTokensPerSecond: hasRate ? (later * 1000) / decodeMs : null,
   };
 }

@@ -40,7 +40,7 @@ export function remarksOn(result: BenchmarkResult): readonly string[] {
 
 /** What a reader of the table must know. */
 function pointRemarks({ overall, repeats, load }: PointResult): string[] {
-  const all: string[] = [];
+  const all = perGpuLines(overall, load);
   if (overall.repeats < 3)
     all.push(`Fewer than three repeats (${loadText(load)}): how far its figures are chance is not known.`);
   if (repeats.some(({ window }) => window?.kind === "whole"))
@@ -57,6 +57,15 @@ function pointRemarks({ overall, repeats, load }: PointResult): string[] {
   if (repeats.some(({ tokens, requests }) => tokens.serverOutputTokens === null && requests.finished > 0))
     all.push("The endpoint tells no token counts: events are counted as tokens, and prompts not at all.");
   return all;
+}
+
+/** The table's rates are of all together. Files of earlier builds have no such figures. */
+function perGpuLines({ gpus, perGpu }: PointResult["overall"], load: PointResult["load"]): string[] {
+  if (!perGpu || gpus === 1) return [];
+  const { outputTokensPerSecond: output, inputTokensPerSecond: input } = perGpu;
+  return [
+    `Of each of ${gpus} GPUs at ${loadText(load)}: ${digits(output.mean)} output and ${digits(input.mean)} input tokens/s.`,
+  ];
 }
 
 /** What a poll cannot see. */

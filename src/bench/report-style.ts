@@ -21,6 +21,8 @@ export const reportStyle = [
   ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;margin:1rem 0}",
   "caption{text-align:left;font-weight:600}",
   "th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}",
+  // A table that is scrolled keeps saying which load a figure is of.
+  "@media screen{.wide th:first-child,.wide td:first-child{position:sticky;left:0;background:var(--paper)}}",
   ".wide td,.wide th{white-space:nowrap}.facts td{overflow-wrap:anywhere}",
   "@media print{.wide{overflow:visible}.wide table{font-size:.6rem}.wide td,.wide th{white-space:normal;padding:.1rem .2rem}}",
 ].join("\n");

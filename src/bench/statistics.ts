@@ -3,16 +3,19 @@
 // function with values that numpy and scipy computed.
 import { studentQuantile } from "./student.js";
 
+/** The percentiles that are kept, in percent: AIPerf's, which holds vLLM's and what people ask for, and 99.9. */
+const percents = {
+  ...{ p1: 1, p5: 5, p10: 10, p25: 25, p50: 50, p75: 75, p90: 90, p95: 95, p99: 99 },
+  p999: 99.9,
+} as const;
+
 /** A measured quantity: how often it was seen, and how it is spread. */
-export interface Distribution {
+export interface Distribution extends Readonly<Record<keyof typeof percents, number>> {
   readonly count: number;
   readonly mean: number;
   /** The sample's standard deviation, with n - 1; null of one value. */
   readonly deviation: number | null;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly p999: number;
+  readonly min: number;
   readonly max: number;
 }
 
@@ -64,16 +67,20 @@ export function percentile(sorted: ArrayLike<number>, percent: number): number {
 export function distribution(values: readonly number[]): Distribution | null {
   if (values.length === 0) return null;
   const sorted = Float64Array.from(values).sort();
+  const entries = Object.entries(percents).map(([name, percent]) => [name, percentile(sorted, percent)]);
   return {
     count: sorted.length,
     mean: mean(sorted),
     deviation: sorted.length < 2 ? null : standardDeviation(sorted),
-    p50: percentile(sorted, 50),
-    p90: percentile(sorted, 90),
-    p99: percentile(sorted, 99),
-    p999: percentile(sorted, 99.9),
+    min: sorted[0] ?? Number.NaN,
+    ...(Object.fromEntries(entries) as Record<keyof typeof percents, number>),
     max: sorted[sorted.length - 1] ?? Number.NaN,
   };
+}
+
+/** The standard deviation with n, as numpy has it; 0 of one value. */
+export function populationDeviation({ count, deviation }: Distribution): number {
+  return deviation === null ? 0 : deviation * Math.sqrt((count - 1) / count);
 }
 
 /** The standard deviation as a share of the mean; null with fewer than two values or a mean of 0. */

@@ -10,7 +10,7 @@ import {
 } from "../bench/engine-level-tables.js";
 import { buildIdentity, machineIdentity } from "../bench/identity.js";
 import { OutputFile } from "../bench/output-file.js";
-import { devices, embeddedModelPath, loadModel, type Model } from "../index.js";
+import { devices, embeddedModelPath, InferenceError, loadModel, type Model } from "../index.js";
 import { modelForms, parseNumber } from "./flags.js";
 import { fetched } from "./opened-model.js";
 import { exitCodes, listenForInterruption, notice, print } from "./terminal.js";
@@ -80,10 +80,23 @@ export function benchEngineCommand(): Command {
 }
 
 async function benchEngine(given: string | undefined, flags: Flags): Promise<number> {
-  const { pp, tg, pl, depth, repeats, seed, json } = flags;
-  const file = typeof json === "string" ? new OutputFile("--json", json) : undefined;
   const interruption = listenForInterruption();
   const { signal } = interruption;
+  try {
+    return await measured(given, flags, signal);
+  } catch (thrown) {
+    const isCancelled = thrown instanceof InferenceError && thrown.code === "CANCELLED";
+    if (!interruption.interrupted() || !isCancelled) throw thrown;
+    notice("interrupted before anything was measured");
+    return exitCodes.interrupted;
+  } finally {
+    interruption.stop();
+  }
+}
+
+async function measured(given: string | undefined, flags: Flags, signal: AbortSignal): Promise<number> {
+  const { pp, tg, pl, depth, repeats, seed, json } = flags;
+  const file = typeof json === "string" ? new OutputFile("--json", json) : undefined;
   if (given === undefined) notice("no model given, using the embedded story model");
   const path = given === undefined ? embeddedModelPath() : await fetched(given, signal);
   const model = await loadModel(path, { gpuLayers: flags.gpuLayers, signal });
@@ -98,9 +111,10 @@ async function benchEngine(given: string | undefined, flags: Flags): Promise<num
       await measureEngine({ model, engine }, { pp, tg, pl, depth, repeats, seed }, signal, (test) => {
         if ("single" in test) single.push(test.single);
         else batched.push(test.batched);
+        file?.write(textOf(facts, { single, batched }, true)); // whatever ends the process
       });
-      const result = JSON.stringify(resultOf(facts, { single, batched }, signal.aborted), null, file && 1);
-      file?.write(`${result}\n`);
+      file?.write(textOf(facts, { single, batched }, signal.aborted));
+      const result = JSON.stringify(resultOf(facts, { single, batched }, signal.aborted));
       const text = json === true ? result : engineLevelText(facts, single, batched);
       await print(`${text}\n`, new AbortController().signal);
       if (signal.aborted) notice("interrupted: these results are partial");
@@ -109,7 +123,6 @@ async function benchEngine(given: string | undefined, flags: Flags): Promise<num
     }
   } finally {
     await model.close();
-    interruption.stop();
   }
   return signal.aborted ? exitCodes.interrupted : exitCodes.ok;
 }
@@ -123,6 +136,10 @@ function factsOf(
   const backends = computing.map(({ name }) => all.find((device) => device.name === name)?.backend ?? name);
   const { threads, kvType } = engine;
   return { info: model.info, path: model.path, threads, kvType, backend: [...new Set(backends)].join(",") };
+}
+
+function textOf(...result: Parameters<typeof resultOf>): string {
+  return `${JSON.stringify(resultOf(...result), null, 1)}\n`;
 }
 
 function resultOf(

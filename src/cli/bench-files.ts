@@ -1,11 +1,11 @@
 // The files that one benchmark writes: JSON after each repeat, the others at the end. Charts are a
 // large library, which is loaded only where a report is wanted.
-import { join, parse } from "node:path";
+import { basename, join, parse } from "node:path";
 import { aiperfJsons } from "../bench/aiperf-json.js";
 import type { BenchmarkResult } from "../bench/benchmark.js";
 import { csvOf } from "../bench/csv.js";
 import { OutputFile } from "../bench/output-file.js";
-import { vllmJson } from "../bench/vllm-json.js";
+import { vllmRuns } from "../bench/vllm-json.js";
 
 /** Their paths, as flags name them. */
 export interface BenchPaths {
@@ -39,27 +39,44 @@ export class BenchFiles {
     this.#json?.write(`${JSON.stringify(result, null, 1)}\n`);
   }
 
-  /** One run a file, as AIPerf has them: FILE, or FILE-1, FILE-2 and so on where there are several. */
-  #aiperfFiles(result: BenchmarkResult): readonly string[] {
-    if (this.#aiperf === undefined) return [];
-    const { path } = this.#aiperf;
-    const texts = aiperfJsons(result);
-    const files = texts.map((_, at) => (texts.length === 1 ? path : numbered(path, at + 1)));
-    for (const [at, text] of texts.entries()) new OutputFile("--compat", files[at] ?? path).write(text);
-    return files;
+  /** In the forms of other tools. @returns what was written */
+  #compatFiles(result: BenchmarkResult): readonly string[] {
+    const files = [
+      ...(this.#vllm === undefined ? [] : vllmTexts(this.#vllm.path, vllmRuns(result))),
+      ...(this.#aiperf === undefined ? [] : oneEach(this.#aiperf.path, aiperfJsons(result))),
+    ];
+    for (const [path, text] of files) new OutputFile("--compat", path).write(text);
+    return files.map(([path]) => path);
   }
 
   /** Writes the rest. @returns all files that were written */
   async finish(result: BenchmarkResult): Promise<readonly string[]> {
     this.#csv?.write(csvOf(result));
-    this.#vllm?.write(vllmJson(result));
     if (this.#html !== undefined) {
       const { htmlReport } = await import("../bench/html-report.js");
       this.#html.write(htmlReport(result));
     }
-    const others = [this.#json, this.#csv, this.#html, this.#vllm].flatMap((file) => file?.path ?? []);
-    return [...others, ...this.#aiperfFiles(result)];
+    const own = [this.#json, this.#csv, this.#html].flatMap((file) => file?.path ?? []);
+    return [...own, ...this.#compatFiles(result)];
   }
+}
+
+type PathAndText = readonly [path: string, text: string];
+
+/**
+ * vLLM's tools read three forms: its scripts an object a file (--save-result), its plots of sweeps a list in a
+ * summary.json; lines are what --append-result writes.
+ */
+function vllmTexts(path: string, runs: readonly object[]): readonly PathAndText[] {
+  const lines = runs.map((run) => `${JSON.stringify(run)}\n`);
+  if (path.endsWith(".jsonl")) return [[path, lines.join("")]];
+  if (basename(path) === "summary.json") return [[path, `${JSON.stringify(runs, null, 1)}\n`]];
+  return oneEach(path, lines);
+}
+
+/** One run a file: FILE, or FILE-1, FILE-2 and so on where there are several. */
+function oneEach(path: string, texts: readonly string[]): readonly PathAndText[] {
+  return texts.map((text, at) => [texts.length === 1 ? path : numbered(path, at + 1), text]);
 }
 
 function numbered(path: string, number: number): string {

@@ -15,10 +15,8 @@ function targetFlags(): Option[] {
     ),
     new Option(
       "--api <name>",
-      "what is asked there: /chat/completions, /completions, or RunPod's /run with /stream or /status polled",
-    )
-      .choices(["chat", "completions", "run-stream", "run-status"])
-      .default("chat"),
+      "what is asked there: /chat/completions, /completions, or RunPod's /run with /stream or /status polled (default: chat; of an address that ends in /v2/ID run-stream)",
+    ).choices(["chat", "completions", "run-stream", "run-status"]),
     numeric("--poll-interval <ms>", "between two polls of a job, which TTFT carries (default: 100)"),
     new Option("--api-key <key>", "the endpoint's key; other users of this machine may see it"),
     new Option("--api-key-env <name>", "the environment variable that holds the key"),
@@ -111,7 +109,7 @@ function engineFlags(): Option[] {
 export function compatFlag(): Option {
   return new Option(
     "--compat <tool=file>",
-    "vllm=FILE: a line of JSON for each repeat, as vLLM's serving benchmark writes it; aiperf=FILE: AIPerf's JSON, a file for each repeat; can be given once for each tool",
+    "vllm=FILE: the JSON of vLLM's serving benchmark, a file for each repeat, or all in one .jsonl or summary.json; aiperf=FILE: AIPerf's JSON, a file for each repeat; can be given once for each tool",
   ).argParser((text, before: readonly string[] = []) => {
     const [tool] = /^(?:vllm|aiperf)=(?=.)/.exec(text) ?? [];
     if (tool === undefined) throw new InvalidArgumentError("Expected vllm=FILE or aiperf=FILE.");

@@ -6,5 +6,7 @@ import { table } from "./format.js";
 
 /** A whole result for a person to read. */
 export function benchmarkText(result: BenchmarkResult): string {
-  return [table([pointHeading, ...result.points.map(pointCells)]), "", ...remarksOn(result)].join("\n");
+  const cells = result.points.map(pointCells);
+  const shown = cells.length === 0 ? [] : [table([pointHeading, ...cells]), ""];
+  return [...shown, ...remarksOn(result)].join("\n");
 }

@@ -61,7 +61,7 @@ export class LoadingLine {
 }
 
 /** In one row of the terminal, since a line that wraps is not erased: the name is cut, the figures are kept. */
-function fitting(name: string, figures: string): string {
+export function fitting(name: string, figures: string): string {
   const room = (process.stderr.columns || 80) - 1 - figures.length;
   if (name.length <= room) return name + figures;
   return room < 12 ? figures.slice(2) : `${name.slice(0, room - 1)}…${figures}`;

@@ -1,10 +1,8 @@
-// Cold starts in processes of their own, and AIPerf's form of a result.
+// Cold starts in processes of their own.
 import { describe, expect, it, vi } from "vitest";
-import { aiperfJsons } from "../../src/bench/aiperf-json.js";
 import { coldLines } from "../../src/bench/cold-lines.js";
 import { coldPhases, coldStarts } from "../../src/bench/cold-start.js";
 import { embeddedModelPath } from "../../src/index.js";
-import { simulated } from "./simulated.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -44,31 +42,4 @@ describe("cold starts", () => {
     expect(cold?.runs).toHaveLength(1);
     expect(await coldStarts({ ...order, ...rest }, 1, controller.signal, () => {})).toBeNull();
   });
-});
-
-it("AIPerf's form has its names, units and rates over the whole run", () => {
-  const result = simulated({ seed: "aiperf", repeats: 2, concurrency: [2] });
-  const texts = aiperfJsons(result);
-  expect(texts).toHaveLength(2);
-  const [run, repeat] = [JSON.parse(texts[0] ?? ""), result.points[0]?.repeats[0]];
-  if (repeat === undefined) return expect.fail("no repeat");
-  const seconds = (repeat.wallMs ?? 0) / 1000;
-  expect(run).toMatchObject({
-    ...{ schema_version: "1.1", was_cancelled: false, error_summary: [] },
-    request_count: { unit: "requests", avg: repeat.requests.finished },
-    time_to_first_token: {
-      unit: "ms",
-      avg: repeat.latency.ttftMs?.mean,
-      p99: repeat.latency.ttftMs?.p99,
-      count: repeat.requests.finished,
-    },
-    // What others call TPOT; gaps between events are AIPerf's inter chunk latency.
-    inter_token_latency: { unit: "ms", p50: repeat.latency.tpotMs?.p50 },
-    inter_chunk_latency: { unit: "ms", p50: repeat.latency.itlMs?.p50 },
-    output_sequence_length: { unit: "tokens", avg: 24, std: 0 },
-    benchmark_duration: { unit: "sec", avg: seconds },
-  });
-  expect(run.request_throughput.avg).toBeCloseTo(repeat.requests.finished / seconds, 9);
-  expect(run.output_token_throughput.avg).toBeCloseTo((24 * repeat.requests.finished) / seconds, 9);
-  expect(run.output_token_throughput_per_user.unit).toBe("tokens/sec/user");
 });

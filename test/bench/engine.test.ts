@@ -131,13 +131,11 @@ describe("a benchmark of an engine", () => {
 
   it("at the signal keeps what has ended, and marks it as partial", async () => {
     const controller = new AbortController();
-    let ended = 0;
     const result = await bench(
       { requests: 1000, concurrency: [2, 4] },
       {
         signal: controller.signal,
-        onRequest: () => {
-          ended += 1;
+        onRequest: ({ ended }) => {
           if (ended === 9) controller.abort();
         },
       },

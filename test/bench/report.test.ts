@@ -177,7 +177,7 @@ it("the CSV has a line for each repeat, with its own figures, and empty cells fo
   const lines = csvOf(result).split("\r\n");
   expect(lines.pop()).toBe("");
   expect(lines).toHaveLength(1 + 6 * 3);
-  const [heading = [], first = []] = lines.map((line) => line.split(","));
+  const [heading = [], first = []] = lines.map(cellsOf);
   const cell = (name: string) => first[heading.indexOf(name)];
   const [repeat] = result.points[0]?.repeats ?? [];
   expect(cell("load")).toBe("concurrency 1");
@@ -189,5 +189,18 @@ it("the CSV has a line for each repeat, with its own figures, and empty cells fo
   ]);
   expect(Number(cell("out_tok_s (tokens/s)"))).toBe(repeat?.throughput?.outputTokensPerSecond);
   expect(Number(cell("ttft_p99 (ms)"))).toBe(repeat?.latency.ttftMs?.p99);
-  for (const line of lines) expect(line.split(",")).toHaveLength(heading.length);
+  for (const line of lines) expect(cellsOf(line)).toHaveLength(heading.length);
+  // Whose figures they are.
+  expect(["started_at", "infernode", "url", "model"].map(cell)).toEqual([
+    ...[result.startedAt, "0.1.0", "http://localhost:8000/v1", "fox"],
+  ]);
+  expect(JSON.parse(cell("machine") ?? "")).toEqual(result.machine);
+  expect(JSON.parse(cell("options") ?? "")).toMatchObject({ repeats: 3, concurrency: [1, 2, 4, 8, 16, 32] });
 });
+
+/** As RFC 4180 has them: a cell in quotes holds commas, and two quotes for one. */
+function cellsOf(line: string): string[] {
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? "",
+  );
+}

@@ -12,6 +12,7 @@ import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { embeddedModelPath } from "../../src/index.js";
 import { startEndpoint } from "../bench/endpoint.js";
 import { runCommand } from "../helpers/programs.js";
+import { noTerminals, Terminal, withoutEscapes } from "../helpers/terminal.js";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "infernode-bench-"));
@@ -23,6 +24,10 @@ const remote = ["bench", ...load, "--no-calibrate", "--url"];
 
 function read(file: string) {
   return JSON.parse(readFileSync(file, "utf8"));
+}
+
+async function thereIs(file: string): Promise<void> {
+  while (!existsSync(file)) await pause(20);
 }
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -80,7 +85,24 @@ describe("infernode bench", () => {
     expect(saturation[0].sentence).toMatch(/^(?:Not s|S)aturated/);
   });
 
-  it("--compat writes vLLM's JSON: a line a repeat, whose totals and rates fit together", async () => {
+  const terminals = noTerminals === undefined ? it : it.skip;
+  terminals(
+    noTerminals ?? "tells in one row of a terminal what it does and how long it will take",
+    async () => {
+      const requests = ["--requests", "300", "--repeats", "2"];
+      const terminal = new Terminal([...own, ...requests], {}, { rows: 24, columns: 60 });
+      await terminal.until(" left");
+      expect((await terminal.end()).code).toBe(0);
+      const lines = terminal.shown.split(/\r?\n|\r/).map(withoutEscapes);
+      const before = lines.findIndex((line) => line.startsWith("concurrency 2, repeat 1: 0 of 302 requests"));
+      expect(lines.slice(0, before)).toContain("measuring the loss of fixed texts");
+      const progress = lines.filter((line) => /^(?:concurrency 2, r|measuring|asking)/.test(line));
+      expect(progress.some((line) => /: \d+ of 302 requests, about \d+ s left$/.test(line))).toBe(true);
+      expect(Math.max(...progress.map((line) => line.length))).toBeLessThan(60);
+    },
+  );
+
+  it("--compat writes vLLM's JSON: lines in a .jsonl, whose totals and rates fit together", async () => {
     const [file, json] = [join(folder, "vllm.jsonl"), join(folder, "beside.json")];
     const both = ["--compat", `vllm=${file}`, "--compat", `aiperf=${file}.aiperf`];
     const { code, stderr } = await runCommand([...own, ...both, "--json", json]);
@@ -97,10 +119,26 @@ describe("infernode bench", () => {
       expect(run.output_throughput * run.duration).toBeCloseTo(16, 9);
       expect(run.total_token_throughput * run.duration).toBeCloseTo(16 + run.total_input_tokens, 6);
       expect(run.median_ttft_ms).toBe(repeats[index].latency.ttftMs.p50);
-      expect(run["p99.9_e2el_ms"]).toBe(repeats[index].latency.endToEndMs.p999);
+      expect(run["p99.9_e2el_ms"]).toBe(repeats[index].latency.lastTextMs.p999);
       // numpy's divides by n: of four requests, √(3/4) of the sample's.
       expect(run.std_ttft_ms).toBeCloseTo(repeats[index].latency.ttftMs.deviation * Math.sqrt(0.75), 9);
     }
+  });
+
+  // vLLM's scripts read an object a file, its plots of sweeps a list in a summary.json.
+  it.each([
+    ["vllm.json", ["vllm-1.json", "vllm-2.json"]],
+    ["summary.json", ["summary.json"]],
+  ])("--compat vllm=%s writes %j", async (name, files) => {
+    const own2 = [...own, "--repeats", "2", "--compat", `vllm=${join(folder, name)}`];
+    const { code, stderr } = await runCommand(own2);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const runs = files.flatMap((file) => {
+      expect(stderr).toContain(`written: ${join(folder, file)}\n`);
+      return read(join(folder, file));
+    });
+    expect(runs).toHaveLength(2);
+    for (const run of runs) expect(run).toMatchObject({ completed: 4, max_concurrency: 2 });
   });
 
   it("--compat aiperf writes AIPerf's JSON, a file for each of several repeats", async () => {
@@ -155,7 +193,7 @@ describe("infernode bench", () => {
     const child = spawn(process.execPath, [main, ...own, "--repeats", "1000", "--json", file]);
     const said = text(child.stdout);
     child.stderr.resume();
-    while (!existsSync(file)) await pause(20); // it is there once the first of the repeats is done
+    await thereIs(file); // once the first of the repeats is done
     child.kill("SIGINT");
     expect(await once(child, "close")).toEqual([130, null]);
     const shown = await said;
@@ -166,6 +204,42 @@ describe("infernode bench", () => {
     expect(points[0].repeats[0].requests).toMatchObject({ sent: 4, finished: 4 });
     expect(shown).toMatch(/^concurrency 2 \(partial\) /m);
     expect(shown).toContain("Interrupted: these results are partial.");
+  });
+
+  it("at Ctrl-C in its cold starts writes those that were measured, marked", async () => {
+    const file = join(folder, "cold.json");
+    const child = spawn(process.execPath, [main, ...own, "--cold", "1000", "--json", file]);
+    const said = text(child.stdout);
+    for await (const line of child.stderr) if (String(line).includes("cold start: ")) break;
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([130, null]);
+    const { ended, points, cold } = read(file);
+    expect(ended).toEqual({ reason: "interrupted", sentence: null });
+    expect(points).toEqual([]);
+    expect(cold.runs.length).toBeGreaterThanOrEqual(1);
+    expect(await said).toMatch(
+      /^\d+ cold starts?: [\d.]+ .*\nNo losses: not measured\.\nInterrupted: these results are partial\.\n$/,
+    );
+  });
+
+  it("engine: at Ctrl-C keeps each test that was measured, marked; before any it says so", async () => {
+    const file = join(folder, "engine.json");
+    const tests = ["--pp", "8", "--tg", "8", "--pl", "1,2", "--repeats", "1", "--threads", "1"];
+    const many = ["--depth", Array.from({ length: 500 }, () => "0").join(",")];
+    const args = [main, "bench", "engine", ...tests, ...many, "--json", file];
+    const child = spawn(process.execPath, args);
+    child.stdout.resume();
+    child.stderr.resume();
+    await thereIs(file); // once the first test is done
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([130, null]);
+    expect(read(file)).toMatchObject({ isPartial: true, llamaBench: expect.any(Array) });
+    expect(read(file).llamaBench.length).toBeGreaterThanOrEqual(1);
+    const early = spawn(process.execPath, [main, "bench", "engine", ...tests]);
+    early.stdout.resume();
+    await once(early.stderr, "data"); // the model's line, before it is loaded
+    early.kill("SIGINT");
+    expect(await once(early, "close")).toEqual([130, null]);
   });
 
   it("an endpoint that dies midway: code 1, one sentence, what was measured is in the file", async () => {

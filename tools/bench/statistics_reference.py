@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 from scipy import stats
 
-PERCENTS = [50, 90, 99, 99.9]
+PERCENTS = {"p1": 1, "p5": 5, "p10": 10, "p25": 25, "p50": 50, "p75": 75, "p90": 90, "p95": 95, "p99": 99, "p999": 99.9}
 SLO = {"ttftMs": 60.0, "itlMs": 14.0}
 STREAMS = 4
 
@@ -18,11 +18,11 @@ STREAMS = 4
 def distribution(values):
     if len(values) == 0:
         return None
-    names = ["p50", "p90", "p99", "p999"]
     return {
         "count": len(values),
         "mean": float(np.mean(values)),
-        **dict(zip(names, np.percentile(values, PERCENTS).tolist())),
+        "min": float(np.min(values)),
+        **dict(zip(PERCENTS, np.percentile(values, list(PERCENTS.values())).tolist())),
         "max": float(np.max(values)),
     }
 
@@ -136,6 +136,7 @@ def figures(records):
             "tpotMs": distribution(tpot),
             "itlMs": distribution(np.concatenate(gaps)),
             "endToEndMs": distribution([r["endMs"] - r["sentMs"] for r in measured]),
+            "lastTextMs": distribution([r["arrivalsMs"][-1] - r["sentMs"] for r in measured]),
             "queueMs": None,
             "userTokensPerSecond": distribution([1000 / each for each in tpot]),
         },
