@@ -183,6 +183,7 @@ class Benchmark {
 
   async #measureNll(): Promise<NllFinding> {
     if (!this.#options.nll) return { nll: null, reason: "not measured (--no-nll)" };
+    if (this.#call.signal.aborted) return { nll: null, reason: "the run was cancelled" };
     return measureNll(this.#target, mostStreams(this.#options), this.#call.signal);
   }
 

@@ -80,7 +80,8 @@ export async function calibrate(
     const measured: Calibration[] = [];
     for (const each of cases) {
       if (signal.aborted) break;
-      measured.push(await calibrationOf(each, mock.port, signal));
+      const calibration = await calibrationOf(each, mock.port, signal);
+      if (!signal.aborted) measured.push(calibration);
     }
     return measured;
   } finally {

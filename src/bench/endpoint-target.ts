@@ -38,8 +38,13 @@ const paths: Readonly<Record<RequestApi, string>> = {
   completions: "/completions",
 };
 
+type Failed = Extract<ExchangeEnd, { readonly type: "failed" }>;
+
 /** No answer was read at all. */
 const networkClasses: ReadonlySet<string> = new Set(["connect", "closed", "network"]);
+
+/** Twice as many must fit into a small context. */
+const sizedWords = 72;
 
 /** Milliseconds that the first questions may take: a model may have to be loaded. */
 const firstAnswerMs = 600_000;
@@ -142,7 +147,7 @@ class Opening {
     if (outcome.type !== "failed") return ignoreEos;
     const isRefused = ignoreEos && !networkClasses.has(outcome.errorClass);
     if (isRefused && /ignore_eos/.test(outcome.sentence)) return false;
-    if (networkClasses.has(outcome.errorClass)) throw this.#nothingAnswers(plain.url, outcome.sentence);
+    if (networkClasses.has(outcome.errorClass)) throw this.#nothingAnswers(plain.url, outcome);
     throw new TargetFailure(`${plain.url.href}: ${outcome.sentence}`);
   }
 
@@ -152,27 +157,25 @@ class Opening {
     return ending;
   }
 
-  /** Two prompts of known words tell how many tokens a word is, and how many the rest. */
+  /** Some words, and the same twice: what the second prompt has more are the words, and the rest is the template's. */
   async #sizer(fixed: Fixed): Promise<PromptSizer> {
     const random = new Random("sizes");
-    const tokensOf = async (count: number) => {
-      const ask: Ask = {
-        ...{ content: { prompt: wordText(random, count) }, outputTokens: 1, temperature: 0, seed: 0 },
-      };
+    const tokensOf = async (prompt: string) => {
+      const ask: Ask = { content: { prompt }, outputTokens: 1, temperature: 0, seed: 0 };
       const ending = await this.#first(fixed, ask);
       if (ending.outcome.type === "failed")
         throw new TargetFailure(`${fixed.url.href}: ${ending.outcome.sentence}`);
       return ending.usage?.promptTokens ?? 0;
     };
-    const [few, many] = [16, 144];
-    const [small, large] = [await tokensOf(few), await tokensOf(many)];
-    const perWord = (large - small) / (many - few);
-    return perWord > 0 ? wordSizer(perWord, small - perWord * few) : wordSizer(1, 0);
+    const words = wordText(random, sizedWords);
+    const [once, twice] = [await tokensOf(words), await tokensOf(`${words} ${words}`)];
+    const perWord = (twice - once) / sizedWords;
+    return perWord > 0 ? wordSizer(perWord, 2 * once - twice) : wordSizer(1, 0);
   }
 
   #bodyOf(end: ExchangeEnd, url: URL): string {
     if (end.type === "cancelled") throw this.#cancelled(url);
-    if (end.type === "failed") throw this.#nothingAnswers(url, end.sentence);
+    if (end.type === "failed") throw this.#nothingAnswers(url, end);
     if (end.status === 200) return end.body;
     throw new TargetFailure(`${url.href}: ${statusSentence(end.status, end.body)}`);
   }
@@ -181,7 +184,11 @@ class Opening {
     return new TargetFailure(`${url.href}: cancelled before it had answered`);
   }
 
-  #nothingAnswers(url: URL, sentence: string): TargetFailure {
+  #nothingAnswers(
+    url: URL,
+    { errorClass, sentence }: Pick<Failed, "errorClass" | "sentence">,
+  ): TargetFailure {
+    if (errorClass === "network") return new TargetFailure(`${url.href}: ${sentence}`); // somebody is there
     return new TargetFailure(
       `nothing answers at ${url.href}: ${sentence}; start the server, or correct --url`,
     );

@@ -7,7 +7,7 @@ import type { Load } from "./load.js";
 /** One load point. */
 export interface Offer {
   readonly load: Load;
-  /** Mean over requests, after their first token. */
+  /** Of half of the requests at least, after their first token: a mean would be that of answers that came in one piece. */
   readonly userTokensPerSecond: number;
   readonly gpuTokensPerSecond: number;
 }
@@ -26,7 +26,7 @@ export function offersOf(result: BenchmarkResult): readonly Offer[] {
   const devices = deviceCount(result);
   return result.points.flatMap(({ load, overall }) => {
     const total = overall.throughput?.outputTokensPerSecond.mean;
-    const user = overall.latency.userTokensPerSecond?.mean;
+    const user = overall.latency.userTokensPerSecond?.p50;
     if (total === undefined || user === undefined) return [];
     return [{ load, userTokensPerSecond: user, gpuTokensPerSecond: total / devices }];
   });

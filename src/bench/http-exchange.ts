@@ -118,7 +118,21 @@ const closedCodes: ReadonlySet<unknown> = new Set(["ECONNRESET", "EPIPE", "ECONN
 
 function failureOf(thrown: unknown): ExchangeEnd {
   const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  const sentence = messageOfThrown(thrown) || String(code);
+  const sentence = (messageOfThrown(thrown) || String(code)).replace(/\s+/g, " ").trim();
+  if (code === "EPROTO")
+    return {
+      type: "failed",
+      errorClass: "network",
+      sentence: "no TLS is spoken there; give an http:// address",
+    };
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(String(code))) {
+    const advice = "name the file of its authority in NODE_EXTRA_CA_CERTS";
+    return {
+      type: "failed",
+      errorClass: "network",
+      sentence: `its certificate is not trusted: ${sentence}; ${advice}`,
+    };
+  }
   if (connectCodes.has(code)) return { type: "failed", errorClass: "connect", sentence };
   if (closedCodes.has(code)) return { type: "failed", errorClass: "closed", sentence };
   return { type: "failed", errorClass: "network", sentence };

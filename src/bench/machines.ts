@@ -52,7 +52,7 @@ export function machineRow(result: BenchmarkResult): MachineRow | null {
     keepsSlo: keepsSlo(best),
     outputTokensPerSecond: output,
     gpuTokensPerSecond: output / deviceCount(result),
-    userTokensPerSecond: latency.userTokensPerSecond?.mean ?? null,
+    userTokensPerSecond: latency.userTokensPerSecond?.p50 ?? null,
     ...{ ttftMsP50: latency.ttftMs?.p50 ?? null, ttftMsP99: latency.ttftMs?.p99 ?? null },
     ...{ itlMsP50: latency.itlMs?.p50 ?? null, itlMsP99: latency.itlMs?.p99 ?? null },
     dollarsOutput: best.cost?.output?.mean ?? null,

@@ -38,7 +38,7 @@ export const metrics: readonly Metric[] = [
   rate("good_req_s", "goodRequestsPerSecond", "1/s"),
   {
     ...{ name: "tok_s_user", unit: "tokens/s", isHigherBetter: true },
-    of: ({ latency: { userTokensPerSecond } }) => userTokensPerSecond?.mean ?? null,
+    of: ({ latency: { userTokensPerSecond } }) => userTokensPerSecond?.p50 ?? null,
   },
   ...latency("ttft", "ttftMs", "p50", "p90", "p99"),
   ...latency("itl", "itlMs", "p50", "p90", "p99"),

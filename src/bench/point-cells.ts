@@ -41,7 +41,7 @@ export function pointCells(point: PointResult): string[] {
     withInterval(throughput?.outputTokensPerSecond),
     withInterval(throughput?.inputTokensPerSecond),
     withInterval(throughput?.requestsPerSecond),
-    percentile(latency.userTokensPerSecond, "mean"),
+    percentile(latency.userTokensPerSecond, "p50"),
     ...(["p50", "p99"] as const).map((name) => percentile(latency.ttftMs, name)),
     ...(["p50", "p99"] as const).map((name) => percentile(latency.itlMs, name)),
     percentile(latency.tpotMs, "p50"),
@@ -60,6 +60,6 @@ function withInterval(value: Interval | null | undefined): string {
     : `${digits(value.mean)} ± ${digits(value.high - value.mean)}`;
 }
 
-function percentile(value: PooledDistribution | null, name: "mean" | "p50" | "p99"): string {
+function percentile(value: PooledDistribution | null, name: "p50" | "p99"): string {
   return digits(value?.[name]);
 }

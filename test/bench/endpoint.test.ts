@@ -39,6 +39,13 @@ describe("a benchmark of an endpoint", () => {
     expect(achieved?.count).toBe(12);
   });
 
+  it("sizes short prompts, too, of an endpoint whose words have different numbers of tokens", async () => {
+    const address = await startEndpoint();
+    const { points } = await benchEndpoint(`${address}/letters`, { promptTokens: "30", requests: 100 });
+    // Words have four to five letters here, and a prompt has whole ones; it was 7.7 tokens off by a guess of what is not words.
+    expect(Math.abs((points[0]?.repeats[0]?.tokens.promptTokens?.mean ?? 0) - 30)).toBeLessThan(4);
+  });
+
   it("asks without ignore_eos where the endpoint refuses it, and says so", async () => {
     const address = await startEndpoint();
     const { ended, target } = await benchEndpoint(`${address}/no-ignore-eos`);

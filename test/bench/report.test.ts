@@ -162,7 +162,7 @@ function withFigures(
   const { throughput, latency } = point.overall;
   if (throughput === null || latency.userTokensPerSecond === null) return expect.fail("no figures");
   const output = { mean: total, low: null, high: null };
-  const userTokensPerSecond = { ...latency.userTokensPerSecond, mean: users };
+  const userTokensPerSecond = { ...latency.userTokensPerSecond, p50: users };
   return {
     ...point,
     overall: {

@@ -317,10 +317,11 @@ describe("infernode bench, used wrongly", () => {
 
   it("an unknown model, a dead address and a wrong key: code 1, one sentence", async () => {
     const address = await startEndpoint();
-    const [model, dead, key] = await Promise.all([
+    const [model, dead, key, plain] = await Promise.all([
       runCommand(["bench", "no-such-model.gguf"]),
       runCommand([...remote, "http://127.0.0.1:1"]),
       runCommand([...remote, `${address}/locked`, "--api-key", "wrong-key"]),
+      runCommand([...remote, address.replace("http:", "https:")]),
     ]);
     expect(model.stderr).toMatch(/^infernode: .*no-such-model\.gguf.* \[MODEL_NOT_FOUND\]\n$/);
     expect(dead.stderr).toMatch(
@@ -329,7 +330,10 @@ describe("infernode bench, used wrongly", () => {
     expect(key.stderr).toMatch(
       /^infernode: .*status 401: Incorrect API key provided: the key is missing or wrong/,
     );
-    for (const { code, stdout, stderr } of [model, dead, key]) {
+    expect(plain.stderr).toMatch(
+      /^infernode: https:\S+\/v1\/models: no TLS is spoken there; give an http:\/\/ address$/m,
+    );
+    for (const { code, stdout, stderr } of [model, dead, key, plain]) {
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr.trimEnd().split("\n")).toHaveLength(1);
       expect(stderr).not.toContain("wrong-key");

@@ -3,6 +3,7 @@
 // key is "right"), /busy (after seven requests, every third gets 503), /cut (likewise, answers
 // end early), /dies-N (the process ends after N answers), /stalls-N (no more answers after N),
 // /drips (a token every two milliseconds; answers that the client closes early are counted).
+// /letters counts a token for each letter of a prompt, as tokenizers give words different numbers of them.
 // /metered has vLLM's /metrics, in which each request waited for 4 ms.
 // Counts what it answered, for GET /counts. Tells its port by IPC.
 import { createServer } from "node:http";
@@ -73,7 +74,8 @@ async function answer(mode, body, response) {
   counts.answers += 1;
   counts.tokens += count;
   const prompt = body.prompt ?? body.messages.map(({ content }) => content).join(" ");
-  const usage = { prompt_tokens: 7 + 2 * prompt.split(" ").length, completion_tokens: count };
+  const ofWords = mode === "letters" ? prompt.replaceAll(" ", "").length : 2 * prompt.split(" ").length;
+  const usage = { prompt_tokens: 7 + ofWords, completion_tokens: count };
   if (mode !== "no-usage") send({ choices: [], usage });
   response.end("data: [DONE]\n\n");
 }
