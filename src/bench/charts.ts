@@ -1,5 +1,6 @@
 // Charts as static SVG text, drawn by ECharts without a browser. Colours are CSS variables of the
-// document that the SVG stands in, so that one drawing serves light and dark.
+// document that the SVG stands in, so that one drawing serves light and dark. Each chart is drawn in two
+// sizes: letters of a wide one that is squeezed into a telephone cannot be read.
 import { LineChart, ScatterChart } from "echarts/charts";
 import { GridComponent, LegendComponent } from "echarts/components";
 import { init, use } from "echarts/core";
@@ -14,6 +15,8 @@ export interface Line {
   /** One value for each place on the horizontal axis; null leaves a hole. */
   readonly values: readonly (number | null)[];
   readonly isDashed?: boolean;
+  /** Whether another line's name in the legend stands for this one, too. */
+  readonly isUnnamed?: boolean;
   /** The number of its colour, from 1. */
   readonly colour: number;
 }
@@ -43,12 +46,34 @@ export interface DotChartSpec {
   readonly marked: Dot | null;
 }
 
-const size = { width: 720, height: 320 };
-const margins = { left: 70, right: 90, top: 60, bottom: 50 };
-/** Where names of dots may stand: numbers of an axis are no place for them. */
-const plot = {
-  ...{ left: margins.left, right: size.width, top: margins.top - 20, bottom: size.height - margins.bottom },
+/** A chart in both sizes. */
+export interface Drawings {
+  readonly wide: string;
+  /** For a screen of 360 pixels and more. */
+  readonly narrow: string;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+  readonly margins: {
+    readonly left: number;
+    readonly right: number;
+    readonly top: number;
+    readonly bottom: number;
+  };
+}
+
+const sizes: Readonly<Record<keyof Drawings, Size>> = {
+  wide: { width: 720, height: 320, margins: { left: 70, right: 90, top: 60, bottom: 50 } },
+  narrow: { width: 350, height: 300, margins: { left: 52, right: 30, top: 60, bottom: 50 } },
 };
+
+/** Where names of dots may stand: numbers of an axis are no place for them. */
+function plotOf({ width, height, margins }: Size) {
+  return { left: margins.left, right: width, top: margins.top - 20, bottom: height - margins.bottom };
+}
+
 const ink = "var(--ink)";
 const faint = "var(--line)";
 const text = { color: ink };
@@ -61,10 +86,11 @@ const dotLabel = { ...halo, show: true, formatter: "{b}", position: "right" as c
 const dotSeries = 1;
 
 /** Lines; values start at 0. */
-export function lineChart({ places, placesName, valuesName, lines }: LineChartSpec): string {
+export function lineChart({ places, placesName, valuesName, lines }: LineChartSpec): Drawings {
+  const named = lines.filter(({ isUnnamed }) => !isUnnamed);
   return drawn({
     legend: {
-      ...{ top: 4, itemGap: 24, textStyle: text, data: lines.map(({ name }) => name) },
+      ...{ top: 4, itemGap: 24, textStyle: text, data: named.map(({ name }) => name) },
       ...{ backgroundColor: "transparent", borderColor: "transparent" },
     },
     xAxis: { ...axis(placesName, "middle", 30), type: "category", data: [...places] },
@@ -78,7 +104,7 @@ export function lineChart({ places, placesName, valuesName, lines }: LineChartSp
 }
 
 /** Dots with their names; the marked one is larger. */
-export function dotChart({ xName, yName, dots, joined, marked }: DotChartSpec): string {
+export function dotChart({ xName, yName, dots, joined, marked }: DotChartSpec): Drawings {
   const option = {
     xAxis: { ...axis(xName, "middle", 30), type: "value" },
     yAxis: { ...axis(yName, "end", 14), type: "value" },
@@ -113,7 +139,7 @@ export interface RooflineSpec {
 }
 
 /** Both axes are logarithmic; rates are in units of 1e9. */
-export function rooflineChart({ bytesPerSecond, operationsPerSecond, dots }: RooflineSpec): string {
+export function rooflineChart({ bytesPerSecond, operationsPerSecond, dots }: RooflineSpec): Drawings {
   const ridge = operationsPerSecond / bytesPerSecond;
   const left = Math.min(ridge, ...dots.map(({ x }) => x)) / 4;
   const right = Math.max(ridge, ...dots.map(({ x }) => x)) * 4;
@@ -167,8 +193,13 @@ function align(nameLocation: "middle" | "end"): "center" | "left" {
 type Option = Parameters<ReturnType<typeof init>["setOption"]>[0];
 
 /** @param named the dots of dotSeries */
-function drawn(option: Option, named?: readonly Dot[]): string {
-  const chart = init(null, null, { ...size, renderer: "svg", ssr: true });
+function drawn(option: Option, named?: readonly Dot[]): Drawings {
+  return { wide: drawing(sizes.wide, option, named), narrow: drawing(sizes.narrow, option, named) };
+}
+
+function drawing(size: Size, option: Option, named?: readonly Dot[]): string {
+  const { width, height, margins } = size;
+  const chart = init(null, null, { width, height, renderer: "svg", ssr: true });
   try {
     chart.setOption({
       animation: false,
@@ -177,7 +208,7 @@ function drawn(option: Option, named?: readonly Dot[]): string {
       grid: margins,
       ...option,
     });
-    if (named !== undefined) chart.setOption({ series: labelled(chart, named) });
+    if (named !== undefined) chart.setOption({ series: labelled(chart, named, size) });
     return cleaned(chart.renderToSVGString());
   } finally {
     chart.dispose();
@@ -185,12 +216,12 @@ function drawn(option: Option, named?: readonly Dot[]): string {
 }
 
 /** The names' places are known when the axes are. */
-function labelled(chart: ReturnType<typeof init>, dots: readonly Dot[]) {
+function labelled(chart: ReturnType<typeof init>, dots: readonly Dot[], size: Size) {
   const pixels = dots.map(({ name, x, y }) => {
     const [left = 0, top = 0] = chart.convertToPixel({ seriesIndex: dotSeries }, [x, y]) as number[];
     return { name, x: left, y: top };
   });
-  const places = labelPlaces(pixels, plot);
+  const places = labelPlaces(pixels, plotOf(size));
   const data = dots.map(({ name, x, y }, index) => {
     const place = places[index] ?? null;
     return { name, value: [x, y], label: place === null ? { show: false } : { position: place } };

@@ -1,7 +1,7 @@
 // A result as one HTML file: charts, the table, and what a reader must know. No script, and nothing
 // is loaded from anywhere; light and dark follow the reader's system, paper is always light.
 import type { BenchmarkResult } from "./benchmark.js";
-import { dotChart, lineChart, rooflineChart } from "./charts.js";
+import { type Drawings, dotChart, lineChart, rooflineChart } from "./charts.js";
 import { deviceCount, frontierOf, kneeOf, type Offer, offersOf } from "./frontier.js";
 import type { Load } from "./load.js";
 import { loadText } from "./load-text.js";
@@ -16,10 +16,10 @@ import { mean } from "./statistics.js";
 export function htmlReport(result: BenchmarkResult): string {
   const title = `Benchmark of ${modelName(result)}`;
   const parts = [
-    `<h1>${escaped(title)}</h1>`,
+    `<section class="first"><h1>${escaped(title)}</h1>`,
     `<p>${escaped(`${result.startedAt}, infernode ${result.build.infernode} (llama.cpp ${result.build.llamaCpp})`)}</p>`,
     "<h2>All load points</h2>",
-    `<div class="wide" role="region" aria-label="All load points" tabindex="0">${table([wholeHeading, ...result.points.map(pointCells)])}</div>`,
+    `<div class="wide" role="region" aria-label="All load points" tabindex="0">${table([wholeHeading, ...result.points.map(pointCells)])}</div></section>`,
     ...loadSections(result),
     ...frontierSection(result),
     ...rooflineSection(result),
@@ -63,7 +63,7 @@ function loadCharts(points: readonly PointResult[], placesName: string): readonl
   const throughput = [
     { name: "output tokens/s", values: output.map((each) => each?.mean ?? null), colour: 1 },
     {
-      name: "95 % interval, low",
+      name: "95 % interval",
       values: output.map((each) => atLeastZero(each?.low ?? null)),
       colour: 3,
       isDashed: true,
@@ -73,6 +73,7 @@ function loadCharts(points: readonly PointResult[], placesName: string): readonl
       values: output.map((each) => each?.high ?? null),
       colour: 3,
       isDashed: true,
+      isUnnamed: true,
     },
   ];
   return [
@@ -160,10 +161,11 @@ function modelName({ target }: BenchmarkResult): string {
   return typeof model === "string" ? model : modelText(model ?? {});
 }
 
-/** The sentence is the drawing's name for those that do not see it. */
-function figure(caption: string, svg: string): string {
-  const named = svg.replace("<svg ", `<svg role="img" aria-label="${escaped(caption)}" `);
-  return `<figure><figcaption>${escaped(caption)}</figcaption><div class="drawing">${named}</div></figure>`;
+/** The sentence is the drawing's name for those that do not see it. One of the two is displayed. */
+function figure(caption: string, { wide, narrow }: Drawings): string {
+  const named = (svg: string, size: keyof Drawings) =>
+    svg.replace("<svg ", `<svg class="${size}-drawing" role="img" aria-label="${escaped(caption)}" `);
+  return `<figure><figcaption>${escaped(caption)}</figcaption>${named(wide, "wide")}${named(narrow, "narrow")}</figure>`;
 }
 
 function table([heading = [], ...rows]: readonly (readonly string[])[]): string {

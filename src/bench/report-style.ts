@@ -15,8 +15,8 @@ export const reportStyle = [
   "main{max-width:60rem;margin:0 auto;padding:1rem}",
   "h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}",
   "figure{margin:1rem 0}figcaption{font-size:.9rem;font-weight:600}svg{display:block;width:100%;max-width:52rem;height:auto}",
-  // Letters of a drawing that is squeezed into a telephone cannot be read: there it is scrolled.
-  "@media screen and (max-width:40rem){.drawing{overflow-x:auto}.drawing svg{width:40rem;max-width:none}}",
+  ".narrow-drawing{display:none}",
+  "@media screen and (max-width:40rem){.wide-drawing{display:none}.narrow-drawing{display:block}}",
   "li{overflow-wrap:anywhere}",
   ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;margin:1rem 0}",
   "caption{text-align:left;font-weight:600}",
@@ -24,5 +24,8 @@ export const reportStyle = [
   // A table that is scrolled keeps saying which load a figure is of.
   "@media screen{.wide th:first-child,.wide td:first-child{position:sticky;left:0;background:var(--paper)}}",
   ".wide td,.wide th{white-space:nowrap}.facts td{overflow-wrap:anywhere}",
-  "@media print{.wide{overflow:visible}.wide table{font-size:.6rem}.wide td,.wide th{white-space:normal;padding:.1rem .2rem}}",
+  // The table has a page across, where no figure is broken in two; three charts fit on each of the others.
+  "@page{margin:12mm}@page across{size:landscape}",
+  "@media print{main{max-width:none;padding:0}.first{page:across;break-after:page}.wide{overflow:visible}.wide table{font-size:.6rem}}",
+  "@media print{.wide td,.wide th{padding:.1rem .25rem}.wide th{white-space:normal}svg{max-width:38rem}.facts{font-size:.65rem}.facts td,.facts th{padding:.1rem .4rem}}",
 ].join("\n");

@@ -87,6 +87,8 @@ function overlaps(page: Page): Promise<string[]> {
 interface Sizes {
   readonly page: number;
   readonly letters: readonly number[];
+  /** Of those that are displayed: whether their left and right ends are on the screen. */
+  readonly charts: readonly (readonly [boolean, boolean])[];
   readonly regions: readonly (string | null)[];
 }
 
@@ -131,16 +133,45 @@ describeInBrowser("the report in a browser", (withPage) => {
     });
   });
 
-  it("on a telephone only tables and charts are scrolled, and the charts' letters can be read", async () => {
-    await withPage(written(), { viewport: telephone, colorScheme: "light" }, async (page) => {
-      const sizes = await page.evaluate<Sizes>(`({
-        page: document.documentElement.scrollWidth,
-        letters: [...document.querySelectorAll("svg text")].map((each) => each.getBoundingClientRect().height),
-        regions: [...document.querySelectorAll(".wide")].map((each) => each.getAttribute("tabindex")),
-      })`);
-      expect(sizes.page).toBe(telephone.width);
-      expect(Math.min(...sizes.letters.filter((height) => height > 0))).toBeGreaterThan(9);
-      expect(sizes.regions).toEqual(["0"]);
+  it("on paper the table has a page across, with all of its columns", async () => {
+    await withPage(written(), { viewport: wide, colorScheme: "dark" }, async (page) => {
+      const file = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
+      const pages = [...file.matchAll(/\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/g)].map(([, width, height]) =>
+        Number(width) > Number(height) ? "across" : "upright",
+      );
+      expect(pages[0]).toBe("across");
+      expect(new Set(pages.slice(1))).toEqual(new Set(["upright"]));
+      // Of paper across: 297 mm less the margins, in CSS pixels.
+      await page.setViewportSize({ width: Math.floor((273 / 25.4) * 96), height: 700 });
+      await page.emulateMedia({ media: "print" });
+      const table = await page.evaluate<number>('document.querySelector(".wide table").scrollWidth');
+      expect(table).toBeLessThanOrEqual(Math.floor((273 / 25.4) * 96));
     });
   });
+
+  it.each(["light", "dark"] as const)(
+    "on a telephone, %s, charts are whole and tables alone are scrolled",
+    async (colorScheme) => {
+      await withPage(written(), { viewport: telephone, colorScheme }, async (page) => {
+        const sizes = await page.evaluate<Sizes>(`({
+        page: document.documentElement.scrollWidth,
+        letters: [...document.querySelectorAll("svg text")].map((each) => each.getBoundingClientRect().height),
+        charts: [...document.querySelectorAll("svg")].map((each) => each.getBoundingClientRect())
+          .filter(({ width }) => width > 0).map(({ left, right }) => [left >= 0, right <= innerWidth]),
+        regions: [...document.querySelectorAll(".wide")].map((each) => each.getAttribute("tabindex")),
+      })`);
+        expect(sizes.page).toBe(telephone.width);
+        expect(Math.min(...sizes.letters.filter((height) => height > 0))).toBeGreaterThan(9);
+        expect(sizes.regions).toEqual(["0"]);
+        expect(sizes.charts).toEqual(Array.from({ length: 5 }, () => [true, true]));
+        expect(await overlaps(page)).toEqual([]);
+        // The loads stay where they are when the table is scrolled.
+        const left = await page.evaluate<number>(`(() => {
+        document.querySelector(".wide").scrollLeft = 300;
+        return document.querySelector(".wide td").getBoundingClientRect().left;
+      })()`);
+        expect(left).toBeGreaterThanOrEqual(0);
+      });
+    },
+  );
 });

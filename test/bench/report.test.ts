@@ -106,8 +106,11 @@ describe("the report", () => {
     ]);
   });
 
-  it("has five charts with a name each, all of whose colours are the scheme's", () => {
-    expect(html.match(/<svg role="img" aria-label="[^"]+"/g)).toHaveLength(5);
+  it("has five charts in two sizes with a name each, all of whose colours are the scheme's", () => {
+    for (const size of ["wide", "narrow"])
+      expect(
+        html.match(new RegExp(`<svg class="${size}-drawing" role="img" aria-label="[^"]+"`, "g")),
+      ).toHaveLength(5);
     const charts = (html.match(/<svg[\s\S]*?<\/svg>/g) ?? []).join("");
     const colours = new Set([...charts.matchAll(/(?:fill|stroke)="([^"]+)"/g)].map(([, colour]) => colour));
     expect(
