@@ -72,7 +72,7 @@ template <const TilesOfGroup& kTiles>
 // fit the registers. Tiles are some blocks ahead of the sums, because a tile takes long to arrive.
 template <bool kHasMinimum, int kCount, const TilesOfGroup& kTiles>
 void multiply_panel_by_tiles(const PanelBlock* panel, const BatchBlock* batch, std::int64_t blocks,
-                             PanelSums* sums) {
+                             PanelSums* sums, const ResultLines& results) {
   using Format = OfMinima<kHasMinimum>;
   constexpr std::int64_t kAhead = 2;
   TileSums ring[4];
@@ -88,6 +88,7 @@ void multiply_panel_by_tiles(const PanelBlock* panel, const BatchBlock* batch, s
       start(block);
     for (std::int64_t block = odd; block < blocks; block += 2) {
       if (block + 2 * kAhead < blocks) start(block + 2 * kAhead);
+      results.prefetch(block, kCount);
       const TileSums& products = ring[block / 2 % 4];
       const Floats scales = load_floats(panel[block].scales);
       const Floats minima = kHasMinimum ? load_floats(panel[block].minima) : zero_floats();
@@ -167,7 +168,8 @@ template <typename Format, const TilesOfGroup& kTiles>
 // As multiply_super_panel(), for `count` batch rows.
 template <typename Format, const TilesOfGroup& kTiles>
 void multiply_super_panel_by_tiles(const TilePanel<Format>* panel, const SuperBatch<Format>* batch,
-                                   std::int64_t blocks, int count, SuperSums* of) {
+                                   std::int64_t blocks, int count, SuperSums* of,
+                                   const ResultLines& results) {
   TileSums lows[2], highs[2];
   const auto start = [&](std::int64_t block) {
     multiply_super_block<Format, kTiles>(panel[block], batch + block * count, lows[block % 2],
@@ -179,6 +181,7 @@ void multiply_super_panel_by_tiles(const TilePanel<Format>* panel, const SuperBa
     const Floats scale = load_floats(panel[block].scale);
     const Floats minimum = Format::kOffset == 0 ? load_floats(panel[block].minimum) : scale;
     for (int column = 0; column < count; ++column) {
+      if (block + 1 == blocks) results.prefetch(column, count);
       const SuperBatch<Format>& row = batch[block * count + column];
       const Ints total = add(load_ints(lows[block % 2].sums[column]),
                              left(load_ints(highs[block % 2].sums[column]), 7));

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -34,6 +35,12 @@ inline const char* at(const ggml_tensor& tensor, std::int64_t i1, std::int64_t i
 
 inline __m256 converted(const std::uint16_t* halves) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+}
+
+inline void convert(const std::uint16_t* halves, int count, float* out) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) _mm256_storeu_ps(out + i, converted(halves + i));
+  for (; i < count; ++i) out[i] = _cvtsh_ss(halves[i]);
 }
 
 // The tile's cells up to the last one that this token may see; 0 if it sees none.
@@ -220,12 +227,21 @@ inline float largest_of(__m256 x) {
   return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
 }
 
-// Processes a tile's rows in pairs.
-template <typename Two, typename One>
-void in_twos(const int* rows, int count, Two two, One one) {
-  int i = 0;
-  for (; i + 2 <= count; i += 2) two(rows[i], rows[i + 1]);
-  if (i < count) one(rows[i]);
+// of(0) to of(kCount - 1).
+template <int kCount, typename Of>
+auto each(const Of& of) {
+  std::array<decltype(of(0)), kCount> all;
+  for (int i = 0; i < kCount; ++i) all[static_cast<std::size_t>(i)] = of(i);
+  return all;
+}
+
+// Calls take<n>(rows) for a tile's rows, kMost at a time, and for what is left.
+template <int kMost, typename Take>
+void in_groups(const int* rows, int count, const Take& take) {
+  for (; count >= kMost; rows += kMost, count -= kMost) take.template operator()<kMost>(rows);
+  if constexpr (kMost > 1) {
+    if (count > 0) in_groups<kMost - 1>(rows, count, take);
+  }
 }
 
 }  // namespace infernode

@@ -8,6 +8,7 @@
 // which is renamed and called for all other cases (cmake/InfernodeCpuKernels.cmake,
 // docs/decisions/0023). Any thread of a pass, each for its own blocks.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,7 @@
 
 #if defined(INFERNODE_MEASURED_AVX2) || defined(INFERNODE_MEASURED_AVX_VNNI) || \
     defined(INFERNODE_MEASURED_AVX512_VNNI)
-#include "attention_kernels.h"
+#include "attention_many.h"
 #define INFERNODE_ATTENTION 1
 #endif
 
@@ -127,10 +128,7 @@ int take_mask(const Attention& of, const BlockOfRows& block, std::int64_t token,
                      first;
   const int visible = visible_cells(mask, count);
   if (visible == 0) return 0;
-  int cell = 0;
-  for (; cell + kLanes <= visible; cell += kLanes)
-    _mm256_storeu_ps(out + cell, converted(mask + cell));
-  for (; cell < visible; ++cell) out[cell] = _cvtsh_ss(mask[cell]);
+  convert(mask, visible, out);
   std::fill_n(out + visible, kTile - visible, -INFINITY);
   return visible;
 }
@@ -236,24 +234,34 @@ class BlockRun {
     for (int i = 0; i < rows; ++i)
       std::fill(scores(seeing[i]) + padded, scores(seeing[i]) + end, 0.0f);
     if (rows <= kRowsAtOnce) return score_rows(seeing, rows, keys, padded, ahead...);
-    const Floats floats(keys, of_.key_size(), padded, work_.keys, ahead...);
-    score_rows(seeing, rows, floats, padded);
+    score_many(seeing, rows, keys, padded, ahead...);
+  }
+
+  // A tile's cells are converted once for all rows.
+  template <typename... Asked>
+  void score_many(const int* seeing, int rows, const Halves& keys, int cells, Asked... ahead) {
+    const int padded = (cells + kCellsOfMany - 1) / kCellsOfMany * kCellsOfMany;
+    const KeysOfMany floats(keys, of_.key_size(), padded, work_.keys, ahead...);
+    in_groups<kMostRowsAtOnce>(seeing, rows, [&]<int kCount>(const int* group) {
+      score_many_keys<kCount>(queries<kCount>(group).data(), floats, padded,
+                              scores<kCount>(group).data());
+    });
+  }
+
+  void add_many(const int* seeing, int rows, const Halves& values, int cells) {
+    const Floats floats(values, of_.value_size(), cells, work_.values);
+    in_groups<kMostRowsAtOnce>(seeing, rows, [&]<int kCount>(const int* group) {
+      add_many_values<kCount>(scores<kCount>(group).data(), floats, cells,
+                              sums<kCount>(group).data());
+    });
   }
 
   template <typename Cells, typename... Asked>
   void score_rows(const int* seeing, int rows, const Cells& keys, int padded, Asked... ahead) {
-    in_twos(
-        seeing, rows,
-        [&](int a, int b) {
-          const float* queries[] = {query_of(of_, block_, a), query_of(of_, block_, b)};
-          float* out[] = {scores(a), scores(b)};
-          score<2>(queries, keys, of_.key_size(), padded, out, ahead...);
-        },
-        [&](int a) {
-          const float* queries[] = {query_of(of_, block_, a)};
-          float* out[] = {scores(a)};
-          score<1>(queries, keys, of_.key_size(), padded, out, ahead...);
-        });
+    in_groups<kRowsAtOnce>(seeing, rows, [&]<int kCount>(const int* group) {
+      score<kCount>(queries<kCount>(group).data(), keys, of_.key_size(), padded,
+                    scores<kCount>(group).data(), ahead...);
+    });
   }
 
   void add_tile_values(const int* seeing, int rows, const Halves& values, int cells) {
@@ -261,23 +269,15 @@ class BlockRun {
       add_visible_values(scores(seeing[i]), values, of_.value_size(), cells, sums(seeing[i]));
     if (careful_) return;
     if (rows <= kRowsAtOnce) return add_rows(seeing, rows, values, cells);
-    add_rows(seeing, rows, Floats(values, of_.value_size(), cells, work_.values), cells);
+    add_many(seeing, rows, values, cells);
   }
 
   template <typename Cells>
   void add_rows(const int* seeing, int rows, const Cells& values, int cells) {
-    in_twos(
-        seeing, rows,
-        [&](int a, int b) {
-          const float* weights[] = {scores(a), scores(b)};
-          float* out[] = {sums(a), sums(b)};
-          add_values<2>(weights, values, of_.value_size(), cells, out);
-        },
-        [&](int a) {
-          const float* weights[] = {scores(a)};
-          float* out[] = {sums(a)};
-          add_values<1>(weights, values, of_.value_size(), cells, out);
-        });
+    in_groups<kRowsAtOnce>(seeing, rows, [&]<int kCount>(const int* group) {
+      add_values<kCount>(scores<kCount>(group).data(), values, of_.value_size(), cells,
+                         sums<kCount>(group).data());
+    });
   }
 
   void finish() {
@@ -293,6 +293,18 @@ class BlockRun {
 
   float* scores(int row) const { return work_.scores + row * kTile; }
   float* sums(int row) const { return work_.sums + row * of_.value_size(); }
+  template <int kCount>
+  std::array<float*, kCount> scores(const int* group) const {
+    return each<kCount>([&](int i) { return scores(group[i]); });
+  }
+  template <int kCount>
+  std::array<float*, kCount> sums(const int* group) const {
+    return each<kCount>([&](int i) { return sums(group[i]); });
+  }
+  template <int kCount>
+  std::array<const float*, kCount> queries(const int* group) const {
+    return each<kCount>([&](int i) { return query_of(of_, block_, group[i]); });
+  }
   std::int64_t key_head(int key) const { return block_.first_head / of_.heads_per_key() + key; }
   std::int64_t key_stream() const { return block_.stream / (of_.streams() / of_.keys->ne[3]); }
 

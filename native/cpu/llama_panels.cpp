@@ -99,28 +99,38 @@ void spread_alone(const Product<Kind>& of, Room<typename Kind::Alone>& room) {
   }
 }
 
+// Parts of a product's blocks of almost equal size, each an even number but the last.
+template <typename Kind>
+std::int64_t blocks_at_a_time(std::int64_t k) {
+  const std::int64_t parts = (k + Kind::kPanelBlocks - 1) / Kind::kPanelBlocks;
+  return ((k + parts - 1) / parts + 1) / 2 * 2;
+}
+
 // Multiplies weight rows by converted batch rows. `ahead`: weights to prefetch.
 template <typename Kind>
 void compute_panel(const Product<Kind>& of, const typename Kind::Rows& rows, int count,
                    const Groups& groups, const char* ahead, float* out, Workspace<Kind>& own) {
-  const std::int64_t columns = groups.begin(groups.count);
-  auto* const sums = own.sums.hold(columns);
-  std::fill_n(sums, columns, typename Kind::Sums{});
+  auto* const all = own.sums.hold(groups.begin(groups.count));
   auto* const panel = own.panel.hold(Kind::kPanelBlocks);
-  for (std::int64_t first = 0; first < of.k; first += Kind::kPanelBlocks) {
-    const std::int64_t blocks = std::min(Kind::kPanelBlocks, of.k - first);
+  const std::int64_t each = blocks_at_a_time<Kind>(of.k);
+  for (std::int64_t first = 0; first < of.k; first += each) {
+    const std::int64_t blocks = std::min(each, of.k - first);
     for (std::int64_t block = 0; block < blocks; ++block) {
       prefetch_blocks<Kind::kBytes>(ahead, first + block);
       Kind::interleaved(rows, first + block, panel[block]);
     }
+    const bool last = first + blocks == of.k;
     for (std::int64_t group = 0; group < groups.count; ++group) {
-      const std::int64_t begin = groups.begin(group);
-      const auto* const batch = own.batch.items.get() + begin * of.k + first * groups.size(group);
-      Kind::run(groups, group, panel, batch, blocks, sums + begin);
+      const std::int64_t begin = groups.begin(group), size = groups.size(group);
+      auto* const sums = all + begin;
+      float* const group_out = out + of.ldc * begin;
+      if (first == 0) std::fill_n(sums, size, typename Kind::Sums{});
+      const auto* const batch = own.batch.items.get() + begin * of.k + first * size;
+      Kind::run(groups, group, panel, batch, blocks, sums, {last ? group_out : nullptr, of.ldc});
+      for (std::int64_t column = 0; last && column < size; ++column)
+        sums[column].finish(group_out + of.ldc * column, count);
     }
   }
-  for (std::int64_t column = 0; column < columns; ++column)
-    sums[column].finish(out + of.ldc * column, count);
 }
 
 // Computes a turn whose batch rows are converted.

@@ -168,6 +168,18 @@ void multiply_panel(const PanelBlock* panel, const BatchBlock* batch, std::int64
   }
 }
 
+// Where the results of a group go once its last blocks are added: a cache line per batch row, each
+// far from the other. They are prefetched one at a time, because many at once are waited for.
+struct ResultLines {
+  const float* first;  // or null
+  std::int64_t distance;
+
+  void prefetch(std::int64_t row, std::int64_t count) const {
+    if (first != nullptr && row < count)
+      _mm_prefetch(reinterpret_cast<const char*>(first + distance * row), _MM_HINT_T0);
+  }
+};
+
 // Prefetches the weights for a panel's block, of kBytes bytes, from `ahead` on.
 template <std::int64_t kBytes>
 void prefetch_blocks(const char* ahead, std::int64_t block) {

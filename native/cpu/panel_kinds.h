@@ -95,7 +95,7 @@ struct Blocks : Format {
   template <int kCount>
   static constexpr auto multiplied = multiply_panel<Format, kCount>;
   static void run(const Groups& groups, std::int64_t group, const Panel* panel, const Column* batch,
-                  std::int64_t blocks, Sums* sums) {
+                  std::int64_t blocks, Sums* sums, const ResultLines&) {
     run_kernel<Blocks>(groups, group, panel, batch, blocks, sums);
   }
 };
@@ -132,7 +132,7 @@ struct SuperBlocks : Format {
   template <int kCount>
   static constexpr auto multiplied = multiply_super_panel<Format, kCount>;
   static void run(const Groups& groups, std::int64_t group, const Panel* panel, const Column* batch,
-                  std::int64_t blocks, Sums* sums) {
+                  std::int64_t blocks, Sums* sums, const ResultLines&) {
     run_kernel<SuperBlocks>(groups, group, panel, batch, blocks, sums);
   }
 };
@@ -146,7 +146,7 @@ template <typename Format>
 struct TileBlocks : Blocks<Format> {
   using typename Blocks<Format>::Panel;
   using typename Blocks<Format>::Column;
-  static constexpr std::int64_t kPanelBlocks = 16;
+  static constexpr std::int64_t kPanelBlocks = 20;
   static constexpr int kMostRowsAlone = 0;
   static constexpr bool kByTiles = true;
   static constexpr int kColumns = kTileRows;
@@ -154,13 +154,13 @@ struct TileBlocks : Blocks<Format> {
   static constexpr auto interleaved = interleave_signed<Format>;
 
   static void run(const Groups& groups, std::int64_t group, const Panel* panel, const Column* batch,
-                  std::int64_t blocks, PanelSums* sums) {
+                  std::int64_t blocks, PanelSums* sums, const ResultLines& results) {
     constexpr bool kMinimum = Format::kHasMinimum;
     const auto index = static_cast<std::size_t>(groups.size(group) - 1);
     if (group < groups.larger)
-      kTileKernels<kMinimum, kLargerGroup>[index](panel, batch, blocks, sums);
+      kTileKernels<kMinimum, kLargerGroup>[index](panel, batch, blocks, sums, results);
     else
-      kTileKernels<kMinimum, kSmallerGroup>[index](panel, batch, blocks, sums);
+      kTileKernels<kMinimum, kSmallerGroup>[index](panel, batch, blocks, sums, results);
   }
 };
 
@@ -176,12 +176,14 @@ struct TileSuperBlocks : SuperBlocks<Format> {
   static constexpr auto interleaved = interleave_scaled<Format>;
 
   static void run(const Groups& groups, std::int64_t group, const Panel* panel, const Column* batch,
-                  std::int64_t blocks, SuperSums* sums) {
+                  std::int64_t blocks, SuperSums* sums, const ResultLines& results) {
     const int count = static_cast<int>(groups.size(group));
     if (group < groups.larger)
-      multiply_super_panel_by_tiles<Format, kLargerGroup>(panel, batch, blocks, count, sums);
+      multiply_super_panel_by_tiles<Format, kLargerGroup>(panel, batch, blocks, count, sums,
+                                                          results);
     else
-      multiply_super_panel_by_tiles<Format, kSmallerGroup>(panel, batch, blocks, count, sums);
+      multiply_super_panel_by_tiles<Format, kSmallerGroup>(panel, batch, blocks, count, sums,
+                                                           results);
   }
 };
 

@@ -91,9 +91,13 @@ function readOptions() {
   };
 }
 
-// What was asked, without what changes no figure.
+// What was asked, without what changes no figure, and without this machine's paths.
 function commandLine() {
-  const words = process.argv.slice(2).filter((word) => word !== "--write" && word !== "--check");
+  const places = { "--before": "FOLDER", "--guidellm": "PROGRAM" };
+  const words = process.argv
+    .slice(2)
+    .map((word, at, all) => places[all[at - 1]] ?? word)
+    .filter((word) => word !== "--write" && word !== "--check");
   return ["npm run bench --", ...words].join(" ");
 }
 
