@@ -63,6 +63,8 @@ foreach(target IN LISTS cpu_targets)
     infernode_rename_upstream(${target} ops.cpp
       ggml_compute_forward_flash_attn_ext infernode_upstream_flash_attn_ext)
     infernode_rename_upstream(${target} repack.cpp ggml_n_dims infernode_repacked_dimensions)
+    infernode_rename_upstream(${target} traits.cpp
+      ggml_cpu_extra_compute_forward infernode_upstream_extra_compute_forward)
     get_target_property(sources ${target} SOURCES)
     if("ggml-cpu/arch/x86/quants.c" IN_LIST sources)
       infernode_rename_upstream(${target} arch/x86/quants.c

@@ -71,5 +71,12 @@ template <int kSums, int kRows, int kColumns>
   __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kRows), "i"(kColumns));
 }
 
+// The same in pairs of BF16 values, whose products are added to 32-bit floats.
+template <int kSums, int kRows, int kColumns>
+[[gnu::always_inline]] inline void multiply_bf16_tiles() {
+  __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kRows),
+                   "i"(kColumns));
+}
+
 }  // namespace infernode_panels
 #endif

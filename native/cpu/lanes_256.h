@@ -224,6 +224,24 @@ inline void store_first(float* to, int count, Floats value) {
   std::memcpy(to, all, static_cast<std::size_t>(count) * sizeof(float));
 }
 
+// --- one register of floats --------------------------------------------------------
+using FloatRegister = __m256;
+constexpr int kFloatsEach = 8;
+inline FloatRegister zero_float_register() { return _mm256_setzero_ps(); }
+inline FloatRegister load_float_register(const float* from) { return _mm256_load_ps(from); }
+inline void store(float* to, FloatRegister value) { _mm256_store_ps(to, value); }
+inline FloatRegister add(FloatRegister a, FloatRegister b) { return _mm256_add_ps(a, b); }
+inline FloatRegister multiply_add(FloatRegister a, FloatRegister b, FloatRegister c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+inline FloatRegister floats_of_f16(const std::uint16_t* from) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+inline FloatRegister floats_of_bf16(const std::uint16_t* from) {
+  const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(words), 16));
+}
+
 inline __m128i halves_added(__m256i all) {
   return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }

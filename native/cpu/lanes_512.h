@@ -139,6 +139,19 @@ inline void store_first(float* to, int count, Floats value) {
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << count) - 1), value);
 }
 
+// --- one register of floats --------------------------------------------------------
+using FloatRegister = __m512;
+constexpr int kFloatsEach = 16;
+inline FloatRegister zero_float_register() { return _mm512_setzero_ps(); }
+inline FloatRegister load_float_register(const float* from) { return _mm512_load_ps(from); }
+inline FloatRegister floats_of_f16(const std::uint16_t* from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+inline FloatRegister floats_of_bf16(const std::uint16_t* from) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(words), 16));
+}
+
 inline __m128i halves_added(__m256i all) {
   return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }

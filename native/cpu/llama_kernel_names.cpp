@@ -14,6 +14,11 @@ extern "C" __attribute__((visibility("default"))) const char* infernode_cpu_kern
          "panels of q5_0, q5_1, q4_0, q4_1, q4_K, q5_K and q6_K\n"
          "attention\n"
 #endif
+#if defined(INFERNODE_BF16_PRODUCTS)
+         "products of f16 and bf16\n"
+#elif defined(INFERNODE_F16_PRODUCTS)
+         "products of f16\n"
+#endif
 #if defined(INFERNODE_TILES)
          "AMX tiles\n"
 #endif

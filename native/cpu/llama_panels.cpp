@@ -2,7 +2,6 @@
 
 #ifdef INFERNODE_PANELS
 #include <algorithm>
-#include <memory>
 
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
@@ -35,20 +34,6 @@ struct Product : Sizes {
         a(static_cast<const typename Kind::Block*>(weights)),
         b(static_cast<const typename Kind::Batch*>(batch)),
         c(out) {}
-};
-
-template <typename Item>
-struct Room {
-  std::unique_ptr<Item[]> items;
-  std::int64_t size = 0;
-
-  Item* hold(std::int64_t count) {
-    if (count > size) {
-      items.reset(new Item[static_cast<std::size_t>(count)]);
-      size = count;
-    }
-    return items.get();
-  }
 };
 
 // One thread's buffers, kept between products.
@@ -185,7 +170,7 @@ bool compute_share(const ggml_compute_params& params, const void* a, const void*
   }
   std::int64_t held = alone ? 0 : -1;  // batch rows from this one on are converted
   infernode_turns::share_out(
-      params, of.m, of.n, most, b,
+      params, of.m, of.n, most, b == params.wdata,
       [&](const Turn& turn) {
         if (held != turn.j) {
           const Groups groups(turn.columns, Kind::kColumns);

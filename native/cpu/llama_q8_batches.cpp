@@ -177,14 +177,15 @@ void compute_share(const ggml_compute_params& params, const Matrices& of, std::i
   thread_local Workspace batch;
   batch.hold(std::min(n, kMostColumns) * of.k);
   std::int64_t held = -1;  // batch rows from this one on are converted
-  infernode_turns::share_out(params, m, n, kMostColumns, of.b, [&](const Turn& turn) {
-    for (std::int64_t group = 0; held != turn.j && group < turn.columns; group += kColumns) {
-      spread(of, turn.j + group, std::min<std::int64_t>(kColumns, turn.columns - group),
-             batch.values.get() + group * of.k, batch.scales.get() + group * of.k);
-    }
-    held = turn.j;
-    compute_panel(of, turn, batch);
-  });
+  infernode_turns::share_out(
+      params, m, n, kMostColumns, of.b == params.wdata, [&](const Turn& turn) {
+        for (std::int64_t group = 0; held != turn.j && group < turn.columns; group += kColumns) {
+          spread(of, turn.j + group, std::min<std::int64_t>(kColumns, turn.columns - group),
+                 batch.values.get() + group * of.k, batch.scales.get() + group * of.k);
+        }
+        held = turn.j;
+        compute_panel(of, turn, batch);
+      });
 }
 
 #endif

@@ -3,6 +3,7 @@
 // result does not depend on how many rows are computed, and the mapped file is the only copy.
 // Matrices of experts, which panels do not compute, are still repacked.
 #include "ggml.h"
+#include "llama_floats.h"
 #include "llama_panels.h"
 
 // Replaces ggml_n_dims() where ggml decides whether to repack a matrix: a matrix that reports
@@ -21,8 +22,9 @@ extern "C" int infernode_repacked_dimensions(const ggml_tensor* tensor) {
 extern "C" bool infernode_amx_is_contiguous(const ggml_tensor* tensor) {
 #ifdef INFERNODE_TILES
   using namespace infernode_panels;
-  if (ggml_n_dims(tensor) <= 2 && computes(tensor->type) && !computes_packed(tensor->type))
-    return false;
+  const bool ours = (computes(tensor->type) && !computes_packed(tensor->type)) ||
+                    infernode_floats::computes(tensor->type);
+  if (ggml_n_dims(tensor) <= 2 && ours) return false;
 #endif
   return ggml_is_contiguous(tensor);
 }

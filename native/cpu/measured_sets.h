@@ -1,7 +1,7 @@
 // The instruction sets on which infernode's routines were measured to be faster than ggml's
-// (docs/decisions/0021, 0023, 0058, 0076, 0079). On any other set ggml's own routines run: the set
-// may give ggml a routine that ours was never compared with. Decided at compile time, since each
-// CPU variant of the backend is compiled separately. A new measurement adds its set here.
+// (docs/decisions/0021, 0023, 0058, 0076, 0079, 0080). On any other set ggml's own routines run:
+// the set may give ggml a routine that ours was never compared with. Decided at compile time, since
+// each CPU variant of the backend is compiled separately. A new measurement adds its set here.
 #pragma once
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__) && !defined(__AVX512F__)
@@ -32,4 +32,10 @@
 // Tiles of AMX, beside panels in 512-bit registers.
 #if INFERNODE_PANELS == 512 && defined(__AMX_TILE__) && defined(__AMX_INT8__) && defined(__linux__)
 #define INFERNODE_TILES 1
+#endif
+
+// Products of F16 and BF16 weights (llama_floats.h), for each type where it was measured.
+#if defined(INFERNODE_TILES)
+#define INFERNODE_F16_PRODUCTS 1
+#define INFERNODE_BF16_PRODUCTS 1
 #endif

@@ -5,6 +5,7 @@
 
 #include "amx_kernels.h"
 #include "packed_panels.h"
+#include "rooms.h"
 #include "super_rows.h"
 
 #ifdef INFERNODE_PANELS
@@ -15,16 +16,6 @@
 #include <utility>
 
 namespace infernode_panels {
-
-// Groups of batch rows of almost equal size, none larger than the registers allow.
-struct Groups {
-  std::int64_t count, each, larger;  // the first `larger` groups have one row more
-
-  Groups(std::int64_t columns, std::int64_t most)
-      : count((columns + most - 1) / most), each(columns / count), larger(columns % count) {}
-  std::int64_t begin(std::int64_t group) const { return group * each + std::min(group, larger); }
-  std::int64_t size(std::int64_t group) const { return each + (group < larger ? 1 : 0); }
-};
 
 template <typename Kind>
 using PanelKernel = void(const typename Kind::Panel*, const typename Kind::Column*, std::int64_t,

@@ -28,13 +28,12 @@ inline std::int64_t weight_rows(std::int64_t m, std::int64_t threads) {
 
 // Calls `take` with each of this thread's turns of m weight rows times n batch rows, at most `most`
 // of these at a time. Turns are counted by a counter that ggml resets before each operation. Of
-// several products in one operation only the first, whose batch is at the start of the work buffer,
-// finds it reset; the turns of the others are assigned cyclically.
-// Weight rows are divided at multiples of `together`.
+// several products in one operation only the first finds it reset (`counted`; ggml puts its batch
+// at the start of the work buffer); the turns of the others are assigned cyclically. Weight rows
+// are divided at multiples of `together`.
 template <typename Take>
 void share_out(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t most,
-               const void* batch, const Take& take, std::int64_t together = 1) {
-  const bool counted = batch == params.wdata;
+               bool counted, const Take& take, std::int64_t together = 1) {
   const std::int64_t rows = (weight_rows(m, params.nth) + together - 1) / together * together;
   const std::int64_t shares = (m + rows - 1) / rows;
   const std::int64_t turns = shares * ((n + most - 1) / most);

@@ -11,6 +11,7 @@ const database = JSON.parse(readFileSync(path.join(root, ".build/release/compile
 const kernels = {
   attention: "llama_attention.cpp",
   batches: "llama_q8_batches.cpp",
+  floats: "llama_floats.cpp",
   panels: "llama_panels.cpp",
 };
 const ggml = path.join(path.dirname(path.dirname(sourceNamed("ggml-cpu/ops.cpp"))), "ggml-cpu");
@@ -63,16 +64,21 @@ describe("a kernel compiles against upstream's headers", () => {
   const params = "const struct ggml_compute_params * params";
   const attention = `void ggml_compute_forward_flash_attn_ext(${params}, struct ggml_tensor * dst);`;
 
+  const extra =
+    "bool ggml_cpu_extra_compute_forward(struct ggml_compute_params * params, struct ggml_tensor * op);";
+
   it.each([
     ["as they are", kernels.attention, "ops.h", attention, attention],
     ["as they are", kernels.batches, "llamafile/sgemm.h", "int, int, int);", "int, int, int);"],
     ["as they are", kernels.panels, "ggml-common.h", "#define QK4_1 32", "#define QK4_1 32"],
+    ["as they are", kernels.floats, "traits.h", extra, extra],
   ])("%s: %s", patience, (_, kernel, header, before, after) => {
     expect(compileAgainst(kernel, header, before, after)).toMatchObject({ compiles: true, errors: "" });
   });
 
   it.each([
     ["another parameter", kernels.attention, "ops.h", attention, attention.replace("dst)", "dst, int more)")],
+    ["another parameter", kernels.floats, "traits.h", extra, extra.replace("op)", "op, int more)")],
     ["another result", kernels.attention, "ops.h", attention, attention.replace("void", "bool")],
     [
       "another name",
@@ -127,6 +133,8 @@ describe.runIf(process.arch === "x64")("each routine is there where it was measu
     [kernels.panels, "INFERNODE_PANELS 512", withVnni],
     [kernels.panels, "INFERNODE_PANELS 256", of256Bits],
     [kernels.panels, "INFERNODE_TILES 1", ["sapphirerapids"]],
+    [kernels.floats, "INFERNODE_F16_PRODUCTS 1", ["sapphirerapids"]],
+    [kernels.floats, "INFERNODE_BF16_PRODUCTS 1", ["sapphirerapids"]],
   ];
 
   it.each(measured)("%s: %s", patience, (kernel, macro, sets) => {

@@ -49,20 +49,27 @@ class CpuLibrary {
     return reinterpret_cast<Function*>(dlsym(library_, name));
   }
 
-  // Whether our sums of weights of this type are taken in an order of their own (native/cpu).
-  bool has_panels(ggml_type type) const {
-    auto* names = function<const char*()>("infernode_cpu_kernels");
-    if (names == nullptr) return false;
-    const std::string_view all(names());
-    const std::size_t begin = all.find("panels of ");
-    if (begin == std::string_view::npos) return false;
-    const std::string_view panels = all.substr(begin, all.find('\n', begin) - begin);
-    return panels.find(ggml_type_name(type)) != std::string_view::npos;
+  // Whether panels multiply weights of this type (native/cpu).
+  bool has_panels(ggml_type type) const { return names("panels of ", type); }
+  // Whether sums of weights of this type are taken in an order of our own.
+  bool has_own_sums(ggml_type type) const {
+    return has_panels(type) || names("products of ", type);
   }
 
   ggml_backend_reg_t registry() const { return registry_; }
 
  private:
+  // Whether the line of the library's routines that begins so names the type.
+  bool names(std::string_view beginning, ggml_type type) const {
+    auto* routines = function<const char*()>("infernode_cpu_kernels");
+    if (routines == nullptr) return false;
+    const std::string_view all(routines());
+    const std::size_t begin = all.find(beginning);
+    if (begin == std::string_view::npos) return false;
+    const std::string_view line = all.substr(begin, all.find('\n', begin) - begin);
+    return line.find(std::string(" ") + ggml_type_name(type)) != std::string_view::npos;
+  }
+
   CpuLibrary(void* library, ggml_backend_reg_t registry) : library_(library), registry_(registry) {}
 
   static void* open(const std::string& path) {
