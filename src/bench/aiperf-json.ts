@@ -5,6 +5,7 @@
 import type { BenchmarkResult } from "./benchmark.js";
 import type { RepeatFigures } from "./figures.js";
 import type { Load } from "./load.js";
+import type { PointResult } from "./point.js";
 import { type Distribution, populationDeviation } from "./statistics.js";
 
 /** The form's own number, which its readers look at: the one that has `count` and `sum`, as AIPerf 0.13 reads it. */
@@ -12,12 +13,12 @@ const schemaVersion = "1.1";
 
 /** One text for each repeat of each load point, since one of AIPerf's files is one run. */
 export function aiperfJsons(result: BenchmarkResult): readonly string[] {
-  return result.points.flatMap(({ load, repeats }) =>
-    repeats.map((repeat) => `${JSON.stringify(run(result, load, repeat), null, 2)}\n`),
+  return result.points.flatMap((point) =>
+    point.repeats.map((repeat) => `${JSON.stringify(run(result, point, repeat), null, 2)}\n`),
   );
 }
 
-function run(result: BenchmarkResult, load: Load, repeat: RepeatFigures) {
+function run(result: BenchmarkResult, { load, overall }: PointResult, repeat: RepeatFigures) {
   const { requests, wallMs, tokens, latency, errors } = repeat;
   const seconds = wallMs === null || wallMs === 0 ? null : wallMs / 1000;
   const rate = (count: number, unit: string) =>
@@ -33,6 +34,7 @@ function run(result: BenchmarkResult, load: Load, repeat: RepeatFigures) {
     inter_token_latency: spread("ms", latency.tpotMs),
     inter_chunk_latency: spread("ms", latency.itlMs),
     output_token_throughput: rate(output, "tokens/sec"),
+    output_token_throughput_per_gpu: rate(output / overall.gpus, "tokens/sec/gpu"),
     total_token_throughput: rate(input + output, "tokens/sec"),
     output_token_throughput_per_user: spread("tokens/sec/user", latency.userTokensPerSecond),
     output_sequence_length: spread("tokens", tokens.outputTokens),

@@ -186,6 +186,7 @@ describe("AIPerf", () => {
       "total_token_throughput",
       "goodput",
     ],
+    "output_token_throughput_per_gpu", // its plots ask for it, and compute it from telemetry where there is some
     ...["good_request_count", "total_osl", "total_isl", "benchmark_duration", "error_request_count"],
   ];
   const ofSpread = [
