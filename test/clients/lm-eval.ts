@@ -18,6 +18,8 @@ interface Accuracy {
   readonly stderr: number;
 }
 
+const rounded = (value: number) => value.toFixed(3);
+
 export const lmEval: ProgramClient = {
   name: "Python: lm-eval",
   reason: reason ?? (existsSync(model) ? undefined : "`npm run models:real` fetches its model"),
@@ -25,17 +27,17 @@ export const lmEval: ProgramClient = {
   patience: 30 * 60_000, // transformers computes in F32 on the CPU
   checks: {
     more: {
-      calls: "loglikelihood: 200 items with transformers' accuracy",
+      calls: "loglikelihood of 200 items",
       async run() {
         const server = await serveInProcess([model]);
         try {
           const args = [tool, server.url, model, program ?? ""];
           const { stdout } = await promisify(execFile)(process.execPath, args);
           const { served, hf } = JSON.parse(stdout) as Record<"served" | "hf", Accuracy>;
-          const told = `lm-eval: ${served.acc} of the served model, ${hf.acc} by transformers, ± ${hf.stderr}`;
-          console.log(told);
-          if (hf.acc < 0.5) throw new Error(`the model should know most of it; ${told}`);
+          const told = `accuracy ${rounded(served.acc)}, transformers' ${rounded(hf.acc)} ± ${rounded(hf.stderr)}`;
+          if (hf.acc < 0.5) throw new Error(`the model should know most of it: ${told}`);
           if (Math.abs(served.acc - hf.acc) > hf.stderr) throw new Error(told);
+          return told;
         } finally {
           await server.stop();
         }

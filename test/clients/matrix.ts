@@ -25,7 +25,8 @@ export type Use = (typeof uses)[number];
 export interface Check {
   /** What of the client is called; several where "more" names them. */
   readonly calls: string;
-  readonly run: (place: Place) => Promise<void>;
+  /** @returns text is a figure for the page */
+  readonly run: (place: Place) => Promise<unknown>;
 }
 
 /** A client and what is tried of it; a use that is not named does not exist there. */
@@ -70,8 +71,8 @@ Base URLs: OpenAI's clients take \`http://HOST:PORT/v1\`, Anthropic's \`http://H
 [OpenAI's API](openai.md).
 `;
 
-/** Of a use, whether its check passed; undefined: it was never run. */
-export type Works = (client: Client, use: Use) => boolean | undefined;
+/** Of a use, whether its check passed, and its figure where it has one; undefined: it was never run. */
+export type Works = (client: Client, use: Use) => boolean | string | undefined;
 
 /** @param title a client's first cell */
 export function page(clients: readonly Client[], works: Works, title: (client: Client) => string): string {
@@ -80,7 +81,8 @@ export function page(clients: readonly Client[], works: Works, title: (client: C
     if (check === undefined) return "–";
     const passed = works(client, use);
     if (passed === undefined) return "not run";
-    return `${passed ? "✓" : "**fails**"} \`${check.calls}\``;
+    const figure = typeof passed === "string" ? `: ${passed}` : "";
+    return `${passed === false ? "**fails**" : "✓"} \`${check.calls}\`${figure}`;
   };
   const row = (client: Client) =>
     `| ${[title(client), ...uses.map((use) => cell(client, use))].join(" | ")} |`;

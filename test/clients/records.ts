@@ -10,7 +10,8 @@ export interface ClientRecord {
   readonly date: string;
   /** What was run, such as "Python: openai 3.57". */
   readonly ran: string;
-  readonly works: Partial<Readonly<Record<Use, boolean>>>;
+  /** Whether each use passed; its figure where it has one. */
+  readonly works: Partial<Readonly<Record<Use, boolean | string>>>;
 }
 export type ClientRecords = Readonly<Record<string, ClientRecord>>;
 
@@ -23,11 +24,11 @@ export function readRecords(): ClientRecords {
 /**
  * The records after a run of the clients: a client that was run and showed what its record says keeps it, date
  * and all; one that was skipped keeps it too, or has none.
- * @param works of a client that was run, whether a use of it passed
+ * @param works of a client that was run, whether a use of it passed, or its figure
  */
 export function updatedRecords(
   clients: readonly ProgramClient[],
-  works: (client: ProgramClient, use: Use) => boolean,
+  works: (client: ProgramClient, use: Use) => boolean | string,
   today: string,
 ): ClientRecords {
   const recorded = readRecords();

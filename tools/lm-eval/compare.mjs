@@ -16,12 +16,18 @@ const kHere = path.dirname(fileURLToPath(import.meta.url));
 const kTask = "infernode_mc";
 const kOutput = 64 * 1024 * 1024; // bytes: lm-eval's progress bars
 
-// Nothing is downloaded: the task and the model are files.
-const kOffline = { HF_HUB_OFFLINE: "1", HF_DATASETS_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };
+// Nothing is downloaded: the task and the model are files. Threads of OpenMP spin while they wait for each other,
+// which on a machine that does other things makes transformers many times slower than one thread is.
+const kEnvironment = {
+  HF_HUB_OFFLINE: "1",
+  HF_DATASETS_OFFLINE: "1",
+  TOKENIZERS_PARALLELISM: "false",
+  OMP_NUM_THREADS: "1",
+};
 
 async function compare(url, model, python = pythonPlace) {
   const folder = mkdtempSync(path.join(os.tmpdir(), "infernode-lm-eval-"));
-  const env = { ...process.env, ...kOffline, HF_HOME: path.join(folder, "cache") };
+  const env = { ...process.env, ...kEnvironment, HF_HOME: path.join(folder, "cache") };
   const run = (program, args) => promisify(execFile)(program, args, { env, maxBuffer: kOutput });
   const [task, checkpoint] = [path.join(folder, "task"), path.join(folder, "checkpoint")];
   const accuracy = async (kind, modelArgs, more = []) => {
@@ -39,7 +45,12 @@ async function compare(url, model, python = pythonPlace) {
       "local-completions",
       `model=${data[0].id},base_url=${url}/v1/completions,tokenizer=${checkpoint},num_concurrent=8`,
     );
-    const hf = await accuracy("hf", `pretrained=${checkpoint},dtype=float32`, ["--device", "cpu"]);
+    const hf = await accuracy("hf", `pretrained=${checkpoint},dtype=float32`, [
+      "--device",
+      "cpu",
+      "--batch_size",
+      "16",
+    ]);
     return { served, hf };
   } finally {
     rmSync(folder, { recursive: true, force: true });
