@@ -4,13 +4,13 @@
 // of letters and digits only, whose schemas have the right types and nothing else. In
 // what it answers, the true names are put back, and where a stand-in's rule is, the
 // rule that we write of the true schema.
-import { z } from "zod";
 import { gbnfLiteral } from "../constraints/gbnf.js";
 import { GrammarRules } from "../constraints/grammar-rules.js";
 import { SchemaWriter } from "../constraints/schema.js";
 import type { Json, Keywords, Parts } from "../constraints/schema-parts.js";
 import { parsedJson } from "../well-formed.js";
 import type { AnswerFormat } from "./answer.js";
+import { savedParser, type TaggedArgument, TaggedTexts } from "./tagged-texts.js";
 import type { Tool } from "./tools.js";
 
 const shareOfTools = 0.4; // of a grammar; the rest is the format's
@@ -48,7 +48,8 @@ export class StandIns {
   readonly #option: "tools" | "jsonSchema";
   #rules: GrammarRules;
   /** Our rules by the alias and what of it: "argAlias3z-item". */
-  readonly #ours = new Map<string, string>();
+  readonly #ours = new Map<string, TaggedArgument>();
+  readonly #tagged: TaggedTexts;
   readonly #schemaRule: string = "";
 
   /** @throws InferenceError INVALID_OPTION for a schema of the answer that cannot be honoured */
@@ -56,6 +57,11 @@ export class StandIns {
     // Tools that are too large are held to less: what is refused is the schema.
     this.#option = schema === undefined ? "tools" : "jsonSchema";
     this.#rules = new GrammarRules(this.#option, shareOfTools);
+    this.#tagged = new TaggedTexts(
+      (place) => this.#ours.get(place),
+      (text) => this.#restoredText(text),
+      (line) => this.#restoredRule(line),
+    );
     this.tools = this.#allTools(tools);
     if (schema === undefined) return;
     this.schema = { const: schemaMark };
@@ -73,7 +79,7 @@ export class StandIns {
     return {
       ...answer,
       parser,
-      grammar: answer.grammar === "" ? "" : this.#restoredGrammar(answer.grammar),
+      grammar: answer.grammar === "" ? "" : this.#restoredGrammar(answer.grammar, answer.parser),
       ends: named(answer.ends),
       words: named(answer.words),
       triggers: answer.triggers.map(({ word, begins }) => ({
@@ -102,7 +108,7 @@ export class StandIns {
       writer.parts(parameters, "#"),
       writer.parts({ type: "object" }, "#"),
     ]);
-    this.#ours.set(own, writer.write(parts));
+    this.#set(own, parts, writer);
     const shape = this.#object(parts, writer, 0);
     return { type: "function", function: { name: own, parameters: shape } };
   }
@@ -123,15 +129,15 @@ export class StandIns {
     for (const { name, value, isRequired } of declared) {
       if (this.#names.length >= mostNames) break;
       const own = this.#alias("arg", name);
-      properties[own] = this.#value(value, own, writer, depth + 1);
+      properties[own] = this.#value(value, own, writer, depth + 1, isRequired);
       if (isRequired) required.push(own);
     }
     return { type: "object", properties, required };
   }
 
   /** @param place the alias it belongs to, and what of it */
-  #value(parts: Parts, place: string, writer: SchemaWriter, depth: number): object {
-    this.#ours.set(place, writer.write(parts));
+  #value(parts: Parts, place: string, writer: SchemaWriter, depth: number, isRequired = false): object {
+    this.#set(place, parts, writer, isRequired);
     if (parts.length === 0) return {};
     const alternatives = writer.alternatives(parts);
     const kinds = alternatives.flatMap((each) => writer.types(each).map((type) => ({ type, each })));
@@ -140,7 +146,7 @@ export class StandIns {
     if (isSimple && types.length > 1) return { anyOf: types.map((type) => ofType[type]) };
     const shapes = (isSimple ? kinds.slice(0, 1) : kinds).map(({ type, each }, index) => {
       const here = isSimple ? place : `${place}-${index}`;
-      if (!isSimple) this.#ours.set(here, writer.write(each));
+      if (!isSimple) this.#set(here, each, writer);
       if (type === "object") return this.#object(each, writer, depth);
       if (type !== "array" || depth >= deepest) return ofType[type];
       const items = writer.items(each);
@@ -152,6 +158,23 @@ export class StandIns {
     return shapes.length > 1 ? { anyOf: shapes } : (shapes[0] ?? {});
   }
 
+  /** What of the schema stands at a place. */
+  #set(place: string, parts: Parts, writer: SchemaWriter, isRequired = false): void {
+    const { document } = writer;
+    const types = parts.length === 0 ? [] : writer.alternatives(parts).flatMap((each) => writer.types(each));
+    const others = types.filter((type) => type !== "string");
+    const isText = types.includes("string");
+    const rest =
+      isText && others.length > 0 ? document.together([parts, writer.parts({ type: others }, "#")]) : [];
+    this.#ours.set(place, {
+      json: writer.write(parts),
+      texts: isText ? writer.texts(parts) : undefined,
+      others: rest.length > 0 ? writer.write(rest) : undefined,
+      isRequired,
+      items: types.includes("array") ? writer.counts(parts) : undefined,
+    });
+  }
+
   #name(index: string): string {
     return this.#names[Number(index)] ?? "";
   }
@@ -160,9 +183,16 @@ export class StandIns {
     return text.replace(alias, (_, index: string) => this.#name(index));
   }
 
+  #restoredRule(line: string): string {
+    return line.replace(classOrLiteral, (part) => {
+      if (part.startsWith("[")) return part;
+      return part.replace(alias, (_, index: string) => gbnfLiteral(this.#name(index)).slice(1, -1));
+    });
+  }
+
   #restoredParser(saved: string): string | undefined {
     if (saved === "") return "";
-    const known = savedSchema.safeParse(parsedJson(saved));
+    const known = savedParser.safeParse(parsedJson(saved));
     if (!known.success) return undefined;
     const { parsers, ...rest } = known.data;
     const restored = parsers.map((parser) => ({
@@ -173,26 +203,20 @@ export class StandIns {
     return JSON.stringify({ parsers: restored, ...rest });
   }
 
-  #restoredGrammar(grammar: string): string {
-    const lines = grammar.split("\n").map((line) => {
+  #restoredGrammar(grammar: string, parser: string): string {
+    const written = grammar.split("\n");
+    const saved = savedParser.safeParse(parsedJson(parser));
+    const bound = saved.success ? this.#tagged.bound(written, saved.data) : written;
+    const lines = bound.map((line) => {
       const [, name, own, rest] = schemaRule.exec(line) ?? [];
-      const ours = name && this.#ours.get(`${own}${rest}`);
+      const ours = name && this.#ours.get(`${own}${rest}`)?.json;
       if (ours) return `${name} ::= ${ours}`;
       const literal = gbnfLiteral(JSON.stringify(schemaMark));
-      return line.replace(literal, this.#schemaRule).replace(classOrLiteral, (part) => {
-        if (part.startsWith("[")) return part;
-        return part.replace(alias, (_, index: string) => gbnfLiteral(this.#name(index)).slice(1, -1));
-      });
+      return this.#restoredRule(line.replace(literal, this.#schemaRule));
     });
-    return [...lines.filter((line) => line !== ""), ...this.#rules.lines].join("\n");
+    return [...lines.filter((line) => line !== ""), ...this.#rules.lines, ...this.#tagged.lines].join("\n");
   }
 }
-
-const savedSchema = z.looseObject({
-  parsers: z.array(
-    z.looseObject({ literal: z.string().optional(), delimiters: z.array(z.string()).optional() }),
-  ),
-});
 
 function namesOnly(parameters: Readonly<Record<string, unknown>>): Keywords {
   const { properties } = parameters as Keywords;

@@ -10,7 +10,6 @@ const maximumParts = 2_000_000;
 const mostRepeats = 2000;
 const mostRepeatsTogether = 40_000;
 const space = "space";
-const prefix = "j";
 
 /** Collects rules; each belongs to one grammar. */
 export class GrammarRules {
@@ -18,6 +17,7 @@ export class GrammarRules {
   readonly space = space;
   readonly #option: string;
   readonly #share: number;
+  readonly #prefix: string;
   readonly #lines: string[] = [];
   readonly #names = new Map<string, string>();
   #count = 0;
@@ -33,10 +33,12 @@ export class GrammarRules {
   /**
    * @param option what the grammar is made of, for errors
    * @param share how much of a grammar's limits these rules may take
+   * @param prefix what their names begin with
    */
-  constructor(option: string, share = 1) {
+  constructor(option: string, share = 1, prefix = "j") {
     this.#option = option;
     this.#share = share;
+    this.#prefix = prefix;
   }
 
   /** The name of a rule that says this. */
@@ -52,7 +54,7 @@ export class GrammarRules {
   /** A name whose rule is still to come. */
   reserve(): string {
     this.#count += 1;
-    return `${prefix}${this.#count}`;
+    return `${this.#prefix}${this.#count}`;
   }
 
   /** The rules that follow are made of what stands here in a schema. */

@@ -5,7 +5,7 @@
 // chain of references costs no stack.
 import { invalidOption } from "../errors.js";
 import { wellFormedJson } from "../well-formed.js";
-import { anything, type Expression } from "./expression.js";
+import { anything, choice, type Expression } from "./expression.js";
 import { expressionGrammar, quantifier } from "./expression-grammar.js";
 import { gbnfClass } from "./gbnf.js";
 import { GrammarRules, spaceRule } from "./grammar-rules.js";
@@ -14,6 +14,7 @@ import { itemsOf, writtenArray } from "./schema-arrays.js";
 import { integerExpression, numberExpression } from "./schema-numbers.js";
 import { declaredProperties, type Property, writtenObject } from "./schema-objects.js";
 import {
+  countsOf,
   type Json,
   type Keywords,
   type Parts,
@@ -55,6 +56,14 @@ export function schemaGrammar(schema: Readonly<Record<string, unknown>>): string
   remembered.set(text, grammar);
   for (const oldest of remembered.keys()) if (remembered.size > mostRemembered) remembered.delete(oldest);
   return grammar;
+}
+
+/** Strings, without quotes. */
+export interface AllowedTexts {
+  /** Those that a schema lists. */
+  readonly listed: readonly string[];
+  /** What others match. */
+  readonly free: Expression;
 }
 
 /** Writes the rules of one schema. */
@@ -153,6 +162,37 @@ export class SchemaWriter implements ValueWriter {
     const lists = this.alternatives(parts).map((each) => listedValues(each, this));
     const listed = lists.filter((list) => list !== undefined);
     return listed.length === lists.length ? listed.flat() : undefined;
+  }
+
+  /** How many items arrays may have that these parts allow. */
+  counts(parts: Parts): { readonly least: number; readonly most: number } {
+    return this.#leniently(
+      () => countsOf(parts, "minItems", "maxItems"),
+      () => ({ least: 0, most: Number.POSITIVE_INFINITY }),
+    );
+  }
+
+  /** The strings that these parts allow. */
+  texts(parts: Parts): AllowedTexts {
+    const listed: string[] = [];
+    const free: Expression[] = [];
+    for (const each of this.alternatives(parts)) {
+      if (!this.types(each).includes("string")) continue;
+      const values = this.#leniently(
+        () => listedValues(each, this),
+        () => undefined,
+      );
+      if (values !== undefined) {
+        listed.push(...values.filter((value) => typeof value === "string"));
+        continue;
+      }
+      const expression = this.#leniently(
+        () => stringExpression(each),
+        () => anything,
+      );
+      free.push(expression);
+    }
+    return { listed, free: choice(free) };
   }
 
   string(expression: Expression): string | undefined {

@@ -69,15 +69,11 @@ function reachable(grammar: string): ReadonlySet<string> {
 /** How far the schema of a tool's parameters binds a call's arguments. */
 function boundArguments(grammar: string): string {
   const names = reachable(grammar);
-  const rule = (text: string) =>
-    grammar
-      .split("\n")
-      .find((line) => line.endsWith(text))
-      ?.split(" ::= ")[0] ?? "";
-  const objects = [...grammar.matchAll(/^(\w+) ::= "\{" space \w+ space "\}"$/gm)];
-  if (objects.some(([, name = ""]) => names.has(name))) return "all";
-  const optional = /^tool-\w+ ::= .*\)\*/m.test(grammar) ? ", which may be missing" : "";
-  return `${names.has(rule("::= [1-9]")) ? "all but texts" : "their names"}${optional}`;
+  const rules = grammar.split("\n").filter((line) => names.has(line.split(" ::= ")[0] ?? ""));
+  const isBound = (text: RegExp) => rules.some((line) => text.test(line));
+  // The number of days, and the zone as a text or as JSON.
+  if (!isBound(/ ::= \[1-9\]$/)) return "their names";
+  return isBound(/"(?:\\")?utc(?:\\")?"/) ? "all" : "all but texts";
 }
 
 const isMarked = (words: readonly string[]) => !words.some((word) => word.startsWith("{"));
@@ -176,9 +172,8 @@ The forms of calls of the chat templates in llama.cpp's tree, and the text from 
 of its own accord (\`toolChoice: "auto"\`); \`get_time\` stands for the tool's name. "generic": the template has no form of its own, and
 calls have [the generic one](guides/tools.md#any-model). "a mark": the text occurs in calls only. "the tool's name": such calls are JSON and
 nothing else, which answers may be too; bound is JSON that begins as a call of one of the tools, with any white space, and other JSON is
-text. The last column says which arguments the grammar holds to the schema of the tool's parameters. Forms that write each argument
-between tags leave texts free ("all but texts": \`enum\`, \`pattern\` and lengths of strings are not enforced), and forms like Python's
-hold to the names alone. "which may be missing": also those that are required. Written by test/chat/free-calls.test.ts.
+text. The last column says which arguments the grammar holds to the schema of the tool's parameters; where a form writes a text between tags,
+a \`maxLength\` above 249 is not enforced. "their names": the tools' names alone. Written by test/chat/free-calls.test.ts.
 `;
     const head = ["| template | form | bound from | known by | arguments bound |", "|---|---|---|---|---|"];
     const page = [opening, ...head, ...[...rows.values()].sort(), ""].join("\n");

@@ -19,7 +19,7 @@ const parameters = {
 };
 const clock = { name: "get_time", description: "The time.", parameters };
 const weather = { name: "get-weather", description: "The weather." };
-const maxTokens = 250;
+const maxTokens = 400;
 
 const choices = {
   required: { tools: [clock], toolChoice: "required" },
