@@ -23,6 +23,11 @@ export interface OpenaiApiOptions {
   readonly names?: readonly string[] | undefined;
   /** Bytes of a body at most, where it is read here (`fetch` and `listener`). Default 20,000,000. */
   readonly maxBodyBytes?: number | undefined;
+  /**
+   * Tokens of the prompts that run and wait, together, one for 4 bytes of a body; a prompt that is alone may have
+   * more. Requests beyond it get 429. Default: any number.
+   */
+  readonly maxQueueTokens?: number | undefined;
   /** Told of every answer with a status of 500 and above. It must not throw. */
   readonly onFailure?: ((error: Error) => void) | undefined;
   /** Told of fields that neither OpenAI nor vLLM define, which are ignored. It must not throw. */
@@ -97,6 +102,7 @@ const schema = z.strictObject({
     .min(1, "a list of at least one name")
     .optional(),
   maxBodyBytes: integer(1, Number.MAX_SAFE_INTEGER).default(usualBodyBytes),
+  maxQueueTokens: integer(1, Number.MAX_SAFE_INTEGER).optional(),
   onFailure: callback<(error: Error) => void>().default(() => () => {}),
   onUnknownField: callback<(path: string) => void>().default(() => () => {}),
 });
@@ -110,7 +116,7 @@ const schema = z.strictObject({
  */
 export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
   const judged = judge("createOpenaiApi()", schema, options);
-  const { engine, model, maxBodyBytes, onFailure, onUnknownField } = judged;
+  const { engine, model, maxBodyBytes, maxQueueTokens, onFailure, onUnknownField } = judged;
   const [name = basename(model.path).replace(/\.gguf$/i, ""), ...others] = judged.names ?? [];
   const served = engineModel(model, engine, [name, ...others]);
   const never = new AbortController().signal;
@@ -118,7 +124,8 @@ export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
   const parts: OpenaiParts = {
     model: () => served,
     responses: new ResponseStore(),
-    admission: new Admission(() => Number.POSITIVE_INFINITY), // the engine's queue has the bound
+    // The engine's queue has the bound of requests.
+    admission: new Admission(() => Number.POSITIVE_INFINITY, maxQueueTokens),
     limitBytes: maxBodyBytes,
     stallMs,
     ending: never,
@@ -130,6 +137,7 @@ export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
       path: routeOf(path) + (/\?[^#]*/.exec(path)?.[0] ?? ""),
       method,
       signal: signal ?? closeOf(response),
+      bytes: maxQueueTokens === undefined ? undefined : bytesOf(body),
       body: async () => body,
     });
   const fetch = (request: Request) => openaiReply(parts, routeOf(request.url), request);
@@ -139,6 +147,15 @@ export function createOpenaiApi(options: OpenaiApiOptions): OpenaiApi {
     return written(await answer({ path, method, body, signal }));
   });
   return Object.freeze({ fetch, answer, listener });
+}
+
+/** Of a body that was read, as JSON. */
+function bytesOf(body: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(body) ?? "");
+  } catch {
+    return 0; // no JSON, which is refused as such
+  }
 }
 
 /** Aborts when the response closes. */

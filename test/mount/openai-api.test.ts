@@ -105,6 +105,23 @@ describe.each(Object.keys(frameworks))("mounted on %s", (framework) => {
     });
   });
 
+  it("refuses with 429 where the prompts under way would have too many tokens", async () => {
+    await withMounted(framework, { api: { maxQueueTokens: 100 } }, async ({ client, engine }) => {
+      const leaving = new AbortController();
+      const running = client.chat.completions.create(endless, { signal: leaving.signal });
+      await until(() => engine.stats().running === 1);
+      const short = { model: "tale", prompt: "Once", max_tokens: 1 };
+      await client.completions.create(short);
+      const refused = client.completions.create({ ...short, prompt: "Once upon a time ".repeat(30) });
+      await expect(refused).rejects.toMatchObject({ status: 429, code: "queue_full" });
+      await expect(refused).rejects.toThrow("more than 100 tokens");
+      leaving.abort();
+      await expect(running).rejects.toThrow("aborted");
+      await until(() => isIdle(engine));
+      await client.completions.create({ ...short, prompt: "Once upon a time ".repeat(30) }); // alone
+    });
+  });
+
   it("answers below any path of the host's", async () => {
     await withMounted(framework, { prefix: "/llm/v1" }, async ({ client }) => {
       const { choices } = await client.completions.create({ model: "tale", prompt: "Once", max_tokens: 2 });
