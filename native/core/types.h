@@ -136,7 +136,7 @@ struct GenerateParams {
   bool prompt_tokens = false;  // the prompt's tokens are published too
   bool ignore_eos = false;
   std::vector<std::string> stop;        // stop strings, non-empty UTF-8
-  bool include_stop = false;            // the text contains the stop string that ended it
+  bool include_stop = false;            // the answer contains the stop string or token that ended it
   std::vector<TokenId> stop_tokens;     // besides the model's end-of-generation tokens
   std::vector<TokenId> allowed_tokens;  // only these are chosen; empty: any
   std::vector<std::vector<TokenId>>

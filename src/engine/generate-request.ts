@@ -49,11 +49,11 @@ export interface GenerateOptions<Schema extends SchemaOption | undefined = Schem
   readonly promptLogProbs?: number | undefined;
   /** Tell the prompt's token ids: the result's `promptTokens`, and a `prompt` event. Default false. */
   readonly promptTokens?: boolean | undefined;
-  /** The stop string that ends the text is delivered too. Default false. */
+  /** The stop string or the token that ends the answer is delivered too, the token with its text. Default false. */
   readonly includeStop?: boolean | undefined;
   /**
    * Special tokens that the model generates are in the text, as the vocabulary spells them; an end
-   * token never is. Default false.
+   * token only with `includeStop`. Default false.
    */
   readonly showSpecial?: boolean | undefined;
   /**

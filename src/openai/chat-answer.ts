@@ -81,6 +81,7 @@ export async function* chatChunks(
     ...head,
     choices: [{ index, delta, logprobs: null, finish_reason: reason, ...more }],
   });
+  const last = shown.tokenIds ? { token_ids: [] } : {};
   const started = new Set<string>();
   let opened = false;
   for await (const event of run) {
@@ -92,9 +93,9 @@ export async function* chatChunks(
     }
     opened = true;
     if (event.type === "choice-end") {
-      yield chunk(event.choiceIndex, {}, finishReason(event.finishReason));
+      yield chunk(event.choiceIndex, {}, finishReason(event.finishReason), last);
     } else if (event.type === "end") {
-      if (n === 1) yield chunk(0, {}, finishReason(event.finishReason));
+      if (n === 1) yield chunk(0, {}, finishReason(event.finishReason), last);
       if (includeUsage) yield { ...head, choices: [], usage: usageObject(event.usage, run.repeated) };
     } else if (event.type !== "prompt" && saysSomething(event, shown)) {
       yield chunk(event.choiceIndex, deltaObject(event, started), null, {

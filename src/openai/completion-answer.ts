@@ -102,18 +102,26 @@ export async function* completionChunks(
   const opened = new Set<number>();
   for await (const [prompt, event] of merged<GenerationEvent>(runs.map(({ run }) => run))) {
     // Not before something came: a request that is refused begins no answer.
-    if (!opened.has(prompt)) yield* writer.opening(prompt, runs[prompt]?.echoed() ?? "", event);
+    if (!opened.has(prompt)) writer.open(prompt, runs[prompt]?.echoed() ?? "", event);
     opened.add(prompt);
     if (event.type === "end") {
       usages.push(event.usage);
-      if (n === 1) yield writer.chunk(prompt, "", finishReason(event.finishReason));
+      if (n === 1) yield* writer.end(prompt, finishReason(event.finishReason));
     } else if (event.type === "choice-end") {
-      yield writer.chunk(prompt * n + event.choiceIndex, "", finishReason(event.finishReason));
+      yield* writer.end(prompt * n + event.choiceIndex, finishReason(event.finishReason));
     } else if (event.type === "text-delta" && !readsOnly && writer.says(event)) {
       yield writer.delta(prompt * n + event.choiceIndex, event);
     }
   }
   if (includeUsage) yield { ...head, choices: [], usage: usageOfAll(usages, runs, form) };
+}
+
+/** What is told of a prompt with the first text of its choices. */
+interface Opening {
+  readonly echo: string;
+  /** Of the prompt in it. */
+  readonly logProbs: PromptEvent["logProbs"];
+  readonly ids: readonly number[] | undefined;
 }
 
 /** Writes the chunks of one answer. */
@@ -123,6 +131,7 @@ class ChunkWriter {
   readonly #form: CompletionForm;
   readonly #nameOf: TokenName;
   readonly #offsets = new Map<number, number>();
+  readonly #openings = new Map<number, Opening>();
 
   constructor(model: TextModel, head: object, form: CompletionForm) {
     this.#model = model;
@@ -131,43 +140,44 @@ class ChunkWriter {
     this.#nameOf = tokenName(model, form.shown);
   }
 
-  chunk(index: number, text: string, reason: string | null, more: object = {}): object {
-    return { ...this.#head, choices: [{ index, text, logprobs: null, finish_reason: reason, ...more }] };
-  }
-
-  /** What stands before the text of a prompt's choices; `event` is the first that came. */
-  *opening(prompt: number, echo: string, event: GenerationEvent): Generator<object, void, undefined> {
-    const { n, shown } = this.#form;
-    if (echo === "" && !shown.tokenIds && event.type !== "prompt") return;
-    const told = event.type === "prompt" ? this.#prompt(event, echo) : {};
-    if (echo === "" && Object.keys(told).length === 0) return;
-    for (let choice = 0; choice < n; choice += 1) {
-      this.#offsets.set(prompt * n + choice, echo.length);
-      yield this.chunk(prompt * n + choice, echo, null, told);
-    }
-  }
-
-  #prompt({ tokens, logProbs }: PromptEvent, echo: string): object {
-    const { shown, hasLogProbs } = this.#form;
-    const start = echo.length - lengthOf(this.#model, logProbs ?? []);
-    return {
-      ...(shown.echo &&
-        hasLogProbs && { logprobs: completionLogProbs(this.#model, logProbs, start, this.#nameOf) }),
-      ...(shown.tokenIds && { prompt_token_ids: tokens, token_ids: [] }),
-    };
+  /** Takes what is to be told of a prompt; `event` is the first that came of it. */
+  open(prompt: number, echo: string, event: GenerationEvent): void {
+    const { n, shown, hasLogProbs } = this.#form;
+    const told = event.type === "prompt" ? event : undefined;
+    const logProbs = shown.echo && hasLogProbs ? told?.logProbs : undefined;
+    const ids = shown.tokenIds ? told?.tokens : undefined;
+    if (echo === "" && logProbs === undefined && ids === undefined) return;
+    for (let choice = 0; choice < n; choice += 1)
+      this.#openings.set(prompt * n + choice, { echo, logProbs, ids });
   }
 
   says({ text, tokens, logProbs }: TextDeltaEvent): boolean {
     return text !== "" || logProbs !== undefined || (this.#form.shown.tokenIds && tokens.length > 0);
   }
 
-  delta(index: number, { text, tokens, logProbs }: TextDeltaEvent): object {
-    const offset = this.#offsets.get(index) ?? 0;
-    this.#offsets.set(index, offset + text.length);
-    return this.chunk(index, text, null, {
-      logprobs: completionLogProbs(this.#model, logProbs, offset, this.#nameOf),
+  delta(index: number, { text, tokens, logProbs }: Omit<TextDeltaEvent, "type" | "choiceIndex">): object {
+    const { echo = "", logProbs: before, ids } = this.#openings.get(index) ?? {};
+    this.#openings.delete(index);
+    const told = before ?? [];
+    const offset = (this.#offsets.get(index) ?? echo.length) - lengthOf(this.#model, told);
+    this.#offsets.set(index, (this.#offsets.get(index) ?? echo.length) + text.length);
+    const all = logProbs === undefined ? before : [...told, ...logProbs];
+    return this.#chunk(index, echo + text, null, {
+      logprobs: completionLogProbs(this.#model, all, offset, this.#nameOf),
+      ...(ids !== undefined && { prompt_token_ids: ids }),
       ...(this.#form.shown.tokenIds && { token_ids: tokens }),
     });
+  }
+
+  /** A choice's last chunks. */
+  *end(index: number, reason: string | null): Generator<object, void, undefined> {
+    // An answer without text has nothing else to tell it with.
+    if (this.#openings.has(index)) yield this.delta(index, { text: "", tokens: [] });
+    yield this.#chunk(index, "", reason, { ...(this.#form.shown.tokenIds && { token_ids: [] }) });
+  }
+
+  #chunk(index: number, text: string, reason: string | null, more: object): object {
+    return { ...this.#head, choices: [{ index, text, logprobs: null, finish_reason: reason, ...more }] };
   }
 }
 

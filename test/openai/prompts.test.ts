@@ -166,6 +166,29 @@ describe("ids of tokens", () => {
     expect(chatted.flatMap((chunk) => only(chunk).token_ids ?? [])).toHaveLength(4);
   });
 
+  it("return_token_ids tells them in every chunk of a stream, the prompt's with its first text, as vLLM does", async () => {
+    const asked = { return_token_ids: true, stream: true, max_tokens: 4, temperature: 0, ignore_eos: true };
+    for (const more of [
+      {},
+      { echo: true },
+      { echo: true, logprobs: 1 },
+      { n: 2 },
+      { max_tokens: 0, echo: true },
+    ]) {
+      const { events = [] } = await api.complete({ prompt, ...asked, ...more });
+      const chunks = (events as readonly Whole[]).map(only);
+      const first = chunks[0] as Choice;
+      expect([more, first.text.length > ("echo" in more ? prompt.length - 1 : 0)]).toEqual([more, true]);
+      expect([more, first.prompt_token_ids]).toEqual([more, await tokensOf(prompt)]);
+      expect([more, chunks.map((choice) => Array.isArray(choice.token_ids))]).toEqual([
+        more,
+        chunks.map(() => true),
+      ]);
+    }
+    const [, ...later] = ((await api.chat({ messages, ...asked })).events ?? []) as readonly Whole[];
+    expect(later.map((chunk) => Array.isArray(only(chunk).token_ids))).toEqual(later.map(() => true));
+  });
+
   it("return_tokens_as_token_ids names tokens by them", async () => {
     const asked = { return_tokens_as_token_ids: true, return_token_ids: true };
     const said = only(await complete({ ...asked, logprobs: 1 }));
@@ -251,6 +274,24 @@ describe("bounds of tokens and text", () => {
     const cut = only(await complete({ max_tokens: 12, stop }));
     const kept = only(await complete({ max_tokens: 12, stop, include_stop_str_in_output: true }));
     expect(kept.text).toBe(cut.text + stop);
+    // A token that ends the answer is delivered as a stop string is, vLLM's way: text, id and log probability.
+    const said = only(await complete({ max_tokens: 12, return_token_ids: true }));
+    const at = said.token_ids.findIndex(
+      (token, index) => index > 2 && said.token_ids.indexOf(token) === index,
+    );
+    const ended = {
+      max_tokens: 12,
+      stop_token_ids: [said.token_ids[at]],
+      return_token_ids: true,
+      logprobs: 0,
+    };
+    const without = only(await complete(ended));
+    const withIt = only(await complete({ ...ended, include_stop_str_in_output: true }));
+    expect(without.token_ids).toEqual(said.token_ids.slice(0, at));
+    expect(withIt.token_ids).toEqual(said.token_ids.slice(0, at + 1));
+    expect(withIt.text.length).toBeGreaterThan(without.text.length);
+    expect(said.text.startsWith(withIt.text)).toBe(true);
+    expect([withIt.logprobs.tokens.length, withIt.finish_reason]).toEqual([at + 1, "stop"]);
     const end = { allowed_token_ids: [2], max_tokens: 2 };
     expect(only(await complete(end)).text).toBe("");
     expect(only(await complete({ ...end, skip_special_tokens: false })).text).not.toBe("");

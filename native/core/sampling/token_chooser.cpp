@@ -44,7 +44,7 @@ void TokenChooser::choose(Request& request, std::span<float> logits, SamplerScra
   if (choice.token == kNoToken) return;
   request.output.sampler.accept(choice.token);
   choice.ends_generation = ends_generation(request, choice.token);
-  if (choice.ends_generation) return;
+  if (choice.ends_generation && !request.spec.params.include_stop) return;
   choice.text = request.output.text.append(vocab_of(request).piece(choice.token));
   if (log_probs >= 0) {
     choice.log_probs = std::make_shared<const LogProbs>(

@@ -68,7 +68,7 @@ bool Endings::apply(Request& request, TokenChoice choice) {
     return false;
   }
   const auto reason = finish_reason(request, choice);
-  if (!choice.ends_generation) {
+  if (!choice.ends_generation || request.spec.params.include_stop) {
     request.progress.known.push_back(choice.token);
     if (choice.log_probs != nullptr) request.output.log_probs.push_back(choice.log_probs);
     ++totals_.generated_tokens;
