@@ -150,6 +150,7 @@ describe.skipIf(noTerminals !== undefined)("infernode chat in a terminal", () =>
     const path = join(folder, "wide.json");
     terminal.type(`/save ${path}${enter}`);
     await terminal.until("(saved 2 messages");
+    await terminal.until(shownPrompt); // before, Ctrl-D would come to a terminal that is not yet in raw mode, and be lost
     expect(JSON.parse(readFileSync(path, "utf8")).messages[0].content).toBe("éx日👍 end.");
     await leave(terminal);
   });
