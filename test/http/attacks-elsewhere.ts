@@ -36,7 +36,11 @@ export const elsewhere: readonly (readonly [entry: number, file: string, name?: 
   [61, "test/native/gguf_fuzz_test.cpp"],
   [61, "test/native/gguf_file_test.cpp", "what cannot be believed is kModelCorrupt and named"],
   [62, "test/models/malformed-checkpoints.test.ts", "has needed a bounded amount of memory for all of them"],
-  [63, "test/native/gguf_file_test.cpp", "an empty file and every truncation of a good one are kModelTruncated"],
+  [
+    63,
+    "test/native/gguf_file_test.cpp",
+    "an empty file and every truncation of a good one are kModelTruncated",
+  ],
   [
     64,
     "test/models/hub/pull.test.ts",
