@@ -135,9 +135,9 @@ struct GenerateParams {
   std::int32_t prompt_log_probs = -1;
   bool prompt_tokens = false;  // the prompt's tokens are published too
   bool ignore_eos = false;
-  std::vector<std::string> stop;        // stop strings, non-empty UTF-8
-  bool include_stop = false;            // the answer contains the stop string or token that ended it
-  std::vector<TokenId> stop_tokens;     // besides the model's end-of-generation tokens
+  std::vector<std::string> stop;     // stop strings, non-empty UTF-8
+  bool include_stop = false;         // the answer contains the stop string or token that ended it
+  std::vector<TokenId> stop_tokens;  // besides the model's end-of-generation tokens
   std::vector<TokenId> allowed_tokens;  // only these are chosen; empty: any
   std::vector<std::vector<TokenId>>
       bad_phrases;      // the last token of a phrase is not chosen after the others

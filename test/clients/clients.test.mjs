@@ -23,7 +23,7 @@ let place;
 beforeAll(async () => {
   const [model = ""] = modelFiles(join(paths.state, "document-models"));
   started = startServer({ environment: { MODEL_NAME: model } });
-  const url = `http://127.0.0.1:${await portOf(started.server)}`;
+  const url = `http://127.0.0.1:${await portOf(started)}`;
   while ((await call(`${url}/ping`)).status !== 200);
   const stats = () => {
     const served = started.served.text;

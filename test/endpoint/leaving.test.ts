@@ -106,8 +106,9 @@ describe("a webhook of a job that a server's end takes", () => {
       };
       const options = judged({ handler: obedient, prepare });
       const served = { options, text: undefined, close: async () => {} };
-      const { server, ended } = startServer({ served, times: { lastWebhooksMs } });
-      const url = `http://127.0.0.1:${await portOf(server)}/v2/ep`;
+      const started = startServer({ served, times: { lastWebhooksMs } });
+      const { ended } = started;
+      const url = `http://127.0.0.1:${await portOf(started)}/v2/ep`;
       const body = JSON.stringify({ input: 1, webhook });
       const waiting = call(`${url}/runsync`, "POST", body, json);
       while ((await call(`${url}/health`)).json.jobs.inQueue === 0);

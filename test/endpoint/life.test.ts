@@ -118,7 +118,7 @@ describe("a server of jobs", () => {
     const loading = gate<void>();
     const options = judgeStartOptions({ handler: obedient, prepare: () => loading.opened });
     const started = startServer({ served: { options, text: undefined, close: async () => {} } });
-    const url = `http://127.0.0.1:${await portOf(started.server)}/v2/ep`;
+    const url = `http://127.0.0.1:${await portOf(started)}/v2/ep`;
     const { id } = (await call(`${url}/run`, "POST", '{"input":{"echo":5}}', json)).json;
     expect((await call(`${url}/status/${id}`)).json).toEqual({ id, status: "IN_QUEUE" });
     expect((await call(`${url}/health`)).json.workers).toMatchObject({ initializing: 1, ready: 0, idle: 0 });
@@ -135,7 +135,7 @@ describe("a server of jobs", () => {
         new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
     });
     const started = startServer({ served: { options, text: undefined, close: async () => {} } });
-    const url = `http://127.0.0.1:${await portOf(started.server)}/v2/ep`;
+    const url = `http://127.0.0.1:${await portOf(started)}/v2/ep`;
     const waiting = call(`${url}/runsync`, "POST", '{"input":{}}', json);
     while ((await call(`${url}/health`)).json.jobs.inQueue === 0);
     started.signal("SIGTERM");

@@ -181,7 +181,7 @@ describeInBrowser("the page", (withPage) => {
       await real.options.prepare?.(...given);
     };
     const started = startServer({ served: { ...real, options: { ...real.options, prepare } } });
-    const url = `http://127.0.0.1:${await portOf(started.server)}`;
+    const url = `http://127.0.0.1:${await portOf(started)}`;
     await withPage(url, desk, async (page) => {
       await page.getByText("loading the model").waitFor();
       loading.open();

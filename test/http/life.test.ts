@@ -20,7 +20,7 @@ async function startGated(loadingMs: number) {
   const gated = (...given: Parameters<Prepare>) => gate.then(() => prepare?.(...given));
   const options = { ...served.options, prepare: gated };
   const started = startServer({ served: { ...served, options }, times: { loadingMs } });
-  const url = `http://127.0.0.1:${await portOf(started.server)}`;
+  const url = `http://127.0.0.1:${await portOf(started)}`;
   return { url, started, load };
 }
 

@@ -85,7 +85,7 @@ describe("the metrics of a server", () => {
 
   it("have those of the process while the model loads, and demand the key", async () => {
     const started = startServer({ options: { keys: ["a-key-of-my-own"] } });
-    const url = `http://127.0.0.1:${await portOf(started.server)}`;
+    const url = `http://127.0.0.1:${await portOf(started)}`;
     expect((await call(`${url}/metrics`)).status).toBe(401);
     const said = await samples(url, { Authorization: "Bearer a-key-of-my-own" });
     expect(said.get("process_resident_memory_bytes")).toBeGreaterThan(0);

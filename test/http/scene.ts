@@ -77,7 +77,7 @@ export async function withServer(
 ): Promise<void> {
   const started = startServer(options);
   try {
-    const port = await portOf(started.server);
+    const port = await portOf(started);
     const url = `http://127.0.0.1:${port}`;
     while ((await call(`${url}/ping`)).status !== 200);
     const client = (apiKey = "any") => new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0 });
@@ -89,8 +89,16 @@ export async function withServer(
   }
 }
 
-export async function portOf(server: Server): Promise<number> {
-  while (server.port === undefined) await turn();
+/** Where a server listens. @throws what it said where it ended before, which nobody need wait for */
+export async function portOf({ server, ended, lines }: ReturnType<typeof startServer>): Promise<number> {
+  let hasEnded = false;
+  void ended.finally(() => {
+    hasEnded = true;
+  });
+  while (server.port === undefined) {
+    if (hasEnded) throw new Error(`the server ended before it listened: ${lines.join("\n")}`);
+    await turn();
+  }
   return server.port;
 }
 
