@@ -2,7 +2,10 @@
 // one JSON request per line (a conversation to render or an answer to parse) and writes one line in
 // reply. The only folder that includes llama-common. A template is a program written by the model's
 // author: it may loop, recurse or allocate without end, which then ends this process only. Serves
-// one model; the parent process enforces the time limit.
+// one model. The parent process limits the time of an answer, this one its own processor time and
+// memory.
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <exception>
 #include <iostream>
@@ -38,7 +41,8 @@ void limit_memory() {
   limit(RLIMIT_AS, kMemory);
 }
 
-// Ends this process when its parent no longer exists.
+// The processor time of the request that begins: a template that loops ends this process, even
+// where no parent is left to enforce its own limit.
 void limit_time() {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);

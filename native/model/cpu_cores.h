@@ -18,9 +18,9 @@ class CpuCores {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // After a pass an engine counts as busy for this long, unless it reports that it is idle: it
-  // samples and will compute again. On a machine with other load this pause grows with the passes,
-  // so it may last as long as the pass did, up to the second value.
+  // After a pass an engine counts as busy for this long: it samples and will probably compute
+  // again. On a machine with other load this pause grows with the passes, so it lasts as long as
+  // the pass did where that was longer, up to the second value.
   static constexpr double kPauseMilliseconds = 10;
   static constexpr double kLongestPauseMilliseconds = 500;
 

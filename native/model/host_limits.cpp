@@ -1,7 +1,6 @@
 // Reads /proc and /sys/fs/cgroup; see host_limits.h. A container sees its own cgroup as the root of
 // its mount, a host process sees a path below it: walking from the named group up to the mount's
 // root covers both.
-// are covered by walking from the named group up to the mount's root.
 #include "model/host_limits.h"
 
 #if defined(__linux__)

@@ -17,9 +17,11 @@ class LlamaAborted : public std::runtime_error {
 };
 
 // While it exists, ggml's abort on the current thread throws LlamaAborted instead of ending the
-// process. Only for calls whose C++ frames clean up after themselves and that run on this thread
-// alone: loading a model, creating a context. A safety net below the rules on headers, not a
-// substitute: a division by zero still kills the process.
+// process. Only for calls whose C++ frames clean up after themselves and that abort on this thread:
+// loading a model or an adapter, creating a context, quantizing, measuring matrices, restoring a
+// state, and passes on devices, whose context is then never used again. An abort on a thread of
+// ggml still ends the process. A safety net below the rules on headers, not a substitute: a
+// division by zero still kills the process.
 class LlamaAbortGuard {
  public:
   LlamaAbortGuard();

@@ -1,7 +1,7 @@
 // The real Backend: one llama_context, with a KV stream per sequence or one pool of cells for all.
 // All rules of llama_decode are enforced here: input that would abort the process is rejected
 // before the call, and return codes become a DecodeStatus. Created on any thread, then used by the
-// engine thread only.
+// engine thread only; interrupt() may be called from any thread.
 #pragma once
 
 #include <atomic>

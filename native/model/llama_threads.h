@@ -39,7 +39,7 @@ class LlamaThreads {
   llama_context& context_;
   const std::int32_t most_;
   std::int32_t computing_ = 0;               // threads of the latest pass
-  std::shared_ptr<CpuCores::Member> cores_;  // null if no weights are on the CPU
+  std::shared_ptr<CpuCores::Member> cores_;  // null if nothing is computed on the CPU
   std::shared_ptr<ThreadPools> pools_;
 };
 

@@ -13,7 +13,7 @@ struct Control {
   TokenId token;
 };
 
-// The placeholders in the template, longest first.
+// The control tokens that are spelled in the text, longest first.
 std::vector<Control> controls_of(const LlamaModel& model, const std::string& text) {
   std::map<std::string, TokenId> found;
   for (const TokenId token : model.vocab().tokenize(text, false, true)) {

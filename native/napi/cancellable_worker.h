@@ -1,6 +1,7 @@
-// Base class of cancellable work with progress on a libuv worker: loading, packing and quantizing a
-// model. start() returns {promise, cancel}; the environment's end cancels as well. Created and
-// started on the JavaScript thread; owned by the environment once started.
+// Base class of work on a libuv worker: loading, packing and quantizing a model, which report
+// progress and can be cancelled, and short reads and measurements, which do neither. start()
+// returns {promise, cancel}; the environment's end cancels as well. Created and started on the
+// JavaScript thread; owned by the environment once started.
 #pragma once
 
 #include <napi.h>
@@ -26,8 +27,8 @@ class CancellableWorker : public Napi::AsyncWorker {
   CancellableWorker(Napi::Env env, const char* name, FailureSentences sentences,
                     const Napi::Value& listener);
 
-  // Runs on the worker's thread. Must return soon after `cancelled` becomes true, by
-  // Error(kCancelled). May throw.
+  // Runs on the worker's thread. Work of more than a moment must return soon after `cancelled`
+  // becomes true, by Error(kCancelled). May throw.
   virtual void work(const std::atomic<bool>& cancelled) = 0;
   // Runs on the JavaScript thread after work() has returned.
   virtual Napi::Value result(Napi::Env env) = 0;

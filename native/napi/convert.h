@@ -14,7 +14,8 @@
 
 namespace infernode {
 
-// An engine's options as JavaScript passes them; EngineWrap replaces zeros by defaults.
+// An engine's options as JavaScript passes them; fill_in_defaults() in create_engine.cpp
+// replaces the zeros of `threads` and `sampler_helpers` by defaults.
 struct EngineOptions {
   ContextOptions context;
   EngineConfig config;

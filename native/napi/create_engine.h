@@ -1,5 +1,5 @@
 // Creates an engine's contexts on a libuv worker, with defaults for the options that are left open.
-// JavaScript thread only.
+// create_engine() is for the JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -18,7 +18,7 @@ struct EngineModels {
   std::shared_ptr<const LlamaModel> draft;
 };
 
-// The host cache's limit if the options leave it open.
+// The host cache's limit if the options leave it open. Any thread: the worker calls it too.
 void choose_host_cache(EngineOptions& options, const MemoryNeeded& needed);
 
 // Returns a promise of an EngineWrap, whose events go to `handler`.

@@ -15,7 +15,8 @@ class ExitGuard {
  public:
   // Stops `env`'s engines when its process object emits 'exit'.
   static void listen(Napi::Env env);
-  // `stop` runs once at the exit of `env` or of the process. The first call registers the
+  // `stop` runs at the exit of `env` and again at that of the process, so it must be idempotent; it
+  // may run on whichever thread exits. The first call registers the
   // std::atexit handler, at a time when llama.cpp has created its static objects, so that the
   // handler runs before their destructors.
   static void remember(napi_env env, const void* owner, std::function<void()> stop);

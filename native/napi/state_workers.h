@@ -1,5 +1,6 @@
-// Saves and restores a sequence's state for JavaScript: the engine thread does it between two steps
-// while a libuv worker waits for the result.
+// States of sequences to and from JavaScript: converts a saved one, and puts one that JavaScript
+// passes into the engine's host memory. The engine thread does the latter between two passes while
+// a libuv worker waits for the outcome. JavaScript thread only.
 #pragma once
 
 #include <napi.h>
@@ -14,7 +15,8 @@ namespace infernode {
 // largest buffer.
 Napi::Value state_to(Napi::Env env, const CachedState& state);
 
-// Resolves to "kept", "no-room" or "malformed".
+// Keeps the state for requests that begin with its tokens. Resolves to "kept", "no-room" or
+// "malformed".
 Napi::Promise import_state(Napi::Env env, std::shared_ptr<Engine> engine,
                            const Napi::Object& state);
 

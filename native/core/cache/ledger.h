@@ -1,7 +1,8 @@
-// Which request holds which sequence: makes every change both in the bookkeeping (SequenceTable)
-// and in the backend (KvStore), and check() proves that they agree. Evicts idle prefixes to host
-// memory where their sequences or cells are needed.
-// Engine thread only.
+// Which request holds which sequence: a change of a sequence's holder, or the loss of its state, is
+// made both in the bookkeeping (SequenceTable) and in the backend (KvStore). What a request
+// computes, KvCache restores or copies into the sequence it holds, directly in the store. check()
+// proves that the books and the backend agree. Evicts idle prefixes to host memory where their
+// sequences or cells are needed. Engine thread only.
 #pragma once
 
 #include <cstddef>

@@ -73,7 +73,7 @@ class WorkerPool {
   std::mutex mutex_;
   std::condition_variable wake_;      // helpers wait here for seats or the end
   std::condition_variable finished_;  // the owner waits here for active_ == 0
-  const Job* job_ = nullptr;          // this and all below: under mutex_
+  const Job* job_ = nullptr;          // this and all up to failure_: under mutex_
   std::size_t count_ = 0;
   std::size_t seats_ = 0;   // helpers that may still join the current run
   std::size_t active_ = 0;  // helpers that joined and have not left

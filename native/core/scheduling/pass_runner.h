@@ -18,7 +18,7 @@ struct PassStats {
   std::int64_t decode_rows = 0;   // of requests that generate, one each
   std::int64_t padding_rows = 0;  // rows for gaps between sequences
   std::int64_t prompt_tokens_computed = 0;
-  double decode_ms = 0;   // in the backend, from submit() until wait() returned
+  double decode_ms = 0;   // as Outcome::ms
   double prefill_ms = 0;  // the same, for prompt rows
   double submit_ms = 0;   // of both, until submit() returned
 };
@@ -33,7 +33,7 @@ class PassRunner {
 
   struct [[nodiscard]] Outcome {
     DecodeStatus status;
-    double ms;  // from submit() until wait() returned
+    double ms;  // from submit() until the padding was rolled back
   };
   // Computes a pass and rolls back its padding.
   Outcome run(const Pass& pass);

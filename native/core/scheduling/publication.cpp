@@ -4,7 +4,7 @@ namespace infernode {
 
 // Acceptances are published with tokens. Where no request generates, so that no tokens follow soon
 // and the step may read a long prompt, they are published before, unless something was published
-// since the last drain: each step wakes JavaScript once.
+// since the last drain: a request in every step costs no publication of its own.
 void Publication::drained() {
   just_published_ = std::exchange(published_, false);
   if (overlaps_ || just_published_) return;
