@@ -120,7 +120,7 @@ class Engine {
   EngineStats totals_;
   std::int64_t passes_before_ = 0;
   std::int32_t idle_steps_ = 0;    // in a row, that had work and ran no pass
-  bool ledger_unchecked_ = false;  // passes have run since the books were checked
+  bool ledger_unchecked_ = false;  // the books may have changed since they were checked
 
   mutable std::mutex stats_mutex_;  // guards the next one
   EngineStats published_stats_;

@@ -36,12 +36,14 @@ void Engine::check_progress() {
                   "eight steps had requests to compute and computed none");
 }
 
-// Once the engine is idle, and after each step where that is configured.
+// At the end of a step that computes nothing, or of each step where that is configured, unless
+// nothing has changed since the last check.
 void Engine::check_ledger(bool idle) {
   if (!ledger_unchecked_ || !(idle || config_.check_ledger)) return;
   std::size_t saved = 0;
   for (const auto& request : scheduler_.living()) saved += request->progress.saved.size();
   cache_.check(saved);
+  admission_.check();
   drafting_.check();
   ledger_unchecked_ = false;
 }

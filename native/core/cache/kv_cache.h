@@ -103,9 +103,10 @@ class KvCache {
   void row_cost(double milliseconds) { reuse_.row_cost(milliseconds); }
 
   CacheStats stats() const;
-  // Proves that the backend holds as many positions of each sequence as the books say, that each
-  // cell of a pool is free, busy or idle, and that host memory counts the bytes it keeps and
-  // `saved`, the bytes of states that living requests own. Throws BrokenInvariant.
+  // Proves that the table of sequences and its index agree with the requests, that the backend
+  // holds as many positions of each sequence as the books say, that each cell of a pool is free,
+  // busy or idle, and that host memory counts the bytes it keeps and `saved`, the bytes of states
+  // that living requests own. Throws BrokenInvariant.
   void check(std::size_t saved) const { ledger_.check(saved); }
 
  private:

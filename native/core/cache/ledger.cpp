@@ -105,6 +105,7 @@ void Ledger::roll_back(SequenceId sequence, Position from) {
 }
 
 void Ledger::check(std::size_t saved) const {
+  sequences_.check();
   for (SequenceId sequence = 0; sequence < sequences_.size(); ++sequence) {
     const Position owed = sequences_.length(sequence);
     const Position held = store_.resident(sequence);

@@ -66,8 +66,9 @@ class Ledger {
   // Truncates a sequence; clears it where the backend cannot truncate there.
   void roll_back(SequenceId sequence, Position from);
 
-  // Throws BrokenInvariant where the backend holds more or fewer positions than the books say, a
-  // pool's cells are counted wrongly, or host memory's bytes are; `saved`: HostTier::check().
+  // Throws BrokenInvariant where SequenceTable::check() does, where the backend holds more or fewer
+  // positions than the books say, a pool's cells are counted wrongly, or host memory's bytes are;
+  // `saved`: HostTier::check().
   void check(std::size_t saved) const;
 
  private:

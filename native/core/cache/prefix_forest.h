@@ -33,6 +33,14 @@ class PrefixForest {
     return found == salts_.end() ? 0 : trees_.at(found->second).length(source);
   }
 
+  // Whether exactly these are the tokens of a source, under this salt. Allocates nothing.
+  [[nodiscard]] bool has(PrefixTree::Source source, const std::string& salt,
+                         std::span<const TokenId> tokens) const {
+    const auto found = salts_.find(source);
+    if (found == salts_.end()) return tokens.empty();
+    return found->second == salt && trees_.at(salt).has(source, tokens);
+  }
+
   PrefixTree::Match match(std::span<const TokenId> prompt, const std::string& salt,
                           const PrefixTree::Usable& usable) const {
     const auto tree = trees_.find(salt);

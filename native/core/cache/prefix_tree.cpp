@@ -44,6 +44,21 @@ std::size_t PrefixTree::length(Source source) const {
   return found == lengths_.end() ? 0 : found->second;
 }
 
+bool PrefixTree::has(Source source, std::span<const TokenId> tokens) const {
+  if (length(source) != tokens.size()) return false;
+  if (tokens.empty()) return true;
+  const Node* node = root_.get();
+  while (holds(node->sources, source)) {
+    if (tokens.empty()) return true;
+    const auto found = node->children.find(tokens.front());
+    if (found == node->children.end()) return false;
+    node = found->second.get();
+    if (common_length(node->run, tokens) < node->run.size()) return false;
+    tokens = tokens.subspan(node->run.size());
+  }
+  return false;
+}
+
 // Cuts a node in two; the first half takes its place and keeps its sources.
 PrefixTree::Node& PrefixTree::split(std::unique_ptr<Node>& node, std::size_t at) {
   auto head = std::make_unique<Node>();

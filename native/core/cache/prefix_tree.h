@@ -44,6 +44,8 @@ class PrefixTree {
   // Tokens of a source; 0 when it is not in the tree.
   std::size_t length(Source source) const;
   std::size_t sources() const { return lengths_.size(); }
+  // Whether exactly these are the tokens of a source. Allocates nothing.
+  [[nodiscard]] bool has(Source source, std::span<const TokenId> tokens) const;
   // Distinct tokens: a beginning that several sources have in common counts once. For tests, which
   // show by it that no node outlives its sources.
   std::size_t tokens() const { return tokens_; }

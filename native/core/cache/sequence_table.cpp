@@ -1,5 +1,6 @@
 #include "sequence_table.h"
 
+#include <string>
 #include <utility>
 
 namespace infernode {
@@ -65,6 +66,34 @@ void SequenceTable::abandon() noexcept {
     if (request != nullptr) request->progress.forget_sequence();
   }
   held_ = 0;
+}
+
+void SequenceTable::check() const {
+  std::int32_t holders = 0;
+  for (SequenceId sequence = 0; sequence < size(); ++sequence) {
+    const Request* request = holder(sequence);
+    holders += request != nullptr ? 1 : 0;
+    INFERNODE_CHECK(request == nullptr || request->progress.sequence == sequence,
+                    "the holder of sequence " + std::to_string(sequence) + " knows another one");
+    check_indexed(sequence);
+  }
+  INFERNODE_CHECK(holders == held_, std::to_string(holders) +
+                                        " requests hold sequences, the table counts " +
+                                        std::to_string(held_));
+}
+
+// An idle sequence is found by all its tokens, a held one by as many as its request knew when it
+// was indexed, an empty one by none.
+void SequenceTable::check_indexed(SequenceId sequence) const {
+  const Request* request = holder(sequence);
+  const std::span<const TokenId> tokens = request != nullptr
+                                              ? std::span<const TokenId>(request->progress.known)
+                                              : std::span<const TokenId>(this->tokens(sequence));
+  const std::size_t indexed = request != nullptr ? this->indexed(sequence) : tokens.size();
+  const std::string& salt =
+      request != nullptr ? request->spec.params.cache_salt : at(sequence).salt;
+  INFERNODE_CHECK(indexed <= tokens.size() && prefixes_.has(sequence, salt, tokens.first(indexed)),
+                  "sequence " + std::to_string(sequence) + " is found by other tokens than it has");
 }
 
 void SequenceTable::index(const Request& request) {

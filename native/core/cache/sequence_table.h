@@ -54,6 +54,10 @@ class SequenceTable {
   // All sequences lose their holders. Checks nothing: the books may be what broke.
   void abandon() noexcept;
 
+  // Throws BrokenInvariant where held() is not the number of holders, a holder knows another
+  // sequence, or match() would find a sequence by other tokens than it has. Allocates nothing.
+  void check() const;
+
   // Lets match() find a held sequence by the tokens its request knows by now.
   void index(const Request& request);
   // Tokens a sequence can be found by.
@@ -71,6 +75,8 @@ class SequenceTable {
     std::string salt;
     std::uint64_t last_used = 0;
   };
+
+  void check_indexed(SequenceId sequence) const;
 
   Sequence& at(SequenceId sequence) { return sequences_.at(static_cast<std::size_t>(sequence)); }
   const Sequence& at(SequenceId sequence) const {

@@ -1,5 +1,6 @@
 #include "admission.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -90,10 +91,9 @@ std::optional<Failure> Admission::fork(RequestId source, RequestId id, std::uint
 }
 
 std::optional<Failure> Admission::admit(Arrival arrival) {
-  if (living_.fetch_add(1) >= queue_limit_) {
-    living_.fetch_sub(1);
-    return queue_full(queue_limit_);
-  }
+  const std::lock_guard admitting(admit_mutex_);
+  if (living_.load() >= queue_limit_) return queue_full(queue_limit_);
+  living_.fetch_add(1);  // before the engine thread can end it
   bool pushed = false;
   try {
     pushed = mailbox_.push(std::move(arrival));
@@ -113,11 +113,16 @@ void Admission::call(Call work) {
 }
 
 // First what take_requests() left.
-void Admission::take_arrivals() {
+bool Admission::take_arrivals() {
+  bool any = false;
   do {
-    while (taken_ < arrivals_.size()) take(arrivals_[taken_]);
+    while (taken_ < arrivals_.size()) {
+      any = true;
+      take(arrivals_[taken_]);
+    }
     drain();
   } while (!arrivals_.empty());
+  return any;
 }
 
 void Admission::take_requests() {
@@ -179,6 +184,19 @@ void Admission::accept(const Fork& fork) {
     parts_.cache.drop_saved(*request);
     throw;
   }
+}
+
+// arrivals_ from taken_ on are requests as those in the mailbox are; calls are not counted.
+void Admission::check() const {
+  const auto counts = [](const Arrival& arrival) { return !std::holds_alternative<Call>(arrival); };
+  const std::lock_guard admitting(admit_mutex_);
+  const auto drained = std::count_if(arrivals_.begin() + static_cast<std::ptrdiff_t>(taken_),
+                                     arrivals_.end(), counts);
+  const std::size_t requests =
+      parts_.scheduler.living().size() + static_cast<std::size_t>(drained) + mailbox_.count(counts);
+  INFERNODE_CHECK(living_.load() == requests, "the engine has " + std::to_string(requests) +
+                                                  " living requests and counts " +
+                                                  std::to_string(living_.load()));
 }
 
 void Admission::end_arrivals(FinishReason reason, const std::optional<Failure>& failure) {

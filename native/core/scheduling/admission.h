@@ -57,9 +57,9 @@ class Admission {
   // Engine thread only, from here on.
   // Waits for an arrival, a wake() or a close().
   void wait() { mailbox_.wait(); }
-  // Takes everything that has arrived. A request for which there is no memory ends; the others are
-  // not affected.
-  void take_arrivals();
+  // Takes everything that has arrived; false: nothing had. A request for which there is no memory
+  // ends; the others are not affected.
+  [[nodiscard]] bool take_arrivals();
   // Takes requests up to the first fork or call, which need the backend.
   void take_requests();
   // Ends what has not been taken.
@@ -68,6 +68,9 @@ class Admission {
   std::atomic<std::size_t>& living() { return living_; }
 
  private:
+  // Throws BrokenInvariant where that is not the number of requests in the mailbox and in the
+  // scheduler. Allocates nothing.
+  void check() const;
   struct Fork {
     RequestId source;
     RequestId id;
@@ -93,6 +96,8 @@ class Admission {
   std::size_t taken_ = 0;
   std::atomic<std::size_t> living_{0};
   mutable std::mutex broken_mutex_;
+  // Held while a request is counted and put into the mailbox, so that check() sees both or neither.
+  mutable std::mutex admit_mutex_;
   std::optional<Failure> broken_;
 };
 

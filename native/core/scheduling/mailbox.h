@@ -3,7 +3,9 @@
 // that have not ended. Many threads push; one thread drains or waits.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -52,6 +54,13 @@ class Mailbox {
   void wait() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return woken_ || closed_ || !messages_.empty(); });
+  }
+
+  // How many messages wait of which `counts` is true.
+  template <typename Predicate>
+  std::size_t count(const Predicate& counts) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(messages_.begin(), messages_.end(), counts));
   }
 
   [[nodiscard]] bool closed() const {
