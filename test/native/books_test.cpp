@@ -124,3 +124,21 @@ TEST("living requests that are counted wrongly are found, wherever they are") {
   made.scheduler.remove(*made.scheduler.living().front());
   CHECK_THROWS(BrokenInvariant, made.admission.check());
 }
+
+TEST("tokens outside the vocabulary are refused, by the name of their option") {
+  Admitting made;
+  for (const TokenId wrong : {-1, 50, 1 << 30}) {
+    GenerateParams params;
+    params.allowed_tokens = {2, wrong};
+    const auto allowed = made.admission.submit(1, {2, 3}, params, made.sink.control(1));
+    CHECK(allowed && allowed->option == "allowedTokens");
+    CHECK(allowed && holds(allowed->message, "0 to 49, got " + std::to_string(wrong)));
+    params.allowed_tokens = {};
+    params.bad_phrases = {{2}, {3, wrong}};
+    const auto phrase = made.admission.submit(1, {2, 3}, params, made.sink.control(1));
+    CHECK(phrase && phrase->option == "badWords");
+    const auto prompt = made.admission.submit(1, {2, wrong}, {}, made.sink.control(1));
+    CHECK(prompt && prompt->option == "prompt");
+  }
+  made.admission.check();
+}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,21 @@ std::string overflow_sentence(const std::string& tokens, const BackendLimits& li
   return "The prompt has " + tokens + ", the context holds " +
          std::to_string(limits.context_length) +
          " and needs one for the answer. Shorten the prompt" + longer(limits);
+}
+
+// The refusal of the first token that is none of the model's, if any: TokenChooser and the backend
+// use these tokens as indices.
+std::optional<Failure> unknown_token(std::span<const TokenId> tokens, const char* option,
+                                     const BackendLimits& limits) {
+  for (const TokenId token : tokens) {
+    if (token >= 0 && token < limits.vocabulary_size) continue;
+    return Failure{ErrorCode::kInvalidOption,
+                   "must hold tokens of the model's vocabulary, 0 to " +
+                       std::to_string(limits.vocabulary_size - 1) + ", got " +
+                       std::to_string(token),
+                   option};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -70,14 +86,10 @@ std::optional<Failure> Admission::submit(RequestId id, std::vector<TokenId> prom
                        tokens_text(prompt.size()) + ". Shorten it" + longer(limits_),
                    "minTokens"};
   }
-  for (const TokenId token : prompt) {
-    if (token >= 0 && token < limits_.vocabulary_size) continue;
-    return Failure{ErrorCode::kInvalidOption,
-                   "must hold tokens of the model's vocabulary, 0 to " +
-                       std::to_string(limits_.vocabulary_size - 1) + ", got " +
-                       std::to_string(token),
-                   "prompt"};
-  }
+  if (auto failure = unknown_token(prompt, "prompt", limits_)) return failure;
+  if (auto failure = unknown_token(params.allowed_tokens, "allowedTokens", limits_)) return failure;
+  for (const std::vector<TokenId>& phrase : params.bad_phrases)
+    if (auto failure = unknown_token(phrase, "badWords", limits_)) return failure;
   params.cache_salt = cache_key(params.cache_salt, params.adapters);
   auto request = std::make_unique<Request>(id, std::move(prompt), std::move(params),
                                            std::move(control), limits_.vocabulary_size);
