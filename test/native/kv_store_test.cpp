@@ -176,7 +176,7 @@ TEST("host memory's counts that differ from the bytes it keeps are found") {
   const std::vector<TokenId> tokens(40, 7);
   HostTier host(1000, true);
   CHECK(host.keep(tokens, "", StateBytes(40)));
-  host.reserve(12);
+  host.add_saved(12);
   host.check(12);
   CHECK_THROWS(BrokenInvariant, host.check(0));
   CHECK_THROWS(BrokenInvariant, host.check(13));

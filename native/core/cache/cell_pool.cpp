@@ -33,7 +33,7 @@ void CellPool::add(Holder& holder, Index cell) {
   if (holder.busy) count_busy(cell, 1);
 }
 
-void CellPool::release(Holder& holder) {
+void CellPool::truncate_last(Holder& holder) {
   const Index cell = holder.cells.back();
   holder.cells.pop_back();
   if (holder.busy) count_busy(cell, -1);
@@ -43,7 +43,7 @@ void CellPool::release(Holder& holder) {
 void CellPool::resize(SequenceId sequence, Position length) {
   Holder& holder = at(sequence);
   const auto wanted = static_cast<std::size_t>(length);
-  while (holder.cells.size() > wanted) release(holder);
+  while (holder.cells.size() > wanted) truncate_last(holder);
   INFERNODE_CHECK(wanted - holder.cells.size() <= free_.size(),
                   "a sequence of " + std::to_string(length) + " positions finds no room in " +
                       std::to_string(size()) + " cells");

@@ -28,8 +28,9 @@ class CellPool {
 
   // A request begins or ceases to compute with the sequence.
   void set_busy(SequenceId sequence, bool busy);
-  // The sequence has this many positions: allocates unshared cells for new ones, and releases the
-  // cells of positions beyond. Throws BrokenInvariant when too few cells are free.
+  // The sequence has this many positions: allocates unshared cells for new ones, and truncates
+  // beyond them: a cell that no other sequence shares is free then. Throws BrokenInvariant when too
+  // few cells are free.
   void resize(SequenceId sequence, Position length);
   // An empty sequence shares the first `length` cells of another.
   void share(SequenceId from, SequenceId to, Position length);
@@ -55,7 +56,7 @@ class CellPool {
   }
   void count_busy(Index cell, std::int32_t change);
   void add(Holder& holder, Index cell);
-  void release(Holder& holder);
+  void truncate_last(Holder& holder);
 
   std::vector<Holder> holders_;
   std::vector<Cell> cells_;

@@ -98,7 +98,7 @@ bool Checkpoints::copy_to_fork(const Request& source, Request& fork) const {
   }
   if (fork.progress.saved.empty()) return false;
   fork.progress.advance(StageEvent::kSwapOut);
-  parts_.host.reserve(fork.progress.saved.size());
+  parts_.host.add_saved(fork.progress.saved.size());
   fork.progress.cached_prompt_tokens =
       std::min(fork.progress.saved_length, fork.spec.prompt_tokens);
   return true;

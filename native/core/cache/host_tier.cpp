@@ -7,9 +7,9 @@
 
 namespace infernode {
 
-void HostTier::reserve(std::size_t bytes) {
+void HostTier::add_saved(std::size_t bytes) {
   make_room(bytes);
-  reserved_ += bytes;
+  saved_bytes_ += bytes;
 }
 
 bool HostTier::keep(std::vector<TokenId> tokens, const std::string& salt, StateBytes state) {
@@ -58,7 +58,7 @@ const StateBytes& HostTier::use(Id id, bool moved) {
 }
 
 void HostTier::make_room(std::size_t bytes) {
-  while (prefix_bytes_ > 0 && bytes + prefix_bytes_ + reserved_ > limit_) {
+  while (prefix_bytes_ > 0 && bytes + prefix_bytes_ + saved_bytes_ > limit_) {
     const auto oldest = std::min_element(
         entries_.begin(), entries_.end(),
         [](const auto& a, const auto& b) { return a.second.last_used < b.second.last_used; });
@@ -77,9 +77,9 @@ void HostTier::check(std::size_t saved) const {
   for (const auto& [id, entry] : entries_) kept += entry.state.size();
   INFERNODE_CHECK(kept == prefix_bytes_, "host memory keeps prefixes of " + std::to_string(kept) +
                                              " bytes and counts " + std::to_string(prefix_bytes_));
-  INFERNODE_CHECK(saved == reserved_, "preempted requests own states of " + std::to_string(saved) +
-                                          " bytes in host memory, which counts " +
-                                          std::to_string(reserved_));
+  INFERNODE_CHECK(saved == saved_bytes_,
+                  "preempted requests own states of " + std::to_string(saved) +
+                      " bytes in host memory, which counts " + std::to_string(saved_bytes_));
 }
 
 }  // namespace infernode

@@ -1,8 +1,8 @@
-// Sequence states in host memory, under one budget in bytes: of preempted requests, which must
-// continue bit for bit (llama.cpp's kernels round a row differently in a pass of many, so computing
-// it again may change a greedy text), and of evicted prefixes and checkpoints. A preempted
-// request's state stays until it is released; prefixes are evicted when room is needed, the least
-// recently used first. Engine thread only.
+// Sequence states in host memory, under one budget in bytes: of preempted requests and forks, which
+// must continue bit for bit (llama.cpp's kernels round a row differently in a pass of many, so
+// computing it again may change a greedy text), and of evicted prefixes and checkpoints. The former
+// stay until they are dropped; the latter are evicted when room is needed, the least recently used
+// first. Engine thread only.
 #pragma once
 
 #include <cstddef>
@@ -24,13 +24,13 @@ class HostTier {
   // that a prefix of a kept one need not be kept.
   HostTier(std::size_t limit, bool can_truncate) : limit_(limit), can_truncate_(can_truncate) {}
 
-  // Bytes a new state may have: all that preempted requests do not reserve.
-  std::size_t room() const { return limit_ - reserved_; }
-  std::size_t bytes() const { return prefix_bytes_ + reserved_; }
+  // Bytes a new state may have: all that states of preempted requests do not take.
+  std::size_t room() const { return limit_ - saved_bytes_; }
+  std::size_t bytes() const { return prefix_bytes_ + saved_bytes_; }
 
-  // Counts the state of a preempted request, which owns the bytes itself.
-  void reserve(std::size_t bytes);
-  void release(std::size_t bytes) { reserved_ -= bytes; }
+  // Counts the state of a preempted request, which owns the bytes itself, until it is dropped.
+  void add_saved(std::size_t bytes);
+  void drop_saved(std::size_t bytes) { saved_bytes_ -= bytes; }
 
   // Keeps the state of a prefix. False, and it is dropped, when it is larger than the room. Where
   // states can be truncated, shorter entries that it contains are dropped. When an allocation fails
@@ -65,7 +65,7 @@ class HostTier {
 
   const std::size_t limit_;
   const bool can_truncate_;
-  std::size_t reserved_ = 0;
+  std::size_t saved_bytes_ = 0;
   std::size_t prefix_bytes_ = 0;
   std::map<Id, Entry> entries_;
   PrefixForest prefixes_;

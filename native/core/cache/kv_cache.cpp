@@ -176,7 +176,7 @@ void KvCache::preempt(Request& request) {
   if (progress.computed > 0) {
     progress.saved = store_->save(progress.sequence, host_.room());
     progress.saved_length = progress.computed;
-    host_.reserve(progress.saved.size());
+    host_.add_saved(progress.saved.size());
   }
   const SequenceId sequence = ledger_.release(request);
   if (!progress.saved.empty()) progress.advance(StageEvent::kSwapOut);
@@ -184,7 +184,7 @@ void KvCache::preempt(Request& request) {
 }
 
 void KvCache::drop_saved(Request& request) {
-  host_.release(request.progress.saved.size());
+  host_.drop_saved(request.progress.saved.size());
   request.progress.saved = {};
 }
 
