@@ -1,6 +1,8 @@
 // Requests, forks and calls from other threads: each is validated and put into the mailbox, or
-// refused with a reason. The engine thread drains the mailbox; each entry stays here until it is
-// accepted, ended or done, so that an exception loses none.
+// refused with a reason. The addon asks for the queue's limit earlier, before it copies a prompt
+// (EngineWrap::push); here it holds for callers that use the core without the addon. The engine
+// thread drains the mailbox; each entry stays here until it is accepted, ended or done, so that an
+// exception loses none.
 #pragma once
 
 #include <atomic>
@@ -66,11 +68,11 @@ class Admission {
   void end_arrivals(FinishReason reason, const std::optional<Failure>& failure);
   // The number of requests that were admitted and have not ended; ending one decrements it.
   std::atomic<std::size_t>& living() { return living_; }
-
- private:
   // Throws BrokenInvariant where that is not the number of requests in the mailbox and in the
   // scheduler. Allocates nothing.
   void check() const;
+
+ private:
   struct Fork {
     RequestId source;
     RequestId id;
@@ -94,10 +96,10 @@ class Admission {
   Mailbox<Arrival> mailbox_;
   std::vector<Arrival> arrivals_;  // out of the mailbox; those from taken_ on are not handled yet
   std::size_t taken_ = 0;
-  std::atomic<std::size_t> living_{0};
-  mutable std::mutex broken_mutex_;
   // Held while a request is counted and put into the mailbox, so that check() sees both or neither.
   mutable std::mutex admit_mutex_;
+  std::atomic<std::size_t> living_{0};
+  mutable std::mutex broken_mutex_;
   std::optional<Failure> broken_;
 };
 
