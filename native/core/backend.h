@@ -26,9 +26,8 @@ struct BatchRow {
 // What one pass computes: token rows, sequence ids ascending, positions consecutive.
 struct PassRows {
   std::span<const BatchRow> rows;
-  // A decode pass: one row per sequence, ids consecutive where BackendLimits::pads_decode and not
-  // unified; logits of every row. Otherwise a prefill pass: equally many rows per sequence, ids
-  // consecutive, or any counts and ids where unified; logits of the rows that want them.
+  // A decode pass: one row per sequence, logits of every row. Otherwise a prefill pass: logits of
+  // the rows that want them. Shapes: BackendLimits::rectangular.
   bool one_row_each = false;
   bool embeds = false;  // only where one_row_each: the rows' hidden states are wanted too
 };
@@ -60,13 +59,12 @@ struct BackendFacts {
   // From this many rows of one sequence in a pass, kernels round them differently than single
   // rows. 1: they never do, or the number is not known.
   std::int32_t wide_rows = 1;
-  // Whether a row gets the same bits whatever other rows its pass has, apart from wide_rows.
-  // CacheConfig::deterministic requires it.
-  bool repeatable = true;
+  // With a stream of cells per sequence, a row gets the same bits whatever rows of other sequences
+  // its pass has (rows of its own sequence matter from wide_rows on only): then empty. Otherwise
+  // the sentence with which CacheConfig::deterministic is refused.
+  std::string not_repeatable;
   // A pass of so many prompt rows takes about as long as a pass of one row.
   std::int32_t cheap_rows = 64;
-  // Requests that may have draft tokens in one pass; kMostSpeculating at most.
-  std::int32_t most_speculating = 4;
 };
 
 struct BackendLimits {
@@ -76,13 +74,17 @@ struct BackendLimits {
   std::int32_t prefill_capacity = 0;  // most rows of a prefill pass
   std::int32_t prefill_outputs = 1;   // most rows with logits of a prefill pass
   std::int32_t vocabulary_size = 0;
-  // One pool of cells for all sequences: sequences with the same beginning share cells, and a pass
-  // may have any rows. False: each sequence has a stream of cells of its own.
+  // One pool of cells for all sequences: sequences with the same beginning share cells. False: each
+  // sequence has a stream of cells of its own.
   bool unified = false;
+  // A pass is computed in one piece only if its sequence ids are consecutive and have equally many
+  // rows, and must be so: a prefill pass always, a decode pass where rolls_back, since its gaps are
+  // padded. False: a pass may have any rows.
+  bool rectangular = true;
   std::int32_t cells = 0;           // of the pool, at least context_length
   std::int32_t idle_sequences = 0;  // more sequence ids than slots, for idle prefixes
   // False: computed rows cannot be rolled back, so neither padding nor draft tokens are possible.
-  bool pads_decode = true;
+  bool rolls_back = true;
   // False for recurrent and sliding-window models, which cannot truncate to arbitrary positions:
   // they resume from a saved state, or where reusable() allows.
   bool can_truncate = true;

@@ -32,6 +32,7 @@ Engine::Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vo
                 [this] { return admission_.closed(); }),
       passes_({*backend_, scheduler_, *planner_, cache_, drafting_, outputs_, scorer_, failures_},
               config.inter_token_latency_ms, clock_, [this] { meanwhile(); }) {
+  check_against(limits_.facts, config_);
   totals_.cells_total = cache_.capacity();
   record_stats();
 }
@@ -106,9 +107,9 @@ double Engine::computed_ms() const {
   return passes.decode_ms + passes.prefill_ms + drafting_.stats().draft_ms + sample_ms();
 }
 
-void Engine::drain() {
 // Only a step to which nothing arrives, in an engine without requests, leaves the books as they
 // were.
+void Engine::drain() {
   publication_.begin_step();
   if (!scheduler_.living().empty()) ledger_unchecked_ = true;
   if (admission_.take_arrivals()) ledger_unchecked_ = true;

@@ -41,8 +41,8 @@ class Engine {
  public:
   using Clock = std::function<double()>;  // milliseconds, monotonic
 
-  // `sink` outlives the engine. `draft`, if any, is the backend of a draft model with the same
-  // vocabulary.
+  // Throws what check_against() does. `sink` outlives the engine. `draft`, if any, is the backend
+  // of a draft model with the same vocabulary.
   Engine(std::unique_ptr<Backend> backend, std::shared_ptr<const Vocab> vocab, EventSink& sink,
          EngineConfig config, Clock clock, std::unique_ptr<Backend> draft = nullptr);
   ~Engine();

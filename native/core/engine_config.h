@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/backend.h"
 #include "core/cache/kv_cache.h"
 #include "core/drafting/drafting.h"
 #include "core/scheduling/endings.h"
@@ -25,6 +26,12 @@ struct EngineConfig {
   CacheConfig cache{
       .keeps_prefixes = true, .host_limit = std::size_t{1} << 30, .deterministic = false};
 };
+
+// Throws Error(kInvalidOption) where the options require what the backend's devices do not do.
+inline void check_against(const BackendFacts& facts, const EngineConfig& config) {
+  if (config.cache.deterministic && !facts.not_repeatable.empty())
+    throw Error(ErrorCode::kInvalidOption, facts.not_repeatable);
+}
 
 struct EngineStats : PassStats, DraftingStats, TokenStats, SeatingStats {
   std::int32_t running = 0;

@@ -83,6 +83,7 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
   on_devices_ = !model_->weight_memory().devices.empty();
   limits_.slots = options.slots;
   limits_.unified = options.cells > 0;
+  limits_.rectangular = !limits_.unified;
   limits_.cells = options.cells;
   limits_.idle_sequences = limits_.unified ? idle_sequences(options.slots) : 0;
   limits_.context_length = options.context_length;
@@ -93,7 +94,7 @@ void LlamaBackend::set_limits(const ContextOptions& options) {
   limits_.facts = backend_facts(*model_, options.flash_attention);
   const CacheKind kind = cache_kind(model_->info());
   limits_.can_truncate = kind == CacheKind::kFull;
-  limits_.pads_decode = limits_.can_truncate || kind == CacheKind::kWindow;
+  limits_.rolls_back = limits_.can_truncate || kind == CacheKind::kWindow;
   if (kind == CacheKind::kWindow) window_ = model_->info().sliding_window;
   if (window_ > 0) limits_.slack = options.whole_windows ? options.context_length : batch;
 }

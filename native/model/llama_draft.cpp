@@ -37,7 +37,7 @@ constexpr std::array<SpecialToken, 4> kSpecialTokens = {{
 }};
 
 void must_take_back(const LlamaBackend& backend, const LlamaModel& model, const char* whose) {
-  if (backend.limits().pads_decode) return;
+  if (backend.limits().rolls_back) return;
   throw Error(ErrorCode::kInvalidOption,
               std::string(whose) + " must be a model that can take back what it has computed, \"" +
                   model.info().architecture +

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "core/types.h"
 #include "ggml-backend.h"
 
 namespace infernode {
@@ -43,7 +42,10 @@ BackendFacts backend_facts(const LlamaModel& model, bool flash_attention) {
   // Kernels are chosen by the total number of rows in a pass, so splitting a prompt differently
   // cannot make its rows what they would be in another pass.
   facts.wide_rows = 1;
-  facts.repeatable = false;
+  facts.not_repeatable =
+      "deterministic must be false with layers on " + facts.where +
+      ", got true: a device's kernels round a row differently with the number of rows that share "
+      "its pass. Load the model with gpuLayers 0, or create the engine without deterministic.";
   facts.cheap_rows = kDeviceTile;
   return facts;
 }
@@ -56,15 +58,6 @@ bool all_asynchronous(const LlamaModel& model) {
     ggml_backend_dev_get_props(found, &properties);
     return properties.caps.async || !device.computes();
   });
-}
-
-void check_repeatable(const BackendFacts& facts) {
-  if (facts.repeatable) return;
-  throw Error(ErrorCode::kInvalidOption,
-              "deterministic must be false with layers on " + facts.where +
-                  ", got true: a device's kernels round a row differently with the "
-                  "number of rows that share its pass. Load the model with gpuLayers 0, or "
-                  "create the engine without deterministic.");
 }
 
 }  // namespace infernode

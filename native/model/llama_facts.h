@@ -13,7 +13,4 @@ BackendFacts backend_facts(const LlamaModel& model, bool flash_attention);
 // Whether calls on each device of the model return before it has computed.
 [[nodiscard]] bool all_asynchronous(const LlamaModel& model);
 
-// Throws Error(kInvalidOption) that names the devices if they cannot guarantee `deterministic`.
-void check_repeatable(const BackendFacts& facts);
-
 }  // namespace infernode

@@ -88,8 +88,9 @@ class CreateEngineWorker final : public Napi::AsyncWorker {
   void Execute() override {
     try {
       if (models_.draft != nullptr) check_same_vocabulary(*models_.model, *models_.draft);
-      if (options_.config.cache.deterministic)
-        check_repeatable(backend_facts(*models_.model, options_.context.flash_attention));
+      // The engine does this too, but its contexts are large.
+      check_against(backend_facts(*models_.model, options_.context.flash_attention),
+                    options_.config);
       check_engine_fits(*models_.model, models_.draft.get(), options_.context);
       if (options_.chooses_host_cache) {
         choose_host_cache(options_,

@@ -36,7 +36,7 @@ std::vector<TokenId> alone(const std::vector<TokenId>& prompt, const AdapterScal
 TEST("among requests with other adapters and the same prefix, a text is what it is alone") {
   for (const bool pads : {true, false}) {
     BackendLimits limits = fake_limits(5);
-    limits.pads_decode = pads;
+    limits.rolls_back = pads;
     EngineFixture fixture(limits);
     const AdapterScales sets[] = {{}, kFirst, kBoth, kNone};
     const std::vector<TokenId> prompt = fake_prompt(90, 1);

@@ -99,7 +99,7 @@ TEST("whatever allocation of the engine's thread fails, all that was accepted en
     starve(fake_limits(3, 128, 32), failing);
     starve(pooled(fake_limits(3, 128, 32), 160), failing);
     BackendLimits limits = fake_limits(3, 128, 32);
-    limits.can_truncate = limits.pads_decode = false;
+    limits.can_truncate = limits.rolls_back = false;
     starve(limits, failing);
   }
 }

@@ -207,7 +207,7 @@ TEST("bytes in host memory that no living request owns break the engine when it 
 
 TEST("a fork whose source cannot be saved ends normally, as do the requests queued behind it") {
   BackendLimits limits = fake_limits(2, 512, 64);
-  limits.can_truncate = limits.pads_decode = false;
+  limits.can_truncate = limits.rolls_back = false;
   RecordingSink sink;
   auto owned = std::make_unique<ThrowingBackend>(limits);
   ThrowingBackend* backend = owned.get();
@@ -234,7 +234,7 @@ TEST("whatever call of the backend throws, everything that was accepted ends exa
         for (const bool can_truncate : {true, false}) {
           if (pool && !can_truncate) continue;
           BackendLimits limits = fake_limits(3, 128, 32);
-          limits.can_truncate = limits.pads_decode = can_truncate;
+          limits.can_truncate = limits.rolls_back = can_truncate;
           if (pool) limits = pooled(limits, 160);
           bool reached = true;
           for (std::int64_t at = 0; reached; at += 1 + at / 8) {

@@ -159,6 +159,7 @@ inline BackendLimits fake_limits(std::int32_t slots, std::int32_t context = 512,
 // The same with one pool of cells; 0: as many as all slots can use.
 inline BackendLimits pooled(BackendLimits limits, std::int32_t cells = 0) {
   limits.unified = true;
+  limits.rectangular = false;
   limits.cells = cells > 0 ? cells : limits.slots * limits.context_length;
   limits.idle_sequences = limits.slots;
   return limits;

@@ -23,7 +23,7 @@ struct Mix {
 // Random arrivals and leavings around `busy` living requests.
 void drive(const Mix& mix, int steps, std::uint64_t seed) {
   BackendLimits limits = fake_limits(mix.slots, 256, 64);
-  limits.pads_decode = mix.pads;
+  limits.rolls_back = mix.pads;
   limits.facts.asynchronous = mix.overlaps;
   EngineFixture fixture(limits);
   std::mt19937_64 random(seed);
@@ -129,10 +129,11 @@ class SharingDrive {
   BackendLimits limits() const {
     BackendLimits limits = fake_limits(how_.slots, 700, 64);
     limits.can_truncate = how_.can_truncate;
-    limits.pads_decode = how_.can_truncate || how_.window > 0;
+    limits.rolls_back = how_.can_truncate || how_.window > 0;
     limits.slack = how_.window > 0 ? limits.prefill_capacity : 0;
     limits.facts.asynchronous = how_.overlaps;
     limits.unified = how_.cells > 0;
+    limits.rectangular = !limits.unified;
     limits.cells = how_.cells;
     limits.idle_sequences = limits.unified ? how_.slots / 2 : 0;
     if (how_.drafted > 0) limits.prefill_outputs = 64;

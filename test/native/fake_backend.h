@@ -248,7 +248,7 @@ class FakeBackend final : public Backend {
   void check_decode_shape(std::span<const BatchRow> rows) {
     for (std::size_t i = 1; i < rows.size(); ++i) {
       const SequenceId gap = rows[i].sequence - rows[i - 1].sequence;
-      if (limits_.pads_decode && !limits_.unified ? gap != 1 : gap < 1) ++rule_breaks;
+      if (limits_.rectangular && limits_.rolls_back ? gap != 1 : gap < 1) ++rule_breaks;
     }
   }
 
@@ -259,7 +259,7 @@ class FakeBackend final : public Backend {
       const auto sequence =
           rows[0].sequence + static_cast<SequenceId>(i / static_cast<std::size_t>(first));
       const bool ascends = i == 0 || rows[i].sequence >= rows[i - 1].sequence;
-      if (limits_.unified ? !ascends : rows[i].sequence != sequence) ++rule_breaks;
+      if (limits_.rectangular ? rows[i].sequence != sequence : !ascends) ++rule_breaks;
     }
   }
 

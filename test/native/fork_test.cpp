@@ -74,7 +74,7 @@ TEST("a request can be forked before it has begun, and while it is preempted") {
 
 TEST("a state that cannot be truncated is copied whole to a fork") {
   BackendLimits limits = fake_limits(3);
-  limits.can_truncate = limits.pads_decode = false;
+  limits.can_truncate = limits.rolls_back = false;
   EngineFixture fixture(limits);
   CHECK(!fixture.submit(1, fake_prompt(100, 1), 60));
   for (int step = 0; step < 20; ++step) fixture.engine->step();
@@ -88,7 +88,7 @@ TEST("a state that cannot be truncated is copied whole to a fork") {
 
 TEST("a state that cannot be truncated is kept for a fork that waits for a sequence") {
   BackendLimits limits = fake_limits(1);
-  limits.can_truncate = limits.pads_decode = false;
+  limits.can_truncate = limits.rolls_back = false;
   EngineFixture fixture(limits);
   CHECK(!fixture.submit(1, fake_prompt(100, 1), 60));
   for (int step = 0; step < 20; ++step) fixture.engine->step();

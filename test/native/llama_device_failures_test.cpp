@@ -186,7 +186,9 @@ TEST("facts are of the devices that compute, and deterministic is refused by the
   CHECK_EQ(cpu.where, "the CPU");
   CHECK_EQ(cpu.wide_rows, 64);
   CHECK_EQ(backend_facts(*load_on({}), false).wide_rows, 2);
-  check_repeatable(cpu);
+  EngineConfig config;
+  config.cache.deterministic = true;
+  check_against(cpu, config);
   const auto model = load_on({{"Limited1", "Limited0"}, 2});
   const BackendFacts facts = backend_facts(*model, true);
   CHECK_EQ(facts.where, "Limited1 and Limited0");
@@ -195,7 +197,7 @@ TEST("facts are of the devices that compute, and deterministic is refused by the
   const LlamaBackend backend(model, context_of(1, 64, 256));
   CHECK_EQ(backend.limits().facts.where, facts.where);
   try {
-    check_repeatable(facts);
+    check_against(facts, config);
     CHECK(false);
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kInvalidOption);

@@ -65,7 +65,7 @@ struct Layout {
 
 std::vector<Layout> layouts() {
   BackendLimits kept_whole = fake_limits(4, 512, 64);
-  kept_whole.can_truncate = kept_whole.pads_decode = false;
+  kept_whole.can_truncate = kept_whole.rolls_back = false;
   return {{few_outputs(fake_limits(4, 512, 64), 4), "streams"},
           {few_outputs(fake_limits(4, 512, 64), 16), "streams with more outputs"},
           {few_outputs(pooled(fake_limits(4, 512, 64)), 4), "a pool"},

@@ -63,7 +63,8 @@ DraftModel::Columns DraftModel::columns_of(const std::vector<Assigned>& requests
                                            std::size_t width) {
   Columns columns;
   for (const Assigned& request : requests) {
-    while (!columns.empty() && columns.back().sequence + 1 < request.sequence) {
+    while (limits_.rectangular && !columns.empty() &&
+           columns.back().sequence + 1 < request.sequence) {
       const SequenceId padded = columns.back().sequence + 1;
       const std::size_t most = static_cast<std::size_t>(limits_.context_length) - width;
       if (sequences_.length(padded) > most) sequences_.truncate(padded, 0);
@@ -129,8 +130,11 @@ std::vector<std::vector<TokenId>> DraftModel::draft(std::span<const DraftRequest
   for (std::size_t i = 0; i < length; ++i) {
     const std::size_t width = i == 0 && two ? 2 : 1;
     if (!decode(assigned, width)) return {};
-    for (Assigned& one : assigned) {
-      const auto column = static_cast<std::size_t>(one.sequence - assigned.front().sequence);
+    for (std::size_t at = 0; at < assigned.size(); ++at) {
+      Assigned& one = assigned[at];
+      const std::size_t column =
+          limits_.rectangular ? static_cast<std::size_t>(one.sequence - assigned.front().sequence)
+                              : at;
       const TokenId token = likeliest(column * width + width - 1);
       one.text.push_back(token);
       const auto request = std::ranges::find(order, one.sequence) - order.begin();

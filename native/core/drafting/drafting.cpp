@@ -25,9 +25,8 @@ Drafting::Drafting(const BackendLimits& limits, DraftingConfig config,
                    : nullptr) {}
 
 bool Drafting::may_draft(std::span<Request* const> rows) const {
-  if (!config_.enabled || !limits_.pads_decode) return false;
-  const auto most = static_cast<std::size_t>(limits_.facts.most_speculating);
-  if (rows.empty() || rows.size() > std::min(most, kMostSpeculating)) return false;
+  if (!config_.enabled || !limits_.rolls_back) return false;
+  if (rows.empty() || rows.size() > kMostSpeculating) return false;
   const auto outputs = static_cast<std::size_t>(limits_.prefill_outputs);
   return rows.size() * (kMostDrafted + 1) <= outputs &&
          std::ranges::none_of(rows, [](const Request* request) {

@@ -1,6 +1,6 @@
-// Divides the rows that requests want computed into passes. One implementation per layout of the KV
-// cache: StreamPlanner for a stream of cells per sequence, PoolPlanner for one pool of cells.
-// Which requests run is Scheduler's decision; a planner only divides their rows.
+// Divides the rows that requests want computed into passes. StreamPlanner makes rectangular passes,
+// as a stream of cells per sequence wants them; PoolPlanner passes of any rows, as one pool of
+// cells allows them. Which requests run is Scheduler's decision; a planner only divides their rows.
 // Engine thread only.
 #pragma once
 

@@ -7,7 +7,7 @@ namespace infernode {
 
 std::unique_ptr<Planner> make_planner(const BackendLimits& limits, const Scheduler& scheduler,
                                       KvCache& cache) {
-  if (limits.unified) return std::make_unique<PoolPlanner>(limits, scheduler, cache);
+  if (!limits.rectangular) return std::make_unique<PoolPlanner>(limits, scheduler, cache);
   return std::make_unique<StreamPlanner>(limits, scheduler, cache);
 }
 

@@ -1,4 +1,5 @@
-// Makes the planner for the layout of a backend's KV cells. Engine thread only.
+// Makes the planner for the shape of a backend's passes (BackendLimits::rectangular). Engine thread
+// only.
 #pragma once
 
 #include <memory>

@@ -32,7 +32,7 @@ std::optional<SlotMove> StreamPlanner::next_move() const {
   const SequenceId highest = decoding.back()->progress.sequence;
   const std::int32_t rows = highest - lowest + 1;
   const std::int32_t padding = rows - static_cast<std::int32_t>(decoding.size());
-  const std::int32_t allowed = limits_.pads_decode ? rows / kRowsPerPaddingRow : 0;
+  const std::int32_t allowed = limits_.rolls_back ? rows / kRowsPerPaddingRow : 0;
   if (padding <= allowed) return std::nullopt;
   std::optional<SlotMove> wanted;
   for (SequenceId slot = lowest + 1; slot < highest; ++slot) {
@@ -47,7 +47,7 @@ std::vector<DecodeRow> StreamPlanner::decode_rows() const {
   std::vector<DecodeRow> rows;
   for (Request* request : scheduler_.decoding()) {
     const SequenceId slot = request->progress.sequence;
-    while (limits_.pads_decode && !rows.empty() && rows.back().row.sequence + 1 < slot) {
+    while (limits_.rolls_back && !rows.empty() && rows.back().row.sequence + 1 < slot) {
       const SequenceId hole = rows.back().row.sequence + 1;
       rows.push_back({{0, hole, cache_.length(hole)}, nullptr});
     }

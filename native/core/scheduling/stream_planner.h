@@ -1,8 +1,8 @@
-// Passes over a stream of cells per sequence. llama.cpp computes a pass over streams in one piece
-// only if its sequences are consecutive and have equally many rows. So gaps between the sequences
-// of a decode pass are filled with padding or closed by moves, prompts are prefilled in groups
-// of neighbouring sequences, and decode rows share no pass with prompt rows.
-// Engine thread only.
+// Passes over a stream of cells per sequence (BackendLimits::rectangular). llama.cpp computes a
+// pass over streams in one piece only if its sequences are consecutive and have equally many rows.
+// So gaps between the sequences of a decode pass are filled with padding or closed by moves,
+// prompts are prefilled in groups of neighbouring sequences, and decode rows share no pass with
+// prompt rows. Engine thread only.
 #pragma once
 
 #include "planner.h"
