@@ -18,7 +18,7 @@ constexpr std::size_t kShownBytes = 40;
 
 Error different(const std::string& sentence) {
   return {ErrorCode::kInvalidOption,
-          "speculation.draftModel must have the vocabulary of the model it guesses for: " +
+          "speculation.draftModel must have the vocabulary of the model it drafts for: " +
               sentence + ". Choose a smaller model of the same family."};
 }
 
@@ -36,13 +36,13 @@ constexpr std::array<SpecialToken, 4> kSpecialTokens = {{
     {"newline", llama_vocab_nl},
 }};
 
-void must_take_back(const LlamaBackend& backend, const LlamaModel& model, const char* whose) {
+void must_roll_back(const LlamaBackend& backend, const LlamaModel& model, const char* whose) {
   if (backend.limits().rolls_back) return;
   throw Error(ErrorCode::kInvalidOption,
-              std::string(whose) + " must be a model that can take back what it has computed, \"" +
+              std::string(whose) + " must be a model that can roll back computed tokens, \"" +
                   model.info().architecture +
-                  "\" keeps one state that nothing can be cut from. Choose a model of attention "
-                  "layers only, or create the engine without speculation.");
+                  "\" keeps one state per sequence, which cannot be truncated. Choose a model of "
+                  "attention layers only, or create the engine without speculation.");
 }
 
 }  // namespace
@@ -89,7 +89,6 @@ ContextOptions draft_context(const LlamaModel& draft, const ContextOptions& engi
   options.kv_type = is_quantized(engine.kv_type) ? KvType::kF16 : engine.kv_type;
   options.kv_offload = engine.kv_offload;
   options.flash_attention = engine.flash_attention;
-  options.kv_offload = engine.kv_offload;
   options.speculation = true;  // computes many rows of a sequence in one pass
   return options;
 }
@@ -97,11 +96,11 @@ ContextOptions draft_context(const LlamaModel& draft, const ContextOptions& engi
 std::unique_ptr<LlamaBackend> make_draft(std::shared_ptr<const LlamaModel> draft,
                                          const LlamaBackend& engine, const LlamaModel& model,
                                          const ContextOptions& options) {
-  must_take_back(engine, model, "speculation");
+  must_roll_back(engine, model, "speculation");
   try {
     const LlamaModel& made = *draft;
     auto backend = std::make_unique<LlamaBackend>(std::move(draft), options, &engine);
-    must_take_back(*backend, made, "speculation.draftModel");
+    must_roll_back(*backend, made, "speculation.draftModel");
     return backend;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kOutOfMemory) throw;

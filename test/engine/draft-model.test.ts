@@ -188,7 +188,7 @@ describe("a draft model is refused", () => {
     await other.close();
     expect(error.code).toBe("INVALID_OPTION");
     expect(error.message).toContain(
-      `speculation.draftModel must have the vocabulary of the model it guesses for: that has ${size} tokens, the draft model ${size + 100}`,
+      `speculation.draftModel must have the vocabulary of the model it drafts for: that has ${size} tokens, the draft model ${size + 100}`,
     );
   });
 
@@ -224,10 +224,10 @@ describe("a draft model is refused", () => {
     try {
       const error = await refusal({ speculation: { draftModel: recurrent } });
       expect(error.code).toBe("INVALID_OPTION");
-      expect(error.message).toContain(`speculation.draftModel must be a model that can take back`);
+      expect(error.message).toContain(`speculation.draftModel must be a model that can roll back`);
       expect(error.message).toContain(`"${kind}"`);
       const target = await caught(() => recurrent.createEngine({ speculation: { draftModel: model } }));
-      expect(target.message).toContain("speculation must be a model that can take back");
+      expect(target.message).toContain("speculation must be a model that can roll back");
     } finally {
       await recurrent.close();
     }

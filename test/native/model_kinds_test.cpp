@@ -123,7 +123,7 @@ void disturb(const Run& run, float epsilon) {
   CHECK(totals.largest <= epsilon);
   if (epsilon <= 0) CHECK_EQ(totals.diverged, 0);
   // The prompts have 360 tokens, the last of each a row of generation. Only where
-  // states can be cut does a fork look for its source's when it is seated.
+  // states can be truncated does a fork look for its source's when it is seated.
   const bool can_truncate = std::string_view(run.architecture) == "qwen3moe";
   CHECK_EQ(engine.stats().prompt_tokens_computed, can_truncate ? 600 : 357);
 }

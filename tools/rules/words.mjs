@@ -9,7 +9,7 @@ import { stripText } from "./source-text.mjs";
 /** Patterns of whole identifiers; a trailing underscore, as of a member, belongs to each. */
 const identifiers = [
   ["cuts|cuttable", "can_truncate"],
-  ["take_back|take_back_padding", "roll_back"],
+  ["(?:\\w+_)?take_back(?:_padding)?", "roll_back"],
   ["siblings", "forks"],
   ["[Gg]uesser(?:s|_of)?|[Gg]uesses|decode_guessed|guessing_pass", "draft, drafter"],
   ["came_true|kCameTrue", "accepted"],
@@ -24,8 +24,10 @@ const identifiers = [
 ];
 
 const phrases = [
-  ["cannot be cut", "cannot be truncated"],
+  ["(?:cannot )?be cut", "be truncated"],
   ["cut back", "truncated, rolled back"],
+  ["(?:takes?|took|taken|taking) back", "roll back"],
+  ["guess(?:es|ed|ing)? for", "draft"],
   ["set aside", "swapped out, preempted"],
   ["(?:comes?|came) true", "accepted"],
   ["los(?:es?|t|ing) (?:its|their) places?", "preempted, evicted"],
