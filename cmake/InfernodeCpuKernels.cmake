@@ -70,7 +70,6 @@ foreach(target IN LISTS cpu_targets)
       infernode_rename_upstream(${target} arch/x86/quants.c
         quantize_row_q8_K infernode_upstream_quantize_row_q8_K)
     endif()
-    get_target_property(sources ${target} SOURCES)
     if(NOT "ggml-cpu/ggml-cpu.c" IN_LIST sources)
       message(FATAL_ERROR "${target} is not made of ggml-cpu/ggml-cpu.c, which native/cpu/llama_pool.c includes.")
     endif()

@@ -11,10 +11,6 @@
 #include <iostream>
 #include <string>
 
-#if !defined(_WIN32)
-#include <sys/resource.h>
-#endif
-
 #include "answer_parser.h"
 #include "conversation.h"
 #include "json.h"
@@ -26,10 +22,6 @@ constexpr std::size_t kLongestError = 300;     // bytes
 constexpr std::uint64_t kMemory = 2ULL << 30;  // bytes of address space
 constexpr std::uint64_t kSeconds = 10;         // of processor time per request
 
-#if defined(_WIN32)
-void limit_memory() {}
-void limit_time() {}
-#else
 void limit(int resource, std::uint64_t value) {
   const auto most = static_cast<rlim_t>(value);
   const rlimit limits{most, RLIM_INFINITY};
@@ -49,7 +41,6 @@ void limit_time() {
   limit(RLIMIT_CPU,
         static_cast<std::uint64_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + kSeconds);
 }
-#endif
 
 // Everything cached from one request to the next.
 struct Caches {

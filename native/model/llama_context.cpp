@@ -55,7 +55,6 @@ llama_context_params context_params(const EngineShape& shape, std::int32_t threa
   params.offload_kqv = shape.kv_offload;
   params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // rows unpooled; the engine takes the last one
   params.kv_unified = unified;
-  params.offload_kqv = shape.kv_offload;
   params.swa_full = shape.whole_windows;
   params.no_perf = false;  // enables the count of reused graphs
   return params;

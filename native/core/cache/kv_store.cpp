@@ -4,13 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "core/running_mean.h"
+
 namespace infernode {
-
-namespace {
-
-constexpr double kNewShare = 0.2;  // of the latest measure in the running mean
-
-}  // namespace
 
 KvStore::KvStore(Backend& backend, Clock clock) : backend_(backend), clock_(std::move(clock)) {}
 
@@ -47,8 +43,7 @@ bool KvStore::restore(SequenceId sequence, std::span<const std::uint8_t> state, 
 }
 
 void KvStore::transferred(Position length, double started) {
-  const double cost = (clock_() - started) / std::max<Position>(length, 1);
-  position_ms_ = position_ms_ <= 0 ? cost : position_ms_ + kNewShare * (cost - position_ms_);
+  blend(position_ms_, (clock_() - started) / std::max<Position>(length, 1));
 }
 
 }  // namespace infernode
