@@ -39,13 +39,21 @@ std::string temporary_name(const fs::path& path) {
 }
 constexpr int kSuffix = 4;  // ".tmp"
 
+// Opens a file without a name, or with one that is gone.
+std::string path_of(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+
+[[nodiscard]] bool has_path(int descriptor) {
+  return access(path_of(descriptor).c_str(), R_OK | W_OK) == 0;
+}
+
 int without_name(const std::string& folder) {
 #ifdef O_TMPFILE
-  return open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
-#else
+  const int descriptor = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
+  if (descriptor < 0 || has_path(descriptor)) return descriptor;
+  close(descriptor);  // it could neither be opened again nor get its name
+#endif
   errno = EOPNOTSUPP;
   return -1;
-#endif
 }
 
 void sync_folder(const std::string& folder) {
@@ -114,6 +122,19 @@ void OutputFile::write(std::uint64_t position, std::span<const char> bytes) {
   }
 }
 
+std::string OutputFile::path() const {
+  return temporary_.empty() ? path_of(descriptor_) : temporary_;
+}
+
+void OutputFile::hide() {
+  if (temporary_.empty() || !has_path(descriptor_)) return;
+  if (unlink(temporary_.c_str()) == 0) temporary_.clear();
+}
+
+void OutputFile::extend(std::uint64_t bytes) {
+  if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) refuse(errno);
+}
+
 void OutputFile::commit() {
   if (fsync(descriptor_) != 0) refuse(errno);
   if (temporary_.empty()) {
@@ -123,8 +144,8 @@ void OutputFile::commit() {
     if (reserved < 0) refuse(errno);
     close(reserved);
     unlink(name.c_str());
-    const std::string own = "/proc/self/fd/" + std::to_string(descriptor_);
-    if (linkat(AT_FDCWD, own.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    if (linkat(AT_FDCWD, path_of(descriptor_).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) !=
+        0)
       refuse(errno);
     temporary_ = std::move(name);
   }

@@ -20,8 +20,17 @@ class OutputFile {
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
+  // A path by which the file can be opened while this exists.
+  std::string path() const;
+  // Takes the temporary name away, if there is one and the system can open the file without: no
+  // exit of the process leaves the file behind then. For a file that is only read back, never
+  // committed.
+  void hide();
   // Throws as the constructor does.
   void write(std::uint64_t position, std::span<const char> bytes);
+  // Sets the size. A part that was never written reads as zeros and occupies no storage. Throws as
+  // the constructor does.
+  void extend(std::uint64_t bytes);
   // Flushes to disk, then gives the file its name. Throws as the constructor does.
   void commit();
 

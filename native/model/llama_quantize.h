@@ -15,9 +15,6 @@
 
 namespace infernode {
 
-// Types that need no importance matrix, by llama.cpp's names in lower case: "q4_k_m".
-std::vector<std::string> quantize_types();
-
 struct QuantizePlan {
   std::uint64_t bytes = 0;  // of the quantized file, within a few kilobytes
   // Sentences, for example that tensors of an unsuitable width become another type.
@@ -25,7 +22,7 @@ struct QuantizePlan {
 };
 
 // What the quantizer would make of this header. Throws Error(kInvalidOption) if the weights are
-// quantized already, or with the list of types if `type` is none of them; case is ignored.
+// quantized already, or if `type` is none of quantize_types().
 // start_llama_runtime() must have succeeded.
 QuantizePlan plan_quantization(const GgufSource& source, std::string_view type);
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/llama_quantize.h"
+#include "model/llama_quantize_types.h"
 #include "napi/fields.h"
 
 namespace infernode {

@@ -10,6 +10,7 @@
 #include "model/gguf_file.h"
 #include "model/gguf_values.h"
 #include "model/llama_quantize.h"
+#include "model/llama_quantize_types.h"
 #include "napi/cancellable_worker.h"
 #include "napi/checkpoint_convert.h"
 

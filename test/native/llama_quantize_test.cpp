@@ -14,8 +14,10 @@
 #include "check.h"
 #include "checkpoint/checkpoint_file.h"
 #include "core/types.h"
+#include "gguf_bytes.h"
 #include "model/gguf_file.h"
 #include "model/gguf_values.h"
+#include "model/llama_quantize_types.h"
 #include "model/llama_runtime.h"
 #include "model/synthetic_file.h"
 
@@ -206,6 +208,36 @@ TEST("cancelled at any point it leaves no file, and an older result as it was") 
     CHECK(folder.names() == std::vector<std::string>{"out.gguf"});
     CHECK_EQ(fs::file_size(folder.file()), 5u);
   }
+}
+
+TEST("a failure whose reason says cancelled is not taken for a cancellation") {
+  start_llama_runtime(INFERNODE_TEST_BACKENDS);
+  // Of an architecture that llama.cpp does not know, and names in its error.
+  class Foreign final : public GgufSource {
+   public:
+    explicit Foreign(std::string path) : path_(std::move(path)) {
+      bytes_ = tiny_llama().string("general.architecture", "cancelled").file();
+      std::ofstream(path_, std::ios::binary) << bytes_;
+    }
+    const std::string& label() const override { return path_; }
+    std::uint64_t size() const override { return bytes_.size(); }
+    GgufFile parse() const override { return GgufFile::read(path_); }
+    void read(std::uint64_t position, std::span<char> out) const override {
+      std::ranges::copy(std::string_view(bytes_).substr(position, out.size()), out.begin());
+    }
+
+   private:
+    std::string path_;
+    std::string bytes_;
+  };
+  const Folder folder;
+  const Foreign source((folder.path / "cancelled.gguf").string());
+  std::string message;
+  CHECK_EQ(
+      code_of([&] { quantize_to_file(source, {.type = "q8_0", .out = folder.file()}, kNever); },
+              &message),
+      "MODEL_LOAD_FAILED");
+  CHECK(message.find("'cancelled'") != std::string::npos);
 }
 
 TEST("a folder that is not there and weights that cannot be read are refused, with no file left") {
