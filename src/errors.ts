@@ -207,19 +207,13 @@ export function refusedOption(
 }
 
 /**
- * Gives whatever the addon threw its place in the registry. A call that finds no memory throws
- * what C++ calls it. What else carries no known code is a fault of ours and becomes ENGINE_BROKEN
- * with its cause.
+ * Gives whatever the addon threw its place in the registry. What carries no known code is a fault of
+ * ours and becomes ENGINE_BROKEN with its cause.
  */
 export function toInferenceError(thrown: unknown): InferenceError {
   if (thrown instanceof InferenceError) return thrown;
   const { code, message } = describeThrown(thrown);
   if (isErrorCode(code)) return new InferenceError(code, message);
-  if (message === "std::bad_alloc") {
-    const sentence =
-      "there was no memory for this call; try again when other work has ended, or use a host with more";
-    return new InferenceError("OUT_OF_MEMORY", sentence, { cause: thrown });
-  }
   return new InferenceError("ENGINE_BROKEN", `the native addon failed: ${message}`, {
     cause: thrown,
   });

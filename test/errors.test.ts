@@ -40,11 +40,6 @@ describe("toInferenceError", () => {
     expect(toInferenceError("text")).toMatchObject({ code: "ENGINE_BROKEN" });
   });
 
-  it("tells a lack of memory by its name in C++", () => {
-    const thrown = new Error("std::bad_alloc");
-    expect(toInferenceError(thrown)).toMatchObject({ code: "OUT_OF_MEMORY", retryable: true, cause: thrown });
-  });
-
   it("gives an InferenceError back as it is", () => {
     const error = new InferenceError("CANCELLED", "cancelled");
     expect(toInferenceError(error)).toBe(error);

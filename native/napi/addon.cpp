@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,10 +12,10 @@
 #include "model/llama_log.h"
 #include "model/llama_runtime.h"
 #include "napi/addon_data.h"
-#include "napi/convert.h"
 #include "napi/devices.h"
 #include "napi/engine_wrap.h"
 #include "napi/exit_guard.h"
+#include "napi/guarded.h"
 #include "napi/inspect.h"
 #include "napi/model_wrap.h"
 #include "napi/native_interface.h"
@@ -46,11 +45,7 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   for (std::uint32_t i = 0; i < given.Length(); ++i) {
     backends.push_back(given.Get(i).ToString());
   }
-  try {
-    start_llama_runtime(addon_folder(), backends, refused_backends_from(info[1]));
-  } catch (const Error& error) {
-    throw error_to(info.Env(), {error.code(), error.what()});
-  }
+  start_llama_runtime(addon_folder(), backends, refused_backends_from(info[1]));
   return info.Env().Undefined();
 }
 
@@ -81,8 +76,6 @@ void on_environment_exit(void* data) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  // Otherwise ggml would fork a debugger inside Node to print a backtrace.
-  setenv("GGML_NO_BACKTRACE", "1", 0);
   ExitGuard::listen(env);
   auto* data = new AddonData;
   env.SetInstanceData(data);
@@ -96,21 +89,21 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   build.Set("version", INFERNODE_VERSION);
   build.Set("interface", kNativeInterface);
   exports.Set("build", build);
-  exports.Set("start", Napi::Function::New(env, start));
-  exports.Set("loadModel", Napi::Function::New(env, ModelWrap::load));
-  exports.Set("packCheckpoint", Napi::Function::New(env, pack_checkpoint));
-  exports.Set("quantizeCheckpoint", Napi::Function::New(env, quantize_checkpoint));
-  exports.Set("quantizeTypes", Napi::Function::New(env, quantize_type_names));
-  exports.Set("inspect", Napi::Function::New(env, inspect_header));
-  exports.Set("inspectAsync", Napi::Function::New(env, inspect_header_async));
-  exports.Set("measure", Napi::Function::New(env, measure_memory_async));
-  exports.Set("probeMatrices", Napi::Function::New(env, probe_matrices_async));
-  exports.Set("gpuPower", Napi::Function::New(env, gpu_power_async));
-  exports.Set("setLogSink", Napi::Function::New(env, set_log_sink));
-  exports.Set("devices", Napi::Function::New(env, devices));
-  exports.Set("backends", Napi::Function::New(env, backends));
-  exports.Set("nvidiaDriver", Napi::Function::New(env, nvidia_driver_of));
-  exports.Set("host", Napi::Function::New(env, host));
+  exports.Set("start", Napi::Function::New(env, guarded<start>));
+  exports.Set("loadModel", Napi::Function::New(env, guarded<ModelWrap::load>));
+  exports.Set("packCheckpoint", Napi::Function::New(env, guarded<pack_checkpoint>));
+  exports.Set("quantizeCheckpoint", Napi::Function::New(env, guarded<quantize_checkpoint>));
+  exports.Set("quantizeTypes", Napi::Function::New(env, guarded<quantize_type_names>));
+  exports.Set("inspect", Napi::Function::New(env, guarded<inspect_header>));
+  exports.Set("inspectAsync", Napi::Function::New(env, guarded<inspect_header_async>));
+  exports.Set("measure", Napi::Function::New(env, guarded<measure_memory_async>));
+  exports.Set("probeMatrices", Napi::Function::New(env, guarded<probe_matrices_async>));
+  exports.Set("gpuPower", Napi::Function::New(env, guarded<gpu_power_async>));
+  exports.Set("setLogSink", Napi::Function::New(env, guarded<set_log_sink>));
+  exports.Set("devices", Napi::Function::New(env, guarded<devices>));
+  exports.Set("backends", Napi::Function::New(env, guarded<backends>));
+  exports.Set("nvidiaDriver", Napi::Function::New(env, guarded<nvidia_driver_of>));
+  exports.Set("host", Napi::Function::New(env, guarded<host>));
   return exports;
 }
 

@@ -58,13 +58,16 @@ class CloseEngineWorker final : public Napi::AsyncWorker {
 Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeEngine",
-      {InstanceAccessor<&EngineWrap::options>("options"),
-       InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::fork>("fork"),
-       InstanceMethod<&EngineWrap::cancel>("cancel"),
-       InstanceMethod<&EngineWrap::acknowledge>("acknowledge"),
-       InstanceMethod<&EngineWrap::import_state>("importState"),
-       InstanceAccessor<&EngineWrap::broken>("broken"), InstanceMethod<&EngineWrap::stats>("stats"),
-       InstanceMethod<&EngineWrap::ref>("ref"), InstanceMethod<&EngineWrap::close>("close")});
+      {InstanceAccessor<&EngineWrap::guarded<&EngineWrap::options>>("options"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::submit>>("submit"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::fork>>("fork"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::cancel>>("cancel"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::acknowledge>>("acknowledge"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::import_state>>("importState"),
+       InstanceAccessor<&EngineWrap::guarded<&EngineWrap::broken>>("broken"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::stats>>("stats"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::ref>>("ref"),
+       InstanceMethod<&EngineWrap::guarded<&EngineWrap::close>>("close")});
 }
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}

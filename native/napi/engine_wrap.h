@@ -15,10 +15,11 @@
 #include "model/prompt_queue.h"
 #include "napi/convert.h"
 #include "napi/event_channel.h"
+#include "napi/guarded.h"
 
 namespace infernode {
 
-class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
+class EngineWrap final : public Napi::ObjectWrap<EngineWrap>, public WaitsForMemory {
  public:
   static Napi::Function define(Napi::Env env);
 
@@ -41,6 +42,12 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void refuse_full(RequestId id);
   void push(Napi::Env env, RequestId id, const std::function<Prompt(RequestId)>& make_prompt);
   static void on_environment_exit(void* self);
+
+  // What JavaScript calls: `method`, whose exceptions get a code.
+  template <auto method>
+  auto guarded(const Napi::CallbackInfo& info) {
+    return with_codes(info.Env(), [&] { return (this->*method)(info); });
+  }
 
   Napi::Value options(const Napi::CallbackInfo& info);
   void submit(const Napi::CallbackInfo& info);

@@ -66,12 +66,7 @@ class InspectWorker final : public CancellableWorker {
 }  // namespace
 
 Napi::Value inspect_header(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  try {
-    return header_to(env, inspected_from(info).read());
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
+  return header_to(info.Env(), inspected_from(info).read());
 }
 
 Napi::Value inspect_header_async(const Napi::CallbackInfo& info) {

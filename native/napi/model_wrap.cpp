@@ -65,13 +65,14 @@ class LoadModelWorker final : public CancellableWorker {
 Napi::Function ModelWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeModel",
-      {InstanceAccessor<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::tensors>("tensors"),
-       InstanceMethod<&ModelWrap::tokenize>("tokenize"),
-       InstanceMethod<&ModelWrap::detokenize>("detokenize"),
-       InstanceMethod<&ModelWrap::token_bytes>("tokenBytes"),
-       InstanceMethod<&ModelWrap::memory_needed>("memoryNeeded"),
-       InstanceMethod<&ModelWrap::create_engine>("createEngine"),
-       InstanceMethod<&ModelWrap::close>("close")});
+      {InstanceAccessor<&ModelWrap::guarded<&ModelWrap::info>>("info"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::tensors>>("tensors"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::tokenize>>("tokenize"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::detokenize>>("detokenize"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::token_bytes>>("tokenBytes"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::memory_needed>>("memoryNeeded"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::create_engine>>("createEngine"),
+       InstanceMethod<&ModelWrap::guarded<&ModelWrap::close>>("close")});
 }
 
 Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
@@ -110,39 +111,26 @@ Napi::Value ModelWrap::tensors(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::tokenize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  try {
-    const std::vector<TokenId> tokens = model(env)->vocab().tokenize(
-        info[0].ToString().Utf8Value(), info[1].ToBoolean(), info[2].ToBoolean());
-    Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
-    std::copy(tokens.begin(), tokens.end(), array.Data());
-    return array;
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
+  const std::vector<TokenId> tokens = model(env)->vocab().tokenize(
+      info[0].ToString().Utf8Value(), info[1].ToBoolean(), info[2].ToBoolean());
+  Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
+  std::copy(tokens.begin(), tokens.end(), array.Data());
+  return array;
 }
 
 Napi::Value ModelWrap::detokenize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto tokens = info[0].As<Napi::Int32Array>();
-  try {
-    return Napi::String::New(env,
-                             model(env)->vocab().detokenize({tokens.Data(), tokens.ElementLength()},
-                                                            info[1].ToBoolean()));
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
+  return Napi::String::New(env, model(env)->vocab().detokenize(
+                                    {tokens.Data(), tokens.ElementLength()}, info[1].ToBoolean()));
 }
 
 Napi::Value ModelWrap::token_bytes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  try {
-    const std::string bytes = model(env)->vocab().token_bytes(info[0].ToNumber().Int32Value());
-    Napi::Uint8Array array = Napi::Uint8Array::New(env, bytes.size());
-    std::ranges::copy(bytes, array.Data());
-    return array;
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
+  const std::string bytes = model(env)->vocab().token_bytes(info[0].ToNumber().Int32Value());
+  Napi::Uint8Array array = Napi::Uint8Array::New(env, bytes.size());
+  std::ranges::copy(bytes, array.Data());
+  return array;
 }
 
 Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
@@ -150,12 +138,7 @@ Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
   const auto asked = info[0].As<Napi::Object>();
   EngineOptions options = engine_options_from(asked);
   const auto draft = draft_of(env, asked);
-  MemoryNeeded needed;
-  try {
-    needed = engine_memory(*model(env), draft.get(), options.context);
-  } catch (const Error& error) {
-    throw error_to(env, {error.code(), error.what()});
-  }
+  const MemoryNeeded needed = engine_memory(*model(env), draft.get(), options.context);
   choose_host_cache(options, needed);
   Napi::Object object = Napi::Object::New(env);
   object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));

@@ -7,10 +7,11 @@
 #include <memory>
 
 #include "model/llama_model.h"
+#include "napi/guarded.h"
 
 namespace infernode {
 
-class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
+class ModelWrap final : public Napi::ObjectWrap<ModelWrap>, public WaitsForMemory {
  public:
   static Napi::Function define(Napi::Env env);
 
@@ -21,6 +22,12 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
 
  private:
   friend class LoadModelWorker;
+
+  // What JavaScript calls: `method`, whose exceptions get a code.
+  template <auto method>
+  auto guarded(const Napi::CallbackInfo& info) {
+    return with_codes(info.Env(), [&] { return (this->*method)(info); });
+  }
 
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value tensors(const Napi::CallbackInfo& info);

@@ -21,6 +21,7 @@ describe.runIf(process.platform === "linux" && hasCompiler)("whatever allocation
     ["the generations of an engine that closes end", "close"],
     ["a failure is told", "rejection"],
     ["a promise of an engine settles", "engine"],
+    ["a call throws an error with its code", "call"],
   ])("%s", { timeout: minute }, async (_, part) => {
     const { code, stdout, stderr } = await runFixture("failing-allocations.mjs", {
       args: [part, unknownVersion],
