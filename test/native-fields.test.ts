@@ -47,10 +47,20 @@ function union(place: RegExp): string[] {
   return Array.from((found[1] as string).matchAll(/"([^"]+)"/g), ([, value]) => value as string);
 }
 
-/** The body of a C++ function. */
-function body(file: string, opening: string): string {
+/** The properties of the object that a method returns, or of those in the array that it does. */
+function returned(method: string): string[] {
+  const found = new RegExp(`\\b${method}\\(`).exec(declarations);
+  if (found === null) throw new Error(`src/native*.ts declares no method ${method}`);
+  const parameters = bracketed(declarations, found.index + found[0].length - 1);
+  const open = declarations.indexOf("{", found.index + found[0].length - 1 + parameters.length);
+  const object = bracketed(declarations, open);
+  return Array.from(object.matchAll(/readonly (\w+)\??:/g), ([, property]) => property as string);
+}
+
+/** The body of a C++ function, of the class that `after` opens. */
+function body(file: string, opening: string, after = ""): string {
   const text = uncommented(source(`native/${file}`));
-  const from = text.indexOf(opening);
+  const from = text.indexOf(opening, text.indexOf(after));
   expect(from, `${file}: ${opening}`).toBeGreaterThanOrEqual(0);
   return bracketed(text, text.indexOf("{", text.indexOf(")", from)));
 }
@@ -149,6 +159,29 @@ describe("what the addon sets is what TypeScript reads", () => {
       "a device's memory",
       sets(body("napi/model_wrap.cpp", "Napi::Array device_memory_to(")),
       declared("NativeDeviceMemory"),
+    ],
+    [
+      "the memory of an engine",
+      sets(body("napi/model_wrap.cpp", "Napi::Value ModelWrap::memory_needed(")),
+      returned("memoryNeeded"),
+    ],
+    [
+      "the memory of a plan",
+      sets(body("napi/plan.cpp", "result(", "class MeasureWorker")),
+      returned("measure"),
+    ],
+    [
+      "the GPUs' power",
+      sets(body("napi/plan.cpp", "result(", "class PowerWorker")),
+      declared("NativeGpuPower"),
+    ],
+    [
+      "the build",
+      Array.from(
+        body("napi/addon.cpp", "Napi::Object init(").matchAll(/\bbuild\.Set\("(\w+)"/g),
+        ([, name]) => name as string,
+      ),
+      declared("NativeBuild"),
     ],
     ["a device", sets(body(devices, "Napi::Value devices(")), declared("NativeDevice")],
     ["a backend", sets(body(devices, "Napi::Value backends(")), declared("NativeBackend")],

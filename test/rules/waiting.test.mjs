@@ -1,11 +1,11 @@
 // Tests of this repository wait by the clock in the listed places only, native code reads the clock
-// in the listed files only, and the rules see others.
+// and uses the environment in the listed files only, and the rules see others.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { trackedFiles } from "../../tools/rules/files.mjs";
-import { clockFindings, waitingFindings } from "../../tools/rules/waiting.mjs";
+import { clockFindings, environmentFindings, waitingFindings } from "../../tools/rules/waiting.mjs";
 
 let folder;
 beforeEach(() => {
@@ -19,12 +19,14 @@ function findings(name, text, list = new Map(), rule = waitingFindings) {
   return rule(folder, [name], list).join("\n");
 }
 
+const ofEnvironment = (name, text, list) => findings(name, text, list, environmentFindings);
 const ofClocks = (name, text, list) => findings(name, text, list, clockFindings);
 
 it("this repository keeps its lists", () => {
   const root = path.resolve(import.meta.dirname, "../..");
   expect(waitingFindings(root, trackedFiles(root))).toEqual([]);
   expect(clockFindings(root, trackedFiles(root))).toEqual([]);
+  expect(environmentFindings(root, trackedFiles(root))).toEqual([]);
 });
 
 it.each([
@@ -66,6 +68,23 @@ it.each([
   ["test/native/a_bench.cpp", "const auto now = std::chrono::steady_clock::now();"],
 ])("lets pass in %s: %s", (name, text) => {
   expect(ofClocks(name, text)).toBe("");
+});
+
+it.each([
+  ["native/napi/a.cpp", 'setenv("GGML_NO_BACKTRACE", "1", 0);'],
+  ["native/core/a.h", 'const char* value = std::getenv("HOME");'],
+  ["native/cpu/a.c", "extern char** environ;"],
+  ["test/native/a_test.cpp", 'unsetenv("HOME");'],
+])("refuses the environment in %s: %s", (name, text) => {
+  expect(ofEnvironment(name, text)).toContain(`${name}: uses the environment and is not listed`);
+});
+
+it("lets a comment name the environment, and refuses a list that names a file without it", () => {
+  expect(ofEnvironment("native/core/a.cpp", "// getenv() is the caller's\nint a = 1;")).toBe("");
+  const list = new Map([["native/core/a.cpp", "why"]]);
+  expect(ofEnvironment("native/core/a.cpp", "// nothing", list)).toContain(
+    "lists native/core/a.cpp as using",
+  );
 });
 
 it("refuses a list of clocks that names a file without one", () => {

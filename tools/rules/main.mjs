@@ -11,7 +11,7 @@ import { directionFindings } from "./directions.mjs";
 import { packagesOf, readDocument } from "./document.mjs";
 import { textFiles, trackedFiles } from "./files.mjs";
 import { treeFindings } from "./tree.mjs";
-import { clockFindings, waitingFindings } from "./waiting.mjs";
+import { clockFindings, environmentFindings, waitingFindings } from "./waiting.mjs";
 import { wordFindings } from "./words.mjs";
 
 const folder = path.resolve(process.argv[2] ?? ".");
@@ -25,6 +25,7 @@ try {
   findings.push(...waitingFindings(folder, files));
   findings.push(...wordFindings(folder, files));
   findings.push(...clockFindings(folder, files));
+  findings.push(...environmentFindings(folder, files));
   findings.push(...treeFindings(readDocument(folder), files, packagesOf(folder)));
   findings.push(...(await directionFindings(folder, files)));
 } catch (error) {

@@ -1,7 +1,8 @@
 // Tests wait for what they wait for, not for a time: a sleep is too short on a slow machine and
 // lost on a fast one. This is the list of the files that do wait by the clock, and why nothing else
 // is possible; native code sleeps in one place only. Native code reads a clock in the files of a
-// second list only: everything else is handed the time, so that tests can set it.
+// second list only, and uses the environment in those of a third: everything else is handed the time
+// and the values, so that tests can set them.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -82,6 +83,36 @@ export function clockFindings(folder, tracked, list = clocks) {
         `${file}: reads a clock and is not listed: take the time from the caller, or say in tools/rules/waiting.mjs why that is impossible`,
     ),
     ...stale.map((file) => `tools/rules/waiting.mjs: lists ${file} as reading a clock, which it does not`),
+  ];
+}
+
+/** File, and why it reads or writes the environment itself. */
+const environments = new Map([
+  ["native/model/cuda_libraries.cpp", "CUDA's own variables name its folders, as its programs read them"],
+  ["native/model/llama_abort.cpp", "ggml reads whether to fork a debugger from the environment only"],
+  ["test/native/engine_random_test.cpp", "the seed to repeat a failure with"],
+  ["test/native/limited_device/limited_device.cpp", "a backend is loaded without arguments"],
+  ["test/native/llama_limited_device.h", "a backend is loaded without arguments: how many devices it has"],
+  ["test/native/model_fixture.h", "how much a long test does"],
+]);
+
+const environmentUses = /\b(?:secure_)?getenv\b|\b(?:un)?setenv\b|\bputenv\b|\benviron\b/;
+
+/** Sentences about native files that use the environment and are not listed so, or are and do not. */
+export function environmentFindings(folder, tracked, list = environments) {
+  const using = tracked.filter(
+    (file) => native.test(file) && environmentUses.test(withoutComments(folder, file)),
+  );
+  return [
+    ...using
+      .filter((file) => !list.has(file))
+      .map(
+        (file) =>
+          `${file}: uses the environment and is not listed: take the value from the caller, or say in tools/rules/waiting.mjs why that is impossible`,
+      ),
+    ...[...list.keys()]
+      .filter((file) => !using.includes(file))
+      .map((file) => `tools/rules/waiting.mjs: lists ${file} as using the environment, which it does not`),
   ];
 }
 
