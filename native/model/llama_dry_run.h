@@ -1,5 +1,6 @@
 // What llama.cpp would allocate for a model and its contexts: its own placement and sizing with the
-// allocations left out (`no_alloc`), hence exact for every architecture, tensor type and device.
+// allocations left out (`no_alloc`), hence exact for every architecture, tensor type and device,
+// but for contexts too large for a dry run.
 // Keeps the model's header without its vocabulary; each question loads that header again, which
 // takes milliseconds. Logs nothing. Any thread may ask.
 #pragma once
