@@ -79,6 +79,14 @@ describe("the engine-level mode", () => {
     }
   });
 
+  it("of a model that is faster than its events every figure is a number", async () => {
+    const short = ["--pp", "8", "--tg", "1,2,3,4,6,8", "--pl", "1,2", "--repeats", "3", "--threads", "1"];
+    const { code, stdout } = await runCommand(["bench", "engine", ...short]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\| +tg1 \| +[\d.]+ ± /);
+    expect(stdout).not.toMatch(/NaN|Infinity/);
+  });
+
   it("as a command prints both tables, and JSON with those tools' names", async () => {
     const flags = [
       "bench",
