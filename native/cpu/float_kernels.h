@@ -118,57 +118,51 @@ inline void spread_floats(const float* row, std::int64_t distance, std::int64_t 
 
 // How many batch rows the registers allow at a time, and how many weight rows with them.
 constexpr int kFloatColumns = kFloatsEach == 16 ? 6 : 3;
-constexpr int kFloatRows = kFloatsEach == 16 ? 4 : 2;
+constexpr int kFloatRows = 4;
 
-// Sums of kRows weight rows with kCount batch rows.
+// Sums of kRows weight rows with kCount batch rows: one register of each, part `part` of the lanes.
 template <int kRows, int kCount>
-using FloatTile = FloatRegister[kLaneRegisters][kCount][kRows];
+using FloatTile = FloatRegister[kRows][kCount];
 
 template <int kRows, int kCount>
 [[gnu::always_inline]] inline void clear(FloatTile<kRows, kCount>& own) {
-#pragma GCC unroll 2
-  for (auto& part : own)
-#pragma GCC unroll 8
-    for (auto& column : part)
 #pragma GCC unroll 4
-      for (FloatRegister& sum : column) sum = zero_float_register();
+  for (auto& row : own)
+#pragma GCC unroll 8
+    for (FloatRegister& sum : row) sum = zero_float_register();
 }
 
-// Adds the products of sixteen values; load(i, part) returns those of weight row i.
+// Adds the products of sixteen values, of this part of them; load(i) returns those of weight row i.
 template <int kRows, int kCount, typename Load>
-[[gnu::always_inline]] inline void add_sixteen(FloatTile<kRows, kCount>& own, const Load& load,
-                                               const SixteenFloats* batch) {
-#pragma GCC unroll 2
-  for (int part = 0; part < kLaneRegisters; ++part) {
-    FloatRegister weights[kRows];
-#pragma GCC unroll 4
-    for (int i = 0; i < kRows; ++i) weights[i] = load(i, part);
+[[gnu::always_inline]] inline void add_sixteen(FloatTile<kRows, kCount>& own, int part,
+                                               const Load& load, const SixteenFloats* batch) {
+  FloatRegister values[kCount];
 #pragma GCC unroll 8
-    for (int column = 0; column < kCount; ++column) {
-      const FloatRegister values = load_float_register(batch[column].values + kFloatsEach * part);
+  for (int column = 0; column < kCount; ++column)
+    values[column] = load_float_register(batch[column].values + kFloatsEach * part);
 #pragma GCC unroll 4
-      for (int i = 0; i < kRows; ++i)
-        own[part][column][i] = multiply_add(weights[i], values, own[part][column][i]);
-    }
+  for (int i = 0; i < kRows; ++i) {
+    const FloatRegister weights = load(i);
+#pragma GCC unroll 8
+    for (int column = 0; column < kCount; ++column)
+      own[i][column] = multiply_add(weights, values[column], own[i][column]);
   }
 }
 
 // Adds a tile to the sums of weight rows from `row` on; `starts`: there are no sums yet.
 template <int kRows, int kCount>
-[[gnu::always_inline]] inline void add_tile(const FloatTile<kRows, kCount>& own, int row,
+[[gnu::always_inline]] inline void add_tile(const FloatTile<kRows, kCount>& own, int part, int row,
                                             bool starts, LaneSums* sums) {
-#pragma GCC unroll 2
-  for (int part = 0; part < kLaneRegisters; ++part)
 #pragma GCC unroll 8
-    for (int column = 0; column < kCount; ++column)
+  for (int column = 0; column < kCount; ++column)
 #pragma GCC unroll 4
-      for (int i = 0; i < kRows; ++i) {
-        float* const sum = sums[column].rows[row + i].values + kFloatsEach * part;
-        if (starts)
-          store(sum, own[part][column][i]);
-        else
-          store(sum, add(load_float_register(sum), own[part][column][i]));
-      }
+    for (int i = 0; i < kRows; ++i) {
+      float* const sum = sums[column].rows[row + i].values + kFloatsEach * part;
+      if (starts)
+        store(sum, own[i][column]);
+      else
+        store(sum, add(load_float_register(sum), own[i][column]));
+    }
 }
 
 // Adds to the sums the products of a panel with kCount batch rows.
@@ -176,22 +170,24 @@ template <int kCount>
 void multiply_float_panel(const FloatPanel& panel, const SixteenFloats* batch, int sixteens,
                           bool starts, LaneSums* sums) {
   for (int row = 0; row < kPanelRows; row += kFloatRows) {
-    FloatTile<kFloatRows, kCount> own;
-    clear<kFloatRows, kCount>(own);
-    for (int at = 0; at < sixteens; ++at) {
-      const auto load = [&](int i, int part) {
-        return load_float_register(panel.rows[row + i][at].values + kFloatsEach * part);
-      };
-      add_sixteen<kFloatRows, kCount>(own, load, batch + at * kCount);
+    for (int part = 0; part < kLaneRegisters; ++part) {
+      FloatTile<kFloatRows, kCount> own;
+      clear<kFloatRows, kCount>(own);
+      for (int at = 0; at < sixteens; ++at) {
+        const auto load = [&](int i) {
+          return load_float_register(panel.rows[row + i][at].values + kFloatsEach * part);
+        };
+        add_sixteen<kFloatRows, kCount>(own, part, load, batch + at * kCount);
+      }
+      add_tile<kFloatRows, kCount>(own, part, row, starts, sums);
     }
-    add_tile<kFloatRows, kCount>(own, row, starts, sums);
   }
 }
 
-// Up to so many batch rows can be multiplied without a panel, for each weight is converted once
-// anyhow, as it is read. All of them are then read for every few weight rows.
+// Few batch rows are multiplied without a panel: so many at a time, each weight is converted as it
+// is read.
 constexpr int kFewColumns = kFloatsEach == 16 ? 8 : 3;
-constexpr int kFewRows = std::min(4, kFewColumns);  // is faster so wherever they are
+constexpr int kFewRows = kFloatsEach == 16 ? 4 : 8;  // is faster so wherever they are
 
 // The sums of sixteen weight rows, whose bytes are `between_rows` apart, with kCount batch rows.
 template <typename Format, int kCount>
@@ -199,32 +195,36 @@ void multiply_float_few(const PanelRows<std::uint16_t>& rows, const SixteenFloat
                         std::int64_t width, std::int64_t between_rows, LaneSums* sums) {
   constexpr int kRows = kCount <= kFloatColumns ? kFloatRows : 2;
   for (int row = 0; row < kPanelRows; row += kRows) {
-    const SixteenFloats* values = batch;
+    const SixteenFloats* block = batch;
     for (std::int64_t first = 0; first < width; first += kFloatBlock) {
-      FloatTile<kRows, kCount> own;
-      clear<kRows, kCount>(own);
       const std::int64_t end = std::min(first + kFloatBlock, width);
-      std::int64_t at = first;
-      for (; at + kLanes <= end; at += kLanes, values += kCount) {
-        const auto load = [&](int i, int part) {
-          const std::uint16_t* const from = rows.rows[row + i] + at;
-          // the same place of the next rows
-          if (part == 0)
-            _mm_prefetch(reinterpret_cast<const char*>(from) + kRows * between_rows, _MM_HINT_T1);
-          return Format::load(from + kFloatsEach * part);
-        };
-        add_sixteen<kRows, kCount>(own, load, values);
+      for (int part = 0; part < kLaneRegisters; ++part) {
+        FloatTile<kRows, kCount> own;
+        clear<kRows, kCount>(own);
+        const SixteenFloats* values = block;
+        std::int64_t at = first;
+        for (; at + kLanes <= end; at += kLanes, values += kCount) {
+          const auto load = [&](int i) {
+            const std::uint16_t* const from = rows.rows[row + i] + at;
+            // the same place of the next rows
+            if (part == 0)
+              _mm_prefetch(reinterpret_cast<const char*>(from) + kRows * between_rows, _MM_HINT_T1);
+            return Format::load(from + kFloatsEach * part);
+          };
+          add_sixteen<kRows, kCount>(own, part, load, values);
+        }
+        if (at < end) {
+          SixteenFloats last[kRows];
+          for (int i = 0; i < kRows; ++i)
+            convert<Format>(LastHalves(rows.rows[row + i] + at, end - at).values, last[i]);
+          const auto load = [&](int i) {
+            return load_float_register(last[i].values + kFloatsEach * part);
+          };
+          add_sixteen<kRows, kCount>(own, part, load, values);
+        }
+        add_tile<kRows, kCount>(own, part, row, first == 0, sums);
       }
-      if (at < end) {
-        SixteenFloats last[kRows];
-        for (int i = 0; i < kRows; ++i)
-          convert<Format>(LastHalves(rows.rows[row + i] + at, end - at).values, last[i]);
-        const auto load = [&](int i, int part) {
-          return load_float_register(last[i].values + kFloatsEach * part);
-        };
-        add_sixteen<kRows, kCount>(own, load, values);
-      }
-      add_tile<kRows, kCount>(own, row, first == 0, sums);
+      block += sixteens_of(end - first) * kCount;
     }
   }
 }

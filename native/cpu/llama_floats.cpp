@@ -84,7 +84,7 @@ struct LanesWorkspace {
 // or too few to repay a panel.
 bool is_few(const Product& of) {
   constexpr std::int64_t kNearFloats = 8192;
-  return of.n <= kFewRows || (of.n <= kFewColumns && of.n * of.width <= kNearFloats);
+  return of.n <= kFewRows || (of.n <= 8 && of.n * of.width <= kNearFloats);
 }
 
 // [i]: the routine for i + 1 batch rows.
@@ -115,8 +115,11 @@ void compute_turn(const Product& of, const Turn& turn, const Groups& groups, Lan
     }
     const char* const ahead = of.after(i + kPanelRows, turn);
     if (is_few(of)) {
-      kFewKernels<Format>[static_cast<std::size_t>(of.n - 1)](rows, batch, of.width, 2 * of.lda,
-                                                              sums);
+      for (std::int64_t group = 0; group < groups.count; ++group) {
+        const std::int64_t begin = groups.begin(group);
+        kFewKernels<Format>[static_cast<std::size_t>(groups.size(group) - 1)](
+            rows, batch + begin * sixteens_of(of.width), of.width, 2 * of.lda, sums + begin);
+      }
       for (std::int64_t column = 0; column < of.n; ++column)
         sums[column].finish(out + of.ldc * column, count);
       continue;
