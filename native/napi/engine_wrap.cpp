@@ -86,14 +86,16 @@ void EngineWrap::adopt(Napi::Env env, std::shared_ptr<const LlamaModel> model,
   options_ = options;
   channel_ =
       std::make_unique<EventChannel>(env, handler, [this](RequestId id) { controls_.erase(id); });
+  // Cleanup hooks run in reverse order: this one before that of the thread-safe function, also
+  // where the rest fails. Released afterwards, by garbage collection, the function would end the
+  // process.
+  hooked_environment_ = env;
+  napi_add_env_cleanup_hook(env, on_environment_exit, this);
   // The vocabulary's pieces are stored in the model: this pointer keeps both alive.
   std::shared_ptr<const Vocab> vocab(model, &model->vocab());
   engine_ = std::make_shared<Engine>(std::move(backend), std::move(vocab), *channel_,
                                      options.config, steady_milliseconds, std::move(draft));
   prompts_ = std::make_unique<PromptQueue>(std::move(model), *engine_, *channel_);
-  // Cleanup hooks run in reverse order: this one before that of the thread-safe function.
-  hooked_environment_ = env;
-  napi_add_env_cleanup_hook(env, on_environment_exit, this);
   ExitGuard::remember(env, this, [this] { stop_threads(); });
   engine_->start();
 }
