@@ -71,7 +71,7 @@ function ofVllm(samples: Samples): ServerMetrics {
   return {
     counters: {
       ...unknown,
-      steps: vllm("iteration_tokens_total_count"),
+      steps: own("steps_total") ?? vllm("iteration_tokens_total_count"),
       ...{ decodePasses: own("decode_passes_total"), prefillPasses: own("prefill_passes_total") },
       ...{ decodeRows: own("decode_rows_total"), graphsReused: own("graphs_reused_total") },
       promptTokensCached: cached,

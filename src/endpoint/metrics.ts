@@ -75,6 +75,7 @@ const counters: readonly (readonly [string, string, Read])[] = [
     "Guessed tokens that came true.",
     ({ acceptedTokens }) => acceptedTokens,
   ],
+  ["infernode_steps_total", "Steps of the scheduler, with one pass or more each.", ({ steps }) => steps],
   ["infernode_decode_passes_total", "Passes that produced tokens.", ({ decodePasses }) => decodePasses],
   ["infernode_prefill_passes_total", "Passes that only read prompts.", ({ prefillPasses }) => prefillPasses],
   ["infernode_decode_rows_total", "Rows of passes that produced tokens.", ({ decodeRows }) => decodeRows],

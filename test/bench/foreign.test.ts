@@ -126,8 +126,9 @@ describe("our own server", () => {
     for (const { engine, requests } of points[0]?.repeats ?? []) {
       expect(engine?.finished).toBe(requests.all.finished);
       expect(engine?.generatedTokens).toBe(requests.all.outputTokens);
-      expect(engine?.steps).toBeNull(); // it has passes
+      expect(engine?.steps).toBeGreaterThan(0);
       expect(engine?.decodePasses).toBeGreaterThan(0);
+      expect(engine?.rowsPerStep).toBeCloseTo((engine?.decodeRows ?? 0) / (engine?.steps ?? 0), 9);
       expect(engine?.queueMsMean).toBeGreaterThanOrEqual(0);
     }
   });
