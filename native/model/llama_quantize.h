@@ -1,7 +1,7 @@
 // llama.cpp's quantizer behind one function: a GGUF file of plain weights becomes a quantized file.
 // The quantizer reads files only, so plain weights made in memory go to a temporary file beside the
-// result; that file is unlinked as soon as it is open (where the system allows), so no exit of the
-// process leaves it behind. Throws Error. Any thread; blocks until done.
+// result, without a name where the system allows that, so that no exit of the process leaves it
+// behind. Throws Error. Any thread; blocks until done.
 #pragma once
 
 #include <atomic>
