@@ -40,8 +40,8 @@ const tools: readonly Tool[] = Object.entries(schemas).map(([name, parameters]) 
   parameters,
 }));
 
-/** Formats in which llama.cpp binds arguments to no schema. */
-const unbound = /^(LFM2|google-gemma-4|Kimi-K3|openbmb-MiniCPM5)/;
+/** A format in which arguments are bound to no schema. */
+const unbound = /^google-gemma-4/;
 /** Templates that refuse tools, or whose form of a call is not known. */
 const refused = /no place for tools|not known/;
 
