@@ -134,11 +134,7 @@ describe.runIf(process.arch === "x64")("each routine is there where it was measu
     [kernels.panels, "INFERNODE_PANELS 256", of256Bits],
     [kernels.panels, "INFERNODE_TILES 1", ["sapphirerapids"]],
     [kernels.floats, "INFERNODE_F16_PRODUCTS 1", [...withVnni, ...of256Bits]],
-    [
-      kernels.floats,
-      "INFERNODE_BF16_PRODUCTS 1",
-      ["cascadelake", "icelake", "sapphirerapids", ...of256Bits],
-    ],
+    [kernels.floats, "INFERNODE_BF16_PRODUCTS 1", ["cascadelake", "icelake", "sapphirerapids", ...of256Bits]],
   ];
 
   it.each(measured)("%s: %s", patience, (kernel, macro, sets) => {
