@@ -40,7 +40,7 @@ namespace {
 
 constexpr int kMostRows = 32;   // most rows of a block
 constexpr int kRowsAtOnce = 2;  // up to so many rows convert cells on the fly, without storing them
-// per thread: with more blocks the division no longer matters
+// per thread; a finer division gains nothing
 constexpr std::int64_t kEnoughBlocks = 4;
 constexpr std::int64_t kManyCells = 512;  // from here on ggml divides the cells among threads
 

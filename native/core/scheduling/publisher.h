@@ -1,6 +1,6 @@
 // Collects the events of steps and publishes them. Waking JavaScript costs a tenth of a millisecond
 // of both cores of a small machine, so short steps share a publication; a first token and an end do
-// not wait. A function that throws may have added deltas, never an end. Engine thread only.
+// not wait. A function that throws may have added events, never an end. Engine thread only.
 #pragma once
 
 #include <optional>
@@ -47,10 +47,10 @@ class Publisher {
   void publish(double now);
 
  private:
-  EventSink& sink_;
-  const double interval_ms_;
   void add(End end);
 
+  EventSink& sink_;
+  const double interval_ms_;
   StepEvents events_;
   bool urgent_ = false;  // events_ holds a first token or an end
   bool acceptance_awaited_ = false;
