@@ -2,8 +2,9 @@
 // other LoRA adapters than the step's (all passes of a step use the same ones), or that wait
 // because a request is isolated after a failing pass. Also names the request to preempt first.
 // Owns the living requests. Of their state it sets only the number of arrival, `paused`, and
-// whether the reader wants to be woken, and of the cache it changes nothing: no clock, no thread, no backend. How the rows of running
-// requests become passes is Planner's concern. Engine thread only.
+// whether the reader wants to be woken, and of the cache it changes nothing: no clock, no thread,
+// no backend. How the rows of running requests become passes is Planner's concern. Engine thread
+// only.
 #pragma once
 
 #include <cstdint>
