@@ -1,7 +1,8 @@
 // llama.cpp's log lines, which otherwise go nowhere: nothing of this package
 // writes to stdout or stderr. The listener is the process's; the last one set,
-// by whichever thread, gets the lines. Four lines are ours: that a GPU goes unused, that a
-// checkpoint has no place in the cache or its file there was changed, and what its weights became.
+// by whichever thread, gets the lines. Some are ours: that a GPU goes unused, that an engine was made
+// smaller, that a checkpoint has no place in the cache or its file there was changed, what its
+// weights became, and what to know of it.
 import { InferenceError } from "./errors.js";
 import { hasGpu, whyNoGpu } from "./gpu-problems.js";
 import { native } from "./native-addon.js";

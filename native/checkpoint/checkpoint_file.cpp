@@ -137,7 +137,9 @@ class PackedCheckpoint final : public CheckpointFile {
     for (const PlannedTensor& tensor : plan.tensors) {
       if (tensor.role == TensorRole::kEmbedding) needs.embedding_rows = tensor.rows;
     }
-    vocabulary_ = write_tokenizer(folder_, needs, header);
+    const WrittenTokenizer written = write_tokenizer(folder_, needs, header);
+    vocabulary_ = written.tokens;
+    notes_.insert(notes_.end(), written.notes.begin(), written.notes.end());
     const bool fits = config_.mapping->cuts_vocabulary ? vocabulary_ <= needs.embedding_rows
                                                        : vocabulary_ == needs.embedding_rows;
     INFERNODE_CHECK(fits, "the tokenizer has another number of tokens than the embeddings");

@@ -39,12 +39,15 @@ std::string canonical(std::string pattern) {
   return pattern;
 }
 
+// What a file says of them: one that follows them is told from one that does not, except that
+// llama.cpp ignores the merges of kEither whatever the file says.
 enum class Merges { kEither, kFollowed, kIgnored };
 
 struct KnownSteps {
   std::string_view name;
   Merges merges;
-  std::string_view steps;  // joined by line ends
+  std::string_view steps;            // joined by line ends
+  std::string_view difference = {};  // of PreTokenizer
 };
 
 #define WORDS_AND_SPACES R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
@@ -68,7 +71,9 @@ constexpr std::array kKnown = std::to_array<KnownSteps>({
      "split: " CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}|)"
      R"( ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
      "\nbytes"},
-    {"tekken", Merges::kEither, "split: " CASED_WORDS("") R"(|\p{N})" CASED_REST "\nbytes"},
+    {"tekken", Merges::kEither, "split: " CASED_WORDS("") R"(|\p{N})" CASED_REST "\nbytes",
+     "words are cut at combining marks (Thai and Hindi have them), where Hugging Face's tokenizers "
+     "goes on"},
     // llama.cpp's "gpt-4o" splits words at combining marks; this one, with the same pattern, does
     // not.
     {"granite-embed-multi-97m", Merges::kEither,
@@ -243,14 +248,15 @@ bool is_byte_level(const std::vector<std::string>& steps) {
   return std::ranges::any_of(steps, [](const std::string& s) { return s.starts_with("bytes"); });
 }
 
-std::optional<std::string> pre_tokenizer_name(const std::vector<std::string>& steps,
-                                              bool ignore_merges) {
+std::optional<PreTokenizer> find_pre_tokenizer(const std::vector<std::string>& steps,
+                                               bool ignore_merges) {
   std::string all;
   for (const std::string& step : steps) all += (all.empty() ? "" : "\n") + step;
   for (const KnownSteps& known : kKnown) {
     const bool merges =
         known.merges == Merges::kEither || (known.merges == Merges::kIgnored) == ignore_merges;
-    if (merges && known.steps == all) return std::string(known.name);
+    if (merges && known.steps == all)
+      return PreTokenizer{known.name, known.merges != Merges::kFollowed, known.difference};
   }
   return std::nullopt;
 }

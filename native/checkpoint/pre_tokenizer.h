@@ -1,6 +1,7 @@
 // Identifies the pre-tokenizer, which splits text into words before byte-level merges, by its exact
-// patterns: llama.cpp implements each of them under a name. A pattern that is not in the table has
-// no name: the caller refuses it, there is no default.
+// patterns: llama.cpp implements each of them under a name, one of them nearly. A pattern that is
+// not in the table has no name: the caller refuses it, there is no default. Values; any thread may
+// call the functions.
 #pragma once
 
 #include <optional>
@@ -20,9 +21,17 @@ std::vector<std::string> pre_tokenizer_steps(const Json* pre_tokenizer, const st
 // Whether the last step maps text to bytes, which makes a vocabulary byte-level.
 [[nodiscard]] bool is_byte_level(const std::vector<std::string>& steps);
 
-// llama.cpp's name for the steps; `ignore_merges`: a word that is a token is not split further.
-[[nodiscard]] std::optional<std::string> pre_tokenizer_name(const std::vector<std::string>& steps,
-                                                            bool ignore_merges);
+// One of llama.cpp's pre-tokenizers.
+struct PreTokenizer {
+  std::string_view name;
+  bool ignores_merges = false;  // a word that is a token is not split further
+  // What it splits otherwise than the steps, as the rest of a sentence; "": nothing.
+  std::string_view difference;
+};
+
+// llama.cpp's for the steps; `ignore_merges` is what the file says.
+[[nodiscard]] std::optional<PreTokenizer> find_pre_tokenizer(const std::vector<std::string>& steps,
+                                                             bool ignore_merges);
 
 // Whether llama.cpp knows the name.
 [[nodiscard]] bool is_pre_tokenizer(std::string_view name);

@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/chat_templates.h"
@@ -144,8 +145,8 @@ Vocabulary read_model(const CheckpointFolder& folder, const VocabularyNeeds& nee
 
 }  // namespace
 
-std::uint64_t write_tokenizer(const CheckpointFolder& folder, const TokenizerNeeds& needs,
-                              GgufWriter& header) {
+WrittenTokenizer write_tokenizer(const CheckpointFolder& folder, const TokenizerNeeds& needs,
+                                 GgufWriter& header) {
   const bool cut = cuts_rows(needs.architecture);
   const VocabularyNeeds read{needs.embedding_rows, cut, needs.pre_tokenizer};
   const auto json = folder.json(kJsonName, kMostTokenizerBytes);
@@ -155,7 +156,7 @@ std::uint64_t write_tokenizer(const CheckpointFolder& folder, const TokenizerNee
   write_vocabulary(vocabulary, header);
   write_special(vocabulary, special, header);
   write_chat_templates(folder, header);
-  return vocabulary.size();
+  return {vocabulary.size(), std::move(vocabulary.notes)};
 }
 
 }  // namespace infernode

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/checkpoint_folder.h"
 #include "model/gguf_writer.h"
@@ -24,10 +25,15 @@ struct TokenizerNeeds {
   std::optional<std::string> pre_tokenizer;  // llama.cpp's name, forced by the caller
 };
 
-// Writes the values and returns the number of tokens, which must be the number of embedding rows:
-// padded to embedding_rows, or fewer for architectures whose checkpoints have unused rows (gemma3).
+struct WrittenTokenizer {
+  std::uint64_t tokens = 0;
+  std::vector<std::string> notes;  // which texts llama.cpp tokenizes otherwise than the file says
+};
+
+// Writes the values. The number of tokens must be the number of embedding rows: padded to
+// embedding_rows, or fewer for architectures whose checkpoints have unused rows (gemma3).
 // Throws Error(kModelCorrupt) or Error(kModelFormatUnsupported); messages name the file.
-std::uint64_t write_tokenizer(const CheckpointFolder& folder, const TokenizerNeeds& needs,
-                              GgufWriter& header);
+WrittenTokenizer write_tokenizer(const CheckpointFolder& folder, const TokenizerNeeds& needs,
+                                 GgufWriter& header);
 
 }  // namespace infernode

@@ -133,17 +133,59 @@ void check_byte_level_normalizer(const Json& tokenizer, const std::string& label
   }
 }
 
-std::string pre_tokenizer_of(const Json& tokenizer, const std::vector<std::string>& steps,
-                             const std::string& label) {
-  const Json& model = *member(tokenizer, "model");
-  const bool ignore_merges = flag_member(model, "ignore_merges", false, label);
-  if (const auto name = pre_tokenizer_name(steps, ignore_merges)) return *name;
+bool ignores_merges(const Json& tokenizer, const std::string& label) {
+  return flag_member(*member(tokenizer, "model"), "ignore_merges", false, label);
+}
+
+PreTokenizer pre_tokenizer_of(const Json& tokenizer, const std::vector<std::string>& steps,
+                              const std::string& label) {
+  const bool ignore_merges = ignores_merges(tokenizer, label);
+  if (const auto known = find_pre_tokenizer(steps, ignore_merges)) return *known;
   std::string found;
   for (const std::string& step : steps) found += "\n  " + step;
   tokenizer_unsupported(
       label, std::string("its pre-tokenizer is not a known one; set the option preTokenizer "
                          "where you know which of llama.cpp's names does the same. It is") +
                  (ignore_merges ? " (whole words before merges)" : "") + ":" + found);
+}
+
+void tell_nearest(const PreTokenizer& known, Vocabulary& vocabulary) {
+  vocabulary.notes.push_back(
+      "tokenizer.json: llama.cpp has no name for exactly its pre-tokenizer; with the nearest, " +
+      std::string(known.name) + ", " + std::string(known.difference) +
+      ", so that such texts get other tokens");
+}
+
+// In UTF-8; every byte of a byte-level text is one.
+bool is_one_character(std::string_view text) {
+  return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }) == 1;
+}
+
+// llama.cpp takes words that are tokens whole under some names, whatever the file says of merges.
+// That matters for tokens that no merge makes.
+void tell_whole_words(const Json& tokenizer, const std::vector<std::string>& steps,
+                      Vocabulary& vocabulary) {
+  const bool told = ignores_merges(tokenizer, vocabulary.label());
+  const auto known = find_pre_tokenizer(steps, told);
+  if (told || !known || !known->ignores_merges) return;
+  std::vector<bool> made(vocabulary.size());
+  each_merge(*member(tokenizer, "model"), vocabulary,
+             [&](const Merge&, std::uint64_t id) { made[id] = true; });
+  std::size_t whole = 0;
+  std::string first;
+  for (std::uint64_t id = 0; id < vocabulary.size(); ++id) {
+    const std::string& text = vocabulary.texts()[id];
+    const bool normal = vocabulary.has(id) && vocabulary.kind(id) == TokenKind::kNormal;
+    if (!normal || made[id] || is_one_character(text)) continue;
+    if (whole++ == 0) first = text;
+  }
+  if (whole == 0) return;
+  vocabulary.notes.push_back(
+      "tokenizer.json: model.ignore_merges is false, and llama.cpp's " + std::string(known->name) +
+      " ignores merges for words that are tokens: it uses " + std::to_string(whole) +
+      (whole == 1 ? " token that no merge makes, " : " tokens that no merge makes, such as ") +
+      shown_text(first) +
+      ", so that their words get other tokens than Hugging Face's tokenizers gives them");
 }
 
 void read_byte_level(const Json& tokenizer, const std::vector<std::string>& steps,
@@ -153,7 +195,9 @@ void read_byte_level(const Json& tokenizer, const std::vector<std::string>& step
     vocabulary.pre = *needs.pre_tokenizer;
   } else {
     check_byte_level_normalizer(tokenizer, vocabulary.label());
-    vocabulary.pre = pre_tokenizer_of(tokenizer, steps, vocabulary.label());
+    const PreTokenizer known = pre_tokenizer_of(tokenizer, steps, vocabulary.label());
+    vocabulary.pre = known.name;
+    if (!known.difference.empty()) tell_nearest(known, vocabulary);
   }
   each_merge(*member(tokenizer, "model"), vocabulary, [&](const Merge& merge, std::uint64_t) {
     vocabulary.merges.push_back(written(merge));
@@ -275,6 +319,8 @@ Vocabulary read_tokenizer_json(const Json& tokenizer, const std::string& label,
     read_sentencepiece(tokenizer, vocabulary);
   }
   add_added(tokenizer, needs, vocabulary);
+  if (vocabulary.model == "gpt2" && !needs.pre_tokenizer)
+    tell_whole_words(tokenizer, steps, vocabulary);
   return vocabulary;
 }
 

@@ -42,6 +42,7 @@ class Vocabulary {
   std::string pre = "default";  // pre-tokenizer; SentencePiece has none
   std::vector<std::string> merges;
   bool space_prefix = false;
+  std::vector<std::string> notes;  // which texts llama.cpp tokenizes otherwise than the file says
 
   // Throws Error(kModelCorrupt) if the id is in use or not below the rows, or the text is empty,
   // contains a NUL or belongs to another token.

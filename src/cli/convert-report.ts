@@ -1,5 +1,5 @@
 // What `infernode convert` and `infernode inspect` say of a checkpoint: its size as a file, and
-// what became of the weights at which error. Pure.
+// what became of the weights at which error. Its notes go to stderr. Pure.
 import type { LoadedCheckpoint } from "../index.js";
 import { checkpointLines } from "../models/checkpoint-text.js";
 import type { NativePackedCheckpoint } from "../native-checkpoint.js";
@@ -12,13 +12,9 @@ export function convertedText(target: string, written: NativePackedCheckpoint): 
 
 /** Of one that was loaded. */
 export function checkpointText(checkpoint: LoadedCheckpoint): string {
-  const { description, file, notes } = checkpoint;
+  const { description, file } = checkpoint;
   const place = file === null ? "packed as it is read, nothing is kept" : `loaded from ${file}`;
-  return [
-    `\nCheckpoint: ${description}, ${place}`,
-    ...indented(checkpointLines(checkpoint)),
-    ...indented(notes),
-  ].join("\n");
+  return [`\nCheckpoint: ${description}, ${place}`, ...indented(checkpointLines(checkpoint))].join("\n");
 }
 
 function indented(lines: readonly string[]): readonly string[] {

@@ -63,11 +63,12 @@ export async function cachedCheckpoint(
   );
 }
 
-/** What became of a checkpoint's weights, for whoever listens to the log. */
+/** What became of a checkpoint's weights, and each of its notes, for whoever listens to the log. */
 export function tellCheckpoint(path: string, checkpoint: LoadedCheckpoint | null): void {
   if (checkpoint === null) return;
   const text = `${path} (${checkpoint.description}): ${checkpointLines(checkpoint).join("; ")}`;
   tellLog({ level: "info", text });
+  for (const note of checkpoint.notes) tellLog({ level: "warn", text: `${path}: ${note}` });
 }
 
 /** In the cache that the checkpoint lies in, which may be a volume's; then in the environment's. */

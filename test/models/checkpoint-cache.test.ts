@@ -143,6 +143,34 @@ describe("a checkpoint", () => {
     ]);
   });
 
+  it("whose pre-tokenizer llama.cpp has only nearly says so at each load, by its name", async () => {
+    const letters = String.raw`\p{Lm}\p{Lo}\p{M}]`;
+    const word = String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}${letters}`;
+    const Regex = [
+      String.raw`${word}*[\p{Ll}${letters}+|${word}+[\p{Ll}${letters}*|\p{N}`,
+      String.raw` ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+    ].join("|");
+    const split = { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+    const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
+    changeJson("tokenizer.json", {
+      pre_tokenizer: { type: "Sequence", pretokenizers: [split, bytes] },
+    });
+    const lines: string[] = [];
+    setLogListener(({ level, text }) => lines.push(`${level}: ${text}`));
+    try {
+      for (const options of [{}, {}, { cache: false }]) {
+        const { notes } = await load(source, options);
+        expect(notes).toEqual([expect.stringMatching(/^tokenizer\.json: .* the nearest, tekken, /)]);
+      }
+    } finally {
+      setLogListener(null);
+    }
+    const warned = lines.filter((line) =>
+      line.startsWith(`warn: ${source}: tokenizer.json: llama.cpp has no`),
+    );
+    expect(warned).toHaveLength(3);
+  });
+
   it("counts as used when it is loaded, by its record's time", async () => {
     const { file } = await load();
     const path = file ?? "";

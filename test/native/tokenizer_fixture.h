@@ -71,13 +71,17 @@ class Checkpoint {
 
   GgufFile convert(const TokenizerNeeds& needs = {"llama", 8, {}}) {
     GgufWriter header;
-    tokens = write_tokenizer(CheckpointFolder::open(folder_.path()), needs, header);
+    const WrittenTokenizer written =
+        write_tokenizer(CheckpointFolder::open(folder_.path()), needs, header);
+    tokens = written.tokens;
+    notes = written.notes;
     bytes_ = header.header();
     GgufFile file = GgufFile::parse(bytes_, bytes_.size(), "the header");
     check_tokenizer_rules(file);
     return file;
   }
   std::uint64_t tokens = 0;
+  std::vector<std::string> notes;
 
  private:
   TemporaryFolder folder_;

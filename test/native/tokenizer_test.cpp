@@ -120,6 +120,58 @@ TEST("an unknown pre-tokenizer is refused, and the caller can name one") {
 
 namespace {
 
+// byte_level() whose words are split as tekken's and GPT-4o's are.
+Json cased_words(const std::string& after, const std::string& digits) {
+  const std::string begin = R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])";
+  const std::string end = R"([\p{Ll}\p{Lm}\p{Lo}\p{M}])";
+  Json split = {{"type", "Split"}, {"behavior", "Isolated"}, {"invert", false}};
+  split["pattern"]["Regex"] = begin + "*" + end + "+" + after + "|" + begin + "+" + end + "*" +
+                              after + "|" + digits +
+                              R"(| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  Json json = byte_level();
+  json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}};
+  return json;
+}
+
+}  // namespace
+
+TEST("a pre-tokenizer that llama.cpp has nearly is taken, and a note names it") {
+  Checkpoint checkpoint;
+  Json json = cased_words("", "\\p{N}");
+  json["model"]["ignore_merges"] = true;
+  const GgufFile file = checkpoint.tokenizer(json).convert();
+  CHECK_EQ(file.string("tokenizer.ggml.pre"), "tekken");
+  CHECK_EQ(checkpoint.notes.size(), std::size_t{1});
+  for (const char* part : {"tokenizer.json", "tekken", "combining marks", "other tokens"})
+    CHECK(checkpoint.notes.front().find(part) != std::string::npos);
+  // One named by the caller is the caller's choice, and exact ones need no note.
+  checkpoint.convert({"llama", 8, "tekken"});
+  CHECK(checkpoint.notes.empty());
+  checkpoint.tokenizer(byte_level()).convert();
+  CHECK(checkpoint.notes.empty());
+}
+
+TEST("merges that llama.cpp ignores are told where tokens are made by none") {
+  Json json = cased_words("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "\\p{N}{1,3}");
+  Checkpoint checkpoint;
+  CHECK_EQ(checkpoint.tokenizer(json).convert().string("tokenizer.ggml.pre"),
+           "granite-embed-multi-97m");
+  CHECK(checkpoint.notes.empty());  // every token of several characters is a merge's
+  json["model"]["vocab"].erase("d");
+  json["model"]["vocab"]["bcd"] = 5;
+  checkpoint.tokenizer(json).convert();
+  CHECK_EQ(checkpoint.notes.size(), std::size_t{1});
+  for (const char* part :
+       {"tokenizer.json", "ignore_merges", "granite-embed-multi-97m", "1 token", "'bcd'"})
+    CHECK(checkpoint.notes.front().find(part) != std::string::npos);
+  json["model"]["ignore_merges"] = true;
+  checkpoint.tokenizer(json).convert();
+  CHECK(checkpoint.notes.empty());
+}
+
+namespace {
+
 struct Malformed {
   std::string name;
   ErrorCode code;
