@@ -93,6 +93,17 @@ describe("a worker's model on the hub, in odd cases", { timeout }, () => {
     expect(await blobs()).toEqual([sha256(tale)]);
   });
 
+  it("that would be here too late for the platform is told of while it is pulled", async () => {
+    hub.state.bytesPerSecond = 100_000; // of each connection
+    const { child, said } = startProcess({ RUNPOD_INIT_TIMEOUT: "4" });
+    const line =
+      /At this speed the download ends \d+ s after the worker's start, and RUNPOD_INIT_TIMEOUT is 4 s: put the 2\.9 MB on a network volume or into the image\./;
+    await expect.poll(() => said.text, { timeout: 30_000 }).toMatch(line);
+    child.kill("SIGTERM");
+    if (child.exitCode === null) await once(child, "close");
+    expect(said.text.match(new RegExp(line, "g"))).toHaveLength(1);
+  });
+
   it("is pulled by two processes on one volume at once, each with its answer", async () => {
     hub.state.bytesPerSecond = 2_000_000;
     const processes = [1, 2].map(() => startProcess());
@@ -107,10 +118,13 @@ describe("a worker's model on the hub, in odd cases", { timeout }, () => {
   });
 });
 
-function startProcess(): { readonly child: ChildProcess; readonly said: { text: string } } {
+function startProcess(more: Readonly<Record<string, string>> = {}): {
+  readonly child: ChildProcess;
+  readonly said: { text: string };
+} {
   const command = join(import.meta.dirname, "../../dist/cli/main.js");
   const job = JSON.stringify({ input: { prompt: "Hi", params: { max_tokens: 2 } } });
-  const env = { PATH: process.env.PATH, HOME: volume, ...environment() };
+  const env = { PATH: process.env.PATH, HOME: volume, ...environment(more) };
   const child = spawn(process.execPath, [command, "worker", "--test_input", job], { cwd: volume, env });
   const said = { text: "" };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said.text += chunk));
