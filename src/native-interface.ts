@@ -5,7 +5,7 @@
  * here and in native/napi/native_interface.h. It is compared instead of the package's version,
  * which changes without the calls: a clone need not be rebuilt for that.
  */
-export const nativeInterface = "infernode native interface 10";
+export const nativeInterface = "infernode native interface 11";
 
 /** What the addon tells of itself before any call. */
 export interface NativeBuild {

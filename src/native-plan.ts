@@ -78,6 +78,7 @@ export interface NativePlanCalls {
       readonly weightBytes: number;
       readonly kvBytes: number;
       readonly computeBytes: number;
+      readonly vocabularyBytes: number;
     }[]
   >;
   /** Seconds per weight and pass of a device of this machine, measured. Rejects with code. */

@@ -337,6 +337,7 @@ export interface NativeModel {
   memoryNeeded(options: NativeEngineRequest): {
     readonly kvBytes: number;
     readonly computeBytes: number;
+    readonly vocabularyBytes: number;
     readonly weightBytes: number;
     readonly hostCacheBytes: number;
     readonly devices: readonly NativeDeviceMemory[];

@@ -39,7 +39,7 @@ describe("the number of the native calls", () => {
       .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
       .replace(/\s+/g, " ");
     const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
-    expect(`${nativeInterface}: ${hash}`).toBe("infernode native interface 10: 0511b779c23ec786");
+    expect(`${nativeInterface}: ${hash}`).toBe("infernode native interface 11: 48ae431346ad7e45");
   });
 });
 

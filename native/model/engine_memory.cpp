@@ -37,7 +37,10 @@ MemoryNeeded engine_memory(const LlamaModel& model, const LlamaModel* draft,
   needed.kv_bytes += more.kv_bytes;
   needed.compute_bytes += more.compute_bytes;
   needed.host_bytes += more.host_bytes;
-  if (draft != &model) needed.weight_bytes += more.weight_bytes;
+  if (draft != &model) {
+    needed.weight_bytes += more.weight_bytes;
+    needed.vocabulary_bytes += more.vocabulary_bytes;
+  }
   std::vector<DeviceMemory> devices = more.devices;
   if (draft == &model)
     for (DeviceMemory& device : devices) device.weights = 0;

@@ -6,6 +6,9 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -168,6 +171,12 @@ std::uint64_t available_memory_bytes() {
       std::min(room_below(RLIMIT_DATA, "VmData:"), room_below(RLIMIT_AS, "VmSize:"));
   if (own == kUnlimited) return outside;
   return outside == 0 ? own : std::min(outside, own);
+}
+
+void return_freed_memory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace infernode

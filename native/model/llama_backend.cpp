@@ -8,6 +8,7 @@
 
 #include "llama.h"
 #include "model/cache_kind.h"
+#include "model/host_limits.h"
 #include "model/llama_abort.h"
 #include "model/llama_context.h"
 #include "model/llama_engine_context.h"
@@ -76,6 +77,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Contex
   // Where a part is computed on the CPU, llama_decode returns when that part has ended.
   limits_.facts.asynchronous =
       !threads_->on_cpu() && options.kv_offload && all_asynchronous(*model_);
+  return_freed_memory();
 }
 
 void LlamaBackend::set_limits(const ContextOptions& options) {

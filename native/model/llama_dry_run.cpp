@@ -21,6 +21,7 @@
 #include "model/llama_placed_params.h"
 #include "model/memory_estimate.h"
 #include "model/virtual_file.h"
+#include "model/vocabulary_memory.h"
 
 namespace infernode {
 
@@ -79,6 +80,7 @@ ModelHandle load_without_weights(const std::string& label, const std::string& he
 LlamaDryRun::LlamaDryRun(std::span<const GgufFile> parts, Placement placement)
     : label_(parts.front().label()),
       state_bytes_(state_bytes_of(parts.front())),
+      vocabulary_bytes_(vocabulary_memory(parts.front())),
       placement_(std::move(placement)) {
   const GgufFile& first = parts.front();
   const std::string size_key = std::string(first.string("general.architecture")) + ".vocab_size";
@@ -112,7 +114,9 @@ WeightMemory LlamaDryRun::weights() const {
   const MadeContext made = make_context(*model, context_params(smallest, 1));
   if (made.out_of_memory) throw did_not_fit(label_, made.refusal);
   if (made.context == nullptr) refuse_load(label_, std::array{made.refusal});
-  return weight_memory(*made.context, placement_);
+  WeightMemory weights = weight_memory(*made.context, placement_);
+  weights.vocabulary = vocabulary_bytes_;
+  return weights;
 }
 
 namespace {

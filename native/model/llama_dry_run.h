@@ -37,6 +37,7 @@ class LlamaDryRun {
   std::string header_;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t state_bytes_ = 0;  // approximately, for one sequence
+  std::uint64_t vocabulary_bytes_ = 0;
   Placement placement_;
 };
 

@@ -162,6 +162,7 @@ LoadedModel load_model(const LoadOptions& asked, const ProgressCallback& progres
   model.info.fingerprint = fingerprint_of(file, source);
   if (checkpoint) model.info.checkpoint = checkpoint->report();
   check_special_tokens(*model.handle, file, model.info);
+  return_freed_memory();
   return model;
 }
 

@@ -40,7 +40,8 @@ LlamaModel::~LlamaModel() = default;
 
 MemoryNeeded LlamaModel::memory_needed(const EngineShape& shape) const {
   MemoryNeeded needed = dry_run_->context(shape);
-  needed.weight_bytes = info_.size_bytes;
+  needed.weight_bytes = weights_.sum();
+  needed.vocabulary_bytes = weights_.vocabulary;
   add_devices(needed.devices, weights_.devices);
   return needed;
 }

@@ -1,5 +1,6 @@
 #include "model/llama_plan.h"
 
+#include "model/host_limits.h"
 #include "model/llama_dry_run.h"
 
 namespace infernode {
@@ -12,7 +13,9 @@ std::vector<MemoryNeeded> plan_memory(const LoadOptions& options,
   for (const EngineShape& shape : shapes) {
     all.push_back(dry_run.context(shape));
     all.back().weight_bytes = weights.sum();
+    all.back().vocabulary_bytes = weights.vocabulary;
   }
+  return_freed_memory();
   return all;
 }
 

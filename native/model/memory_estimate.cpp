@@ -10,7 +10,7 @@ namespace infernode {
 namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
-constexpr std::uint64_t kHostMargin = 64 * kMiB;  // graphs, tokenizer, allocator
+constexpr std::uint64_t kHostMargin = 64 * kMiB;  // graphs, allocator
 // The driver's own, staging buffers, fragmentation.
 constexpr std::uint64_t kDeviceMargin = 256 * kMiB;
 constexpr std::uint64_t kPassMargin = 64 * kMiB;  // workspaces that kernels allocate during a pass
@@ -89,9 +89,10 @@ void check_weights_fit(const std::string& label, const WeightMemory& weights, bo
                        const MemoryRoom& room) {
   for (const DeviceMemory& device : weights.devices) check_device_weights(label, device, room);
   if (room.host == 0) return;
-  const std::uint64_t copied = weights.repacked + (memory_map ? 0 : weights.mappable);
-  if (copied + kHostMargin > room.host) {
-    refuse_size(label, " of memory", copied + kHostMargin, room.host,
+  const std::uint64_t needed =
+      weights.repacked + (memory_map ? 0 : weights.mappable) + weights.vocabulary + kHostMargin;
+  if (needed > room.host) {
+    refuse_size(label, " of memory", needed, room.host,
                 "use a smaller quantization or a host with more memory");
   }
   if (memory_map && weights.mappable / kMappedFactor > room.host) {

@@ -52,6 +52,7 @@ struct WeightMemory {
   std::uint64_t repacked = 0;  // in host memory in another layout, a private copy
   // In the placement's order, including devices without weights.
   std::vector<DeviceMemory> devices = {};
+  std::uint64_t vocabulary = 0;  // tables of tokens in host memory; no part of sum()
 
   [[nodiscard]] std::uint64_t on_devices() const;
   [[nodiscard]] std::uint64_t sum() const { return mappable + repacked + on_devices(); }
@@ -64,6 +65,7 @@ struct MemoryNeeded {
   std::uint64_t host_bytes = 0;  // of kv_bytes and compute_bytes: the part in host memory
   // The part of all three on each device, in the placement's order; the rest is in host memory.
   std::vector<DeviceMemory> devices = {};
+  std::uint64_t vocabulary_bytes = 0;  // tables of tokens in host memory; not in host_bytes
 };
 
 // Adds another's figures, device by device; unknown devices are appended.
@@ -88,7 +90,7 @@ struct MemoryRoom {
 // Throws Error(kOutOfMemory) with both numbers if the weights of the model `label` cannot fit. The
 // rule, with W the bytes for one place:
 //   each device               W + 256 MiB must be free, for its driver and staging buffers
-//   host, read into memory    W + 64 MiB must be available
+//   host, read into memory    W, the vocabulary and 64 MiB must be available
 //   host, memory-mapped       the same for weights that the backend repacks; the rest is
 //                             page cache, which the kernel can drop: refused only beyond
 //                             four times the available memory, where every pass

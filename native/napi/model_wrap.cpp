@@ -144,6 +144,7 @@ Napi::Value ModelWrap::memory_needed(const Napi::CallbackInfo& info) {
   object.Set("hostCacheBytes", static_cast<double>(options.config.cache.host_limit));
   object.Set("kvBytes", static_cast<double>(needed.kv_bytes));
   object.Set("computeBytes", static_cast<double>(needed.compute_bytes));
+  object.Set("vocabularyBytes", static_cast<double>(needed.vocabulary_bytes));
   object.Set("weightBytes", static_cast<double>(needed.weight_bytes));
   object.Set("devices", device_memory_to(env, needed.devices));
   return object;

@@ -5,6 +5,6 @@
 
 namespace infernode {
 
-constexpr const char* kNativeInterface = "infernode native interface 10";
+constexpr const char* kNativeInterface = "infernode native interface 11";
 
 }  // namespace infernode

@@ -106,6 +106,7 @@ class MeasureWorker final : public CancellableWorker {
       object.Set("weightBytes", static_cast<double>(needed_[i].weight_bytes));
       object.Set("kvBytes", static_cast<double>(needed_[i].kv_bytes));
       object.Set("computeBytes", static_cast<double>(needed_[i].compute_bytes));
+      object.Set("vocabularyBytes", static_cast<double>(needed_[i].vocabulary_bytes));
       all.Set(i, object);
     }
     return all;

@@ -108,16 +108,18 @@ export function memoryText(measured: {
   readonly freeBytes: number;
 }): string {
   const { slots, contextLength, needed, freeBytes } = measured;
-  const { weightBytes, kvBytes, computeBytes, hostCacheBytes } = needed;
+  const { weightBytes, kvBytes, computeBytes, vocabularyBytes, hostCacheBytes } = needed;
+  const engine = weightBytes + kvBytes + computeBytes + vocabularyBytes;
   const rows = [
     ["weights", bytes(weightBytes)],
     ["KV cache", bytes(kvBytes)],
     ["compute", bytes(computeBytes)],
+    ["vocabulary", bytes(vocabularyBytes)],
     ["host cache, at most", bytes(hostCacheBytes)],
-    ["total", bytes(weightBytes + kvBytes + computeBytes + hostCacheBytes)],
+    ["total", bytes(engine + hostCacheBytes)],
     ["free now", bytes(freeBytes)],
   ];
-  const fits = weightBytes + kvBytes + computeBytes <= freeBytes;
+  const fits = engine <= freeBytes;
   const advice = fits ? "" : "\nThis does not fit: use fewer slots, a shorter context or a smaller model.";
   return `\nMemory needed with ${slots} slots of ${contextLength} tokens\n${table(rows)}${advice}`;
 }

@@ -7,13 +7,14 @@ const heading = ["device", "fits", "slots", "tokens/s", "ceiling", "first token"
 /** A plan for a person to read. */
 export function planText(plan: ModelPlan): string {
   const { architecture, parameters, bitsPerWeight, memory, slots, contextLength, kvBytesPerToken } = plan;
-  const { weightBytes, kvBytes, computeBytes } = memory;
+  const { weightBytes, kvBytes, computeBytes, vocabularyBytes } = memory;
   const facts = [
     ["model", `${architecture}, ${count(parameters)} weights of ${bitsPerWeight.toFixed(2)} bits`],
     ["weights", bytes(weightBytes)],
     ["KV cache", `${bytes(kvBytes)}, ${bytes(kvBytesPerToken)} per token`],
     ["compute", bytes(computeBytes)],
-    ["total", bytes(weightBytes + kvBytes + computeBytes)],
+    ["vocabulary", bytes(vocabularyBytes)],
+    ["total", bytes(weightBytes + kvBytes + computeBytes + vocabularyBytes)],
   ];
   return [
     `Plan for ${slots} slots of ${contextLength} tokens`,

@@ -91,6 +91,8 @@ export interface MemoryNeeded {
   readonly kvBytes: number;
   /** Buffers of a pass, and logits. */
   readonly computeBytes: number;
+  /** Tables of the vocabulary's tokens and merges, in the host's memory; of a draft model too. */
+  readonly vocabularyBytes: number;
   /** Evicted prefixes in host memory, at most; by default it follows the memory that is left now. */
   readonly hostCacheBytes: number;
   /**

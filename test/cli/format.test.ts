@@ -71,7 +71,8 @@ describe("format", () => {
     const needed = {
       weightBytes: 1024,
       kvBytes: 2048,
-      computeBytes: 1024,
+      computeBytes: 512,
+      vocabularyBytes: 512,
       hostCacheBytes: 3072,
       devices: [],
     };

@@ -74,7 +74,8 @@ describe("a synthetic model", () => {
         "llama.attention.head_count_kv": 1,
         "llama.feed_forward_length": 96,
       });
-      expect(model.memoryNeeded(shape).weightBytes).toBe(model.info.sizeBytes);
+      // A processor's own layout of a matrix takes more where its widths are not multiples of the tiles.
+      expect(model.memoryNeeded(shape).weightBytes / model.info.sizeBytes).toBeCloseTo(1, 1);
     });
   });
 

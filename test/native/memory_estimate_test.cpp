@@ -39,6 +39,16 @@ TEST("mapped weights that are repacked count as private memory") {
   CHECK(!fits(weights, true, {310 * kMiB}));
 }
 
+TEST("a vocabulary is private memory, mapped weights or not") {
+  WeightMemory weights{256 * kMiB, 0};
+  weights.vocabulary = 100 * kMiB;
+  CHECK(fits(weights, false, {420 * kMiB}));
+  CHECK(!fits(weights, false, {419 * kMiB}));
+  CHECK(fits(weights, true, {164 * kMiB}));
+  CHECK(!fits(weights, true, {163 * kMiB}));
+  CHECK_EQ(weights.sum(), 256 * kMiB);
+}
+
 TEST("each device must hold its weights and a margin, the host the rest") {
   const WeightMemory weights{
       256 * kMiB, 0, {{"A0", 256 * kMiB, 0, 0}, {"A1", 100 * kMiB, 0, 0}, {"A2", 0, 0, 0}}};

@@ -202,6 +202,7 @@ type Needed = Omit<MemoryNeeded, "hostCacheBytes" | "devices">;
 
 interface Sizes {
   of(slots: number): Needed;
+  /** Of what lies beside a model's weights where it is computed; its vocabulary is on the host. */
   readonly all: readonly { readonly slots: number; readonly bytes: number }[];
 }
 
@@ -236,7 +237,7 @@ function gpuRow(gpu: GpuFacts, cost: ModelCost, sizes: Sizes, wanted: Workload):
 
 async function cpuRow(cost: ModelCost, sizes: Sizes, wanted: Workload, measured: boolean): Promise<PlanRow> {
   const memoryBytes = process.availableMemory();
-  const most = slotsThatFit(sizes.all, memoryBytes);
+  const most = slotsThatFit(sizes.all, memoryBytes - sizes.of(1).vocabularyBytes);
   const slots = Math.min(wanted.slots, most);
   const place = { memoryBytes, most, slots, wanted };
   if (!measured || slots === 0) return row("this CPU", place, null, cpuEfficiency, null);
