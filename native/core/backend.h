@@ -40,7 +40,8 @@ enum class [[nodiscard]] DecodeStatus{
     // As kFailed, and the device is the cause, so that other passes may fail too:
     kNoMemory,      // it had too little memory for the pass
     kDeviceFailed,  // any other failure of the device
-    // The pass was broken off. No function of the backend may be called any more.
+    // The pass was broken off. No function of the backend but limits() and interrupt() may be
+    // called any more.
     kLost,
 };
 
@@ -95,6 +96,10 @@ struct BackendLimits {
 };
 
 // Sequence ids are 0 .. slots + idle_sequences - 1.
+// Every function but limits() and interrupt() may throw. An exception from submit() or wait() is a
+// failed pass, one from save() a state that cannot be read, one from has_form() a failed import,
+// and a std::bad_alloc from logits() ends a request whose prompt is scored; any other, and a
+// BrokenInvariant from submit(), wait(), save() or logits(), stops the engine.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -112,11 +117,12 @@ class Backend {
   // with. The next pass needs a setup of its own, so it is called only for other scales.
   virtual void use_adapters(const AdapterScales& scales) = 0;
 
-  // Logits of a row of the last pass: vocabulary_size floats, valid until the next submit().
+  // Logits of a row of the last pass: vocabulary_size floats, valid until the next submit(). The
+  // caller may overwrite them, so each row is asked for once.
   virtual std::span<float> logits(std::size_t row) = 0;
 
-  // The hidden state of a row of the last pass, if that was one with `embeds`. Valid until the next
-  // submit().
+  // The hidden state of a row of the last pass, if that was one with `embeds`: as many floats as
+  // the model's hidden state has, the same number for every row. Valid until the next submit().
   virtual std::span<const float> embedding(std::size_t row) = 0;
 
   // Removes the positions from `from` on. False: this model cannot truncate there, and the caller

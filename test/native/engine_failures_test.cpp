@@ -322,6 +322,7 @@ TEST("a device that fails two passes in a row is lost: each request ends once, w
       BackendLimits limits = fake_limits(3, 128, 32);
       limits.facts.where = "Device7";
       auto owned = std::make_unique<FakeBackend>(limits);
+      const FakeBackend& backend = *owned;
       std::atomic<int> passes = 0;
       owned->mishap = [&] { return passes++ >= at ? status : DecodeStatus::kOk; };
       Engine engine(std::move(owned), std::make_shared<FakeVocab>(50), sink,
@@ -334,6 +335,7 @@ TEST("a device that fails two passes in a row is lost: each request ends once, w
       const auto refused = engine.submit(99, fake_prompt(5, 1), greedy(1), sink.control(99));
       engine.close();
       demands.check_ended(sink);
+      CHECK_EQ(backend.rule_breaks, 0);
       CHECK_EQ(refused.has_value(), reached);
       if (!refused) continue;
       CHECK(refused->code == code_of(status));

@@ -82,6 +82,7 @@ class FakeBackend final : public Backend {
   // An asynchronous backend computes in wait(), so that nothing of a pass is there before.
   DecodeStatus submit(const PassRows& pass) override {
     idle();
+    if (lost_) return DecodeStatus::kLost;
     pass_ = {{pass.rows.begin(), pass.rows.end()}, pass.one_row_each};
     embeds_ = pass.embeds;
     ++(pass.one_row_each ? decode_calls : prefill_calls);
@@ -103,7 +104,7 @@ class FakeBackend final : public Backend {
     if (!limits_.facts.asynchronous) finish();
     in_flight_ = limits_.facts.asynchronous || status_ == DecodeStatus::kOk;
     if (in_flight_ && submitted) submitted();
-    return in_flight_ ? DecodeStatus::kOk : status_;
+    return in_flight_ ? DecodeStatus::kOk : ended();
   }
 
   DecodeStatus wait() override {
@@ -111,7 +112,7 @@ class FakeBackend final : public Backend {
     if (waiting) waiting();
     in_flight_ = false;
     if (limits_.facts.asynchronous) finish();
-    return status_;
+    return ended();
   }
 
   void use_adapters(const AdapterScales& scales) override {
@@ -134,6 +135,7 @@ class FakeBackend final : public Backend {
   }
 
   std::span<const float> embedding(std::size_t row) override {
+    idle();
     if (!embeds_) ++rule_breaks;
     embedding_ = {static_cast<float>(row), logits(row)[2], logits(row)[3]};
     return embedding_;
@@ -154,6 +156,7 @@ class FakeBackend final : public Backend {
   }
 
   void share(SequenceId from, SequenceId to, Position length) override {
+    idle();
     ++shares;
     if (!limits_.unified || !history(to).empty() || length > resident(from)) ++rule_breaks;
     const auto count = static_cast<std::ptrdiff_t>(length);
@@ -195,10 +198,12 @@ class FakeBackend final : public Backend {
   bool credulous = false;
 
   bool has_form(std::span<const std::uint8_t> state, Position length) const override {
+    idle();
     return credulous || state.size() == static_cast<std::size_t>(length);
   }
 
   bool restore(SequenceId sequence, std::span<const std::uint8_t> state) override {
+    idle();
     if (!history(sequence).empty()) ++rule_breaks;
     history(sequence).assign(state.begin(), state.end());
     keep_cells(sequence);
@@ -212,6 +217,7 @@ class FakeBackend final : public Backend {
   }
 
   void interrupt() override { interrupted_ = true; }
+  bool interrupted() const { return interrupted_; }
   std::int64_t setups_reused() const override {
     idle();
     return 0;
@@ -223,8 +229,14 @@ class FakeBackend final : public Backend {
     bool one_row_each = false;
   };
 
-  // While a pass is in flight, nothing else may be asked.
-  void idle() const { rule_breaks += in_flight_ ? 1 : 0; }
+  // While a pass is in flight, nothing else may be asked, and after a lost one nothing at all.
+  void idle() const { rule_breaks += in_flight_ || lost_ ? 1 : 0; }
+
+  // The status of the pass, which has ended.
+  DecodeStatus ended() {
+    lost_ = status_ == DecodeStatus::kLost;
+    return status_;
+  }
 
   Position& oldest(SequenceId sequence) { return oldest_.at(static_cast<std::size_t>(sequence)); }
 
@@ -280,7 +292,7 @@ class FakeBackend final : public Backend {
   // Computes what was submitted.
   void finish() {
     const std::vector<BatchRow>& rows = pass_.rows;
-    if (interrupted_) status_ = DecodeStatus::kFailed;
+    if (interrupted_ && status_ != DecodeStatus::kLost) status_ = DecodeStatus::kFailed;
     if (!interrupted_) take(rows);
     if (status_ != DecodeStatus::kOk) return;
     logits_.assign(rows.size() * static_cast<std::size_t>(limits_.vocabulary_size), 0.0f);
@@ -339,6 +351,7 @@ class FakeBackend final : public Backend {
   Submitted pass_;
   DecodeStatus status_ = DecodeStatus::kOk;  // of the last pass
   bool in_flight_ = false;
+  bool lost_ = false;
   std::optional<TokenId> poison_;
   DecodeStatus poison_status_ = DecodeStatus::kFailed;
   std::atomic<bool> interrupted_{false};

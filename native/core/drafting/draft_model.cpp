@@ -23,6 +23,14 @@ DraftModel::DraftModel(std::unique_ptr<Backend> backend, Clock clock,
       maxima_(sampler_blocks(static_cast<std::size_t>(limits_.vocabulary_size))),
       sequences_(*backend_) {}
 
+DecodeStatus DraftModel::run(const PassRows& pass) {
+  INFERNODE_CHECK(!lost_, "a draft model whose backend is lost is asked for a pass");
+  ++passes_;
+  const DecodeStatus status = compute(*backend_, pass, meanwhile_);
+  lost_ = status == DecodeStatus::kLost;
+  return status;
+}
+
 // Computes all missing tokens but the last `left` of each request, so that all have equally many
 // rows left.
 bool DraftModel::catch_up(const std::vector<Assigned>& requests, std::size_t left) {
@@ -46,9 +54,8 @@ bool DraftModel::prefill(const Assigned& request, std::size_t end, bool wants_lo
     for (std::size_t i = 0; i < count; ++i)
       rows.push_back({tokens[i], request.sequence, static_cast<Position>(begin + i), wants_logits});
     const double started = clock_();
-    ++passes_;
-    if (compute(*backend_, {rows}, meanwhile_) != DecodeStatus::kOk) {
-      sequences_.truncate(request.sequence, 0);
+    if (run({rows}) != DecodeStatus::kOk) {
+      if (!lost_) sequences_.truncate(request.sequence, 0);
       return false;
     }
     if (count >= kRowsThatPrice) blend(row_ms_, (clock_() - started) / static_cast<double>(count));
@@ -88,9 +95,8 @@ bool DraftModel::decode(const std::vector<Assigned>& requests, std::size_t width
     }
   }
   const double started = clock_();
-  ++passes_;
-  const DecodeStatus status = compute(*backend_, {rows, width == 1}, meanwhile_);
-  const bool computed = status == DecodeStatus::kOk;
+  const bool computed = run({rows, width == 1}) == DecodeStatus::kOk;
+  if (lost_) return false;
   if (computed && width == 1) blend(pass_ms_.at(requests.size()), clock_() - started);
   for (const auto& [sequence, request] : columns) {
     const std::size_t from = sequences_.length(sequence);

@@ -32,12 +32,15 @@ class DraftModel {
   std::size_t lag(const DraftRequest& request) const { return sequences_.lag(request); }
 
   // Drafts `length` tokens for each request; at most as many requests as the backend has sequences.
-  // Empty: a pass failed, and the requests' sequences are cleared.
+  // Empty: a pass failed, and the requests' sequences are cleared unless the backend is lost.
   std::vector<std::vector<TokenId>> draft(std::span<const DraftRequest> requests,
                                           std::size_t length);
   // Computes up to the last token but one, and reports of the `last` ones in order whether they are
   // what it would have drafted. Empty: a pass failed.
   std::vector<bool> verify(const DraftRequest& request, std::size_t last);
+
+  // A pass ended as kLost. Then only release(), interrupt(), check() and the figures may be asked.
+  [[nodiscard]] bool lost() const { return lost_; }
 
   // The request has ended.
   void release(RequestId request) { sequences_.release(request); }
@@ -48,8 +51,10 @@ class DraftModel {
   std::int64_t passes() const { return passes_; }
 
   void interrupt() { backend_->interrupt(); }
-  // Checks the positions of its sequences. Throws BrokenInvariant.
-  void check() const { sequences_.check(); }
+  // Checks the positions of its sequences, unless the backend is lost. Throws BrokenInvariant.
+  void check() const {
+    if (!lost_) sequences_.check();
+  }
 
  private:
   using Assigned = DraftSequences::Assigned;
@@ -60,6 +65,7 @@ class DraftModel {
   };
   using Columns = std::vector<Column>;
 
+  DecodeStatus run(const PassRows& pass);
   [[nodiscard]] bool catch_up(const std::vector<Assigned>& requests, std::size_t left);
   [[nodiscard]] bool prefill(const Assigned& request, std::size_t end, bool wants_logits);
   Columns columns_of(const std::vector<Assigned>& requests, std::size_t width);
@@ -76,6 +82,7 @@ class DraftModel {
   std::array<double, kMostSpeculating + 1> pass_ms_{};
   double row_ms_ = 0;
   std::int64_t passes_ = 0;
+  bool lost_ = false;
 };
 
 }  // namespace infernode

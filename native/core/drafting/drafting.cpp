@@ -78,7 +78,8 @@ std::span<const TokenId> Drafting::proposed(const Request& request) const {
 
 // The cost of the draft model for these requests; nothing where it must not be used.
 std::optional<DraftCost> Drafting::cost_of_model(std::span<Request* const> requests) const {
-  if (model_ == nullptr || failures_in_a_row_ >= kFailuresUntilUnused) return std::nullopt;
+  if (model_ == nullptr || model_->lost() || failures_in_a_row_ >= kFailuresUntilUnused)
+    return std::nullopt;
   const double plain = speculation_.plain_ms(requests.size());
   const double pass = model_->pass_ms(requests.size());
   DraftCost cost{pass > 0 ? pass : config_.draft_price * plain, 0};

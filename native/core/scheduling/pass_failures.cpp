@@ -61,7 +61,8 @@ void PassFailures::device_failed(DecodeStatus status, std::span<Request* const> 
 // computed alone next, and those that fail again end. If a pass finds no free cells, requests are
 // preempted one by one until it does.
 void PassFailures::failed(DecodeStatus status, std::span<Request* const> requests) {
-  if (interrupted_()) return;  // the engine ends everything next
+  // The engine ends everything next, but for the rest of the step, which a lost backend forbids.
+  if (interrupted_() && status != DecodeStatus::kLost) return;
   if (status == DecodeStatus::kNoRoom && parts_.cache.running() > 1)
     return parts_.seating.preempt_one();
   if (spoils(status) && status != DecodeStatus::kFailed) return device_failed(status, requests);

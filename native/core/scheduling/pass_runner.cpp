@@ -19,7 +19,7 @@ PassRunner::Outcome PassRunner::run(const Pass& pass) {
     submitted_ms = clock_() - started;
     meanwhile_();
   });
-  roll_back_padding(pass, status);
+  if (status != DecodeStatus::kLost) roll_back_padding(pass, status);
   const Outcome outcome{status, clock_() - started};
   totals_.submit_ms += submitted_ms.value_or(outcome.ms);
   count(pass, outcome);
