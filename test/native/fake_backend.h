@@ -67,6 +67,9 @@ class FakeBackend final : public Backend {
   std::uint64_t seed = 7;
   // At every so-manieth position the logits are another model's; 0: nowhere.
   std::size_t strays = 0;
+  // Rows of a sequence that has the limits' wide_rows or more in a pass are computed otherwise, and
+  // so is all that reads their cells.
+  bool rounds = false;
 
   std::int64_t decode_calls = 0, prefill_calls = 0, prefill_rows = 0, saves = 0;
   std::int64_t adapter_calls = 0, shares = 0;
@@ -303,11 +306,17 @@ class FakeBackend final : public Backend {
     }
   }
 
+  bool is_wide(std::span<const BatchRow> rows, SequenceId sequence) const {
+    return rounds &&
+           std::ranges::count(rows, sequence, &BatchRow::sequence) >= limits_.facts.wide_rows;
+  }
+
   void take(std::span<const BatchRow> rows) {
     for (const BatchRow& row : rows) {
       if (row.position != resident(row.sequence) || row.position >= limits_.context_length)
         ++rule_breaks;
-      history(row.sequence).push_back(row.token + set_ * limits_.vocabulary_size);
+      const TokenId width = is_wide(rows, row.sequence) ? kWide : 0;
+      history(row.sequence).push_back(row.token + set_ * limits_.vocabulary_size + width);
       if (spoils(status_)) std::ranges::fill(history(row.sequence), 0);
       keep_cells(row.sequence);
       if (window == 0) continue;
@@ -323,8 +332,10 @@ class FakeBackend final : public Backend {
       state = fake_hash(state, static_cast<TokenId>(scale * 100));
     mixed_.resize(std::max(mixed_.size(), row + 1));
     mixed_[row] = false;
-    for (const TokenId cell : tokens) {
-      state = fake_hash(state, cell % limits_.vocabulary_size);
+    for (const TokenId kept : tokens) {
+      const TokenId width = rounds ? kept / kWide : 0;
+      const TokenId cell = kept - width * kWide;
+      state = fake_hash(state, cell % limits_.vocabulary_size + width * limits_.vocabulary_size);
       if (cell / limits_.vocabulary_size != set_) mixed_[row] = true;
     }
     std::span<float> values = row_of(row);
@@ -335,8 +346,10 @@ class FakeBackend final : public Backend {
     }
   }
 
+  static constexpr TokenId kWide = 128;  // in a saved state a cell is one byte
+
   BackendLimits limits_;
-  // Per cell its token, plus the vocabulary's size as often as its adapters' number.
+  // Per cell its token, plus the vocabulary's size as often as its adapters' number, and kWide.
   std::vector<std::vector<TokenId>> histories_;
   std::vector<std::vector<std::uint64_t>> cells_;
   std::map<std::uint64_t, int> holders_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/scheduling/prompt_pieces.h"
+
 namespace infernode {
 
 namespace {
@@ -19,15 +21,19 @@ PrefixReuse::PrefixReuse(const BackendLimits& limits, CacheConfig config, const 
 
 bool PrefixReuse::shares(const Request& request) const {
   const GenerateParams& params = request.spec.params;
-  if (params.prompt_log_probs >= 0 && limits_.prefill_outputs < least_piece()) return false;
+  const std::int32_t outputs = limits_.prefill_outputs;
+  const bool alike = outputs >= least_piece() && pieces_alike(outputs, least_piece());
+  if (params.prompt_log_probs >= 0 && !alike) return false;
   return params.cache && (config_.keeps_prefixes || params.parallel_samples);
 }
 
 // At least one row must be computed for its logits; a deterministic engine computes as many as
-// round alike.
+// round alike, and after them the decode row that ends an embedding prompt.
 Position PrefixReuse::last_piece(const Request& request) const {
   const auto known = static_cast<Position>(request.progress.known.size());
-  return known - (known >= least_piece() ? least_piece() : 1);
+  if (!config_.deterministic) return known - 1;
+  const Position rows = known - (request.spec.params.embeds ? 1 : 0);
+  return most_cached(rows, least_piece());
 }
 
 Position PrefixReuse::most_reusable(const Request& request) const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "prompt_pieces.h"
+
 namespace infernode {
 
 namespace {
@@ -103,7 +105,7 @@ StreamPlanner::Group StreamPlanner::group_around(SequenceId seed, std::int32_t c
   }
   const std::int32_t least =
       std::exchange(group.count, std::min(group.count, capacity / group.size()));
-  if (group.size() == 1) group.count = even_count(group.count, least, limits_.prefill_capacity);
+  if (group.size() == 1) group.count = piece(group.count, least, limits_.prefill_capacity);
   return group;
 }
 
@@ -128,7 +130,7 @@ StreamPlanner::Group StreamPlanner::alone(SequenceId slot, std::int32_t budget,
                                           std::int32_t gap) const {
   const std::int32_t capacity = std::min(limits_.prefill_outputs, limits_.prefill_capacity);
   const std::int32_t count = std::min({budget, gap, capacity});
-  return {slot, slot, even_count(count, gap, capacity)};
+  return {slot, slot, piece(count, gap, capacity)};
 }
 
 bool StreamPlanner::wants_row_logits(SequenceId slot) const {
@@ -136,22 +138,14 @@ bool StreamPlanner::wants_row_logits(SequenceId slot) const {
   return request != nullptr && request->scores_prompt();
 }
 
-// How many rows of a prompt to compute so that they are rounded as in one pass: neither this piece
-// nor what is left of it has fewer than wide_rows rows. May exceed the budget by less than
-// wide_rows twice, but never the backend's capacity: where no pass can have wide_rows rows, all
-// pieces have fewer.
-std::int32_t StreamPlanner::even_count(std::int32_t count, std::int32_t gap,
-                                       std::int32_t capacity) const {
-  const std::int32_t wide = limits_.facts.wide_rows;
-  if (gap < wide || capacity < wide) return count;
-  if (count == gap || count == capacity) return count;
-  if (gap < 2 * wide) return std::min(gap, capacity);
-  return std::clamp(count, wide, gap - wide);
+std::int32_t StreamPlanner::piece(std::int32_t wanted, std::int32_t gap,
+                                  std::int32_t capacity) const {
+  return next_piece(wanted, gap, capacity, limits_.facts.wide_rows);
 }
 
 // Whether a pass with `count` rows of a prompt rounds them as a pass of the prompt alone would.
 bool StreamPlanner::rounds_alike(std::int32_t gap, std::int32_t count) const {
-  return gap < limits_.facts.wide_rows || even_count(count, gap, limits_.prefill_capacity) == count;
+  return gap < limits_.facts.wide_rows || piece(count, gap, limits_.prefill_capacity) == count;
 }
 
 }  // namespace infernode

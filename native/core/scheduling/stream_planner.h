@@ -42,7 +42,7 @@ class StreamPlanner final : public Planner {
                               const Gaps& gaps) const;
   Group alone(SequenceId slot, std::int32_t budget, std::int32_t gap) const;
   [[nodiscard]] bool wants_row_logits(SequenceId slot) const;
-  std::int32_t even_count(std::int32_t count, std::int32_t gap, std::int32_t capacity) const;
+  std::int32_t piece(std::int32_t wanted, std::int32_t gap, std::int32_t capacity) const;
   [[nodiscard]] bool rounds_alike(std::int32_t gap, std::int32_t count) const;
 
   const BackendLimits limits_;
