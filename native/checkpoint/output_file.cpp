@@ -39,7 +39,7 @@ std::string temporary_name(const fs::path& path) {
 }
 constexpr int kSuffix = 4;  // ".tmp"
 
-// Opens a file without a name, or with one that is gone.
+// A path that opens a file without a name, or with one that is gone.
 std::string path_of(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
 
 [[nodiscard]] bool has_path(int descriptor) {
@@ -78,7 +78,7 @@ OutputFile::OutputFile(const std::string& path, std::uint64_t bytes)
     reserved = fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 #endif
   } while (reserved == EINTR);
-  // Allocation is not supported here.
+  // Reserved, or the file system reserves nothing.
   if (reserved != ENOSPC && reserved != EDQUOT && reserved != EFBIG) return;
   if (!temporary_.empty()) unlink(temporary_.c_str());
   close(descriptor_);  // a constructor that throws runs no destructor

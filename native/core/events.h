@@ -1,7 +1,7 @@
 // The events of an engine: acceptance of a request, at most one delta per request and token, and
-// exactly one end per accepted request. The engine thread publishes once per step, and once more
-// where a step accepts a request on an engine that generates nothing (0028) or is the last of steps
-// that overlap (0045); the sink must not block.
+// exactly one end per accepted request. The engine thread publishes at most once per step (short
+// steps share one), and once more where a step accepts a request on an engine that generates
+// nothing (0028) or is the last of steps that overlap (0045); the sink must not block.
 #pragma once
 
 #include <memory>

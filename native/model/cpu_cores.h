@@ -1,8 +1,9 @@
-// The CPU cores this process may use, divided among the passes of its engines. A pass with more
-// threads than cores is ten times slower or worse, because ggml's threads spin at a barrier for a
-// thread that is not scheduled. So a pass leases cores before it computes: as many as its engine
-// wants while no other engine is busy, a fair share otherwise. Passes that find too few free cores
-// wait in order of arrival. Knows nothing of engines or llama.cpp. Any thread may call it.
+// The CPU cores this process may use, divided among the passes of its engines. With more
+// threads than cores, those at a barrier wait for one that is not scheduled: ggml's own barrier
+// spins meanwhile (ten times slower or worse), ours sleeps after a short while (0075), and every
+// surplus thread is one more wake-up. So a pass leases cores before it computes: as many as its
+// engine wants while no other engine is busy, a fair share otherwise. Passes that find too few free
+// cores wait in order of arrival. Knows nothing of engines or llama.cpp. Any thread may call it.
 #pragma once
 
 #include <atomic>

@@ -141,7 +141,7 @@ DecodeStatus LlamaBackend::submit(const PassRows& pass) {
   return status;
 }
 
-// llama_decode returns before devices have ended; the logits are copied to the host by then.
+// llama_decode returns before devices have ended; their logits are on the host when wait() returns.
 DecodeStatus LlamaBackend::wait() {
   INFERNODE_CHECK(submitted_rows_ > 0, "a pass is waited for that was not submitted");
   const DecodeStatus status = synchronize();

@@ -25,7 +25,7 @@
 
 namespace infernode {
 
-// What became of another request by the time the engine receives this one.
+// Continues another request, from the state that it has when the engine receives this one.
 struct PromptFork {
   RequestId source = 0;
   std::uint64_t seed = 0;

@@ -159,8 +159,8 @@ void EngineWrap::push(Napi::Env env, RequestId id,
   }
 }
 
-// Asked first, before the prompt is even copied: a flood of requests costs nothing. Admission,
-// which would refuse too, sees a request only when its prompt is tokenized.
+// Asked first, before the prompt is even copied: a flood of requests costs one event each.
+// Admission, which would refuse too, sees a request only when its prompt is tokenized.
 void EngineWrap::refuse_full(RequestId id) {
   StepEvents events;
   events.ends.push_back(

@@ -74,7 +74,8 @@ class PrefixReuse {
   // An idle sequence that holds a beginning of these tokens and no more; kNoSequence: none.
   SequenceId contained(std::span<const TokenId> tokens, const std::string& salt) const;
 
-  // Whether so many milliseconds are less than computing `gain` tokens takes.
+  // Whether so many milliseconds are less than computing `gain` tokens takes; true while no token's
+  // time is measured.
   [[nodiscard]] bool pays(double cost_ms, Position gain) const;
   // Milliseconds to compute one prompt row, as measured.
   void row_cost(double milliseconds) { row_ms_ = milliseconds; }

@@ -83,7 +83,7 @@ DraftModel::Columns DraftModel::columns_of(const std::vector<Assigned>& requests
 }
 
 // Computes the next `width` tokens of each request in one pass. Sequences between them get padding
-// rows, which are truncated afterwards, so that llama.cpp does not split the pass.
+// rows, which are truncated afterwards, as BackendLimits::rectangular asks.
 bool DraftModel::decode(const std::vector<Assigned>& requests, std::size_t width) {
   const Columns columns = columns_of(requests, width);
   std::vector<BatchRow> rows;

@@ -68,8 +68,8 @@ class Admission {
   void end_arrivals(FinishReason reason, const std::optional<Failure>& failure);
   // The number of requests that were admitted and have not ended; ending one decrements it.
   std::atomic<std::size_t>& living() { return living_; }
-  // Throws BrokenInvariant where that is not the number of requests in the mailbox and in the
-  // scheduler. Allocates nothing.
+  // Throws BrokenInvariant where that is not the number of requests in the mailbox, among what
+  // was drained from it, and in the scheduler. Allocates nothing.
   void check() const;
 
  private:

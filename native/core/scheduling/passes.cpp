@@ -55,7 +55,7 @@ std::optional<double> Passes::run(const Pass& pass) {
   return ms;
 }
 
-// False when the pass failed, as below.
+// False when the pass failed (see run()).
 bool Passes::decode(const std::vector<DecodeRow>& rows) {
   const Pass pass = decode_pass(rows);
   const std::optional<double> ms = run(pass);

@@ -1,9 +1,9 @@
 // Decides in which moments of a step the collected events are published, and has Publisher publish
-// them: once per step, and once more in a step that accepts a request on an engine that generates
-// nothing (0028). Where passes overlap with the engine's own work, the events of a step are
-// published during the next step's first pass (0045), else at its end; so the last of such steps
-// publishes the one before it and its own.
-// Engine thread only.
+// them: at most once per step (short steps share one, see Publisher), and once more in a step that
+// accepts a request on an engine that generates nothing (0028). Where passes overlap with the
+// engine's own work, the events of a step are published during the next step's first pass (0045),
+// else at its end; so the last of such steps publishes the one before it and its own. Engine thread
+// only.
 #pragma once
 
 #include <functional>
