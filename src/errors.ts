@@ -175,6 +175,11 @@ export class InferenceError extends Error {
   }
 }
 
+/** Whether it refuses an option, such as one that becomes too large a grammar. */
+export function isInvalidOption(thrown: unknown): boolean {
+  return thrown instanceof InferenceError && thrown.code === "INVALID_OPTION";
+}
+
 /**
  * The error of an option that is wrong.
  * @param call the public function's name, opens the message: "generate()"

@@ -4,6 +4,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { messageOfThrown } from "../thrown.js";
+import { tlsFailure } from "../tls-failure.js";
 
 /** What is sent. */
 export interface ExchangeRequest {
@@ -119,19 +120,10 @@ const closedCodes: ReadonlySet<unknown> = new Set(["ECONNRESET", "EPIPE", "ECONN
 function failureOf(thrown: unknown): ExchangeEnd {
   const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
   const sentence = (messageOfThrown(thrown) || String(code)).replace(/\s+/g, " ").trim();
-  if (code === "EPROTO")
-    return {
-      type: "failed",
-      errorClass: "network",
-      sentence: "no TLS is spoken there; give an http:// address",
-    };
-  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(String(code))) {
-    const advice = "name the file of its authority in NODE_EXTRA_CA_CERTS";
-    return {
-      type: "failed",
-      errorClass: "network",
-      sentence: `its certificate is not trusted: ${sentence}; ${advice}`,
-    };
+  const tls = tlsFailure(thrown);
+  if (tls !== undefined) {
+    const what = tls.cause === "certificate" ? "its certificate is not trusted" : "it answers without TLS";
+    return { type: "failed", errorClass: "network", sentence: `${what} (${tls.code}); ${tls.advice}` };
   }
   if (connectCodes.has(code)) return { type: "failed", errorClass: "connect", sentence };
   if (closedCodes.has(code)) return { type: "failed", errorClass: "closed", sentence };

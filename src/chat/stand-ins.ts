@@ -8,6 +8,7 @@ import { gbnfLiteral } from "../constraints/gbnf.js";
 import { GrammarRules } from "../constraints/grammar-rules.js";
 import { SchemaWriter } from "../constraints/schema.js";
 import type { Json, Keywords, Parts } from "../constraints/schema-parts.js";
+import { isInvalidOption } from "../errors.js";
 import { parsedJson } from "../well-formed.js";
 import type { AnswerFormat } from "./answer.js";
 import { savedParser, type TaggedArgument, TaggedTexts } from "./tagged-texts.js";
@@ -92,7 +93,8 @@ export class StandIns {
   #allTools(tools: readonly Tool[]): readonly object[] {
     try {
       return tools.map((tool) => this.#tool(tool, tool.parameters as Keywords | undefined));
-    } catch {
+    } catch (thrown) {
+      if (!isInvalidOption(thrown)) throw thrown;
       // Their schemas are too large together: only the names of arguments are held to.
       this.#rules = new GrammarRules(this.#option, shareOfTools);
       this.#ours.clear();

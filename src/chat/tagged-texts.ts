@@ -17,6 +17,7 @@ import { expressionGrammar, quantifier } from "../constraints/expression-grammar
 import { gbnfClass, gbnfLiteral } from "../constraints/gbnf.js";
 import { GrammarRules } from "../constraints/grammar-rules.js";
 import type { AllowedTexts } from "../constraints/schema.js";
+import { isInvalidOption } from "../errors.js";
 import { listedOnce } from "./argument-lists.js";
 
 const shareOfTexts = 0.25; // of a grammar
@@ -175,7 +176,8 @@ export class TaggedTexts {
         const isRequired = (alias: string) => this.#argument(alias)?.isRequired === true;
         return `${name} ::= ${listedOnce(bound, isRequired, this.#lists)}`;
       });
-    } catch {
+    } catch (thrown) {
+      if (!isInvalidOption(thrown)) throw thrown;
       this.#isTooLarge = true;
       return lines;
     }

@@ -67,5 +67,5 @@ function number(value: number): string {
 }
 
 function count(weights: number): string {
-  return weights >= 1e9 ? `${(weights / 1e9).toFixed(1)} billion` : `${(weights / 1e6).toFixed(0)} million`;
+  return weights >= 1e9 ? `${(weights / 1e9).toFixed(1)} billion` : `${number(weights / 1e6)} million`;
 }

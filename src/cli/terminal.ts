@@ -2,7 +2,7 @@
 // exit codes. Only src/cli reads these.
 import { once } from "node:events";
 import { fstatSync } from "node:fs";
-import { InferenceError, type NameOption, type OptionPath, spelledPath } from "../errors.js";
+import { InferenceError, isInvalidOption, type NameOption, type OptionPath, spelledPath } from "../errors.js";
 import { messageOfThrown, stackOfThrown } from "../thrown.js";
 
 /** Exit codes: the usual ones, two of a worker whose device is lost, and 128 + 2 for Ctrl-C. */
@@ -110,8 +110,7 @@ export async function readInput(): Promise<string> {
 /** Tells a failure in one sentence. @returns the exit code it deserves */
 export function reportFailure(thrown: unknown): number {
   notice(failureText(thrown));
-  const isMisuse = thrown instanceof InferenceError && thrown.code === "INVALID_OPTION";
-  return isMisuse ? exitCodes.usage : exitCodes.failure;
+  return isInvalidOption(thrown) ? exitCodes.usage : exitCodes.failure;
 }
 
 /**

@@ -3,6 +3,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -11,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { embeddedModelPath } from "../../src/index.js";
 import { startEndpoint } from "../bench/endpoint.js";
+import { certificate } from "../helpers/certificates.js";
 import { runCommand } from "../helpers/programs.js";
 import { noTerminals, Terminal, withoutEscapes } from "../helpers/terminal.js";
 
@@ -315,6 +318,26 @@ describe("infernode bench, used wrongly", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });
 
+  it("a certificate that is not trusted: code 1, one sentence that says what to do", async (context) => {
+    try {
+      certificate(folder, "own", "IP:127.0.0.1", "20200101000000Z", "20490101000000Z");
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return context.skip("openssl is missing");
+      throw thrown;
+    }
+    const [key, cert] = ["own.key", "own.pem"].map((name) => readFileSync(join(folder, name)));
+    const server = createServer({ key, cert }, (_, response) => response.end("{}"));
+    onTestFinished(() => void server.close());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const { code, stdout, stderr } = await runCommand([...remote, `https://127.0.0.1:${port}`]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^infernode: https:\S+\/v1\/models: its certificate is not trusted \(\w*SELF_SIGNED_CERT\w*\); a company's own authority is named by NODE_EXTRA_CA_CERTS\n$/,
+    );
+  });
+
   it("an unknown model, a dead address and a wrong key: code 1, one sentence", async () => {
     const address = await startEndpoint();
     const [model, dead, key, plain] = await Promise.all([
@@ -331,7 +354,7 @@ describe("infernode bench, used wrongly", () => {
       /^infernode: .*status 401: Incorrect API key provided: the key is missing or wrong/,
     );
     expect(plain.stderr).toMatch(
-      /^infernode: https:\S+\/v1\/models: no TLS is spoken there; give an http:\/\/ address$/m,
+      /^infernode: https:\S+\/v1\/models: it answers without TLS \(\w+\); check its port, or write its address with http:\/\/$/m,
     );
     for (const { code, stdout, stderr } of [model, dead, key, plain]) {
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

@@ -12,25 +12,6 @@
 
 using namespace infernode;
 
-namespace {
-
-GenerateParams greedy(std::int32_t max_tokens) {
-  GenerateParams params;
-  params.max_tokens = max_tokens;
-  params.ignore_eos = true;
-  params.sampling.temperature = 0;
-  return params;
-}
-
-std::vector<TokenId> alone(const std::vector<TokenId>& prompt, std::int32_t max_tokens) {
-  EngineFixture fixture(fake_limits(1, 512));
-  CHECK(!fixture.submit(1, prompt, greedy(max_tokens)));
-  CHECK(fixture.run());
-  return fixture.story(1).tokens;
-}
-
-}  // namespace
-
 TEST("a pool counts shared cells once, whatever is shared, truncated and computed with") {
   constexpr std::int32_t kSequences = 6, kCells = 200;
   CellPool pool(kSequences, kCells);
@@ -106,8 +87,8 @@ TEST("a prompt is computed in the passes of those that generate") {
   const EngineStats stats = fixture.engine->stats();
   CHECK_EQ(stats.decode_passes + stats.prefill_passes, stats.steps);
   CHECK_EQ(fixture.backend->rule_breaks, 0);
-  CHECK(fixture.story(1).tokens == alone(fake_prompt(8, 1), 60));
-  CHECK(fixture.story(4).tokens == alone(fake_prompt(300, 4), 4));
+  CHECK(fixture.story(1).tokens == tokens_alone(fake_prompt(8, 1), 60));
+  CHECK(fixture.story(4).tokens == tokens_alone(fake_prompt(300, 4), 4));
 }
 
 TEST("with a quarter of the cells every request ends with its own text, the youngest last") {
@@ -122,7 +103,7 @@ TEST("with a quarter of the cells every request ends with its own text, the youn
   CHECK_EQ(stats.failed_passes, 0);
   for (RequestId id = 1; id <= 12; ++id) {
     CHECK_EQ(fixture.story(id).ends.size(), 1u);
-    CHECK(fixture.story(id).tokens == alone(fake_prompt(100, id), 200));
+    CHECK(fixture.story(id).tokens == tokens_alone(fake_prompt(100, id), 200));
   }
 }
 
@@ -132,7 +113,7 @@ TEST("a request that would need cells of running requests waits") {
   CHECK(!fixture.submit(2, fake_prompt(390, 2), greedy(5)));
   CHECK(fixture.run());
   CHECK_EQ(fixture.engine->stats().preemptions, 0);
-  CHECK(fixture.story(2).tokens == alone(fake_prompt(390, 2), 5));
+  CHECK(fixture.story(2).tokens == tokens_alone(fake_prompt(390, 2), 5));
 }
 
 TEST("choices of one long prompt fit where their answers do") {
@@ -162,7 +143,7 @@ TEST("a failing pass in one pool ends only the request that makes it fail") {
   std::vector<std::vector<TokenId>> expected;
   std::set<TokenId> said;
   for (std::uint64_t salt = 1; salt <= 3; ++salt) {
-    expected.push_back(alone(fake_prompt(20, salt), 12));
+    expected.push_back(tokens_alone(fake_prompt(20, salt), 12));
     for (const auto& tokens : {expected.back(), fake_prompt(20, salt)})
       said.insert(tokens.begin(), tokens.end());
   }

@@ -12,21 +12,6 @@ using namespace infernode;
 
 namespace {
 
-GenerateParams greedy(std::int32_t max_tokens) {
-  GenerateParams params;
-  params.max_tokens = max_tokens;
-  params.ignore_eos = true;
-  params.sampling.temperature = 0;
-  return params;
-}
-
-std::vector<TokenId> alone(const std::vector<TokenId>& prompt, std::int32_t max_tokens) {
-  EngineFixture fixture(fake_limits(1, 1024), 10, 0, {.keeps_prefixes = false});
-  CHECK(!fixture.submit(1, prompt, greedy(max_tokens)));
-  CHECK(fixture.run());
-  return fixture.story(1).tokens;
-}
-
 // Everything an engine is asked for: requests, forks and calls, one behind the other. Counts
 // how the calls were answered.
 struct Demands {
@@ -76,7 +61,7 @@ TEST("an isolated request does not wait for an older one, which would not run") 
   fixture.backend->poison(-1, DecodeStatus::kOk);
   CHECK(fixture.run(5000));
   for (const RequestId id : {1u, 2u, 3u}) CHECK_EQ(fixture.story(id).ends.size(), 1u);
-  CHECK(fixture.story(3).tokens == alone(alike, 50));
+  CHECK(fixture.story(3).tokens == tokens_alone(alike, 50));
 }
 
 TEST("unread requests release their cells to a waiting one") {
@@ -90,7 +75,7 @@ TEST("unread requests release their cells to a waiting one") {
   CHECK_EQ(fixture.story(2).tokens.size(), 20u);
   fixture.sink.control(1)->acknowledged = 1000;
   CHECK(fixture.run());
-  CHECK(fixture.story(1).tokens == alone(fake_prompt(200, 1), 300));
+  CHECK(fixture.story(1).tokens == tokens_alone(fake_prompt(200, 1), 300));
 }
 
 TEST("a request that never gets enough cells ends alone, however many others run") {
@@ -107,7 +92,7 @@ TEST("a request that never gets enough cells ends alone, however many others run
     CHECK_EQ(fixture.story(id).ends.size(), 1u);
     const std::vector<TokenId>& tokens = fixture.story(id).tokens;
     const bool spoilt = id == 5 || std::ranges::find(tokens, 49) != tokens.end();
-    if (!spoilt) CHECK(tokens == alone(fake_prompt(20, id), 4));
+    if (!spoilt) CHECK(tokens == tokens_alone(fake_prompt(20, id), 4));
   }
 }
 
@@ -126,7 +111,7 @@ TEST("padding that cannot be truncated clears the sequence, which is computed ag
   next.insert(next.end(), answer.begin(), answer.end());
   CHECK(!fixture.submit(9, next, greedy(20)));
   CHECK(fixture.run());
-  CHECK(fixture.story(9).tokens == alone(next, 20));
+  CHECK(fixture.story(9).tokens == tokens_alone(next, 20));
   CHECK_EQ(fixture.backend->rule_breaks, 0);
 }
 
@@ -149,8 +134,8 @@ TEST("a failed pass leaves nothing of a prefix that it padded over") {
   CHECK(!fixture.submit(9, next, greedy(20)));
   CHECK(fixture.run());
   for (RequestId id = 1; id <= 8; ++id)
-    CHECK(fixture.story(id).tokens == alone(fake_prompt(40, id), id == 4 ? 10 : 60));
-  CHECK(fixture.story(9).tokens == alone(next, 20));
+    CHECK(fixture.story(id).tokens == tokens_alone(fake_prompt(40, id), id == 4 ? 10 : 60));
+  CHECK(fixture.story(9).tokens == tokens_alone(next, 20));
 }
 
 TEST("rejected draft tokens that cannot be truncated cost the request what it has computed") {
@@ -163,7 +148,7 @@ TEST("rejected draft tokens that cannot be truncated cost the request what it ha
   CHECK(!fixture.submit(1, fake_prompt(40, 1), greedy(60)));
   CHECK(fixture.run());
   CHECK(fixture.engine->stats().model_drafted_tokens > 0);
-  CHECK(fixture.story(1).tokens == alone(fake_prompt(40, 1), 60));
+  CHECK(fixture.story(1).tokens == tokens_alone(fake_prompt(40, 1), 60));
 }
 
 TEST("books that do not balance break the engine when it falls idle, and are named") {
@@ -302,7 +287,7 @@ TEST("a device that fails one pass ends no request") {
         CHECK(fixture.run());
         for (RequestId id = 1; id <= 4; ++id) {
           CHECK_EQ(fixture.story(id).ends.size(), 1u);
-          CHECK(fixture.story(id).tokens == alone(fake_prompt(40, id), 6));
+          CHECK(fixture.story(id).tokens == tokens_alone(fake_prompt(40, id), 6));
         }
         reached = passes > at;
       }

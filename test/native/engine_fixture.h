@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "check.h"
 #include "core/engine.h"
 #include "fake_backend.h"
 
@@ -163,6 +164,23 @@ inline BackendLimits pooled(BackendLimits limits, std::int32_t cells = 0) {
   limits.cells = cells > 0 ? cells : limits.slots * limits.context_length;
   limits.idle_sequences = limits.slots;
   return limits;
+}
+
+inline GenerateParams greedy(std::int32_t max_tokens) {
+  GenerateParams params;
+  params.max_tokens = max_tokens;
+  params.ignore_eos = true;
+  params.sampling.temperature = 0;
+  return params;
+}
+
+// What an engine answers that does nothing else.
+inline std::vector<TokenId> tokens_alone(const std::vector<TokenId>& prompt,
+                                         std::int32_t max_tokens) {
+  EngineFixture fixture(fake_limits(1, 1024), 10, 0, {.keeps_prefixes = false});
+  CHECK(!fixture.submit(1, prompt, greedy(max_tokens)));
+  CHECK(fixture.run());
+  return fixture.story(1).tokens;
 }
 
 inline std::vector<TokenId> fake_prompt(std::size_t length, std::uint64_t salt) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "check.h"
+#include "distance.h"
 #include "ggml-backend.h"
 #include "ggml.h"
 #include "llama_cpu_backend.h"
@@ -78,21 +79,6 @@ std::vector<float> multiply(CpuBackend& cpu, const Product& of, int threads, std
       },
       layout);
 }
-
-// Of sums beside exact ones, in parts of the sum of their terms' sizes.
-struct Distance {
-  double squares = 0;
-  double worst = 0;
-  std::int64_t count = 0;
-
-  void add(double found, double exact, double size) {
-    const double part = std::abs(found - exact) / size;
-    squares += part * part;
-    worst = std::max(worst, part);
-    ++count;
-  }
-  double root_mean_square() const { return std::sqrt(squares / static_cast<double>(count)); }
-};
 
 void add_distances(const Product& of, const std::vector<float>& ours,
                    const std::vector<float>& theirs, Distance& own, Distance& other) {

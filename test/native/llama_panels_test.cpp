@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "check.h"
+#include "distance.h"
 #include "ggml-backend.h"
 #include "ggml-cpu-impl.h"
 #include "ggml-cpu.h"
@@ -128,21 +129,6 @@ std::vector<double> values_of(const Rows& rows, std::int64_t row) {
   }
   return values;
 }
-
-// Of sums beside exact ones, in parts of the sum of their terms' sizes.
-struct Distance {
-  double squares = 0;
-  double worst = 0;
-  std::int64_t count = 0;
-
-  void add(double found, double exact, double size) {
-    const double part = std::abs(found - exact) / size;
-    squares += part * part;
-    worst = std::max(worst, part);
-    ++count;
-  }
-  double root_mean_square() const { return std::sqrt(squares / static_cast<double>(count)); }
-};
 
 void compare(ggml_type type, std::int64_t m, std::int64_t k, std::int64_t n, std::mt19937& random,
              Distance& ours, Distance& theirs) {

@@ -9,25 +9,6 @@
 
 using namespace infernode;
 
-namespace {
-
-GenerateParams greedy(std::int32_t max_tokens) {
-  GenerateParams params;
-  params.max_tokens = max_tokens;
-  params.ignore_eos = true;
-  params.sampling.temperature = 0;
-  return params;
-}
-
-std::vector<TokenId> alone(const std::vector<TokenId>& prompt, std::int32_t max_tokens) {
-  EngineFixture fixture(fake_limits(1, 1024), 10, 0, {.keeps_prefixes = false});
-  CHECK(!fixture.submit(1, prompt, greedy(max_tokens)));
-  CHECK(fixture.run());
-  return fixture.story(1).tokens;
-}
-
-}  // namespace
-
 // A lost pass of rows with padding between them, of a pool, with draft tokens, or while the engine
 // closes.
 TEST("after a lost pass no function of its backend is called") {
@@ -121,7 +102,7 @@ TEST("a draft model whose backend is lost is never called again, and no request 
         for (RequestId id = 1; id <= 6; ++id) {
           CHECK(fixture.story(id).ends.at(0).reason == FinishReason::kLength);
           CHECK(fixture.story(id).tokens ==
-                alone(fake_prompt(20, id), static_cast<std::int32_t>(8 + 4 * id)));
+                tokens_alone(fake_prompt(20, id), static_cast<std::int32_t>(8 + 4 * id)));
         }
         reached = passes > at;
         CHECK_EQ(fixture.engine->stats().draft_failures, reached ? 1 : 0);

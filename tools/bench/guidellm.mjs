@@ -97,18 +97,15 @@ async function measureTheirs(guidellm, file) {
   };
 }
 
-// A mean of a request is shorter by a 31st of how late its first token was seen: GuideLLM sees it a millisecond
-// later than ours, so that 0.03 ms between the two say nothing.
-const kSameShare = 0.15;
-
+// A mean of a request is shorter by a 31st of how late its first token was seen. GuideLLM sees it a millisecond
+// later than ours, which brings its means 0.03 ms nearer: the last row is decided by less.
 const figures = [
-  { name: "first token p50", told: kTold.ttftMs, of: ({ ttft }) => ttft.p50, atMost: 0 },
-  { name: "first token, mean", told: kTold.ttftMs, of: ({ ttft }) => ttft.mean, atMost: 0 },
+  { name: "first token p50", told: kTold.ttftMs, of: ({ ttft }) => ttft.p50 },
+  { name: "first token, mean", told: kTold.ttftMs, of: ({ ttft }) => ttft.mean },
   {
     name: "between tokens, mean of a request, p50",
     told: kTold.itlMs,
     of: ({ itl }) => itl.p50,
-    atMost: kSameShare,
   },
 ];
 
@@ -121,7 +118,7 @@ export const bars = ({ rows: [row] }) =>
   figures.map((figure) => ({
     what: `${figure.name}: how much farther infernode bench is from what the mock was told`,
     value: 100 * (distance(row, kOurs, figure) - distance(row, kTheirs, figure)),
-    ...{ atMost: figure.atMost, unit: "%" },
+    ...{ atMost: 0, unit: "%" },
   }));
 
 export function report({ rows }) {

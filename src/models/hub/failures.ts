@@ -3,6 +3,7 @@
 import { Backoff, sleep } from "../../backoff.js";
 import { cancelledBy, InferenceError } from "../../errors.js";
 import { messageOfThrown } from "../../thrown.js";
+import { tlsFailure } from "../../tls-failure.js";
 import type { PullLimits } from "./limits.js";
 
 /** A failure that another attempt may cure; its message is a clause: "the server answered 503". */
@@ -91,39 +92,19 @@ export async function withRetries<Result>(
   }
 }
 
-/** Errors of TLS that another attempt does not cure. */
-const certificate = /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/;
-
-function certificateAdvice(code: string): string {
-  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
-    return "check this machine's clock, or have the certificate renewed";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "it is for another host: check the address";
-  return "a company's own authority is named by NODE_EXTRA_CA_CERTS";
-}
-
-/** What an answer of a server reads as that does not speak TLS: by code, or where Node tells only EPROTO, by message. */
-const noTls =
-  /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO .*(?:wrong version number|packet length too long|http request)/s;
-
 /** What a socket or the HTTP parser threw, for `host`. */
 export function networkFailure(thrown: unknown, host: string): Error {
   if (thrown instanceof InferenceError || thrown instanceof Transient || thrown instanceof Changed)
     return thrown;
-  const code = String((thrown as { readonly code?: unknown }).code ?? "");
-  if (certificate.test(code)) {
-    return new InferenceError(
-      "DOWNLOAD_FAILED",
-      `the certificate of ${host} is not trusted (${code}); ${certificateAdvice(code)}`,
-      { cause: thrown },
-    );
+  const tls = tlsFailure(thrown);
+  if (tls !== undefined) {
+    const what =
+      tls.cause === "certificate"
+        ? `the certificate of ${host} is not trusted`
+        : `${host} answers without TLS`;
+    return new InferenceError("DOWNLOAD_FAILED", `${what} (${tls.code}); ${tls.advice}`, { cause: thrown });
   }
-  if (noTls.test(code) || noTls.test(`${code} ${messageOfThrown(thrown)}`)) {
-    return new InferenceError(
-      "DOWNLOAD_FAILED",
-      `${host} answers without TLS (${code}); check its port, or write its address with http://`,
-      { cause: thrown },
-    );
-  }
+  const code = String(Object(thrown).code ?? "");
   const told = code === "" ? messageOfThrown(thrown) : code;
   return new Transient(`the connection to ${host} failed (${told})`);
 }

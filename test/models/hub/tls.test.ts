@@ -1,9 +1,9 @@
 // Pulls over HTTPS by processes of their own: straight and through a proxy that speaks CONNECT,
 // with an authority of the test's own, and what is said of certificates that are not to be
 // trusted. The certificates are made by openssl; both ends are on this machine.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { certificate } from "../../helpers/certificates.js";
 import { bytesOf, folder, hubOf, wrongFiles } from "./hub-fixture.js";
 
 const program = resolve(import.meta.dirname, "../../../dist/cli/main.js");
@@ -23,34 +24,12 @@ const token = "hf_secret_of_the_test";
 let certificates: string;
 let isMade = false;
 
-/** A key and a certificate that signs itself, for an alternative name and between two dates. */
-function certificate(name: string, alternative: string, from: string, to: string): void {
-  const run = (...args: readonly string[]) =>
-    execFileSync("openssl", args, { cwd: certificates, stdio: ["ignore", "ignore", "pipe"] });
-  writeFileSync(
-    join(certificates, `${name}.cnf`),
-    [
-      "[ca]\ndefault_ca=own\n[own]",
-      `new_certs_dir=.\ndatabase=${name}.db\nserial=${name}.serial\ndefault_md=sha256\npolicy=any\nx509_extensions=ext`,
-      "[any]\ncommonName=supplied\n[ext]",
-      `subjectAltName=${alternative}\nbasicConstraints=critical,CA:TRUE`,
-    ].join("\n"),
-  );
-  writeFileSync(join(certificates, `${name}.db`), "");
-  writeFileSync(join(certificates, `${name}.serial`), "01\n");
-  run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", `${name}.key`);
-  run("req", "-new", "-key", `${name}.key`, "-subj", `/CN=${name}`, "-out", `${name}.csr`);
-  const dates = ["-startdate", from, "-enddate", to];
-  const paths = ["-in", `${name}.csr`, "-out", `${name}.pem`, "-keyfile", `${name}.key`];
-  run("ca", "-selfsign", "-batch", "-notext", "-config", `${name}.cnf`, ...dates, ...paths);
-}
-
 beforeAll(() => {
   certificates = mkdtempSync(join(tmpdir(), "infernode-tls-"));
   try {
-    certificate("good", "IP:127.0.0.1", "20200101000000Z", "20490101000000Z");
-    certificate("expired", "IP:127.0.0.1", "20200101000000Z", "20200201000000Z");
-    certificate("other", "DNS:hub.example", "20200101000000Z", "20490101000000Z");
+    certificate(certificates, "good", "IP:127.0.0.1", "20200101000000Z", "20490101000000Z");
+    certificate(certificates, "expired", "IP:127.0.0.1", "20200101000000Z", "20200201000000Z");
+    certificate(certificates, "other", "DNS:hub.example", "20200101000000Z", "20490101000000Z");
     isMade = true;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
